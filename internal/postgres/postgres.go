@@ -1,0 +1,162 @@
+// Package postgres is the ground floor: it opens pools, runs a unit of work,
+// and turns rows into values. It knows no noun of the field.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/flowmart/lethe/internal/fault"
+)
+
+// DB is whatever can run a statement: the pool, or the transaction of a unit
+// of work. A function that takes a DB joins its caller's work and never
+// commits.
+type DB interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+}
+
+// ErrNotFound reports that a query for one row found none.
+var ErrNotFound = errors.New("not found")
+
+// Config is how a pool is opened. The zero value is fit for production.
+type Config struct {
+	// MaxConns is the size of the pool. Default 10.
+	MaxConns int32
+	// StatementTimeout ends a statement that runs longer. Default 5 s.
+	StatementTimeout time.Duration
+	// Application is the name PostgreSQL shows for the connections.
+	Application string
+}
+
+// Open opens a pool. Statements are bounded in time, idle transactions are
+// ended by the server, and no statement's parameters reach PostgreSQL's log.
+func Open(ctx context.Context, url string, c Config) (*pgxpool.Pool, error) {
+	conf, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "BAD_DATABASE_URL", "the database URL cannot be read; it has the form postgres://user@host:port/name")
+	}
+	if c.MaxConns == 0 {
+		c.MaxConns = 10
+	}
+	if c.StatementTimeout == 0 {
+		c.StatementTimeout = 5 * time.Second
+	}
+	conf.MaxConns = c.MaxConns
+	conf.MaxConnLifetime, conf.MaxConnLifetimeJitter = 30*time.Minute, 5*time.Minute
+	conf.MaxConnIdleTime = 5 * time.Minute
+	conf.HealthCheckPeriod = 30 * time.Second
+	conf.ConnConfig.ConnectTimeout = 3 * time.Second
+	params := conf.ConnConfig.RuntimeParams
+	params["application_name"] = "lethe/" + c.Application
+	params["timezone"] = "UTC"
+	params["statement_timeout"] = fmt.Sprint(c.StatementTimeout.Milliseconds())
+	params["idle_in_transaction_session_timeout"] = "15000"
+	return pgxpool.NewWithConfig(ctx, conf)
+}
+
+// attempts is how often Work tries a unit of work that PostgreSQL rolled back
+// for a reason that lies in its timing and not in it.
+const attempts = 5
+
+// Work runs fn in a transaction and commits it if fn returns nil. A
+// serialization failure or a deadlock is tried again with jitter, so fn must
+// have no effect outside tx. The rollback survives a cancelled ctx.
+func Work(ctx context.Context, db *pgxpool.Pool, fn func(tx pgx.Tx) error) error {
+	return WorkTx(ctx, db, pgx.TxOptions{}, fn)
+}
+
+// WorkTx is Work with options of the transaction.
+func WorkTx(ctx context.Context, db *pgxpool.Pool, opts pgx.TxOptions, fn func(tx pgx.Tx) error) (err error) {
+	for n := range attempts {
+		if err = once(ctx, db, opts, fn); !transient(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Duration(rand.Int64N(int64(5 * time.Millisecond << n)))):
+		}
+	}
+	return err
+}
+
+func once(ctx context.Context, db *pgxpool.Pool, opts pgx.TxOptions, fn func(tx pgx.Tx) error) error {
+	tx, err := db.BeginTx(ctx, opts)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		// After a commit this is a no-op; after a failure or a panic it must
+		// reach the server even though the caller has gone.
+		free, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		_ = tx.Rollback(free)
+	}()
+	if err := fn(tx); err != nil {
+		return err
+	}
+	return tx.Commit(ctx)
+}
+
+func transient(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pg.Code == "40001" || pg.Code == "40P01")
+}
+
+// One returns the only row of a query as a T, or ErrNotFound.
+func One[T any](ctx context.Context, db DB, q string, args ...any) (T, error) {
+	rows, _ := db.Query(ctx, q, args...)
+	v, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[T])
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = ErrNotFound
+	}
+	return v, err
+}
+
+// Many returns every row of a query as a T.
+func Many[T any](ctx context.Context, db DB, q string, args ...any) ([]T, error) {
+	rows, _ := db.Query(ctx, q, args...)
+	return pgx.CollectRows(rows, pgx.RowToStructByName[T])
+}
+
+// Scalar returns the only column of the only row of a query, or ErrNotFound.
+func Scalar[T any](ctx context.Context, db DB, q string, args ...any) (T, error) {
+	rows, _ := db.Query(ctx, q, args...)
+	v, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[T])
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = ErrNotFound
+	}
+	return v, err
+}
+
+// Scalars returns the only column of every row of a query.
+func Scalars[T any](ctx context.Context, db DB, q string, args ...any) ([]T, error) {
+	rows, _ := db.Query(ctx, q, args...)
+	return pgx.CollectRows(rows, pgx.RowTo[T])
+}
+
+// Violates reports whether err is a breach of the named constraint.
+func Violates(err error, constraint string) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.ConstraintName == constraint
+}
+
+// Away reports whether err means that PostgreSQL could not be reached or went
+// away, so that the same call may succeed later.
+func Away(err error) bool {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return len(pg.Code) == 5 && (pg.Code[:2] == "08" || pg.Code[:2] == "53" || pg.Code[:3] == "57P")
+	}
+	_, connect := errors.AsType[*pgconn.ConnectError](err)
+	return connect || pgconn.SafeToRetry(err) || errors.Is(err, context.DeadlineExceeded)
+}
