@@ -1,0 +1,373 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/flowmart/lethe/internal/fault"
+)
+
+// Setting is one thing the server can be told. One table of them makes the
+// flags, the variables, the keys of the file and the printed configuration.
+type Setting struct {
+	Help   string // what it is, in a few words
+	Secret bool   // never printed
+
+	key      string
+	fallback string
+	example  string
+	needed   bool // serve cannot do without
+	set      func(c *Config, text string) error
+	get      func(c *Config) string
+}
+
+// Key is the setting's name in the file.
+func (s Setting) Key() string { return s.key }
+
+// Env is the setting's variable.
+func (s Setting) Env() string { return "LETHE_" + strings.ToUpper(s.key) }
+
+// Flag is the setting's flag.
+func (s Setting) Flag() string { return "--" + strings.ReplaceAll(s.key, "_", "-") }
+
+// Default is the setting's value when nobody says one.
+func (s Setting) Default() string { return s.fallback }
+
+// Settings lists every setting, in the order of the documentation.
+func Settings() []Setting { return slices.Clone(settings) }
+
+// value is a setting as it was given.
+type value struct{ text, from, name string }
+
+var settings = []Setting{
+	text("listen", "address of the public listener", ":8080", ":8080", address, func(c *Config) *string { return &c.Listen }),
+	text("ops_listen", "address of metrics, profiles and health", "127.0.0.1:8081", "127.0.0.1:8081", address, func(c *Config) *string { return &c.OpsListen }),
+	need(text("public_url", "where browsers and services reach Lethe", "", "https://lethe.example.com", bareURL, func(c *Config) *string { return &c.PublicURL })),
+	need(secret(text("database_url", "the main database, as lethe_app", "", "postgres://lethe_app@db/lethe", postgresURL, func(c *Config) *string { return &c.DatabaseURL }))),
+	secret(text("migrate_url", "the main database, as its owner; for lethe migrate", "", "postgres://lethe_owner@db/lethe", postgresURL, func(c *Config) *string { return &c.MigrateURL })),
+	need(secret(text("keystore_url", "the key store, another database, as lethe_app", "", "postgres://lethe_app@db/lethe_keys", postgresURL, func(c *Config) *string { return &c.KeystoreURL }))),
+	secret(text("keystore_migrate_url", "the key store, as its owner; for lethe migrate", "", "postgres://lethe_owner@db/lethe_keys", postgresURL, func(c *Config) *string { return &c.KeystoreMigrateURL })),
+	need(text("kek_file", "key-encryption keys of the key store, mode 0600", "", "/etc/lethe/kek", privateFile, func(c *Config) *string { return &c.KEKFile })),
+	need(text("signing_key_file", "key that signs task requests, mode 0600", "", "/etc/lethe/signing.key", privateFile, func(c *Config) *string { return &c.SigningKeyFile })),
+	need(text("checkpoint_key_file", "key that signs the audit log's checkpoints, mode 0600", "", "/etc/lethe/checkpoint.key", privateFile, func(c *Config) *string { return &c.CheckpointKeyFile })),
+	need(text("anchor_dir", "directory that keeps a copy of every checkpoint", "", "/var/lib/lethe/anchors", directory, func(c *Config) *string { return &c.AnchorDir })),
+	need(text("storage_dir", "directory of export parts and packages", "", "/var/lib/lethe/storage", directory, func(c *Config) *string { return &c.StorageDir })),
+	need(text("oidc_issuer", "the OpenID issuer that people and machines sign in with", "", "https://id.example.com", issuerURL, func(c *Config) *string { return &c.OIDC.Issuer })),
+	need(text("oidc_client_id", "the portal's client id at the issuer", "", "lethe-portal", nil, func(c *Config) *string { return &c.OIDC.ClientID })),
+	text("oidc_client_secret_file", "the portal's client secret, mode 0600; none for a public client", "", "/etc/lethe/oidc-secret", privateFile, func(c *Config) *string { return &c.OIDC.ClientSecretFile }),
+	need(text("oidc_audience", "what bearer tokens must be meant for", "", "https://lethe.example.com", nil, func(c *Config) *string { return &c.OIDC.Audience })),
+	list("oidc_scopes", "scopes asked for at sign-in", "openid,profile,groups", "openid,profile,groups", func(c *Config) *[]string { return &c.OIDC.Scopes }),
+	text("oidc_groups_claim", "claim that lists the groups", "groups", "groups", nil, func(c *Config) *string { return &c.OIDC.GroupsClaim }),
+	text("oidc_role_prefix", "prefix of groups that are roles", "lethe:", "lethe:", nil, func(c *Config) *string { return &c.OIDC.RolePrefix }),
+	text("oidc_team_prefix", "prefix of groups that are teams", "team:", "team:", nil, func(c *Config) *string { return &c.OIDC.TeamPrefix }),
+	flag("oidc_typed_tokens", "bearer tokens must say typ: at+jwt (RFC 9068)", "true", func(c *Config) *bool { return &c.OIDC.TypedTokens }),
+	{key: "oidc_machines", Help: "clients that are no people, as client=role:service", example: "orders-client=service:orders,orders-ci=ci:orders", set: setMachines, get: getMachines},
+	text("country", "country of controllers that name none, ISO 3166-1 alpha-2", "", "DE", country, func(c *Config) *string { return &c.Country }),
+	text("timezone", "time zone of controllers that name none, IANA name", "", "Europe/Berlin", timeZone, func(c *Config) *string { return &c.TimeZone }),
+	text("environment", "environment of datasets on the cluster named default", "production", "production", nil, func(c *Config) *string { return &c.Environment }),
+	{key: "kafka_brokers", Help: "brokers of the Kafka cluster named default; several clusters go into the file", example: "kafka-1:9092,kafka-2:9092", set: setBrokers, get: func(*Config) string { return "" }},
+	list("lineage_topics", "topics of OpenLineage events", "openlineage", "openlineage", func(c *Config) *[]string { return &c.LineageTopics }),
+	{key: "only", Help: "what this process does: registry, intake, requests, web", fallback: "registry,intake,requests,web", example: "registry,web", set: setParts, get: func(c *Config) string { return joinParts(c.Only) }},
+	flag("dev", "development: HTTP on loopback, GraphiQL, introspection", "false", func(c *Config) *bool { return &c.Dev }),
+	text("log_level", "debug, info, warn or error", "info", "info", oneOf("debug", "info", "warn", "error"), func(c *Config) *string { return &c.LogLevel }),
+	{key: "drain_delay", Help: "from readiness failing to the listener closing", fallback: "5s", example: "5s", set: setDrainDelay, get: func(c *Config) string { return c.DrainDelay.String() }},
+}
+
+func text(key, help, fallback, example string, check func(string) error, at func(*Config) *string) Setting {
+	return Setting{key: key, Help: help, fallback: fallback, example: example,
+		set: func(c *Config, s string) error {
+			*at(c) = s
+			if check == nil {
+				return nil
+			}
+			return check(s)
+		},
+		get: func(c *Config) string { return *at(c) }}
+}
+
+func list(key, help, fallback, example string, at func(*Config) *[]string) Setting {
+	return Setting{key: key, Help: help, fallback: fallback, example: example,
+		set: func(c *Config, s string) error { *at(c) = splitList(s); return nil },
+		get: func(c *Config) string { return strings.Join(*at(c), ",") }}
+}
+
+func flag(key, help, fallback string, at func(*Config) *bool) Setting {
+	return Setting{key: key, Help: help, fallback: fallback, example: "true",
+		set: func(c *Config, s string) (err error) {
+			if *at(c), err = strconv.ParseBool(s); err != nil {
+				return errors.New("write true or false")
+			}
+			return nil
+		},
+		get: func(c *Config) string { return strconv.FormatBool(*at(c)) }}
+}
+
+func need(s Setting) Setting   { s.needed = true; return s }
+func secret(s Setting) Setting { s.Secret = true; return s }
+
+func keys() []string {
+	out := make([]string, len(settings))
+	for i, s := range settings {
+		out[i] = s.key
+	}
+	return out
+}
+
+func required() (out []string) {
+	for _, s := range settings {
+		if s.needed {
+			out = append(out, s.key)
+		}
+	}
+	return out
+}
+
+func settingOf(key string) Setting {
+	for _, s := range settings {
+		if s.key == key {
+			return s
+		}
+	}
+	return Setting{key: key}
+}
+
+func splitList(s string) (out []string) {
+	for part := range strings.SplitSeq(s, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+func address(s string) error {
+	if _, port, err := net.SplitHostPort(s); err != nil || port == "" {
+		return errors.New("write host:port, or :port for every interface")
+	}
+	return nil
+}
+
+func bareURL(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "" {
+		return errors.New("write scheme and host alone, without a slash at the end, like https://lethe.example.com")
+	}
+	return nil
+}
+
+func issuerURL(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("write the issuer exactly as its tokens do, like https://id.example.com/realms/staff")
+	}
+	return nil
+}
+
+func loopbackURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && loopback(u.Hostname())
+}
+
+// postgresURL never echoes the text: it may hold a password.
+func postgresURL(s string) error {
+	if _, err := pgx.ParseConfig(s); err != nil {
+		return errors.New("this is no PostgreSQL URL; write postgres://user:password@host:port/database")
+	}
+	return nil
+}
+
+func country(s string) error {
+	if !regexp.MustCompile(`^[A-Z]{2}$`).MatchString(s) {
+		return errors.New("write two capital letters of ISO 3166-1, like DE")
+	}
+	return nil
+}
+
+func timeZone(s string) error {
+	if _, err := time.LoadLocation(s); err != nil || s == "Local" {
+		return fmt.Errorf("%q is no time zone of the IANA database; write a name like Europe/Berlin", s)
+	}
+	return nil
+}
+
+func oneOf(known ...string) func(string) error {
+	return func(s string) error {
+		if slices.Contains(known, s) {
+			return nil
+		}
+		return errors.New(fault.Suggest(fmt.Sprintf("%q is not one of %s", s, strings.Join(known, ", ")), s, known))
+	}
+}
+
+func setParts(c *Config, s string) error {
+	known := make([]string, len(Parts))
+	for i, p := range Parts {
+		known[i] = string(p)
+	}
+	c.Only = nil
+	for _, name := range splitList(s) {
+		if err := oneOf(known...)(name); err != nil {
+			return err
+		}
+		c.Only = append(c.Only, Part(name))
+	}
+	if len(c.Only) == 0 {
+		return fmt.Errorf("name at least one of %s", strings.Join(known, ", "))
+	}
+	return nil
+}
+
+func joinParts(parts []Part) string {
+	out := make([]string, len(parts))
+	for i, p := range parts {
+		out[i] = string(p)
+	}
+	return strings.Join(out, ",")
+}
+
+func setDrainDelay(c *Config, s string) (err error) {
+	c.DrainDelay, err = time.ParseDuration(s)
+	if err != nil || c.DrainDelay < 0 || c.DrainDelay > 15*time.Second {
+		return errors.New("write a duration from 0s to 15s")
+	}
+	return nil
+}
+
+func setMachines(c *Config, s string) error {
+	c.OIDC.Machines = map[string]Machine{}
+	for _, entry := range splitList(s) {
+		client, what, ok := strings.Cut(entry, "=")
+		role, service, bound := strings.Cut(what, ":")
+		if !ok || !bound || client == "" || service == "" {
+			return fmt.Errorf("%q: write client=role:service, like orders-client=service:orders", entry)
+		}
+		if err := oneOf("service", "ci")(role); err != nil {
+			return err
+		}
+		if _, twice := c.OIDC.Machines[client]; twice {
+			return fmt.Errorf("the client %q is named twice; a client is bound to one service", client)
+		}
+		c.OIDC.Machines[client] = Machine{role, service}
+	}
+	return nil
+}
+
+func getMachines(c *Config) string {
+	out := make([]string, 0, len(c.OIDC.Machines))
+	for client, m := range c.OIDC.Machines {
+		out = append(out, client+"="+m.Role+":"+m.Service)
+	}
+	slices.Sort(out)
+	return strings.Join(out, ",")
+}
+
+func setBrokers(c *Config, s string) error {
+	brokers := splitList(s)
+	for _, b := range brokers {
+		if err := address(b); err != nil {
+			return fmt.Errorf("%q: %w", b, err)
+		}
+	}
+	for _, k := range c.Kafka {
+		if k.Name == "default" {
+			return errors.New("the file already describes a cluster named default; keep one of the two")
+		}
+	}
+	c.Kafka = append(c.Kafka, Cluster{Name: "default", Environment: c.Environment, Brokers: brokers})
+	return nil
+}
+
+// hide keeps what helps to see which database is meant, and no password.
+func hide(s string) string {
+	if u, err := url.Parse(s); err == nil && u.Host != "" {
+		u.RawQuery = ""
+		return u.Redacted()
+	}
+	return "(hidden)"
+}
+
+// readFile reads the YAML file: the settings by key, and the clusters, which
+// only a file can describe. Mistakes carry their line.
+func readFile(path string, c *Config) (map[string]value, error) {
+	if path == "" {
+		return nil, nil
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fault.Bad("", "BAD_CONFIG_FILE", "the configuration file %s cannot be read; correct --config or LETHE_CONFIG", path)
+	}
+	tree, err := parser.ParseBytes(raw, 0)
+	if err != nil {
+		return nil, fault.Bad("", "BAD_CONFIG_FILE", "%s is not YAML: %s", path, yaml.FormatError(err, false, false))
+	}
+	var faults []error
+	out := map[string]value{}
+	for _, doc := range tree.Docs {
+		root, ok := mapping(doc.Body)
+		if !ok {
+			faults = append(faults, fault.Bad("", "BAD_CONFIG_FILE", "%s: write one setting a line, like listen: \":8080\"", path))
+			continue
+		}
+		for _, entry := range root {
+			key, at := entry.Key.String(), fmt.Sprintf("%s:%d", path, entry.Key.GetToken().Position.Line)
+			switch {
+			case key == "kafka":
+				faults = append(faults, readClusters(entry.Value, path, c))
+			case slices.Contains(keys(), key):
+				text, err := scalar(entry.Value)
+				if err != nil {
+					faults = append(faults, fault.Bad("", "BAD_SETTING", "%s: %s: %s", at, key, err))
+				}
+				out[key] = value{text, path, at + ": " + key}
+			default:
+				faults = append(faults, fault.Bad("", "UNKNOWN_SETTING", "%s: %s", at, fault.Suggest(key+" is not a setting", key, append(keys(), "kafka"))))
+			}
+		}
+	}
+	return out, errors.Join(faults...)
+}
+
+func mapping(n ast.Node) ([]*ast.MappingValueNode, bool) {
+	switch n := n.(type) {
+	case nil:
+		return nil, true // an empty file says nothing
+	case *ast.MappingNode:
+		return n.Values, true
+	case *ast.MappingValueNode:
+		return []*ast.MappingValueNode{n}, true
+	}
+	return nil, false
+}
+
+func scalar(n ast.Node) (string, error) {
+	var v any
+	if err := yaml.NodeToValue(n, &v); err != nil {
+		return "", errors.New("this value cannot be read")
+	}
+	switch v := v.(type) {
+	case nil:
+		return "", nil
+	case []any:
+		parts := make([]string, len(v))
+		for i := range v {
+			parts[i] = fmt.Sprint(v[i])
+		}
+		return strings.Join(parts, ","), nil
+	case map[string]any:
+		return "", errors.New("write a text, a number or a list")
+	}
+	return fmt.Sprint(v), nil
+}
