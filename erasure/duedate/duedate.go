@@ -28,13 +28,13 @@ const (
 
 // Due is a due date and how it was found. Every date in it is civil.
 type Due struct {
-	Received time.Time // the day of receipt where the controller is
-	Raw      time.Time // the end of the period before holidays and pauses
-	Due      time.Time // the last day, with the days of the pause
-	Unpaused time.Time // the last day had the clock not been paused
-	Calendar string    // Calendar.Version: what the dates were found with
-	Reviewed bool      // all holidays that mattered lie in reviewed years
-	Steps    []string  // the way from receipt to Due in words, one sentence a step
+	ReceivedOn time.Time // the day of receipt where the controller is
+	RawOn      time.Time // the end of the period before holidays and pauses
+	On         time.Time // the last day, with the days of the pause
+	UnpausedOn time.Time // the last day had the clock not been paused
+	Calendar   string    // Calendar.Version: what the dates were found with
+	Reviewed   bool      // all holidays that mattered lie in reviewed years
+	Steps      []string  // the way from receipt to On in words, one sentence a step
 }
 
 // Due counts a period of months from receipt. The day of receipt is that of
@@ -45,24 +45,24 @@ func (c Calendar) Due(received time.Time, zone *time.Location, months, pausedDay
 	if zone == nil {
 		zone = time.UTC
 	}
-	d := Due{Received: Civil(received, zone), Calendar: c.Version()}
-	d.Raw = AddMonths(d.Received, months)
-	d.note("Received on %s, counted where the controller is (%s).", words(d.Received), zone)
-	d.note("%s", ending(d.Received, d.Raw, months))
-	end := d.Raw
-	d.Unpaused = c.roll(d.Raw, nil)
+	d := Due{ReceivedOn: Civil(received, zone), Calendar: c.Version()}
+	d.RawOn = AddMonths(d.ReceivedOn, months)
+	d.note("Received on %s, counted where the controller is (%s).", words(d.ReceivedOn), zone)
+	d.note("%s", ending(d.ReceivedOn, d.RawOn, months))
+	end := d.RawOn
+	d.UnpausedOn = c.roll(d.RawOn, nil)
 	if pausedDays > 0 {
-		end = d.Raw.AddDate(0, 0, pausedDays)
+		end = d.RawOn.AddDate(0, 0, pausedDays)
 		d.note("The clock stood still for %s, which makes it %s.", plural(pausedDays, "day"), words(end))
 	}
-	d.Due = c.roll(end, &d)
-	d.Reviewed = c.Reviewed(d.Raw) && c.Reviewed(d.Due)
+	d.On = c.roll(end, &d)
+	d.Reviewed = c.Reviewed(d.RawOn) && c.Reviewed(d.On)
 	if !d.Reviewed {
 		d.note("The public holidays were reviewed for %d to %d only; look at this date again when that year's are known.", FirstReviewed, LastReviewed)
 	}
-	d.note("Due until the end of %s.", words(d.Due))
+	d.note("Due until the end of %s.", words(d.On))
 	if pausedDays > 0 {
-		d.note("Without the pause it would have been due on %s.", words(d.Unpaused))
+		d.note("Without the pause it would have been due on %s.", words(d.UnpausedOn))
 	}
 	return d
 }

@@ -29,12 +29,12 @@ func TestVectors(t *testing.T) {
 		{"2026-12-01", "2027-01-01", "2027-01-04", "2027-03-01", "2027-03-01", "New Year's Day and a weekend"},
 	} {
 		one, three := de.Due(noon(v.received), time.UTC, duedate.OneMonth, 0), de.Due(noon(v.received), time.UTC, duedate.ThreeMonths, 0)
-		got := []string{iso(one.Raw), iso(one.Due), iso(three.Raw), iso(three.Due)}
+		got := []string{iso(one.RawOn), iso(one.On), iso(three.RawOn), iso(three.On)}
 		if want := []string{v.raw1, v.due1, v.raw3, v.due3}; !slices.Equal(got, want) {
 			t.Errorf("received %s (%s): got %v, want %v", v.received, v.why, got, want)
 		}
-		if !one.Unpaused.Equal(one.Due) || !one.Reviewed {
-			t.Errorf("received %s: unpaused %s, reviewed %v", v.received, iso(one.Unpaused), one.Reviewed)
+		if !one.UnpausedOn.Equal(one.On) || !one.Reviewed {
+			t.Errorf("received %s: unpaused %s, reviewed %v", v.received, iso(one.UnpausedOn), one.Reviewed)
 		}
 	}
 }
@@ -48,8 +48,8 @@ func TestReceiptDayIsTheControllers(t *testing.T) {
 	de := open(t, "DE")
 	// 23:30 UTC on 31 January is 1 February in Berlin; 1 March 2026 is a Sunday.
 	d := de.Due(time.Date(2026, 1, 31, 23, 30, 0, 0, time.UTC), berlin, 1, 0)
-	if iso(d.Received) != "2026-02-01" || iso(d.Raw) != "2026-03-01" || iso(d.Due) != "2026-03-02" {
-		t.Errorf("received %s, raw %s, due %s", iso(d.Received), iso(d.Raw), iso(d.Due))
+	if iso(d.ReceivedOn) != "2026-02-01" || iso(d.RawOn) != "2026-03-01" || iso(d.On) != "2026-03-02" {
+		t.Errorf("received %s, raw %s, due %s", iso(d.ReceivedOn), iso(d.RawOn), iso(d.On))
 	}
 	// The last moment of a due date, on the day the clocks go forward.
 	if got := duedate.End(date("2026-03-29"), berlin).UTC(); !got.Equal(time.Date(2026, 3, 29, 22, 0, 0, 0, time.UTC)) {
@@ -61,11 +61,11 @@ func TestPause(t *testing.T) {
 	t.Parallel()
 	// Asked on day 2, answered on day 12: ten days. 5 April + 10 = 15 April.
 	d := open(t, "DE").Due(noon("2026-03-05"), time.UTC, 1, 10)
-	if iso(d.Due) != "2026-04-15" || iso(d.Unpaused) != "2026-04-07" || iso(d.Raw) != "2026-04-05" {
-		t.Errorf("due %s, unpaused %s, raw %s", iso(d.Due), iso(d.Unpaused), iso(d.Raw))
+	if iso(d.On) != "2026-04-15" || iso(d.UnpausedOn) != "2026-04-07" || iso(d.RawOn) != "2026-04-05" {
+		t.Errorf("due %s, unpaused %s, raw %s", iso(d.On), iso(d.UnpausedOn), iso(d.RawOn))
 	}
-	if none := open(t, "DE").Due(noon("2026-03-05"), nil, 1, -3); iso(none.Due) != "2026-04-07" {
-		t.Errorf("a negative pause must count as none, got %s", iso(none.Due))
+	if none := open(t, "DE").Due(noon("2026-03-05"), nil, 1, -3); iso(none.On) != "2026-04-07" {
+		t.Errorf("a negative pause must count as none, got %s", iso(none.On))
 	}
 }
 
@@ -147,10 +147,10 @@ func TestProperties(t *testing.T) {
 		received := date("2023-01-01").AddDate(0, 0, int(day)%3200).Add(time.Duration(minute) * time.Minute)
 		d := cal.Due(received, time.UTC, months, int(pause))
 		next := cal.Due(received.AddDate(0, 0, 1), time.UTC, months, int(pause))
-		return !d.Unpaused.Before(d.Raw) && !d.Unpaused.After(d.Raw.AddDate(0, 0, 10)) &&
-			cal.WorkingDay(d.Due) && cal.WorkingDay(d.Unpaused) &&
-			!d.Due.Before(d.Raw.AddDate(0, 0, int(pause))) && !d.Due.After(d.Raw.AddDate(0, 0, int(pause)+10)) &&
-			!next.Due.Before(d.Due) && len(d.Steps) >= 3
+		return !d.UnpausedOn.Before(d.RawOn) && !d.UnpausedOn.After(d.RawOn.AddDate(0, 0, 10)) &&
+			cal.WorkingDay(d.On) && cal.WorkingDay(d.UnpausedOn) &&
+			!d.On.Before(d.RawOn.AddDate(0, 0, int(pause))) && !d.On.After(d.RawOn.AddDate(0, 0, int(pause)+10)) &&
+			!next.On.Before(d.On) && len(d.Steps) >= 3
 	}
 	if err := quick.Check(holds, &quick.Config{MaxCount: 20_000}); err != nil {
 		t.Error(err)

@@ -62,7 +62,7 @@ func TestOracle(t *testing.T) {
 			day := time.Date(row.year, 1, 1+i, 0, 0, 0, 0, time.UTC)
 			got := cal.Due(day, time.UTC, row.months, 0)
 			compared++
-			if want := row.at(i); !got.Due.Equal(want) {
+			if want := row.at(i); !got.On.Equal(want) {
 				explain(t, row, cal, got, want, used)
 			}
 		}
@@ -82,7 +82,7 @@ func TestOracle(t *testing.T) {
 func explain(t *testing.T, row row, cal duedate.Calendar, got duedate.Due, want time.Time, used map[disagreement]bool) {
 	t.Helper()
 	country, _, _ := strings.Cut(row.place, "-")
-	first, last := got.Due, want
+	first, last := got.On, want
 	if last.Before(first) {
 		first, last = last, first
 	}
@@ -95,7 +95,7 @@ func explain(t *testing.T, row row, cal duedate.Calendar, got duedate.Due, want 
 	}
 	if !explained {
 		t.Errorf("%s, %d month(s) from %s: due %s, the oracle says %s; calendar %s", row.place, row.months,
-			got.Received.Format(time.DateOnly), got.Due.Format("Mon "+time.DateOnly), want.Format("Mon "+time.DateOnly), cal.Version())
+			got.ReceivedOn.Format(time.DateOnly), got.On.Format("Mon "+time.DateOnly), want.Format("Mon "+time.DateOnly), cal.Version())
 	}
 }
 
