@@ -1,0 +1,284 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/google/uuid"
+
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
+)
+
+const (
+	tokenMax = 8 << 10          // bytes of a token
+	skew     = 60 * time.Second // between the issuer's clock and ours
+)
+
+// What a caller is told about a token. Why it is not valid stands in the log
+// alone: a forger learns nothing.
+var (
+	errNoToken    = fault.New(fault.Unknown, "UNAUTHENTICATED", "send a bearer token in the Authorization header, or sign in")
+	errToken      = fault.New(fault.Unknown, "TOKEN_INVALID", "the access token is not valid")
+	errExpired    = fault.New(fault.Unknown, "TOKEN_EXPIRED", "the access token has expired; ask for a new one")
+	errAudience   = fault.New(fault.Unknown, "TOKEN_WRONG_AUDIENCE", "this token is not meant for this service; ask the issuer for Lethe's audience")
+	errType       = fault.New(fault.Unknown, "TOKEN_WRONG_TYPE", "use an access token (typ: at+jwt), not an ID token")
+	errUnbound    = fault.New(fault.Denied, "MACHINE_NOT_BOUND", "this client is bound to no service; an admin binds it by the claim lethe_service or LETHE_OIDC_MACHINES")
+	errTwoHeaders = fault.New(fault.Invalid, "BAD_REQUEST", "send one Authorization header")
+)
+
+// claims is what Lethe reads of a token. Groups are read apart, since the
+// claim's name is a setting.
+type claims struct {
+	Issuer    string   `json:"iss"`
+	Subject   string   `json:"sub"`
+	Audience  audience `json:"aud"`
+	Expiry    *float64 `json:"exp"`
+	NotBefore *float64 `json:"nbf"`
+	IssuedAt  *float64 `json:"iat"`
+	Nonce     string   `json:"nonce"`
+	Party     string   `json:"azp"`
+	Service   string   `json:"lethe_service"`
+	Name      string   `json:"name"`
+	Username  string   `json:"preferred_username"`
+
+	groups []string
+}
+
+// audience is one or many (RFC 7519 §4.1.3).
+type audience []string
+
+// UnmarshalJSON reads a text or a list of texts.
+func (a *audience) UnmarshalJSON(b []byte) error {
+	var one string
+	if json.Unmarshal(b, &one) == nil {
+		*a = audience{one}
+		return nil
+	}
+	return json.Unmarshal(b, (*[]string)(a))
+}
+
+// bearer recognises who calls by a token.
+type bearer struct {
+	conf     OIDC
+	verifier *oidc.IDTokenVerifier
+	now      func() time.Time
+	people   *people
+}
+
+func newBearer(conf OIDC, keys oidc.KeySet, now func() time.Time, people *people) *bearer {
+	names := make([]string, len(algorithms))
+	for i, a := range algorithms {
+		names[i] = string(a)
+	}
+	// Signature and issuer are checked by the library; the times, the subject
+	// and the audience here, for it lets in a token without subject, one from
+	// the future, and five minutes of skew.
+	verifier := oidc.NewVerifier(conf.Issuer, keys, &oidc.Config{SupportedSigningAlgs: names, SkipClientIDCheck: true, SkipExpiryCheck: true})
+	return &bearer{conf, verifier, now, people}
+}
+
+// principal recognises the caller of a request by its Authorization header. It
+// answers errNoToken when there is none. HTTP Basic with the token as password
+// serves clients of the schema registry that know nothing else.
+func (b *bearer) principal(r *http.Request) (access.Principal, error) {
+	headers := r.Header.Values("Authorization")
+	switch {
+	case len(headers) == 0:
+		return access.Principal{}, errNoToken
+	case len(headers) > 1:
+		return access.Principal{}, errTwoHeaders
+	}
+	scheme, token, _ := strings.Cut(headers[0], " ")
+	if strings.EqualFold(scheme, "Basic") && strings.HasPrefix(r.URL.Path, "/registry/") {
+		_, token, _ = r.BasicAuth()
+	} else if !strings.EqualFold(scheme, "Bearer") {
+		return access.Principal{}, errNoToken
+	}
+	c, err := b.verify(r.Context(), strings.TrimSpace(token))
+	if err != nil {
+		return access.Principal{}, err
+	}
+	return b.people.principal(r.Context(), c)
+}
+
+// verify checks an access token whole.
+func (b *bearer) verify(ctx context.Context, token string) (claims, error) {
+	c, err := b.read(ctx, token)
+	if err != nil {
+		return claims{}, err
+	}
+	if b.conf.TypedTokens && !slices.Contains([]string{"at+jwt", "application/at+jwt"}, strings.ToLower(headerType(token))) {
+		return claims{}, errType
+	}
+	if !slices.Contains(c.Audience, b.conf.Audience) {
+		return claims{}, errAudience
+	}
+	return c, nil
+}
+
+// verifyID checks the ID token of a sign-in (OpenID Connect Core §3.1.3.7).
+func (b *bearer) verifyID(ctx context.Context, token, nonce string) (claims, error) {
+	c, err := b.read(ctx, token)
+	if err != nil {
+		return claims{}, err
+	}
+	if !slices.Contains(c.Audience, b.conf.ClientID) || (len(c.Audience) > 1 && c.Party != b.conf.ClientID) || c.Nonce != nonce {
+		return claims{}, errToken.With(errors.New("another audience, party or nonce"))
+	}
+	return c, nil
+}
+
+// read verifies what every token must obey: signature, issuer, times, subject.
+func (b *bearer) read(ctx context.Context, token string) (claims, error) {
+	if len(token) > tokenMax || strings.Count(token, ".") != 2 {
+		return claims{}, errToken.With(errors.New("too long, or no JWS in compact form"))
+	}
+	verified, err := b.verifier.Verify(ctx, token)
+	if err != nil {
+		return claims{}, b.unverified(ctx, err)
+	}
+	var c claims
+	if err := verified.Claims(&c); err != nil {
+		return claims{}, errToken.With(errors.New("a claim has another type"))
+	}
+	c.groups = groups(verified, b.conf.GroupsClaim)
+	now := float64(b.now().Unix())
+	switch {
+	case c.Subject == "":
+		return claims{}, errToken.With(errors.New("no subject"))
+	case c.Expiry == nil:
+		return claims{}, errToken.With(errors.New("no expiry"))
+	case *c.Expiry <= now:
+		return claims{}, errExpired
+	case c.NotBefore != nil && *c.NotBefore > now+skew.Seconds(), c.IssuedAt != nil && *c.IssuedAt > now+skew.Seconds():
+		return claims{}, errToken.With(errors.New("from the future"))
+	}
+	return c, nil
+}
+
+// unverified tells a forged token from an issuer that is away. The library
+// wraps our key set's error as text alone.
+func (b *bearer) unverified(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return fault.New(fault.Unavailable, "ISSUER_UNAVAILABLE", "the identity provider did not answer in time").With(ctx.Err())
+	case strings.Contains(err.Error(), errIssuerAway.Message):
+		return errIssuerAway
+	}
+	return errToken.With(errors.New("signature, algorithm or issuer"))
+}
+
+// headerType is the typ of a token whose signature has been verified.
+func headerType(token string) string {
+	head, _, _ := strings.Cut(token, ".")
+	raw, err := base64.RawURLEncoding.DecodeString(head)
+	if err != nil {
+		return ""
+	}
+	var h struct {
+		Type string `json:"typ"`
+	}
+	if json.NewDecoder(bytes.NewReader(raw)).Decode(&h) != nil {
+		return ""
+	}
+	return h.Type
+}
+
+func groups(token *oidc.IDToken, claim string) []string {
+	var all map[string]json.RawMessage
+	if token.Claims(&all) != nil {
+		return nil
+	}
+	var list audience // one or many, as issuers please
+	if list.UnmarshalJSON(all[claim]) != nil {
+		return nil
+	}
+	return list
+}
+
+// people turns claims into principals. The row of a principal is looked up
+// once in a while, not at each call.
+type people struct {
+	conf   OIDC
+	ensure func(ctx context.Context, issuer, subject, name string) (uuid.UUID, error)
+	now    func() time.Time
+
+	mu    sync.Mutex
+	known map[identity]knownAs
+}
+
+type identity struct{ issuer, subject, name string }
+
+type knownAs struct {
+	id    uuid.UUID
+	until time.Time
+}
+
+const (
+	knownFor = 10 * time.Minute
+	knownMax = 10_000
+)
+
+// principal maps groups to roles and teams, and binds machines to a service.
+func (p *people) principal(ctx context.Context, c claims) (access.Principal, error) {
+	by := access.Principal{Name: c.Name}
+	if by.Name == "" {
+		by.Name = c.Username
+	}
+	for _, g := range c.groups {
+		if role, ok := strings.CutPrefix(g, p.conf.RolePrefix); ok && slices.Contains(access.Roles, access.Role(role)) {
+			by.Roles = append(by.Roles, access.Role(role))
+		} else if team, ok := strings.CutPrefix(g, p.conf.TeamPrefix); ok && team != "" {
+			by.Teams = append(by.Teams, team)
+		}
+	}
+	if m, ok := p.conf.Machines[c.Subject]; ok {
+		// A mapped client is that machine and nothing else. It is found by the
+		// subject, which is the client itself where no person is involved (RFC
+		// 9068 §2.2): a person's token that went through the same client, with
+		// the client in azp, must not become the machine.
+		by.Roles, by.Teams, by.Service = []access.Role{access.Role(m.Role)}, nil, m.Service
+	} else if by.Has(access.CI, access.Service) {
+		by.Service = c.Service
+	}
+	if by.Has(access.CI, access.Service) && by.Service == "" {
+		return access.Principal{}, errUnbound
+	}
+	if by.Name == "" && by.Service != "" {
+		by.Name = string(by.Roles[0]) + " of " + by.Service
+	}
+	var err error
+	by.ID, err = p.row(ctx, identity{c.Issuer, c.Subject, by.Name})
+	return by, err
+}
+
+func (p *people) row(ctx context.Context, who identity) (uuid.UUID, error) {
+	now := p.now()
+	p.mu.Lock()
+	k, ok := p.known[who]
+	p.mu.Unlock()
+	if ok && now.Before(k.until) {
+		return k.id, nil
+	}
+	id, err := p.ensure(ctx, who.issuer, who.subject, who.name)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.known == nil || len(p.known) >= knownMax {
+		p.known = map[identity]knownAs{}
+	}
+	p.known[who] = knownAs{id, now.Add(knownFor)}
+	return id, nil
+}
