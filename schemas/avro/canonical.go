@@ -1,0 +1,296 @@
+package avro
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Canonical writes the schema in the one way that is its identity: white
+// space, the order of the specification's own members and the spelling of
+// names do not count; doc, aliases, defaults, order and properties do. The text
+// is that of Schema.toString() of Apache Avro for Java. Types that were given
+// are named, not repeated.
+func (s *Schema) Canonical() string {
+	p := &printer{types: s.types, written: map[*Type]bool{}}
+	for _, t := range s.given {
+		p.written[t] = true
+	}
+	p.typ(s.Root)
+	return p.out.String()
+}
+
+type printer struct {
+	out     strings.Builder
+	types   Types
+	space   string // the namespace that surrounds what is written
+	written map[*Type]bool
+}
+
+func (p *printer) typ(t *Type) {
+	switch {
+	case t.Kind == Union:
+		p.list(len(t.Oneof), func(i int) { p.typ(t.Oneof[i]) })
+	case t.Kind.named():
+		p.named(t)
+	case t.Kind.primitive() && len(t.props) == 0:
+		p.text(string(t.Kind))
+	default:
+		p.out.WriteString(`{"type":`)
+		p.text(string(t.Kind))
+		if t.Items != nil {
+			p.key(map[Kind]string{Array: "items", Map: "values"}[t.Kind])
+			p.typ(t.Items)
+		}
+		p.properties(t.props)
+		p.out.WriteByte('}')
+	}
+}
+
+// named writes a named type in full where it stands first, and by its name
+// after that.
+func (p *printer) named(t *Type) {
+	if p.written[t] {
+		p.reference(t.Name)
+		return
+	}
+	p.written[t] = true
+	space, name := split(t.Name)
+	kind := string(t.Kind)
+	if t.isError {
+		kind = "error"
+	}
+	p.out.WriteString(`{"type":`)
+	p.text(kind)
+	p.key("name")
+	p.text(name)
+	if space != p.space {
+		p.key("namespace")
+		p.text(space)
+	}
+	outer := p.space
+	p.space = space
+	if t.doc != nil {
+		p.key("doc")
+		p.text(*t.doc)
+	}
+	p.body(t)
+	p.properties(t.props)
+	p.aliases(t.Aliases, space)
+	p.out.WriteByte('}')
+	p.space = outer
+}
+
+// reference writes the name of a type. A name without namespace that the
+// namespace here would catch is written with a leading dot; Java forgets that
+// and then reads back another type.
+func (p *printer) reference(full string) {
+	name := relative(full, p.space)
+	if space, _ := split(full); space == "" && p.types[fullName(full, p.space)] != nil && p.space != "" {
+		name = "." + full
+	}
+	p.text(name)
+}
+
+func (p *printer) body(t *Type) {
+	switch t.Kind {
+	case Record:
+		p.key("fields")
+		p.list(len(t.Fields), func(i int) { p.field(t.Fields[i]) })
+	case Enum:
+		p.key("symbols")
+		p.list(len(t.Symbols), func(i int) { p.text(t.Symbols[i]) })
+		if t.Default != nil {
+			p.key("default")
+			p.text(*t.Default)
+		}
+	case Fixed:
+		p.key("size")
+		p.out.WriteString(strconv.Itoa(t.Size))
+	}
+}
+
+func (p *printer) field(f *Field) {
+	p.out.WriteString(`{"name":`)
+	p.text(f.Name)
+	p.key("type")
+	p.typ(f.Type)
+	if f.hasDoc {
+		p.key("doc")
+		p.text(f.Doc)
+	}
+	if f.fallback != nil {
+		p.key("default")
+		p.json(f.fallback)
+	}
+	if f.order != "" {
+		p.key("order")
+		p.text(f.order)
+	}
+	if len(f.Aliases) > 0 {
+		p.key("aliases")
+		p.list(len(f.Aliases), func(i int) { p.text(f.Aliases[i]) })
+	}
+	p.properties(f.props)
+	p.out.WriteByte('}')
+}
+
+func (p *printer) aliases(names []string, space string) {
+	if len(names) == 0 {
+		return
+	}
+	p.key("aliases")
+	p.list(len(names), func(i int) {
+		if in, _ := split(names[i]); in == "" && space != "" {
+			p.text("." + names[i])
+			return
+		}
+		p.text(relative(names[i], space))
+	})
+}
+
+func (p *printer) properties(props []member) {
+	for _, m := range props {
+		p.key(m.name)
+		p.json(m.value)
+	}
+}
+
+func (p *printer) key(name string) {
+	p.out.WriteByte(',')
+	p.text(name)
+	p.out.WriteByte(':')
+}
+
+func (p *printer) list(n int, item func(int)) {
+	p.out.WriteByte('[')
+	for i := range n {
+		if i > 0 {
+			p.out.WriteByte(',')
+		}
+		item(i)
+	}
+	p.out.WriteByte(']')
+}
+
+func (p *printer) json(v *value) {
+	switch v.kind {
+	case 'n':
+		p.out.WriteString("null")
+	case 't':
+		p.out.WriteString(strconv.FormatBool(v.truth))
+	case '0':
+		p.out.WriteString(number(v.text))
+	case '"':
+		p.text(v.text)
+	case '[':
+		p.list(len(v.items), func(i int) { p.json(v.items[i]) })
+	case '{':
+		p.out.WriteByte('{')
+		for i, m := range v.members {
+			if i > 0 {
+				p.out.WriteByte(',')
+			}
+			p.text(m.name)
+			p.out.WriteByte(':')
+			p.json(m.value)
+		}
+		p.out.WriteByte('}')
+	}
+}
+
+// text writes a string and escapes no more than JSON asks for.
+func (p *printer) text(s string) {
+	p.out.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			p.out.WriteByte('\\')
+			p.out.WriteRune(r)
+		case r >= ' ':
+			p.out.WriteRune(r)
+		case slices.Contains([]rune("\b\t\n\f\r"), r):
+			p.out.WriteByte('\\')
+			p.out.WriteByte("btn_fr"[r-'\b'])
+		default:
+			fmt.Fprintf(&p.out, `\u%04X`, r)
+		}
+	}
+	p.out.WriteByte('"')
+}
+
+// number writes a whole number as it is and any other as Java writes a double.
+func number(text string) string {
+	if !strings.ContainsAny(text, ".eE") {
+		if text == "-0" {
+			return "0"
+		}
+		return text
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return text // beyond a double: there is no other way to write it
+	}
+	return javaDouble(f)
+}
+
+// javaDouble follows Double.toString: plain digits from a thousandth up to ten
+// million, with at least one digit after the point, and 1.0E7 beyond.
+func javaDouble(f float64) string {
+	size := math.Abs(f)
+	if size == 0 || size >= 1e-3 && size < 1e7 {
+		s := strconv.FormatFloat(f, 'f', -1, 64)
+		if !strings.Contains(s, ".") {
+			s += ".0"
+		}
+		return s
+	}
+	mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(f, 'e', -1, 64), "e")
+	if !strings.Contains(mantissa, ".") {
+		mantissa += ".0"
+	}
+	n, _ := strconv.Atoi(exponent)
+	return mantissa + "E" + strconv.Itoa(n)
+}
+
+// describe names a type for a person: its name, or its shape.
+func describe(t *Type) string {
+	switch {
+	case t.Kind.named():
+		return t.Name
+	case t.Kind == Array:
+		return "array<" + leaf(t.Items) + ">"
+	case t.Kind == Map:
+		return "map<" + leaf(t.Items) + ">"
+	case t.Kind != Union:
+		return leaf(t)
+	}
+	var names []string
+	for _, branch := range t.Oneof {
+		names = append(names, leaf(branch))
+	}
+	s := "union<" + strings.Join(names, ",") + ">"
+	const most = 200
+	if len(s) <= most {
+		return s
+	}
+	cut := most
+	for !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + "…"
+}
+
+// leaf names a type in a word.
+func leaf(t *Type) string {
+	switch {
+	case t.Kind.named():
+		return t.Name
+	case t.Logical != "":
+		return t.Logical
+	}
+	return string(t.Kind)
+}

@@ -1,0 +1,255 @@
+package avro
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/flowmart/lethe/internal/fault"
+)
+
+// DifferenceKind says why data cannot be read. The names are those of Apache
+// Avro's SchemaCompatibility, which clients of registries know.
+type DifferenceKind string
+
+// The kinds of difference.
+const (
+	NameMismatch   DifferenceKind = "NAME_MISMATCH"
+	TypeMismatch   DifferenceKind = "TYPE_MISMATCH"
+	SizeMismatch   DifferenceKind = "FIXED_SIZE_MISMATCH"
+	MissingSymbols DifferenceKind = "MISSING_ENUM_SYMBOLS"
+	MissingBranch  DifferenceKind = "MISSING_UNION_BRANCH"
+	MissingDefault DifferenceKind = "READER_FIELD_MISSING_DEFAULT_VALUE"
+	AmbiguousAlias DifferenceKind = "READER_FIELD_MATCHES_SEVERAL"
+)
+
+// Difference is one reason why a reader cannot read what a writer wrote.
+type Difference struct {
+	Kind    DifferenceKind
+	Path    string // field path, as in FieldPath; "" for the whole
+	Pointer string // JSON pointer into the reader's schema, "/" for the whole
+	Message string // what differs and how to mend it
+	Detail  string // the names in question
+}
+
+const (
+	mostDifferences = 50        // told of one comparison
+	mostPointer     = 4000      // bytes of a pointer; what lies deeper is told without its beginning
+	mostSteps       = 2_000_000 // taken by one comparison
+)
+
+// CanRead lists every reason why data written with writer cannot be read with
+// reader, by the schema resolution of the Avro specification; none means that
+// it can. Only two schemas of extraordinary size make it fail.
+func CanRead(reader, writer *Schema) ([]Difference, error) {
+	c := &comparison{known: map[pair][]Difference{}, steps: mostSteps}
+	found := c.read(reader.Root, writer.Root)
+	if c.steps <= 0 {
+		return nil, fault.New(fault.Invalid, codeInvalid, "the schema is too large to compare with an earlier version; make its unions smaller")
+	}
+	for i := range found {
+		if found[i].Pointer == "" {
+			found[i].Pointer = "/"
+		}
+		found[i].Path = strings.TrimPrefix(found[i].Path, ".")
+	}
+	return found, nil
+}
+
+type pair struct{ reader, writer *Type }
+
+// comparison remembers the pairs of types it has met. A pair that is met again
+// inside itself is taken to be readable: a recursive type is readable unless
+// something in it is not.
+type comparison struct {
+	known map[pair][]Difference
+	trail []pair // pairs found readable, or under way, in the order they were met
+	steps int
+}
+
+// read compares two types. Differences bear paths relative to them.
+func (c *comparison) read(reader, writer *Type) []Difference {
+	if c.steps--; c.steps <= 0 {
+		return nil
+	}
+	if reader.Kind.primitive() && writer.Kind.primitive() {
+		return c.differences(reader, writer)
+	}
+	p := pair{reader, writer}
+	if found, met := c.known[p]; met {
+		return found
+	}
+	mark := len(c.trail)
+	c.known[p], c.trail = nil, append(c.trail, p)
+	found := c.differences(reader, writer)
+	if len(found) == 0 {
+		return nil
+	}
+	// What was found readable since may have leaned on this pair being so.
+	for _, later := range c.trail[mark:] {
+		delete(c.known, later)
+	}
+	c.trail = c.trail[:mark]
+	c.known[p] = found[:min(len(found), mostDifferences)]
+	return c.known[p]
+}
+
+func (c *comparison) differences(reader, writer *Type) []Difference {
+	switch {
+	case writer.Kind == Union:
+		return c.writerUnion(reader, writer)
+	case reader.Kind == Union:
+		return c.readerUnion(reader, writer)
+	case reader.Kind != writer.Kind:
+		if promotes(writer.Kind, reader.Kind) {
+			return nil
+		}
+		return []Difference{{Kind: TypeMismatch, Detail: leaf(writer) + " to " + leaf(reader),
+			Message: fmt.Sprintf("the old type %s cannot be read as %s; keep the old type or add a new field with a default", leaf(writer), leaf(reader))}}
+	}
+	switch reader.Kind {
+	case Array:
+		return under(c.read(reader.Items, writer.Items), "[]", "/items")
+	case Map:
+		return under(c.read(reader.Items, writer.Items), "{}", "/values")
+	case Fixed:
+		return append(names(reader, writer), sizes(reader, writer)...)
+	case Enum:
+		return append(names(reader, writer), symbols(reader, writer)...)
+	case Record:
+		return c.records(reader, writer)
+	}
+	return nil
+}
+
+// promotes lists the promotions of the specification.
+func promotes(from, to Kind) bool {
+	switch from {
+	case Int:
+		return to == Long || to == Float || to == Double
+	case Long:
+		return to == Float || to == Double
+	case Float:
+		return to == Double
+	case String:
+		return to == Bytes
+	case Bytes:
+		return to == String
+	}
+	return false
+}
+
+// writerUnion: every branch may have been written, so each must be readable.
+func (c *comparison) writerUnion(reader, writer *Type) []Difference {
+	var out []Difference
+	for i, branch := range writer.Oneof {
+		found := c.read(reader, branch)
+		if len(found) > 0 && reader.Kind == Union {
+			found = []Difference{missing(branch, "/"+strconv.Itoa(i))}
+		}
+		out = append(out, found...)
+	}
+	return out
+}
+
+// readerUnion: one branch must be able to read what was written.
+func (c *comparison) readerUnion(reader, writer *Type) []Difference {
+	readable := slices.ContainsFunc(reader.Oneof, func(branch *Type) bool { return len(c.read(branch, writer)) == 0 })
+	if readable {
+		return nil
+	}
+	return []Difference{missing(writer, "")}
+}
+
+func missing(branch *Type, pointer string) Difference {
+	return Difference{Kind: MissingBranch, Pointer: pointer, Detail: leaf(branch),
+		Message: fmt.Sprintf("no branch of the union can read the old branch %s; keep that branch", leaf(branch))}
+}
+
+// names compares the names of two types of one kind. Namespaces do not count;
+// of the aliases only the reader's do, and those in full.
+func names(reader, writer *Type) []Difference {
+	if simpleName(reader.Name) == simpleName(writer.Name) || slices.Contains(reader.Aliases, writer.Name) {
+		return nil
+	}
+	return []Difference{{Kind: NameMismatch, Pointer: "/name", Detail: writer.Name,
+		Message: fmt.Sprintf("the name was %s; keep it, or add it to the aliases of %s", writer.Name, reader.Name)}}
+}
+
+func sizes(reader, writer *Type) []Difference {
+	if reader.Size == writer.Size {
+		return nil
+	}
+	return []Difference{{Kind: SizeMismatch, Pointer: "/size", Detail: fmt.Sprintf("%d to %d", writer.Size, reader.Size),
+		Message: fmt.Sprintf("the size was %d bytes and is %d; keep it, or add a new field", writer.Size, reader.Size)}}
+}
+
+func symbols(reader, writer *Type) []Difference {
+	if reader.Default != nil {
+		return nil
+	}
+	var lost []string
+	for _, s := range writer.Symbols {
+		if !reader.symbols[s] {
+			lost = append(lost, s)
+		}
+	}
+	if len(lost) == 0 {
+		return nil
+	}
+	list := strings.Join(lost[:min(len(lost), 20)], ", ")
+	return []Difference{{Kind: MissingSymbols, Pointer: "/symbols", Detail: "[" + list + "]",
+		Message: fmt.Sprintf("the symbols %s are gone; keep them, or give the enum a default", list)}}
+}
+
+func (c *comparison) records(reader, writer *Type) []Difference {
+	out := names(reader, writer)
+	written := make(map[string]*Field, len(writer.Fields))
+	for _, f := range writer.Fields {
+		written[f.Name] = f
+	}
+	for i, f := range reader.Fields {
+		found := c.field(f, written)
+		out = append(out, under(found, "."+f.Name, "/fields/"+strconv.Itoa(i))...)
+		if len(out) > mostDifferences {
+			break
+		}
+	}
+	return out
+}
+
+// field compares a reader's field with the written one of its name, or of one
+// of its aliases. A written field that nobody asks for is skipped.
+func (c *comparison) field(f *Field, written map[string]*Field) []Difference {
+	var match []*Field
+	for _, name := range append([]string{f.Name}, f.Aliases...) {
+		if w := written[name]; w != nil && !slices.Contains(match, w) {
+			match = append(match, w)
+		}
+	}
+	switch {
+	case len(match) > 1:
+		return []Difference{{Kind: AmbiguousAlias, Detail: f.Name,
+			Message: fmt.Sprintf("by its name and aliases, field %s is both %s and %s of the old schema; drop an alias", f.Name, match[0].Name, match[1].Name)}}
+	case len(match) == 1:
+		return under(c.read(f.Type, match[0].Type), "", "/type")
+	case f.HasDefault():
+		return nil
+	}
+	return []Difference{{Kind: MissingDefault, Detail: f.Name,
+		Message: fmt.Sprintf("field %s is new and has no default; give it one, so that older data can be read", f.Name)}}
+}
+
+// under moves differences below a place. They are copied: a pair's differences
+// are told wherever the pair stands.
+func under(found []Difference, path, pointer string) []Difference {
+	out := slices.Clone(found)
+	for i := range out {
+		if len(out[i].Pointer) < mostPointer {
+			out[i].Path = path + out[i].Path
+			out[i].Pointer = pointer + out[i].Pointer
+		}
+	}
+	return out
+}

@@ -1,0 +1,112 @@
+package avro
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+)
+
+// mostChecks bounds the work on the defaults of one schema: the branches of
+// nested unions multiply.
+const mostChecks = 200_000
+
+// numberOf turns a default that is text into a number where the type is a
+// floating one. Java has always taken it so.
+func numberOf(t *Type, v *value) *value {
+	if v.kind != '"' || t.Kind != Float && t.Kind != Double {
+		return v
+	}
+	f, err := strconv.ParseFloat(v.text, 64)
+	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
+		return v
+	}
+	return &value{kind: '0', text: javaDouble(f)}
+}
+
+// checkDefaults tests every default against its type. It runs when all types
+// are complete, as a default may be of the record it stands in.
+func (p *parser) checkDefaults() {
+	checks := mostChecks
+	for _, d := range p.defaults {
+		p.at = d.at
+		if !fits(d.field.Type, d.field.fallback, &checks) && checks > 0 {
+			p.fail("the default of field %s is not a value of its type, %s", quote(d.field.Name), quote(describe(d.field.Type)))
+		}
+		if checks <= 0 {
+			p.fail("the defaults of this schema take too long to check; make their unions or their values smaller")
+			return
+		}
+	}
+}
+
+// fits reports whether a JSON value can be the default of a type. A default of
+// a union may be of any branch, as the specification says since 1.12.
+func fits(t *Type, v *value, checks *int) bool {
+	if *checks--; *checks <= 0 {
+		return false
+	}
+	switch t.Kind {
+	case Null:
+		return v.kind == 'n'
+	case Boolean:
+		return v.kind == 't'
+	case Int:
+		return wholeWithin(v, 32)
+	case Long:
+		return wholeWithin(v, 64)
+	case Float, Double:
+		return finite(v)
+	case String:
+		return v.kind == '"'
+	case Bytes:
+		return v.kind == '"' && bytesIn(v.text) >= 0
+	case Fixed:
+		return v.kind == '"' && bytesIn(v.text) == t.Size
+	case Enum:
+		return v.kind == '"' && t.symbols[v.text]
+	case Array:
+		return v.kind == '[' && !slices.ContainsFunc(v.items, func(item *value) bool { return !fits(t.Items, item, checks) })
+	case Map:
+		return v.kind == '{' && !slices.ContainsFunc(v.members, func(m member) bool { return !fits(t.Items, m.value, checks) })
+	case Record:
+		return v.kind == '{' && !slices.ContainsFunc(t.Fields, func(f *Field) bool { return !fitsField(f, v.get(f.Name), checks) })
+	}
+	return slices.ContainsFunc(t.Oneof, func(branch *Type) bool { return fits(branch, v, checks) })
+}
+
+// fitsField tests a field of a default record. One that the value leaves out
+// takes its own default, which is tested where it stands.
+func fitsField(f *Field, v *value, checks *int) bool {
+	if v == nil {
+		return f.HasDefault()
+	}
+	return fits(f.Type, v, checks)
+}
+
+func wholeWithin(v *value, bits int) bool {
+	if v.kind != '0' {
+		return false
+	}
+	_, err := strconv.ParseInt(v.text, 10, bits)
+	return err == nil
+}
+
+func finite(v *value) bool {
+	if v.kind != '0' {
+		return false
+	}
+	_, err := strconv.ParseFloat(v.text, 64)
+	return err == nil
+}
+
+// bytesIn counts the bytes a default of bytes or fixed stands for: each
+// character is one, from U+0000 to U+00FF. It returns −1 for others.
+func bytesIn(s string) int {
+	for _, r := range s {
+		if r > 0xff {
+			return -1
+		}
+	}
+	return utf8.RuneCountInString(s)
+}

@@ -1,0 +1,55 @@
+package avro
+
+import (
+	"strings"
+	"testing"
+)
+
+// The grammar of paths is the catalog's; expected values are by hand.
+func TestFieldPaths(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, in, want string }{
+		{"a record", record(`{"name":"a","type":"string"},{"name":"b","type":["null","long"]}`), "a string; b long?"},
+		{"a record in a record", record(`{"name":"a","type":{"type":"record","name":"I","fields":[{"name":"x","type":"int"}]}}`), "a record; a.x int"},
+		{"items", record(`{"name":"a","type":{"type":"array","items":{"type":"record","name":"I","fields":[{"name":"x","type":"int"}]}}}`), "a array; a[] record; a[].x int"},
+		{"values", record(`{"name":"a","type":{"type":"map","values":{"type":"array","items":"int"}}}`), "a map; a{} array; a{}[] int"},
+		{"branches", record(`{"name":"a","type":["null",{"type":"record","name":"n.X","fields":[{"name":"x","type":"int"}]},{"type":"record","name":"n.Y","fields":[{"name":"y","type":"int"}]},"string"]}`),
+			"a union<null,n.X,n.Y,string>?; a<X> record; a<X>.x int; a<Y> record; a<Y>.y int"},
+		{"branches of one simple name", record(`{"name":"a","type":[{"type":"record","name":"n.X","fields":[]},{"type":"record","name":"m.X","fields":[]}]}`),
+			"a union<n.X,m.X>; a<n.X> record; a<m.X> record"},
+		{"a branch that is a list", record(`{"name":"a","type":["string",{"type":"array","items":"string"}]}`), "a union<string,array>; a<array> array; a<array>[] string"},
+		{"recursion ends", `{"type":"record","name":"L","fields":[{"name":"v","type":"int"},{"name":"next","type":["null","L"]}]}`, "v int; next record?^"},
+		{"a type used twice is not recursion", record(`{"name":"a","type":{"type":"record","name":"I","fields":[{"name":"x","type":"int"}]}},{"name":"b","type":"I"}`), "a record; a.x int; b record; b.x int"},
+		{"logical types", record(`{"name":"a","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"b","type":{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}},{"name":"c","type":{"type":"string","logicalType":"uuid"}}`),
+			"a timestamp-millis; b decimal; c uuid"},
+		{"an unsound logical type is ignored", record(`{"name":"a","type":{"type":"bytes","logicalType":"decimal","precision":2,"scale":9}},{"name":"b","type":{"type":"int","logicalType":"uuid"}},{"name":"c","type":{"type":"fixed","name":"F","size":2,"logicalType":"decimal","precision":5}}`),
+			"a bytes!; b int; c fixed!"},
+		{"what may hold anything", record(`{"name":"a","type":"bytes"},{"name":"b","type":{"type":"map","values":"string"}},{"name":"c","type":{"type":"map","values":["null","string"]}},{"name":"d","type":{"type":"map","values":"int"}}`),
+			"a bytes!; b map!; b{} string; c map!; c{} string?; d map; d{} int"},
+		{"a root that is a list", `{"type":"array","items":{"type":"record","name":"R","fields":[{"name":"x","type":"int"}]}}`, "[] record; [].x int"},
+		{"a root of several events", `[{"type":"record","name":"A","fields":[{"name":"x","type":"int"}]},{"type":"record","name":"B","fields":[{"name":"y","type":"int"}]}]`, "<A> record; <A>.x int; <B> record; <B>.y int"},
+		{"a root without parts", `"string"`, "$ string"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, f := range mustParse(t, tt.in).Fields {
+				s := f.Path + " " + f.Type
+				if f.Nullable {
+					s += "?"
+				}
+				if f.Opaque {
+					s += "!"
+				}
+				if f.Recursive {
+					s += "^"
+				}
+				got = append(got, s)
+			}
+			if g := strings.Join(got, "; "); g != tt.want {
+				t.Errorf("got  %s\nwant %s", g, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,76 @@
+package avro
+
+import (
+	"math"
+	"slices"
+	"strconv"
+)
+
+// logicalHosts says which types a logical type may annotate, after the Avro
+// 1.12 specification. Decimal and duration have rules of their own besides.
+var logicalHosts = map[string][]Kind{
+	"decimal":                {Bytes, Fixed},
+	"big-decimal":            {Bytes},
+	"uuid":                   {String, Fixed},
+	"date":                   {Int},
+	"time-millis":            {Int},
+	"time-micros":            {Long},
+	"timestamp-millis":       {Long},
+	"timestamp-micros":       {Long},
+	"timestamp-nanos":        {Long},
+	"local-timestamp-millis": {Long},
+	"local-timestamp-micros": {Long},
+	"local-timestamp-nanos":  {Long},
+	"duration":               {Fixed},
+}
+
+// logicalType names a type's logical type. One that is unknown or unsound is
+// ignored, as the specification asks: the type underneath is used.
+func logicalType(t *Type, v *value) string {
+	name := v.get("logicalType")
+	if name == nil || name.kind != '"' || !slices.Contains(logicalHosts[name.text], t.Kind) {
+		return ""
+	}
+	sound := true
+	switch name.text {
+	case "decimal":
+		sound = soundDecimal(t, v)
+	case "uuid":
+		sound = t.Kind == String || t.Size == 16
+	case "duration":
+		sound = t.Size == 12
+	}
+	if !sound {
+		return ""
+	}
+	return name.text
+}
+
+func soundDecimal(t *Type, v *value) bool {
+	precision, ok := whole(v.get("precision"))
+	if !ok || precision < 1 {
+		return false
+	}
+	scale := 0
+	if s := v.get("scale"); s != nil {
+		if scale, ok = whole(s); !ok {
+			return false
+		}
+	}
+	if t.Kind == Fixed {
+		// The digits that size bytes hold: floor(log10(2^(8·size−1) − 1)).
+		most := math.Floor(math.Log10(2) * float64(8*t.Size-1))
+		if float64(precision) > most {
+			return false
+		}
+	}
+	return scale >= 0 && scale <= precision
+}
+
+func whole(v *value) (int, bool) {
+	if v == nil || v.kind != '0' {
+		return 0, false
+	}
+	n, err := strconv.Atoi(v.text)
+	return n, err == nil
+}
