@@ -9,11 +9,14 @@ CREATE TABLE schemas_context (
 );
 
 -- A subject is a line of versions. Its row is the lock of everything that
--- changes it; head is the last change made to it.
+-- changes it; head is the last change made to it. service_id is the service
+-- whose pipeline registered first; where the catalog knows the topic, the
+-- owner of the topic counts instead.
 CREATE TABLE schemas_subject (
     id         uuid PRIMARY KEY,
     context    text NOT NULL DEFAULT '.',
     name       text NOT NULL CONSTRAINT schemas_subject_name_sound CHECK (name <> '' AND length(name) <= 1000),
+    service_id uuid CONSTRAINT schemas_subject_service_known REFERENCES catalog_service (id),
     head       bigint NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL,
     CONSTRAINT schemas_subject_name_taken UNIQUE (context, name)

@@ -7,7 +7,7 @@ import (
 )
 
 // maxPath is the longest field path, in bytes.
-const maxPath = 2000
+const maxPath = 1000
 
 // FieldPath is one place in the data that a schema describes.
 type FieldPath struct {
