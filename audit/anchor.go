@@ -1,12 +1,14 @@
 package audit
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -165,14 +167,35 @@ func (a *Anchor) lock() (unlock func(), err error) {
 	return func() { _ = f.Close() }, nil // closing gives the lock back
 }
 
-// leaves opens the anchored leaf hashes for reading; nil when there are none.
-func (a *Anchor) leaves() (io.ReadCloser, error) {
+// errLeavesDamaged reports anchored leaf hashes that do not lead to the
+// anchored root.
+var errLeavesDamaged = errors.New("audit: the anchored leaf hashes are damaged")
+
+// leaves opens the anchored leaf hashes, once they are seen to lead to a
+// checkpoint's root.
+func (a *Anchor) leaves(c tree.Checkpoint) (io.ReadCloser, error) {
 	f, err := os.Open(filepath.Join(a.dir, leavesFile))
+	if errors.Is(err, fs.ErrNotExist) && c.Size == 0 {
+		return io.NopCloser(strings.NewReader("")), nil
+	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, errLeavesDamaged
 	}
 	if err != nil {
 		return nil, fmt.Errorf("audit: anchor: %w", err)
+	}
+	var t tree.Frontier
+	var h tlog.Hash
+	for r := bufio.NewReaderSize(f, 1<<16); t.Size < c.Size; t.Push(h) {
+		if _, err := io.ReadFull(r, h[:]); err != nil {
+			return nil, errors.Join(errLeavesDamaged, f.Close())
+		}
+	}
+	if c.Size > 0 && t.Root() != c.Root {
+		return nil, errors.Join(errLeavesDamaged, f.Close())
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, errors.Join(fmt.Errorf("audit: anchor: %w", err), f.Close())
 	}
 	return f, nil
 }

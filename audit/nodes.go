@@ -67,6 +67,9 @@ func (k hashes) load(ctx context.Context, db postgres.DB, indexes []int64) error
 		 ORDER BY level, n`
 	rows, err := postgres.Many[nodeRow](ctx, db, q, leaves, levels, ns)
 	for _, r := range rows {
+		if len(r.Hash) != tlog.HashSize {
+			return errTorn
+		}
 		k[tlog.StoredHashIndex(int(r.Level), r.N)] = tlog.Hash(r.Hash)
 	}
 	return err
@@ -75,7 +78,7 @@ func (k hashes) load(ctx context.Context, db postgres.DB, indexes []int64) error
 type nodeRow struct {
 	Level int16
 	N     int64
-	Hash  []byte // 32 bytes, the database sees to it
+	Hash  []byte
 }
 
 // leafHashes reads the leaf hashes of [from, to), as many as a batch.
@@ -87,7 +90,7 @@ func leafHashes(ctx context.Context, db postgres.DB, from, to int64) ([]tlog.Has
 	}
 	out := make([]tlog.Hash, len(rows))
 	for i, r := range rows {
-		if r.N != from+int64(i) {
+		if r.N != from+int64(i) || len(r.Hash) != tlog.HashSize {
 			return nil, errTorn
 		}
 		out[i] = tlog.Hash(r.Hash)

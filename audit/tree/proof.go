@@ -47,6 +47,9 @@ func VerifyConsistency(older, newer Checkpoint, path []tlog.Hash) error {
 // Verify checks a bundle against keys known by fingerprint, and returns the
 // checkpoint that its entries are proved by.
 func (b Bundle) Verify(fingerprints ...string) (Checkpoint, error) {
+	if len(b.Entries) == 0 {
+		return Checkpoint{}, errors.New("the bundle holds no entry: it proves nothing")
+	}
 	var all Keys
 	for _, encoded := range b.Keys {
 		k, err := ParseKey(encoded)
