@@ -168,7 +168,7 @@ func (r Result) check(f *faults, path string) {
 	f.planDigest(r.PlanDigest, true, path)
 	oneOf(f, path+".state", r.State, states)
 	if r.Code != "" {
-		oneOf(f, path+".code", r.Code, codes)
+		oneOf(f, path+".code", r.Code, Codes)
 	}
 	f.unless(r.Code != "" || r.State != Refused && r.State != Failed, path+".code", "REQUIRED", "Whoever refuses or fails says why.")
 	f.unless(!r.Retryable || r.State == Failed, path+".retryable", "RETRYABLE", "Only a failure can be retryable.")
@@ -243,7 +243,7 @@ func (m Acceptance) check() error {
 	var f faults
 	f.unless(len(m.Accepted)+len(m.Rejected) <= MaxTasks, "accepted", "WRONG_LENGTH", "No more tasks can be answered than were sent.")
 	for i, r := range m.Rejected {
-		oneOf(&f, "rejected."+strconv.Itoa(i)+".code", r.Code, codes)
+		oneOf(&f, "rejected."+strconv.Itoa(i)+".code", r.Code, Codes)
 	}
 	return f.err()
 }

@@ -143,7 +143,8 @@ const (
 	NeedsPerson           Code = "NEEDS_PERSON" // a person at the service must decide
 )
 
-var codes = []Code{UnsupportedIdentifier, UnsupportedAction, UnknownDataset, TaskConflict, TaskExpired, CannotUnseal,
+// Codes lists every code.
+var Codes = []Code{UnsupportedIdentifier, UnsupportedAction, UnknownDataset, TaskConflict, TaskExpired, CannotUnseal,
 	SeveralPeople, LegalHold, LegalObligation, Cancelled, TooLate, UnknownTask, StorageUnavailable, UploadFailed,
 	InternalError, Overloaded, NeedsPerson}
 
