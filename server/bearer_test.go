@@ -281,8 +281,8 @@ func TestIssuerDown(t *testing.T) {
 	if _, err := s.principal(with(is.Access(nil))); !errors.Is(err, errIssuerAway) {
 		t.Errorf("no key at all: %v", err)
 	}
-	if s.issuer.reachable() {
-		t.Error("reachable while down")
+	if s.issuer.look(t.Context()) == nil {
+		t.Error("looks well while down")
 	}
 	is.Down.Store(false)
 	s.clock.pass(fetchEvery)

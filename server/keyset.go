@@ -144,11 +144,18 @@ func (i *issuer) metadata(ctx context.Context) (metadata, error) {
 	return *i.meta, nil
 }
 
-// reachable reports whether the last fetch succeeded, for the status page.
-func (i *issuer) reachable() bool {
+// look reports whether the issuer answers, for the status page; the last fetch
+// tells, or a first one.
+func (i *issuer) look(ctx context.Context) error {
+	if _, err := i.metadata(ctx); err != nil {
+		return err
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.meta != nil && (i.flight != nil || !i.gotAt.Before(i.triedAt))
+	if i.failed {
+		return errIssuerAway
+	}
+	return nil
 }
 
 // refresh starts a fetch unless one runs or one was started in the last ten

@@ -240,8 +240,8 @@ func joinParts(parts []Part) string {
 
 func setDrainDelay(c *Config, s string) (err error) {
 	c.DrainDelay, err = time.ParseDuration(s)
-	if err != nil || c.DrainDelay < 0 || c.DrainDelay > 15*time.Second {
-		return errors.New("write a duration from 0s to 15s")
+	if err != nil || c.DrainDelay < 0 || c.DrainDelay > 10*time.Second {
+		return errors.New("write a duration from 0s to 10s")
 	}
 	return nil
 }

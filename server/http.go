@@ -1,0 +1,291 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/problem"
+)
+
+const (
+	requestsInFlight = 64  // then 503, before any work of the database
+	streamsInFlight  = 256 // progress of requests, uploads and downloads
+	streamFor        = time.Hour
+	streamPause      = 30 * time.Second // a stream that moves no byte for so long is cut
+)
+
+// lane is how the paths under a prefix are treated on their way to a door.
+type lane struct {
+	prefix   string
+	body     int64 // largest body, bytes; 0: the door limits it
+	callers  callers
+	streams  bool // long-lived by nature
+	unlogged bool
+}
+
+type callers int
+
+const (
+	anybody  callers = iota // the door knows its callers, or the path is public
+	optional                // a principal if there is one
+	signedIn                // nobody else gets past
+)
+
+// lanes are searched in order; the first prefix that fits decides.
+var lanes = []lane{
+	{prefix: "/healthz", unlogged: true}, {prefix: "/readyz", unlogged: true},
+	{prefix: "/graphql", body: 1 << 20, callers: signedIn},
+	{prefix: "/registry/", body: 2 << 20, callers: signedIn},
+	{prefix: "/api/", body: 4 << 20, callers: signedIn},
+	{prefix: "/rights/v1/parts/", callers: anybody, streams: true},
+	{prefix: "/rights/", body: 256 << 10, callers: anybody},
+	{prefix: "/packages/", body: 64 << 10, callers: optional, streams: true},
+	{prefix: "/auth/", body: 64 << 10},
+	{prefix: "/", body: 64 << 10, unlogged: true},
+}
+
+// front stands before the doors: what it refuses costs no door any work.
+type front struct {
+	mux       *http.ServeMux
+	log       *slog.Logger
+	metrics   *metrics
+	bearer    *bearer
+	sessions  *sessions
+	host      string // of the public URL
+	https     bool
+	crossSite *http.CrossOriginProtection
+	slots     chan struct{}
+	streams   chan struct{}
+	ending    context.Context // ends when the server stops: streams end with it
+}
+
+func newFront(mux *http.ServeMux, public *url.URL, ending context.Context) (*front, error) {
+	f := &front{mux: mux, host: public.Hostname(), https: public.Scheme == "https", ending: ending,
+		crossSite: http.NewCrossOriginProtection(),
+		slots:     make(chan struct{}, requestsInFlight), streams: make(chan struct{}, streamsInFlight)}
+	return f, f.crossSite.AddTrustedOrigin(public.Scheme + "://" + public.Host)
+}
+
+// ServeHTTP guards a request and hands it to its door.
+func (f *front) ServeHTTP(out http.ResponseWriter, r *http.Request) {
+	started := time.Now()
+	_, route := f.mux.Handler(r)
+	w := &answer{ResponseWriter: out, status: http.StatusOK}
+	id := uuid.NewString()
+	f.headers(w.Header(), id)
+	l := laneOf(r.URL.Path)
+	f.metrics.inFlight.Inc()
+	defer func() {
+		f.metrics.inFlight.Dec()
+		f.recovered(w, r, id, recover())
+		took := time.Since(started)
+		f.metrics.requests.WithLabelValues(method(r), route, strconv.Itoa(w.status/100)+"xx").Observe(took.Seconds())
+		if !l.unlogged {
+			f.log.InfoContext(r.Context(), "request", "request_id", id, "method", method(r), "route", route, "status", w.status, "bytes", w.bytes, "duration_ms", took.Milliseconds())
+		}
+	}()
+	if len(r.TransferEncoding) > 0 {
+		// net/http would answer a second request smuggled behind a body that
+		// is framed twice (RFC 9112 §6.1).
+		w.Header().Set("Connection", "close")
+	}
+	if status, err := f.refuse(r, l); err != nil {
+		f.turnAway(w, status, err)
+		return
+	}
+	by, err := f.caller(w, r, l)
+	if err != nil {
+		f.turnAway(w, 0, err)
+		return
+	}
+	f.pass(w, r, l, access.With(r.Context(), by))
+}
+
+// pass lets a request through when there is room for it.
+func (f *front) pass(w *answer, r *http.Request, l lane, ctx context.Context) {
+	slots := f.slots
+	if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+		l.streams = true
+	}
+	if l.streams {
+		slots = f.streams
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, streamFor)
+		defer cancel()
+		defer context.AfterFunc(f.ending, cancel)()
+	}
+	if !strings.HasPrefix(l.prefix, "/healthz") && !strings.HasPrefix(l.prefix, "/readyz") {
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+		default:
+			f.turnAway(w, 0, fault.New(fault.Unavailable, "OVERLOADED", "Lethe is answering as many requests as it can; try again in a few seconds"))
+			return
+		}
+	}
+	r = r.WithContext(ctx)
+	if l.body > 0 {
+		r.Body = http.MaxBytesReader(w.ResponseWriter, r.Body, l.body)
+	}
+	if l.streams {
+		w.patient = http.NewResponseController(w.ResponseWriter)
+		_ = w.patient.SetReadDeadline(time.Time{}) // else the context ends with ReadTimeout
+		r.Body = patientBody{r.Body, w.patient}
+	}
+	f.mux.ServeHTTP(w, r)
+}
+
+// refuse names what is wrong with a request before anybody looks who sent it.
+// A status of 0 means that of the fault's kind.
+func (f *front) refuse(r *http.Request, l lane) (int, *fault.Fault) {
+	switch encoding := r.Header.Get("Content-Encoding"); {
+	case !f.knowsHost(r.Host):
+		return http.StatusMisdirectedRequest, fault.New(fault.Invalid, "MISDIRECTED", "this host name is not Lethe's; use LETHE_PUBLIC_URL")
+	case encoding != "" && encoding != "identity":
+		return http.StatusUnsupportedMediaType, fault.New(fault.Invalid, "CONTENT_ENCODING", "compressed requests are not accepted")
+	case l.body > 0 && r.ContentLength > l.body:
+		return 0, fault.New(fault.TooLarge, "BODY_TOO_LARGE", "the limit is %d KiB", l.body>>10)
+	case f.crossSite.Check(r) != nil:
+		return http.StatusForbidden, fault.New(fault.Denied, "CROSS_SITE_REQUEST", "another site's page sent this; open Lethe itself")
+	}
+	return 0, nil
+}
+
+// knowsHost refuses foreign names, which a page could point at us to read our
+// answers as its own (DNS rebinding). An address is nobody's name.
+func (f *front) knowsHost(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = strings.Trim(hostport, "[]")
+	}
+	_, err = netip.ParseAddr(host)
+	return err == nil || host == "localhost" || strings.EqualFold(host, f.host)
+}
+
+// caller recognises who sent a request: by its token if it has one, else by
+// its session.
+func (f *front) caller(w http.ResponseWriter, r *http.Request, l lane) (access.Principal, error) {
+	if l.callers == anybody {
+		return access.Principal{}, nil
+	}
+	by, err := f.bearer.principal(r)
+	if !errors.Is(err, errNoToken) {
+		return by, err
+	}
+	by, err = f.sessions.principal(w, r)
+	if errors.Is(err, errNoToken) && l.callers == optional {
+		return access.Principal{}, nil
+	}
+	if err == nil && unsafe(r.Method) && !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+		// A form of another site can send a cookie, but not this type.
+		return access.Principal{}, errNotJSON
+	}
+	return by, err
+}
+
+var errNotJSON = fault.New(fault.Invalid, "UNSUPPORTED_MEDIA_TYPE", "use Content-Type: application/json")
+
+// turnAway answers a request that reaches no door.
+func (f *front) turnAway(w http.ResponseWriter, status int, err error) {
+	if known, ok := errors.AsType[*fault.Fault](err); ok {
+		f.metrics.refused.WithLabelValues(known.Code).Inc()
+		if cause := known.Unwrap(); cause != nil {
+			f.log.Info("refused", "request_id", w.Header().Get(problem.RequestID), "code", known.Code, "err", cause)
+		}
+		switch {
+		case errors.Is(err, errTwoHeaders):
+			status = http.StatusBadRequest
+		case errors.Is(err, errNotJSON):
+			status = http.StatusUnsupportedMediaType
+		}
+		if status != 0 {
+			problem.WriteStatus(w, status, known)
+			return
+		}
+	} else {
+		f.log.Error("sign-in", "request_id", w.Header().Get(problem.RequestID), "err", err)
+	}
+	problem.Write(w, err)
+}
+
+// recovered keeps a panic of one request from ending all of them. Its value may
+// quote the request and is not printed; the stack holds no values of texts.
+func (f *front) recovered(w *answer, r *http.Request, id string, what any) {
+	if what == nil {
+		return
+	}
+	if what == http.ErrAbortHandler {
+		panic(what)
+	}
+	stack := make([]byte, 16<<10)
+	f.log.ErrorContext(r.Context(), "panic", "request_id", id, "stack", string(stack[:runtime.Stack(stack, false)]))
+	if !w.wrote {
+		problem.Write(w, errors.New("panic"))
+	}
+	w.status = http.StatusInternalServerError
+}
+
+// headers are the same for every answer; the portal widens the policy for its
+// own pages.
+func (f *front) headers(h http.Header, id string) {
+	h.Set(problem.RequestID, id)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Cache-Control", "no-store")
+	if f.https {
+		h.Set("Strict-Transport-Security", "max-age=63072000")
+	}
+}
+
+func laneOf(path string) lane {
+	for _, l := range lanes {
+		if strings.HasPrefix(path, l.prefix) {
+			return l
+		}
+	}
+	return lanes[len(lanes)-1]
+}
+
+func unsafe(method string) bool {
+	return method != http.MethodGet && method != http.MethodHead && method != http.MethodOptions
+}
+
+// method is a label: one that nobody knows must not make a new time series.
+func method(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return r.Method
+	}
+	return "OTHER"
+}
+
+// newHTTPServer bounds every phase of a connection, so that slow clients hold
+// nothing for long.
+func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       60 * time.Second,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}

@@ -1,0 +1,205 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/postgres"
+)
+
+// sessions are the browsers signed in. The browser holds a random id and
+// nothing else; the database holds its hash. A session ends after 30 minutes
+// without a request and in any case after 12 hours, by the database's clock.
+type sessions struct {
+	db *pgxpool.Pool
+	// plain cookies have neither the __Host- prefix nor Secure. Chromium
+	// refuses the prefix on http://localhost, though it takes Secure there, and
+	// Safari refuses both; they serve development alone.
+	plain bool
+}
+
+// session is a row as a request finds it.
+type session struct {
+	ID          []byte
+	PrincipalID uuid.UUID
+	Name        string
+	Roles       []string
+	Teams       []string
+	Arrived     bool // the cookie shows the id that waits in next_id
+	Current     bool // the cookie shows id itself
+	DueRotation bool
+	DueTouch    bool
+}
+
+// principal recognises the browser of a request, or answers errNoToken. It
+// renews the cookie when that is due.
+func (s *sessions) principal(w http.ResponseWriter, r *http.Request) (access.Principal, error) {
+	cookie, err := r.Cookie(s.cookieName("lethe"))
+	if err != nil {
+		return access.Principal{}, errNoToken
+	}
+	id, err := base64.RawURLEncoding.DecodeString(cookie.Value)
+	if err != nil || len(id) != 32 {
+		return access.Principal{}, errNoToken
+	}
+	found, err := findSession(r.Context(), s.db, hash(id))
+	if errors.Is(err, postgres.ErrNotFound) {
+		return access.Principal{}, errNoToken
+	}
+	if err != nil {
+		return access.Principal{}, err
+	}
+	if err := s.keep(w, r, found); err != nil {
+		return access.Principal{}, err
+	}
+	by := access.Principal{ID: found.PrincipalID, Name: found.Name, Teams: found.Teams}
+	for _, role := range found.Roles {
+		by.Roles = append(by.Roles, access.Role(role))
+	}
+	return by, nil
+}
+
+// keep notes that the session is alive and moves its id on. Most requests need
+// neither.
+func (s *sessions) keep(w http.ResponseWriter, r *http.Request, found session) error {
+	switch {
+	case found.Arrived:
+		return promoteSession(r.Context(), s.db, found.ID)
+	case found.Current && found.DueRotation:
+		next := random()
+		fresh, err := rotateSession(r.Context(), s.db, found.ID, hash(next))
+		if err == nil && fresh {
+			s.setCookie(w, "lethe", next, 0)
+		}
+		return err
+	case found.DueTouch:
+		return touchSession(r.Context(), s.db, found.ID)
+	}
+	return nil
+}
+
+// start begins a session for who has just signed in, under an id that nobody
+// has seen before.
+func (s *sessions) start(ctx context.Context, w http.ResponseWriter, by access.Principal) error {
+	const q = `INSERT INTO server_session (id, principal_id, name, roles, teams) VALUES ($1, $2, $3, $4, $5)`
+	roles := make([]string, len(by.Roles))
+	for i, role := range by.Roles {
+		roles[i] = string(role)
+	}
+	id := random()
+	if _, err := s.db.Exec(ctx, q, hash(id), by.ID, by.Name, roles, append([]string{}, by.Teams...)); err != nil {
+		return err
+	}
+	s.setCookie(w, "lethe", id, 0)
+	return nil
+}
+
+// end ends the session of a request's cookie, if there is one.
+func (s *sessions) end(w http.ResponseWriter, r *http.Request) error {
+	const q = `
+		DELETE FROM server_session
+		 WHERE id = $1 OR next_id = $1 OR (previous_id = $1 AND previous_until > now())`
+	cookie, err := r.Cookie(s.cookieName("lethe"))
+	if err != nil {
+		return nil
+	}
+	if id, err := base64.RawURLEncoding.DecodeString(cookie.Value); err == nil {
+		if _, err := s.db.Exec(r.Context(), q, hash(id)); err != nil {
+			return err
+		}
+	}
+	s.setCookie(w, "lethe", nil, -1)
+	return nil
+}
+
+func findSession(ctx context.Context, db postgres.DB, id []byte) (session, error) {
+	const q = `
+		SELECT id, principal_id, name, roles, teams,
+		       coalesce(next_id = $1, false) AS arrived,
+		       id = $1 AS current,
+		       rotated_at < now() - interval '15 minutes' AS due_rotation,
+		       seen_at < now() - interval '1 minute' AS due_touch
+		  FROM server_session
+		 WHERE (id = $1 OR next_id = $1 OR (previous_id = $1 AND previous_until > now()))
+		   AND seen_at > now() - interval '30 minutes'
+		   AND signed_in_at > now() - interval '12 hours'`
+	return postgres.One[session](ctx, db, q, id)
+}
+
+func touchSession(ctx context.Context, db postgres.DB, id []byte) error {
+	const q = `UPDATE server_session SET seen_at = now() WHERE id = $1`
+	_, err := db.Exec(ctx, q, id)
+	return err
+}
+
+// rotateSession offers a new id. Of several requests that try at once one
+// wins; an offer that was lost on its way is replaced by the next.
+func rotateSession(ctx context.Context, db postgres.DB, id, next []byte) (bool, error) {
+	const q = `
+		UPDATE server_session SET next_id = $2, rotated_at = now(), seen_at = now()
+		 WHERE id = $1 AND rotated_at < now() - interval '15 minutes'`
+	tag, err := db.Exec(ctx, q, id, next)
+	return tag.RowsAffected() == 1, err
+}
+
+// promoteSession makes the id that arrived the session's own.
+func promoteSession(ctx context.Context, db postgres.DB, id []byte) error {
+	const q = `
+		UPDATE server_session
+		   SET id = next_id, next_id = NULL, previous_id = id, previous_until = now() + interval '30 seconds', seen_at = now()
+		 WHERE id = $1 AND next_id IS NOT NULL`
+	_, err := db.Exec(ctx, q, id)
+	return err
+}
+
+// sweepSessions deletes what has ended.
+func sweepSessions(ctx context.Context, db postgres.DB) error {
+	const q = `
+		WITH logins AS (DELETE FROM server_login WHERE expires_at < now())
+		DELETE FROM server_session
+		 WHERE seen_at < now() - interval '30 minutes' OR signed_in_at < now() - interval '12 hours'`
+	_, err := db.Exec(ctx, q)
+	return err
+}
+
+// cookieName prefixes a name so that browsers hold the cookie to this host,
+// this path and HTTPS.
+func (s *sessions) cookieName(name string) string {
+	if s.plain {
+		return name
+	}
+	return "__Host-" + name
+}
+
+func (s *sessions) setCookie(w http.ResponseWriter, name string, value []byte, maxAge int) {
+	http.SetCookie(w, &http.Cookie{
+		Name: s.cookieName(name), Value: base64.RawURLEncoding.EncodeToString(value), Path: "/", MaxAge: maxAge,
+		Secure: !s.plain, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+}
+
+func random() []byte {
+	b := make([]byte, 32)
+	rand.Read(b)
+	return b
+}
+
+func hash(b []byte) []byte {
+	sum := sha256.Sum256(b)
+	return sum[:]
+}
+
+func same(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
+
+// loginFor is how long a person may take at the issuer.
+const loginFor = 10 * time.Minute
