@@ -51,28 +51,33 @@ CREATE TABLE erasure_package (
     sha256       bytea CONSTRAINT erasure_package_sha256_length CHECK (octet_length(sha256) = 32),
     complete     boolean,
     late_parts   int NOT NULL DEFAULT 0,
-    recipient    text CONSTRAINT erasure_package_recipient_form CHECK (recipient ~ '^age1[a-z0-9]{50,}$'),
-    passphrase   bytea,
+    missing      uuid[] NOT NULL DEFAULT '{}', -- services of which something was missing when it was built
+    lock         text CONSTRAINT erasure_package_lock_known CHECK (lock IN ('RECIPIENT', 'CHOSEN', 'GENERATED')),
+    passphrase   bytea,                        -- sealed in the vault; only one that Lethe made
     started_at   timestamptz NOT NULL DEFAULT now(),
     sealed_at    timestamptz,
     delivered_at timestamptz,
     expires_at   timestamptz,
     CONSTRAINT erasure_package_no_taken UNIQUE (request_id, no),
     CONSTRAINT erasure_package_sealed CHECK (
-        state = 'ASSEMBLING' OR num_nulls(content, bytes, sha256, complete, sealed_at, expires_at) = 0),
-    CONSTRAINT erasure_package_encrypted CHECK (state IN ('ASSEMBLING', 'EXPIRED') OR num_nonnulls(recipient, passphrase) = 1),
+        state = 'ASSEMBLING' OR num_nulls(content, bytes, sha256, complete, lock, sealed_at, expires_at) = 0),
+    CONSTRAINT erasure_package_locked CHECK (state IN ('ASSEMBLING', 'EXPIRED') OR (lock = 'GENERATED') = (passphrase IS NOT NULL)),
     CONSTRAINT erasure_package_delivered CHECK (state <> 'DELIVERED' OR delivered_at IS NOT NULL)
 );
 CREATE UNIQUE INDEX erasure_package_assembling ON erasure_package (request_id) WHERE state = 'ASSEMBLING';
 CREATE INDEX erasure_package_expiring ON erasure_package (expires_at) WHERE state IN ('SEALED', 'DELIVERED');
 
--- To whom a request's packages are encrypted, where the data subject gave a
--- key; without a row a passphrase is made for each package.
+-- For whom a request's packages are encrypted, where somebody said so; without
+-- a row a passphrase is made for each package. A chosen passphrase stays, sealed
+-- in the vault, until the package is built, and then goes.
 CREATE TABLE erasure_handover (
     request_id uuid PRIMARY KEY CONSTRAINT erasure_handover_request_known REFERENCES erasure_request (id),
-    recipient  text NOT NULL CONSTRAINT erasure_handover_recipient_form CHECK (recipient ~ '^age1[a-z0-9]{50,}$'),
+    id         uuid NOT NULL,
+    recipient  text CONSTRAINT erasure_handover_recipient_form CHECK (recipient ~ '^age1[a-z0-9]{50,}$'),
+    passphrase bytea,
     set_by     uuid NOT NULL,
-    set_at     timestamptz NOT NULL DEFAULT now()
+    set_at     timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT erasure_handover_one CHECK (num_nonnulls(recipient, passphrase) <= 1)
 );
 
 -- Which parts a package holds; late ones were not in the package before it,
