@@ -11,9 +11,10 @@ const maxPath = 1000
 
 // FieldPath is one place in the data that a schema describes.
 type FieldPath struct {
-	// Path names the place: "a.b" a field of a record, "a[]" the items of an
-	// array, "a{}" the values of a map, "a<Record>" a branch of a union that
-	// has several, "$" the whole where the schema is not of parts.
+	// Path names the place in the catalog's grammar: "a.b" a field of a record,
+	// "a[]" the items of an array, "a{}" the values of a map, "a<shop.Card>" a
+	// branch of a union that has several, "#value" the whole where the schema
+	// is not of parts.
 	Path      string
 	Type      string // the kind, the logical type, or union<…>
 	Doc       string
@@ -66,7 +67,7 @@ func (w *unfolding) note(at FieldPath, kind Kind) error {
 		if kind == Record || kind == Array || kind == Map || kind == Union {
 			return nil
 		}
-		at.Path = "$"
+		at.Path = "#value"
 	}
 	if len(w.out) >= MaxFields {
 		return fault.New(fault.Invalid, codeInvalid, "the schema unfolds to more than %d field paths; it uses the same types in too many places", MaxFields)
@@ -93,22 +94,14 @@ func (w *unfolding) record(t *Type, path string) error {
 	return nil
 }
 
-// branches adds those branches of a union that have parts of their own. A
-// simple one needs no path: it is the union's place itself.
+// branches adds those branches of a union that have parts of their own, by
+// their full name. A simple one needs no path: it is the union's place itself.
 func (w *unfolding) branches(branches []*Type, path string) error {
-	uses := map[string]int{}
-	for _, b := range branches {
-		uses[simpleName(cmpName(b))]++
-	}
 	for _, b := range branches {
 		if b.Kind != Record && b.Kind != Array && b.Kind != Map {
 			continue
 		}
-		name := simpleName(cmpName(b))
-		if uses[name] > 1 {
-			name = cmpName(b)
-		}
-		if err := w.add(b, FieldPath{Path: path + "<" + name + ">"}); err != nil {
+		if err := w.add(b, FieldPath{Path: path + "<" + cmpName(b) + ">"}); err != nil {
 			return err
 		}
 	}

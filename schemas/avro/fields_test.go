@@ -14,8 +14,8 @@ func TestFieldPaths(t *testing.T) {
 		{"items", record(`{"name":"a","type":{"type":"array","items":{"type":"record","name":"I","fields":[{"name":"x","type":"int"}]}}}`), "a array; a[] record; a[].x int"},
 		{"values", record(`{"name":"a","type":{"type":"map","values":{"type":"array","items":"int"}}}`), "a map; a{} array; a{}[] int"},
 		{"branches", record(`{"name":"a","type":["null",{"type":"record","name":"n.X","fields":[{"name":"x","type":"int"}]},{"type":"record","name":"n.Y","fields":[{"name":"y","type":"int"}]},"string"]}`),
-			"a union<null,n.X,n.Y,string>?; a<X> record; a<X>.x int; a<Y> record; a<Y>.y int"},
-		{"branches of one simple name", record(`{"name":"a","type":[{"type":"record","name":"n.X","fields":[]},{"type":"record","name":"m.X","fields":[]}]}`),
+			"a union<null,n.X,n.Y,string>?; a<n.X> record; a<n.X>.x int; a<n.Y> record; a<n.Y>.y int"},
+		{"branches go by their full name", record(`{"name":"a","type":[{"type":"record","name":"n.X","fields":[]},{"type":"record","name":"m.X","fields":[]}]}`),
 			"a union<n.X,m.X>; a<n.X> record; a<m.X> record"},
 		{"a branch that is a list", record(`{"name":"a","type":["string",{"type":"array","items":"string"}]}`), "a union<string,array>; a<array> array; a<array>[] string"},
 		{"recursion ends", `{"type":"record","name":"L","fields":[{"name":"v","type":"int"},{"name":"next","type":["null","L"]}]}`, "v int; next record?^"},
@@ -28,7 +28,7 @@ func TestFieldPaths(t *testing.T) {
 			"a bytes!; b map!; b{} string; c map!; c{} string?; d map; d{} int"},
 		{"a root that is a list", `{"type":"array","items":{"type":"record","name":"R","fields":[{"name":"x","type":"int"}]}}`, "[] record; [].x int"},
 		{"a root of several events", `[{"type":"record","name":"A","fields":[{"name":"x","type":"int"}]},{"type":"record","name":"B","fields":[{"name":"y","type":"int"}]}]`, "<A> record; <A>.x int; <B> record; <B>.y int"},
-		{"a root without parts", `"string"`, "$ string"},
+		{"a root without parts", `"string"`, "#value string"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
