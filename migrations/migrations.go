@@ -87,7 +87,7 @@ func upQueue(ctx context.Context, ownerURL string, db *sql.DB) error {
 		return err
 	}
 	_, err = db.ExecContext(ctx, `
-		GRANT SELECT, INSERT, UPDATE, DELETE ON river_job, river_leader, river_queue, river_client, river_client_queue, river_migration TO lethe_app;
+		GRANT SELECT, INSERT, UPDATE, DELETE ON river_job, river_leader, river_queue, river_notification, river_migration TO lethe_app;
 		GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO lethe_app`)
 	return err
 }
