@@ -110,7 +110,9 @@ type verifier struct {
 	tree     tree.Frontier
 	last     tree.Checkpoint // the last checkpoint in the database that agreed
 	pending  []pendingLeaf   // leaves since then: first, and the latest dated
-	torn     bool            // a place is empty or a hash wrong: roots from here on tell nothing new
+	// uncovered is the first entry that no checkpoint covers so far.
+	uncovered uuid.UUID
+	torn      bool // a place is empty or a hash wrong: roots from here on tell nothing new
 }
 
 type pendingLeaf struct {
@@ -200,6 +202,9 @@ func (v *verifier) leaf(r leafRow, nodes hashes) {
 		v.date(r.Index, *entry)
 	}
 	v.compareOutside(r, hash)
+	if v.tree.Size == max(v.last.Size, v.report.Anchor.Size) {
+		v.uncovered = r.EntryID
+	}
 	for level, h := range v.tree.Push(hash) {
 		if level > 0 && !v.torn {
 			nodes[tlog.StoredHashIndex(level, r.Index>>level)] = h
@@ -297,12 +302,11 @@ func (v *verifier) end(ctx context.Context, db postgres.DB) error {
 	if len(beyond) > 0 {
 		v.find(v.tree.Size, uuid.Nil, Truncated, fmt.Sprintf("the log ends here; a checkpoint in the database covers %d entries", beyond[len(beyond)-1].Size))
 	}
-	if v.tree.Size > v.last.Size {
-		var entry uuid.UUID
-		if len(v.pending) > 0 {
-			entry = v.pending[0].entry
-		}
-		v.find(v.last.Size, entry, Unsigned, "no checkpoint in the database covers the entries from here on")
+	if anchored := v.report.Anchor.Size; v.last.Size < anchored {
+		v.find(-1, uuid.Nil, Checkpoint, fmt.Sprintf("checkpoints are missing in the database: the last covers %d entries, the anchored one %d", v.last.Size, anchored))
+	}
+	if covered := max(v.last.Size, v.report.Anchor.Size); v.tree.Size > covered {
+		v.find(covered, v.uncovered, Unsigned, "no checkpoint covers the entries from here on")
 	}
 	return nil
 }
