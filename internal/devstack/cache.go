@@ -18,6 +18,9 @@ func cacheDir(acc account, name string) (string, error) {
 	var problems error
 	for _, root := range roots {
 		dir := filepath.Join(root, "lethe", name)
+		if acc.blockedAt(root) != "" {
+			continue
+		}
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			problems = errors.Join(problems, err)
 			continue
