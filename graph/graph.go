@@ -1,0 +1,132 @@
+// Package graph is the front door: GraphQL and nothing else. The schema lies
+// in schema/, one file a room; the code that reads it is generated into exec/.
+// Domain structs are bound to GraphQL types, so that a resolver is one call
+// into a room. Authorisation is the rooms' own.
+//
+//	go run github.com/99designs/gqlgen generate
+package graph
+
+import (
+	"context"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
+	"github.com/99designs/gqlgen/graphql/handler/transport"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/graph/exec"
+	"github.com/flowmart/lethe/internal/postgres"
+)
+
+// Config is what the API is made of.
+type Config struct {
+	// DB is what relations are loaded from.
+	DB postgres.DB
+	// Audit is the audit log.
+	Audit *audit.Log
+	// Now is the clock.
+	Now func() time.Time
+	// Version of Lethe, as the API tells it.
+	Version string
+	// Dev allows introspection and suggestions.
+	Dev bool
+	// Report is told of every failure on our side, which callers only see as a
+	// request id. It must not be nil.
+	Report func(ctx context.Context, requestID string, err error)
+	// Timeout ends a query or a mutation. Default 5 s.
+	Timeout time.Duration
+}
+
+// New returns the handler of /graphql. Whoever is signed in is in the context
+// of the request (see access.With); nobody else is let in.
+func New(c Config) http.Handler {
+	if c.Timeout == 0 {
+		c.Timeout = 5 * time.Second
+	}
+	srv := handler.New(exec.NewExecutableSchema(exec.Config{Resolvers: &resolver{c}}))
+	setUp(srv, c)
+	srv.AddTransport(transport.SSE{KeepAlivePingInterval: 15 * time.Second})
+	srv.AddTransport(transport.POST{})
+	return &door{next: srv, conf: c}
+}
+
+// machinery is what a server and a bare executor have in common.
+type machinery interface {
+	SetParserTokenLimit(limit int)
+	SetErrorPresenter(f graphql.ErrorPresenterFunc)
+	SetRecoverFunc(f graphql.RecoverFunc)
+	SetDisableSuggestion(value bool)
+	Use(extension graphql.HandlerExtension)
+}
+
+var _, _ machinery = (*handler.Server)(nil), (*executor.Executor)(nil)
+
+// setUp puts the limits first: a body that would break the parser or the
+// validator never reaches them.
+func setUp(m machinery, c Config) {
+	m.SetParserTokenLimit(maxTokens)
+	m.SetErrorPresenter(presenter(c))
+	m.SetRecoverFunc(recovered)
+	m.SetDisableSuggestion(!c.Dev)
+	m.Use(guard{dev: c.Dev})
+	m.Use(deadline(c.Timeout))
+	m.Use(relations{c.DB})
+	if c.Dev {
+		m.Use(extension.Introspection{})
+	}
+}
+
+// panicked is a panic in a resolver, with where it came from.
+type panicked struct {
+	value any
+	stack []byte
+}
+
+func (p panicked) Error() string { return "graph: panic in a resolver" }
+
+func recovered(_ context.Context, value any) error {
+	return panicked{value, debug.Stack()}
+}
+
+// deadline ends queries and mutations that take too long, also after their
+// caller has gone. Subscriptions live as long as their caller listens.
+type deadline time.Duration
+
+// ExtensionName names the extension.
+func (deadline) ExtensionName() string { return "Deadline" }
+
+// Validate has nothing to check.
+func (deadline) Validate(graphql.ExecutableSchema) error { return nil }
+
+// InterceptOperation bounds the operation in time.
+func (d deadline) InterceptOperation(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
+	if graphql.GetOperationContext(ctx).Operation.Operation == ast.Subscription {
+		return next(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(d))
+	respond := next(ctx)
+	return func(ctx context.Context) *graphql.Response {
+		defer cancel()
+		return respond(ctx)
+	}
+}
+
+// resolver is the root of the resolvers, which lie in one file a room.
+type resolver struct{ Config }
+
+type (
+	queryResolver    struct{ *resolver }
+	mutationResolver struct{ *resolver }
+)
+
+// Query resolves the fields of Query.
+func (r *resolver) Query() exec.QueryResolver { return queryResolver{r} }
+
+// Mutation resolves the fields of Mutation.
+func (r *resolver) Mutation() exec.MutationResolver { return mutationResolver{r} }
