@@ -1,0 +1,56 @@
+package catalog
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/flowmart/lethe/internal/postgres"
+)
+
+// IdentifierTypes lists the types by which some service can find a person.
+func IdentifierTypes(ctx context.Context, db postgres.DB) ([]string, error) {
+	const q = `
+		SELECT DISTINCT t.type
+		  FROM catalog_service s, unnest(s.identifier_types) AS t (type)
+		 WHERE s.state <> 'DISABLED'
+		 ORDER BY t.type`
+	return postgres.Scalars[string](ctx, db, q)
+}
+
+// IdentityServices lists the services of a controller that resolve a person's
+// identifiers from others.
+func IdentityServices(ctx context.Context, db postgres.DB, controller uuid.UUID) ([]Service, error) {
+	const q = `
+		SELECT id, ref, name, doc, owner_id, controller_id, party_role, endpoint, identifier_types, resolves,
+		       allowed_networks, state, rate_per_second, max_in_flight, recipient, rev
+		  FROM catalog_service
+		 WHERE controller_id = $1 AND cardinality(resolves) > 0 AND state <> 'DISABLED'
+		 ORDER BY ref`
+	return postgres.Many[Service](ctx, db, q, controller)
+}
+
+// DeclaredReader is a service that declared that it reads a dataset.
+type DeclaredReader struct{ ServiceID, DatasetID uuid.UUID }
+
+// DeclaredReaders lists who declared to read the datasets.
+func DeclaredReaders(ctx context.Context, db postgres.DB, datasets []uuid.UUID) ([]DeclaredReader, error) {
+	const q = `
+		SELECT service_id, dataset_id
+		  FROM catalog_consumption
+		 WHERE dataset_id = ANY($1) AND valid_to IS NULL
+		 ORDER BY dataset_id, service_id`
+	return postgres.Many[DeclaredReader](ctx, db, q, datasets)
+}
+
+// KeysByID lists the keys of a key id that are good now. Key ids are the
+// services' own choice, so several services may have one of the same name.
+func KeysByID(ctx context.Context, db postgres.DB, id string) ([]ServiceKey, error) {
+	const q = `
+		SELECT id, service_id, public_key, valid_from, valid_to, revoked_at
+		  FROM catalog_service_key
+		 WHERE id = $1 AND revoked_at IS NULL AND valid_from <= now() AND (valid_to IS NULL OR valid_to > now())
+		 ORDER BY service_id
+		 LIMIT 100`
+	return postgres.Many[ServiceKey](ctx, db, q, id)
+}

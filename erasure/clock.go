@@ -1,0 +1,173 @@
+package erasure
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/postgres"
+)
+
+// Tick does what time alone makes due: it wakes pumps, takes on requests that
+// wait for a date, sends follow-up probes, and destroys keys whose period is
+// over. The clock job calls it every few seconds on one replica; losing a tick
+// loses nothing.
+func (s *Requests) Tick(ctx context.Context) error {
+	return errors.Join(
+		postgres.Work(ctx, s.db, func(tx pgx.Tx) error { return s.wake(ctx, tx) }),
+		s.nudge(ctx),
+		s.followUp(ctx),
+		s.destroyKeys(ctx),
+	)
+}
+
+// nudge takes on the requests that may go on by now: a wave that has waited
+// long enough, a count that did not come.
+func (s *Requests) nudge(ctx context.Context) error {
+	const q = `
+		SELECT r.id
+		  FROM erasure_request r
+		 WHERE r.state IN ('VERIFIED', 'EXECUTING', 'VERIFYING')
+		   AND NOT EXISTS (SELECT FROM erasure_task t WHERE t.request_id = r.id AND t.state IN ('READY', 'SENT', 'WORKING') AND t.attempt = 0 AND t.action <> 'PROBE')
+		 ORDER BY r.due_on, r.id
+		 LIMIT 500`
+	ids, err := postgres.Scalars[uuid.UUID](ctx, s.db, q)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := s.Advance(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// followUp asks again about requests that were closed a while ago.
+func (s *Requests) followUp(ctx context.Context) error {
+	const q = `
+		SELECT request_id, wave FROM erasure_followup
+		 WHERE started_at IS NULL AND due_at <= $1
+		 ORDER BY due_at
+		 LIMIT 500`
+	type row struct {
+		RequestID uuid.UUID
+		Wave      int
+	}
+	due, err := postgres.Many[row](ctx, s.db, q, s.now())
+	if err != nil {
+		return err
+	}
+	for _, f := range due {
+		_, err := s.act(ctx, f.RequestID, func(tx pgx.Tx, r *Request) error {
+			const q = `UPDATE erasure_followup SET started_at = $3 WHERE request_id = $1 AND wave = $2 AND started_at IS NULL`
+			tag, err := tx.Exec(ctx, q, f.RequestID, f.Wave, s.now())
+			if err != nil || tag.RowsAffected() == 0 || r.State != Closed || r.KeyDestroyedAt != nil {
+				return err
+			}
+			all, err := tasks(ctx, tx, r.ID)
+			if err != nil {
+				return err
+			}
+			todo, err := s.probes(ctx, tx, *r, all, f.Wave, s.now())
+			if err != nil {
+				return err
+			}
+			return s.assign(ctx, tx, r.ID, todo)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reopen opens a closed request again, because a follow-up found the person's
+// data: it is planned anew and must be approved anew.
+func (s *Requests) reopen(ctx context.Context, tx pgx.Tx, by access.Principal, r *Request, code string) error {
+	types, err := subjectTypes(ctx, tx, r.ID)
+	if err != nil {
+		return err
+	}
+	r.Outcome, r.ClosedAt, r.KeyDestroyOn, r.ApprovedBy, r.ApprovedAt, r.ClosedWithGapsBy = nil, nil, nil, nil, nil, nil
+	r.Reopened++
+	f, err := s.gather(ctx, tx, *r, types)
+	if err != nil {
+		return err
+	}
+	if err := s.writePlan(ctx, tx, r, f); err != nil {
+		return err
+	}
+	return s.move(ctx, tx, by, r, Planned, code)
+}
+
+// Reopen opens a closed request again on a person's decision: a complaint, or
+// a gap that can be filled now.
+func (s *Requests) Reopen(ctx context.Context, by access.Principal, request uuid.UUID) (Request, error) {
+	if err := by.Require(access.Approver); err != nil {
+		return Request{}, err
+	}
+	return s.act(ctx, request, func(tx pgx.Tx, r *Request) error {
+		if err := r.in(Closed); err != nil {
+			return err
+		}
+		return s.reopen(ctx, tx, by, r, "BY_PERSON")
+	})
+}
+
+// destroyKeys destroys the keys of requests that closed long enough ago.
+func (s *Requests) destroyKeys(ctx context.Context) error {
+	const q = `
+		SELECT id FROM erasure_request
+		 WHERE key_destroyed_at IS NULL AND key_destroy_on <= $1 AND state IN ('CLOSED', 'MERGED')
+		 ORDER BY key_destroy_on, id
+		 LIMIT 500`
+	ids, err := postgres.Scalars[uuid.UUID](ctx, s.db, q, s.now())
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if _, err := s.destroyKey(ctx, access.System, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DestroyKey destroys the key of a closed request before its period is over.
+// No backup brings its identifiers back.
+func (s *Requests) DestroyKey(ctx context.Context, by access.Principal, request uuid.UUID) (Request, error) {
+	if err := by.Require(access.Approver); err != nil {
+		return Request{}, err
+	}
+	return s.destroyKey(ctx, by, request)
+}
+
+// destroyKey destroys the key first and records it second: a crash between the
+// two leaves a record to be made, never a key that the record calls destroyed.
+func (s *Requests) destroyKey(ctx context.Context, by access.Principal, request uuid.UUID) (Request, error) {
+	const q = `UPDATE erasure_subject SET sealed = NULL WHERE request_id = $1`
+	return s.act(ctx, request, func(tx pgx.Tx, r *Request) error {
+		if err := r.in(Closed, Merged); err != nil {
+			return err
+		}
+		if r.KeyDestroyedAt != nil {
+			return nil
+		}
+		if err := s.vault.Destroy(ctx, r.ID); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, q, r.ID); err != nil {
+			return err
+		}
+		r.KeyDestroyedAt = ptr(s.now())
+		if err := saveRequest(ctx, tx, *r); err != nil {
+			return err
+		}
+		return audit.Append(ctx, tx, audit.Entry{Actor: by.ID, Act: "request.key_destroyed", Entity: r.ID, Request: r.ID})
+	})
+}

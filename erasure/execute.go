@@ -1,0 +1,253 @@
+package erasure
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/flowmart/lethe/internal/postgres"
+
+	"github.com/flowmart/lethe/internal/access"
+)
+
+// execute opens the waves of an approved plan one after the other, and takes
+// the request on when the last task is done.
+func (s *Requests) execute(ctx context.Context, tx pgx.Tx, r *Request) error {
+	all, err := tasks(ctx, tx, r.ID)
+	if err != nil {
+		return err
+	}
+	work := r.doing(all)
+	if !terminal(work) {
+		return s.openWaves(ctx, tx, *r, work)
+	}
+	stopped := slices.ContainsFunc(work, func(t Task) bool { return t.State.Stopped() || value(t.Code) == codeConflict })
+	switch {
+	case stopped && r.ClosedWithGapsBy == nil:
+		return s.block(ctx, tx, r, TaskStopped)
+	case r.Kind != Erasure && len(work) > 0:
+		return s.post(ctx, tx, Pack{r.ID})
+	case s.conf.NoProbes:
+		return s.finish(ctx, tx, r)
+	}
+	return s.probe(ctx, tx, r, all)
+}
+
+// doing are the tasks that carry the plan of r out, this time round.
+func (r Request) doing(all []Task) []Task {
+	return slices.DeleteFunc(slices.Clone(all), func(t Task) bool {
+		return t.Action != EraseAction && t.Action != Export || t.Wave < r.wave(0)
+	})
+}
+
+// openWaves lets the next wave go once the waves before it are done. A service
+// that does not answer holds the next wave up for a while only, so that its
+// copies are not kept for weeks because one service is down; the directory
+// goes last, whatever it takes.
+func (s *Requests) openWaves(ctx context.Context, tx pgx.Tx, r Request, work []Task) error {
+	if r.Kind == Erasure {
+		// What an open access request must still hand over is not erased first.
+		if hold, err := accessOpen(ctx, tx, r); err != nil || hold {
+			return err
+		}
+	}
+	for {
+		wave, ok := nextWave(work)
+		if !ok {
+			return nil
+		}
+		before := slices.DeleteFunc(slices.Clone(work), func(t Task) bool { return t.Wave >= wave })
+		if !terminal(before) && (wave == r.wave(waveDirectory) || !s.outwaited(before)) {
+			return nil
+		}
+		services, err := openTasks(ctx, tx, r.ID, wave, s.now())
+		if err != nil {
+			return err
+		}
+		for i := range work {
+			if work[i].Wave == wave && work[i].State == TaskWaiting {
+				work[i].State, work[i].NextAt = TaskReady, s.now()
+			}
+		}
+		if err := s.pump(ctx, tx, services...); err != nil {
+			return err
+		}
+	}
+}
+
+// nextWave is the earliest wave that has not opened.
+func nextWave(work []Task) (int, bool) {
+	wave, found := 0, false
+	for _, t := range work {
+		if t.State == TaskWaiting && (!found || t.Wave < wave) {
+			wave, found = t.Wave, true
+		}
+	}
+	return wave, found
+}
+
+// outwaited reports whether every unfinished task has been tried for longer
+// than a wave waits.
+func (s *Requests) outwaited(before []Task) bool {
+	for _, t := range before {
+		if t.State.Terminal() {
+			continue
+		}
+		if made := time.Unix(t.Key.Time().UnixTime()); t.Attempt == 0 || s.now().Before(made.Add(s.conf.WavePatience)) {
+			return false
+		}
+	}
+	return true
+}
+
+// accessOpen reports whether the same person's request for access or
+// portability is still open.
+func accessOpen(ctx context.Context, db postgres.DB, r Request) (bool, error) {
+	const q = `
+		SELECT EXISTS (
+			SELECT FROM erasure_request o
+			 WHERE o.kind <> 'ERASURE' AND o.controller_id = $2 AND o.state NOT IN ('RECEIVED', 'IDENTITY_PENDING', 'CLOSED', 'MERGED')
+			   AND EXISTS (SELECT FROM erasure_mark a JOIN erasure_mark b USING (mark) WHERE a.request_id = $1 AND b.request_id = o.id))`
+	return postgres.Scalar[bool](ctx, db, q, r.ID, r.ControllerID)
+}
+
+// erased are the outcomes after which a probe must find nothing.
+var erased = []string{"ERASED", "ANONYMISED", "CRYPTO_SHREDDED"}
+
+// probe asks every service that erased something whether anything is left. If
+// nobody erased anything there is nothing to ask.
+func (s *Requests) probe(ctx context.Context, tx pgx.Tx, r *Request, all []Task) error {
+	todo, err := s.probes(ctx, tx, *r, all, r.wave(waveProbe), s.now().Add(s.conf.ProbeDelay))
+	if err != nil {
+		return err
+	}
+	if len(todo) == 0 {
+		return s.finish(ctx, tx, r)
+	}
+	if err := s.move(ctx, tx, access.System, r, Verifying, ""); err != nil {
+		return err
+	}
+	return s.assign(ctx, tx, r.ID, todo)
+}
+
+// probes lists whom to ask about which datasets that were told erased.
+func (s *Requests) probes(ctx context.Context, db postgres.DB, r Request, all []Task, wave int, at time.Time) ([]assignment, error) {
+	gone, err := s.goneDatasets(ctx, db, r.doing(all))
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range all {
+		if t.Action == Probe && t.Wave >= wave && t.Wave < r.wave(waveFollowUp) {
+			wave = t.Wave + 2
+		}
+	}
+	var todo []assignment
+	for svc, datasets := range gone {
+		todo = append(todo, assignment{service: svc, action: Probe, wave: wave, state: TaskReady, nextAt: at, datasets: datasets})
+	}
+	slices.SortFunc(todo, func(a, b assignment) int { return slices.Compare(a.service[:], b.service[:]) })
+	return todo, nil
+}
+
+// goneDatasets lists, by service, the datasets that it said are erased.
+func (s *Requests) goneDatasets(ctx context.Context, db postgres.DB, work []Task) (map[uuid.UUID][]uuid.UUID, error) {
+	ids := make([]int64, len(work))
+	service := map[int64]uuid.UUID{}
+	for i, t := range work {
+		ids[i], service[t.ID] = t.ID, t.ServiceID
+	}
+	said, err := OutcomesOf(ctx, db, ids)
+	if err != nil {
+		return nil, err
+	}
+	gone := map[uuid.UUID][]uuid.UUID{}
+	for id, outcomes := range said {
+		for dataset, o := range current(outcomes) {
+			if slices.Contains(erased, o.Outcome) && !slices.Contains(gone[service[id]], dataset) {
+				gone[service[id]] = append(gone[service[id]], dataset)
+			}
+		}
+	}
+	for _, datasets := range gone {
+		slices.SortFunc(datasets, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+	}
+	return gone, nil
+}
+
+// current is what counts of everything a service said about a task: for each
+// dataset the latest word, contradictions aside.
+func current(outcomes []TaskOutcome) map[uuid.UUID]TaskOutcome {
+	out := map[uuid.UUID]TaskOutcome{}
+	for _, o := range outcomes {
+		if !o.Conflict {
+			out[o.DatasetID] = o
+		}
+	}
+	return out
+}
+
+// verify reads the probes. Clean ones close the request. Residue is erased
+// once more, under new tasks; residue after that is for a person.
+func (s *Requests) verify(ctx context.Context, tx pgx.Tx, r *Request) error {
+	all, err := tasks(ctx, tx, r.ID)
+	if err != nil {
+		return err
+	}
+	if !terminal(r.lastProbes(all)) || !terminal(r.doing(all)) {
+		return nil
+	}
+	last := r.lastProbes(all)
+	if slices.ContainsFunc(last, func(t Task) bool { return t.State.Stopped() }) && r.ClosedWithGapsBy == nil {
+		return s.block(ctx, tx, r, TaskStopped)
+	}
+	left, err := residue(ctx, tx, last)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(left) == 0 || r.ClosedWithGapsBy != nil:
+		return s.finish(ctx, tx, r)
+	case last[0].Wave > r.wave(waveProbe):
+		return s.block(ctx, tx, r, Residue)
+	}
+	if err := s.move(ctx, tx, access.System, r, Executing, "RESIDUE"); err != nil {
+		return err
+	}
+	var todo []assignment
+	for svc, datasets := range left {
+		todo = append(todo, assignment{service: svc, action: EraseAction, wave: last[0].Wave + 1, state: TaskReady, nextAt: s.now(), datasets: datasets})
+	}
+	return s.assign(ctx, tx, r.ID, todo)
+}
+
+// lastProbes are the probes of the latest wave.
+func (r Request) lastProbes(all []Task) []Task {
+	probes := slices.DeleteFunc(of(all, Probe), func(t Task) bool { return t.Wave < r.wave(0) || t.Wave >= r.wave(waveFollowUp) })
+	wave := 0
+	for _, t := range probes {
+		wave = max(wave, t.Wave)
+	}
+	return slices.DeleteFunc(probes, func(t Task) bool { return t.Wave != wave })
+}
+
+// residue lists, by service, the datasets in which a probe found the person.
+func residue(ctx context.Context, db postgres.DB, probes []Task) (map[uuid.UUID][]uuid.UUID, error) {
+	ids := make([]int64, len(probes))
+	service := map[int64]uuid.UUID{}
+	for i, t := range probes {
+		ids[i], service[t.ID] = t.ID, t.ServiceID
+	}
+	said, err := OutcomesOf(ctx, db, ids)
+	left := map[uuid.UUID][]uuid.UUID{}
+	for id, outcomes := range said {
+		for dataset, o := range current(outcomes) {
+			if o.Outcome == "PRESENT" && value(o.Count) > 0 {
+				left[service[id]] = append(left[service[id]], dataset)
+			}
+		}
+	}
+	return left, err
+}

@@ -1,0 +1,112 @@
+package erasure
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/page"
+	"github.com/flowmart/lethe/internal/postgres"
+)
+
+// readers are the roles that may see requests. An admin configures and sees
+// none; a viewer sees the catalog only.
+var readers = []access.Role{access.Handler, access.Approver, access.DPO, access.Auditor}
+
+// Filter chooses requests.
+type Filter struct {
+	States    []State
+	Kinds     []Kind
+	DueBefore *time.Time // due on an earlier day
+	Open      bool       // neither closed nor merged
+}
+
+// Find returns a request to somebody who may see it.
+func (s *Requests) Find(ctx context.Context, by access.Principal, id uuid.UUID) (Request, error) {
+	if err := by.Require(readers...); err != nil {
+		return Request{}, err
+	}
+	return RequestByID(ctx, s.db, id)
+}
+
+// List returns a page of requests, the one that is due first at the top.
+func (s *Requests) List(ctx context.Context, by access.Principal, f Filter, p page.Args) (page.Page[Request], error) {
+	const q = `
+		SELECT id, case_number, kind, ground, controller_id, state, outcome, block, blocked_from, refusal,
+		       received_at, received_on, due_on, due_unpaused_on, extended_on, extension_reason, calendar,
+		       paused_on, pause_reason, paused_days, identity_method, opened_by, opened_at, plan_no, plan_digest,
+		       planned_at, approved_by, approved_at, erase_before, unusual_accepted, reopened, merged_into, closed_at,
+		       closed_with_gaps_by, key_destroy_on, key_destroyed_at, rev
+		  FROM erasure_request
+		 WHERE (cardinality($1::text[]) = 0 OR state = ANY($1))
+		   AND (cardinality($2::text[]) = 0 OR kind = ANY($2))
+		   AND ($3::date IS NULL OR due_on < $3)
+		   AND (NOT $4 OR state NOT IN ('CLOSED', 'MERGED'))
+		   AND ($5::date IS NULL OR (due_on, id) > ($5, $6))
+		 ORDER BY due_on, id
+		 LIMIT $7`
+	var none page.Page[Request]
+	if err := by.Require(readers...); err != nil {
+		return none, err
+	}
+	if err := p.Check(); err != nil {
+		return none, err
+	}
+	list := listName("requests", f)
+	var afterDue *time.Time
+	var afterID uuid.UUID
+	if p.After != "" {
+		var due time.Time
+		if err := page.Decode(p.After, list, &due, &afterID); err != nil {
+			return none, err
+		}
+		afterDue = &due
+	}
+	rows, err := postgres.Many[Request](ctx, s.db, q, orEmpty(f.States), orEmpty(f.Kinds), f.DueBefore, f.Open, afterDue, afterID, p.First+1)
+	if err != nil {
+		return none, err
+	}
+	return page.Cut(rows, p.First, func(r Request) string { return page.Encode(list, r.DueOn, r.ID) }), nil
+}
+
+// Count counts the requests a filter chooses, by state.
+func (s *Requests) Count(ctx context.Context, by access.Principal, f Filter) (map[State]int, error) {
+	const q = `
+		SELECT state, count(*)::int AS count
+		  FROM erasure_request
+		 WHERE (cardinality($1::text[]) = 0 OR state = ANY($1))
+		   AND (cardinality($2::text[]) = 0 OR kind = ANY($2))
+		   AND ($3::date IS NULL OR due_on < $3)
+		   AND (NOT $4 OR state NOT IN ('CLOSED', 'MERGED'))
+		 GROUP BY state
+		 ORDER BY state`
+	if err := by.Require(readers...); err != nil {
+		return nil, err
+	}
+	type row struct {
+		State State
+		Count int
+	}
+	rows, err := postgres.Many[row](ctx, s.db, q, orEmpty(f.States), orEmpty(f.Kinds), f.DueBefore, f.Open)
+	out := make(map[State]int, len(rows))
+	for _, r := range rows {
+		out[r.State] = r.Count
+	}
+	return out, err
+}
+
+func listName(name string, filter any) string {
+	b, _ := json.Marshal(filter)
+	return name + string(b)
+}
+
+func orEmpty[T ~string](list []T) []string {
+	out := make([]string, len(list))
+	for i, v := range list {
+		out[i] = string(v)
+	}
+	return out
+}

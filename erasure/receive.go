@@ -1,0 +1,339 @@
+package erasure
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/postgres"
+)
+
+// Message is a service's signed message as its door verified it.
+type Message struct {
+	Service uuid.UUID // whose key signed it
+	ID      string    // the service's id of the message
+	Body    []byte    // SHA-256 of the raw body
+	Answers []Answer
+	Polled  bool // it is the answer to a poll and not a message of its own
+}
+
+// ErrMessageReused reports a second body under the id of an earlier message.
+var ErrMessageReused = fault.New(fault.Conflict, "ID_REUSED", "another message came with this webhook-id before; every message has an id of its own")
+
+// ErrWrongService reports an answer about another service's task.
+var ErrWrongService = fault.New(fault.Denied, "WRONG_SERVICE", "a task in this message belongs to another service")
+
+// Receive takes a message of a service. It may come before its task was sent,
+// twice, late, or out of order; each answer changes its task once or not at
+// all. When it returns, everything that follows is committed.
+func (s *Requests) Receive(ctx context.Context, by access.Principal, m Message) (verdicts []Verdict, err error) {
+	err = postgres.Work(ctx, s.db, func(tx pgx.Tx) error {
+		if !m.Polled {
+			if err := remember(ctx, tx, m); err != nil {
+				return err
+			}
+		}
+		in, err := s.readInbox(ctx, tx, m)
+		if err != nil {
+			return err
+		}
+		if err := s.checkParts(ctx, tx, in, m.Answers); err != nil {
+			return err
+		}
+		verdicts = in.judgeAll(m)
+		return s.settle(ctx, tx, by, in, m, verdicts)
+	})
+	return verdicts, err
+}
+
+// remember keeps the id of a message for ever. The same message again is no
+// mistake: its answers will be found to be duplicates.
+func remember(ctx context.Context, db postgres.DB, m Message) error {
+	const q = `
+		INSERT INTO erasure_inbox (service_id, message, body) VALUES ($1, $2, $3)
+		ON CONFLICT ON CONSTRAINT erasure_message_repeated DO UPDATE SET body = erasure_inbox.body
+		RETURNING body`
+	body, err := postgres.Scalar[[]byte](ctx, db, q, m.Service, m.ID, m.Body)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(body, m.Body) {
+		return ErrMessageReused
+	}
+	return nil
+}
+
+// inbox is everything that the answers of a message are judged by.
+type inbox struct {
+	tasks    map[uuid.UUID]Task
+	requests map[uuid.UUID]Request // locked
+	scopes   map[int64][]uuid.UUID
+	said     map[int64][]TaskOutcome
+}
+
+func (s *Requests) readInbox(ctx context.Context, tx pgx.Tx, m Message) (inbox, error) {
+	keys := make([]uuid.UUID, len(m.Answers))
+	for i, a := range m.Answers {
+		keys[i] = a.Task
+	}
+	var in inbox
+	owners, err := requestsOfTasks(ctx, tx, keys)
+	if err != nil {
+		return in, err
+	}
+	if in.requests, err = lockRequests(ctx, tx, owners); err != nil {
+		return in, err
+	}
+	if in.tasks, err = tasksByKey(ctx, tx, keys); err != nil {
+		return in, err
+	}
+	var ids []int64
+	for _, t := range in.tasks {
+		if t.ServiceID != m.Service {
+			return in, ErrWrongService
+		}
+		ids = append(ids, t.ID)
+	}
+	if in.scopes, err = ScopesOf(ctx, tx, ids); err != nil {
+		return in, err
+	}
+	in.said, err = OutcomesOf(ctx, tx, ids)
+	return in, err
+}
+
+func (in inbox) judgeAll(m Message) []Verdict {
+	verdicts := make([]Verdict, len(m.Answers))
+	for i, a := range m.Answers {
+		t, ok := in.tasks[a.Task]
+		if !ok {
+			verdicts[i] = Verdict{Task: a.Task, Disposition: Rejected, Code: "UNKNOWN_TASK"}
+			continue
+		}
+		plan := hex.EncodeToString(in.requests[t.RequestID].PlanDigest)
+		v := judge(t, plan, in.scopes[t.ID], in.said[t.ID], a)
+		verdicts[i] = v
+		// A message may say several things about one task; each sees the last.
+		in.tasks[a.Task] = v.apply(t, a)
+		for _, o := range v.outcomes {
+			in.said[t.ID] = append(in.said[t.ID], o.outcome(t, a, v))
+		}
+	}
+	return verdicts
+}
+
+// apply is the task as it is after the verdict.
+func (v Verdict) apply(t Task, a Answer) Task {
+	if v.Disposition != Recorded {
+		if v.conflict {
+			t.Code = ptr(codeConflict)
+		}
+		return t
+	}
+	t.SeqSeen = a.Seq
+	if v.Code != "" {
+		t.Code = &v.Code
+	}
+	if v.state != "" {
+		t.State = v.state
+	}
+	if v.again {
+		t.State, t.Round = TaskReady, t.Round+1
+	}
+	return t
+}
+
+func (o DatasetAnswer) outcome(t Task, a Answer, v Verdict) TaskOutcome {
+	return TaskOutcome{TaskID: t.ID, DatasetID: o.Dataset, Round: t.Round, Seq: a.Seq, Outcome: o.Outcome, Count: &o.Count, Method: o.Method,
+		Ground: o.Ground, Until: o.Until, EffectiveBy: o.EffectiveBy, Conflict: v.conflict}
+}
+
+// settle writes what the verdicts mean, and takes their requests on.
+func (s *Requests) settle(ctx context.Context, tx pgx.Tx, by access.Principal, in inbox, m Message, verdicts []Verdict) error {
+	var outcomes []TaskOutcome
+	var entries []audit.Entry
+	var changed []Task
+	moved := map[uuid.UUID]bool{}
+	back := map[uuid.UUID]bool{} // a follow-up found the person again
+	for i, v := range verdicts {
+		a := m.Answers[i]
+		t, ok := in.tasks[a.Task]
+		if !ok || v.Disposition == Rejected || v.Disposition == Duplicate || v.Disposition == Late && len(v.outcomes) == 0 {
+			continue
+		}
+		if err := s.learn(ctx, tx, in.requests[t.RequestID], v); err != nil {
+			return err
+		}
+		for _, o := range v.outcomes {
+			outcomes = append(outcomes, o.outcome(t, a, v))
+		}
+		changed = append(changed, t)
+		moved[t.RequestID] = moved[t.RequestID] || t.State.Terminal()
+		back[t.RequestID] = back[t.RequestID] || t.Action == Probe && found(v.outcomes)
+		entries = append(entries, answered(by, t, m, a, v))
+	}
+	if err := saveAnswered(ctx, tx, changed, s.now()); err != nil {
+		return err
+	}
+	if err := insertOutcomes(ctx, tx, outcomes); err != nil {
+		return err
+	}
+	if err := audit.Append(ctx, tx, entries...); err != nil {
+		return err
+	}
+	for id, finished := range moved {
+		r := in.requests[id]
+		if back[id] && r.State == Closed && r.KeyDestroyedAt == nil {
+			if err := s.reopen(ctx, tx, access.System, &r, "RESIDUE"); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := s.onward(ctx, tx, r, finished); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func found(outcomes []DatasetAnswer) bool {
+	return slices.ContainsFunc(outcomes, func(o DatasetAnswer) bool { return o.Outcome == "PRESENT" && o.Count > 0 })
+}
+
+// onward takes a request on after one of its tasks ended.
+func (s *Requests) onward(ctx context.Context, tx pgx.Tx, r Request, finished bool) error {
+	switch {
+	case r.State == Closed:
+		return s.recount(ctx, tx, &r)
+	case !finished:
+		return nil
+	}
+	return s.advance(ctx, tx, &r)
+}
+
+func answered(by access.Principal, t Task, m Message, a Answer, v Verdict) audit.Entry {
+	amounts := map[string]int64{"seq": int64(a.Seq), "round": int64(t.Round), "datasets": int64(len(a.Outcomes))}
+	if m.Polled {
+		amounts["polled"] = 1
+	}
+	code := v.Code
+	if code == "" {
+		code = string(t.State)
+	}
+	return audit.Entry{Actor: by.ID, Act: "task.answered", Entity: t.Key, Request: t.RequestID, Code: code, Digest: m.Body, Amounts: amounts}
+}
+
+// learn adds what an identity service found to what is sealed of the person.
+func (s *Requests) learn(ctx context.Context, tx pgx.Tx, r Request, v Verdict) error {
+	if len(v.merge) == 0 {
+		return nil
+	}
+	have, err := loadSubject(ctx, tx, s.vault, r.ID)
+	if err != nil {
+		return err
+	}
+	return saveSubject(ctx, tx, subject{s.vault, r.ID, merge(have, v.merge)})
+}
+
+// checkParts refuses an export that is said to be done before its parts are
+// here, whole and as declared.
+func (s *Requests) checkParts(ctx context.Context, tx pgx.Tx, in inbox, answers []Answer) error {
+	for i, a := range answers {
+		t, ok := in.tasks[a.Task]
+		if !ok || t.Action != Export || a.State != "DONE" || s.parts == nil || t.State.Terminal() {
+			continue
+		}
+		err := s.parts(ctx, tx, t.Key, a.Parts)
+		if f, ok := errors.AsType[*fault.Fault](err); ok && f.Kind != fault.Internal {
+			answers[i].refused = f.Code
+			continue
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func requestsOfTasks(ctx context.Context, db postgres.DB, keys []uuid.UUID) ([]uuid.UUID, error) {
+	const q = `SELECT DISTINCT request_id FROM erasure_task WHERE key = ANY($1) ORDER BY request_id`
+	return postgres.Scalars[uuid.UUID](ctx, db, q, keys)
+}
+
+func tasksByKey(ctx context.Context, db postgres.DB, keys []uuid.UUID) (map[uuid.UUID]Task, error) {
+	const q = `
+		SELECT id, key, request_id, service_id, action, wave, state, round, attempt, next_at, seq_seen, sent_at, answered_at, code
+		  FROM erasure_task
+		 WHERE key = ANY($1)
+		 ORDER BY id`
+	rows, err := postgres.Many[Task](ctx, db, q, keys)
+	out := make(map[uuid.UUID]Task, len(rows))
+	for _, t := range rows {
+		out[t.Key] = t
+	}
+	return out, err
+}
+
+// saveAnswered writes tasks after an answer. One that is asked again waits a
+// while first; one that works is polled later.
+func saveAnswered(ctx context.Context, db postgres.DB, changed []Task, now time.Time) error {
+	const q = `
+		UPDATE erasure_task t
+		   SET state = c.state, round = c.round, seq_seen = c.seq, code = c.code, answered_at = $6,
+		       next_at = CASE WHEN c.round > t.round THEN $7 ELSE $8 END, lease_until = NULL
+		  FROM unnest($1::bigint[], $2::text[], $3::smallint[], $4::int[], $5::text[]) AS c (id, state, round, seq, code)
+		 WHERE t.id = c.id`
+	// The last word about a task in a message is the one that is written.
+	last := map[int64]Task{}
+	for _, t := range changed {
+		last[t.ID] = t
+	}
+	var ids []int64
+	var states []string
+	var rounds []int16
+	var seqs []int32
+	var codes []*string
+	for id, t := range last {
+		ids, states, rounds, seqs, codes = append(ids, id), append(states, string(t.State)), append(rounds, int16(t.Round)), append(seqs, int32(t.SeqSeen)), append(codes, t.Code)
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := db.Exec(ctx, q, ids, states, rounds, seqs, codes, now, now.Add(retryAfterFailure), now.Add(pollAfterWord))
+	return err
+}
+
+const (
+	retryAfterFailure = 5 * time.Second // before a task that failed is sent again
+	pollAfterWord     = 10 * time.Minute
+)
+
+func insertOutcomes(ctx context.Context, db postgres.DB, outcomes []TaskOutcome) error {
+	const q = `
+		INSERT INTO erasure_outcome (task_id, dataset_id, round, seq, outcome, count, method, ground, until, effective_by, conflict)
+		SELECT o.task_id, o.dataset_id, o.round, o.seq, o.outcome, o.count, o.method, o.ground, o.until, o.effective_by, o.conflict
+		  FROM unnest($1::bigint[], $2::uuid[], $3::smallint[], $4::int[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::date[], $10::date[], $11::boolean[])
+		       AS o (task_id, dataset_id, round, seq, outcome, count, method, ground, until, effective_by, conflict)
+		ON CONFLICT DO NOTHING`
+	n := len(outcomes)
+	if n == 0 {
+		return nil
+	}
+	ids, datasets, rounds, seqs, words := make([]int64, n), make([]uuid.UUID, n), make([]int16, n), make([]int32, n), make([]string, n)
+	counts, methods, grounds := make([]*int64, n), make([]*string, n), make([]*string, n)
+	untils, effective, conflicts := make([]*time.Time, n), make([]*time.Time, n), make([]bool, n)
+	for i, o := range outcomes {
+		ids[i], datasets[i], rounds[i], seqs[i], words[i] = o.TaskID, o.DatasetID, int16(o.Round), int32(o.Seq), o.Outcome
+		counts[i], methods[i], grounds[i], untils[i], effective[i], conflicts[i] = o.Count, o.Method, o.Ground, o.Until, o.EffectiveBy, o.Conflict
+	}
+	_, err := db.Exec(ctx, q, ids, datasets, rounds, seqs, words, counts, methods, grounds, untils, effective, conflicts)
+	return err
+}

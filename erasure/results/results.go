@@ -1,0 +1,126 @@
+// Package results is erasure's door for what services say: signed task
+// results over HTTP, and the keys with which services check what Lethe says.
+package results
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/protocol"
+	"github.com/flowmart/lethe/erasure/protocol/signature"
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
+)
+
+// Results takes the results of services.
+type Results struct {
+	DB        *pgxpool.Pool
+	Requests  *erasure.Requests
+	PublicURL string                // the audience that a message must name
+	Keys      []signature.PublicKey // Lethe's own, published
+	Log       *slog.Logger
+	// Problem answers with a fault (RFC 9457); the server lends its own, so
+	// that every door of the house answers alike.
+	Problem func(w http.ResponseWriter, r *http.Request, err error)
+}
+
+// Mount adds the door's paths to mux.
+func (d *Results) Mount(mux *http.ServeMux) {
+	mux.HandleFunc("POST /rights/v1/results", d.take)
+	mux.HandleFunc("GET /rights/v1/keys", d.keys)
+}
+
+// keys serves Lethe's public signing keys as a JWKS (RFC 7517).
+func (d *Results) keys(w http.ResponseWriter, r *http.Request) {
+	set, err := signature.JWKS(d.Keys...)
+	if err != nil {
+		d.Problem(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/jwk-set+json")
+	w.Header().Set("Cache-Control", "public, max-age=60")
+	w.Write(set)
+}
+
+// take takes a message and answers after what it means is committed.
+func (d *Results) take(w http.ResponseWriter, r *http.Request) {
+	body, err := protocol.ReadBody(r.Body, protocol.MaxResultsBytes)
+	if err != nil {
+		d.Problem(w, r, err)
+		return
+	}
+	service, signed, err := d.signer(r, body)
+	if err != nil {
+		d.Problem(w, r, err)
+		return
+	}
+	verdicts, err := d.receive(r, service, signed, body)
+	if err != nil {
+		if fault.KindOf(err) == fault.Denied {
+			d.Log.WarnContext(r.Context(), "security: a service spoke about another service's task", "service", service.Ref)
+		}
+		d.Problem(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(answer(verdicts))
+}
+
+func (d *Results) receive(r *http.Request, s catalog.Service, signed signature.Signed, body []byte) ([]erasure.Verdict, error) {
+	m, err := protocol.DecodeResults(body)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case m.Issuer != s.Ref:
+		return nil, fault.New(fault.Denied, "WRONG_ISSUER", "the message names another service than the one whose key signed it")
+	case m.Audience != d.PublicURL:
+		return nil, fault.New(fault.Denied, "WRONG_AUDIENCE", "the message is meant for another Lethe; this one is %s", d.PublicURL)
+	}
+	id, err := audit.EnsurePrincipal(r.Context(), d.DB, erasure.ServiceIssuer, s.Ref, s.Ref)
+	if err != nil {
+		return nil, err
+	}
+	by := access.Principal{ID: id, Name: s.Ref, Roles: []access.Role{access.Service}, Service: s.Ref}
+	sum := sha256.Sum256(body)
+	return d.Requests.Receive(r.Context(), by, erasure.Message{Service: s.ID, ID: signed.ID, Body: sum[:], Answers: erasure.AnswersOf(m.Results)})
+}
+
+// signer finds out which service signed a message. The header names a key; the
+// key itself comes from our register, never from the message.
+func (d *Results) signer(r *http.Request, body []byte) (catalog.Service, signature.Signed, error) {
+	hint := r.Header.Get(signature.HeaderKey)
+	candidates, err := catalog.KeysByID(r.Context(), d.DB, hint)
+	if err != nil {
+		return catalog.Service{}, signature.Signed{}, err
+	}
+	for _, k := range candidates {
+		known := []signature.PublicKey{{ID: k.ID, Public: k.PublicKey}}
+		signed, err := signature.Verify(known, r.Header, body, time.Now(), signature.Tolerance)
+		if err != nil {
+			continue
+		}
+		found, err := catalog.ServicesByID(r.Context(), d.DB, []uuid.UUID{k.ServiceID})
+		return found[k.ServiceID], signed, err
+	}
+	// Nobody's key: verify against none, for the fault that names the reason.
+	_, err = signature.Verify(nil, r.Header, body, time.Now(), signature.Tolerance)
+	return catalog.Service{}, signature.Signed{}, err
+}
+
+func answer(verdicts []erasure.Verdict) protocol.Dispositions {
+	out := protocol.Dispositions{Results: make([]protocol.TaskDisposition, len(verdicts))}
+	for i, v := range verdicts {
+		out.Results[i] = protocol.TaskDisposition{Task: v.Task, Disposition: protocol.Disposition(v.Disposition), Code: v.Code}
+	}
+	return out
+}
