@@ -183,7 +183,7 @@ CREATE INDEX catalog_dataset_alias_by_dataset ON catalog_dataset_alias (dataset_
 -- What a read model or a copy is made from, as declared.
 CREATE TABLE catalog_dataset_source (
     dataset_id uuid NOT NULL CONSTRAINT catalog_dataset_source_dataset_known REFERENCES catalog_dataset (id),
-    source_id  uuid NOT NULL CONSTRAINT catalog_dataset_source_known REFERENCES catalog_dataset (id),
+    source_id  uuid NOT NULL CONSTRAINT catalog_dataset_source_known REFERENCES catalog_dataset (id) DEFERRABLE INITIALLY DEFERRED,
     PRIMARY KEY (dataset_id, source_id),
     CONSTRAINT catalog_dataset_source_other CHECK (dataset_id <> source_id)
 );
@@ -258,6 +258,23 @@ CREATE UNIQUE INDEX catalog_tag_assertion_once ON catalog_tag_assertion
     (dataset_id, coalesce(field_id, '00000000-0000-0000-0000-000000000000'), term_id, source) WHERE valid_to IS NULL;
 CREATE INDEX catalog_tag_assertion_by_dataset ON catalog_tag_assertion (dataset_id, term_id);
 CREATE INDEX catalog_tag_assertion_by_term ON catalog_tag_assertion (term_id, dataset_id);
+
+-- What holds now: confirmed, valid, and not denied for the same target.
+CREATE VIEW catalog_effective_tag AS
+    SELECT DISTINCT a.dataset_id, a.field_id, a.term_id, t.kind, t.key
+      FROM catalog_tag_assertion a
+      JOIN catalog_term t ON t.id = a.term_id
+     WHERE a.polarity = '+' AND a.state = 'CONFIRMED' AND a.valid_from <= now() AND (a.valid_to IS NULL OR a.valid_to > now())
+       AND NOT EXISTS (
+           SELECT FROM catalog_tag_assertion n
+            WHERE n.dataset_id = a.dataset_id AND n.term_id = a.term_id AND n.field_id IS NOT DISTINCT FROM a.field_id
+              AND n.polarity = '-' AND n.state = 'CONFIRMED' AND n.valid_from <= now() AND (n.valid_to IS NULL OR n.valid_to > now()));
+
+-- The datasets that hold personal data, by those tags.
+CREATE VIEW catalog_personal AS
+    SELECT DISTINCT dataset_id, key
+      FROM catalog_effective_tag
+     WHERE kind = 'CATEGORY' AND (key = 'user' OR key LIKE 'user.%');
 
 CREATE TABLE catalog_purpose (
     id          uuid PRIMARY KEY,
@@ -441,5 +458,6 @@ GRANT SELECT, INSERT, UPDATE ON catalog_generation, catalog_controller, catalog_
     catalog_term, catalog_tag_assertion, catalog_purpose, catalog_permitted_use, catalog_consumption, catalog_actor_alias,
     catalog_observed_read, catalog_finding, catalog_search_doc TO lethe_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON catalog_service_challenge, catalog_dataset_source TO lethe_app;
+GRANT SELECT ON catalog_effective_tag, catalog_personal TO lethe_app;
 GRANT SELECT, INSERT ON catalog_consumption_purpose TO lethe_app;
 GRANT SELECT, INSERT, DELETE ON catalog_change TO lethe_app;

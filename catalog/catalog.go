@@ -1,0 +1,185 @@
+// Package catalog knows what the organisation holds: who owns which service,
+// which stores and datasets a service keeps, what kinds of personal data are
+// in them, what they may be used for and who reads them.
+//
+// A method of Catalog commits; a function joins its caller's unit of work.
+// Every change names who makes it, is checked against role and ownership,
+// is recorded in the audit log and in the catalog's own change history, and
+// moves the generation on, all in one transaction.
+//
+// A declaration with Rev 0 is new; any other Rev must be the one last read,
+// or the change is refused as a CONFLICT. Declaring what is already so changes
+// nothing and records nothing.
+package catalog
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/catalog/findings"
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/postgres"
+)
+
+// Catalog commits what its callers declare.
+type Catalog struct {
+	db  *pgxpool.Pool
+	now func() time.Time
+	dev bool
+}
+
+// Option changes how a Catalog judges what it is told.
+type Option func(*Catalog)
+
+// Dev allows service endpoints on this machine's loopback, by plain http, as
+// `lethe dev` and `lethe demo` need.
+func Dev(c *Catalog) { c.dev = true }
+
+// New returns the catalog kept in db. Days, such as the age of a backup's
+// evidence, are counted by now; validity and keys by the database's clock.
+func New(db *pgxpool.Pool, now func() time.Time, options ...Option) *Catalog {
+	c := &Catalog{db: db, now: now}
+	for _, o := range options {
+		o(c)
+	}
+	return c
+}
+
+// Generation moves on with every change of the catalog that can change a plan.
+// It is 0 for an empty catalog.
+func Generation(ctx context.Context, db postgres.DB) (int64, error) {
+	const q = `SELECT coalesce(max(generation), 0) FROM catalog_generation`
+	return postgres.Scalar[int64](ctx, db, q)
+}
+
+func bump(ctx context.Context, db postgres.DB) error {
+	const q = `
+		INSERT INTO catalog_generation (generation) VALUES (1)
+		    ON CONFLICT (one) DO UPDATE SET generation = catalog_generation.generation + 1`
+	_, err := db.Exec(ctx, q)
+	return err
+}
+
+// act is one unit of work on the catalog: who does it, and what will be
+// recorded of it when it ends well.
+type act struct {
+	db      postgres.DB
+	by      access.Principal
+	dev     bool
+	entries []audit.Entry
+	changes []change
+}
+
+// change is a row of the catalog's own history.
+type change struct {
+	Act    string
+	Kind   string
+	ID     uuid.UUID
+	Before any
+	After  any
+}
+
+// work runs fn as one act and commits it. The catalog is changed by one act at
+// a time, so that what an act reads and counts still holds when it commits.
+func (c *Catalog) work(ctx context.Context, by access.Principal, fn func(a *act) error) error {
+	err := postgres.Work(ctx, c.db, func(tx pgx.Tx) error {
+		a := &act{db: tx, by: by, dev: c.dev}
+		if err := a.do(ctx, fn); err != nil {
+			return err
+		}
+		if len(a.changes) == 0 {
+			return nil
+		}
+		return findings.Refresh(ctx, tx, c.now())
+	})
+	return named(err)
+}
+
+func (a *act) do(ctx context.Context, fn func(a *act) error) error {
+	const q = `SELECT pg_advisory_xact_lock(hashtext('lethe.catalog'))`
+	if _, err := a.db.Exec(ctx, q); err != nil {
+		return err
+	}
+	if err := fn(a); err != nil {
+		return err
+	}
+	return a.finish(ctx)
+}
+
+// did notes a change, to be written when the act ends.
+func (a *act) did(what, kind string, id uuid.UUID, before, after any) {
+	a.entries = append(a.entries, audit.Entry{Actor: a.by.ID, Act: what, Entity: id})
+	a.changes = append(a.changes, change{what, kind, id, before, after})
+}
+
+func (a *act) finish(ctx context.Context) error {
+	if len(a.changes) == 0 {
+		return nil
+	}
+	if err := audit.Append(ctx, a.db, a.entries...); err != nil {
+		return err
+	}
+	if err := writeHistory(ctx, a.db, a.by, a.changes); err != nil {
+		return err
+	}
+	return bump(ctx, a.db)
+}
+
+// keyed is anything with a key and a revision.
+type keyed interface {
+	key() uuid.UUID
+	revision() int
+}
+
+// batch is a query for many rows by id, the shape loaders want.
+type batch[T any] func(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uuid.UUID]T, error)
+
+// previous reads what v is about to replace: nil if v is new.
+func previous[T keyed](ctx context.Context, a *act, noun string, v T, byID batch[T]) (*T, error) {
+	if v.revision() == 0 {
+		return nil, nil
+	}
+	rows, err := byID(ctx, a.db, []uuid.UUID{v.key()})
+	if err != nil {
+		return nil, err
+	}
+	old, ok := rows[v.key()]
+	if !ok {
+		return nil, missing(noun)
+	}
+	if old.revision() != v.revision() {
+		return nil, conflict(noun, old.revision())
+	}
+	return &old, nil
+}
+
+// indexed turns rows into the map a loader wants.
+func indexed[T keyed](rows []T, err error) (map[uuid.UUID]T, error) {
+	byID := make(map[uuid.UUID]T, len(rows))
+	for _, r := range rows {
+		byID[r.key()] = r
+	}
+	return byID, err
+}
+
+// grouped turns rows into lists by a key.
+func grouped[T any](rows []T, err error, of func(T) uuid.UUID) (map[uuid.UUID][]T, error) {
+	byID := make(map[uuid.UUID][]T)
+	for _, r := range rows {
+		byID[of(r)] = append(byID[of(r)], r)
+	}
+	return byID, err
+}
+
+// newID gives a row its public key.
+func newID(id uuid.UUID) uuid.UUID {
+	if id == uuid.Nil {
+		return uuid.Must(uuid.NewV7())
+	}
+	return id
+}

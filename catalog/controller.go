@@ -1,0 +1,163 @@
+package catalog
+
+import (
+	"context"
+	"strings"
+	"time"
+	_ "time/tzdata" // the same time zones on every machine
+
+	"github.com/google/uuid"
+
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/page"
+	"github.com/flowmart/lethe/internal/postgres"
+)
+
+// Controller is a legal entity that answers for personal data (Art. 4(7) GDPR).
+// Its country and time zone decide due dates.
+type Controller struct {
+	ID           uuid.UUID
+	Ref          string  // the name files and requests use
+	Name         string  // of the legal entity
+	Country      string  // ISO 3166-1 alpha-2
+	Region       *string // ISO 3166-2, where public holidays differ within the country
+	TimeZone     string  // IANA
+	DailyCeiling int     // requests a day before a person must decide; 0 means 200
+	Rev          int
+}
+
+func (c Controller) key() uuid.UUID { return c.ID }
+func (c Controller) revision() int  { return c.Rev }
+
+const defaultCeiling = 200
+
+// DeclareController enters a legal entity, or changes it. It needs an admin.
+func (c *Catalog) DeclareController(ctx context.Context, by access.Principal, d Controller) (Controller, error) {
+	err := c.work(ctx, by, func(a *act) (err error) {
+		d, err = a.putController(ctx, d)
+		return err
+	})
+	return d, err
+}
+
+func (a *act) putController(ctx context.Context, d Controller) (Controller, error) {
+	if err := a.by.Require(access.Admin); err != nil {
+		return d, err
+	}
+	if d.DailyCeiling == 0 {
+		d.DailyCeiling = defaultCeiling
+	}
+	if err := d.check(); err != nil {
+		return d, err
+	}
+	old, err := previous(ctx, a, "controller", d, ControllersByID)
+	if err != nil || old != nil && same(*old, d) {
+		return d, err
+	}
+	d.ID = newID(d.ID)
+	if d.Rev, err = saveController(ctx, a.db, d); err != nil {
+		return d, err
+	}
+	a.did("controller.declared", "CONTROLLER", d.ID, old, d)
+	return d, nil
+}
+
+func (d Controller) check() error {
+	var m mistakes
+	checkRef(&m, d.Ref)
+	checkName(&m, d.Name)
+	m.require(len(d.Country) == 2 && strings.Contains(countries, " "+d.Country+" "), "country", "UNKNOWN_COUNTRY",
+		"give the two capital letters of ISO 3166-1, such as DE")
+	if d.Region != nil {
+		m.require(strings.HasPrefix(*d.Region, d.Country+"-") && len(*d.Region) <= 6, "region", "UNKNOWN_REGION",
+			"give the code of ISO 3166-2, such as DE-BY, of the same country")
+	}
+	_, err := time.LoadLocation(d.TimeZone)
+	m.require(err == nil && d.TimeZone != "" && d.TimeZone != "Local", "timeZone", "UNKNOWN_TIME_ZONE",
+		"give a time zone of the IANA database, such as Europe/Berlin")
+	m.require(d.DailyCeiling > 0 && d.DailyCeiling <= 1_000_000, "dailyCeiling", "OUT_OF_RANGE", "the daily ceiling is 1 to 1,000,000 requests")
+	return m.err()
+}
+
+func saveController(ctx context.Context, db postgres.DB, d Controller) (int, error) {
+	const q = `
+		INSERT INTO catalog_controller (id, ref, name, country, region, time_zone, daily_ceiling)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)
+		    ON CONFLICT (id) DO UPDATE
+		   SET ref = excluded.ref, name = excluded.name, country = excluded.country, region = excluded.region,
+		       time_zone = excluded.time_zone, daily_ceiling = excluded.daily_ceiling,
+		       rev = catalog_controller.rev + 1, updated_at = now()
+		 WHERE catalog_controller.rev = $8
+		RETURNING rev`
+	rev, err := postgres.Scalar[int](ctx, db, q, d.ID, d.Ref, d.Name, d.Country, d.Region, d.TimeZone, d.DailyCeiling, d.Rev)
+	return rev, lost(err)
+}
+
+// ControllersByID finds controllers; unknown ids are absent.
+func ControllersByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uuid.UUID]Controller, error) {
+	const q = `
+		SELECT id, ref, name, country, region, time_zone, daily_ceiling, rev
+		  FROM catalog_controller
+		 WHERE id = ANY ($1)
+		 ORDER BY id`
+	return indexed(postgres.Many[Controller](ctx, db, q, ids))
+}
+
+// ControllerByRef finds a controller by its ref.
+func ControllerByRef(ctx context.Context, db postgres.DB, ref string) (Controller, error) {
+	const q = `
+		SELECT id, ref, name, country, region, time_zone, daily_ceiling, rev
+		  FROM catalog_controller
+		 WHERE ref = $1`
+	c, err := postgres.One[Controller](ctx, db, q, ref)
+	if err == postgres.ErrNotFound {
+		const q = `SELECT ref FROM catalog_controller ORDER BY ref`
+		return c, absent(ctx, db, "controller", ref, q)
+	}
+	return c, err
+}
+
+// Controllers lists the legal entities by ref.
+func (c *Catalog) Controllers(ctx context.Context, p page.Args) (page.Page[Controller], error) {
+	const q = `
+		SELECT id, ref, name, country, region, time_zone, daily_ceiling, rev
+		  FROM catalog_controller
+		 WHERE ref > $1
+		 ORDER BY ref
+		 LIMIT $2`
+	return byRef(p, "controllers", func(after string, limit int) ([]Controller, error) {
+		return postgres.Many[Controller](ctx, c.db, q, after, limit)
+	}, func(d Controller) string { return d.Ref })
+}
+
+// absent says that a ref is unknown, and which known one looks most like it.
+// q lists the known refs.
+func absent(ctx context.Context, db postgres.DB, noun, ref, q string) error {
+	known, err := postgres.Scalars[string](ctx, db, q)
+	if err != nil {
+		return err
+	}
+	return fault.Missing(noun, "%s", fault.Suggest("no "+noun+" has this ref", ref, known))
+}
+
+// byRef cuts a list that is ordered by ref into pages.
+func byRef[T any](p page.Args, list string, read func(after string, limit int) ([]T, error), ref func(T) string) (page.Page[T], error) {
+	if err := p.Check(); err != nil {
+		return page.Page[T]{}, err
+	}
+	after := ""
+	if p.After != "" {
+		if err := page.Decode(p.After, list, &after); err != nil {
+			return page.Page[T]{}, err
+		}
+	}
+	rows, err := read(after, p.First+1)
+	if err != nil {
+		return page.Page[T]{}, err
+	}
+	return page.Cut(rows, p.First, func(row T) string { return page.Encode(list, ref(row)) }), nil
+}
+
+// countries are the officially assigned codes of ISO 3166-1 alpha-2.
+const countries = ` AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW `
