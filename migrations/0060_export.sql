@@ -99,23 +99,38 @@ CREATE TABLE erasure_package_link (
 );
 CREATE INDEX erasure_package_link_by_package ON erasure_package_link (package_id);
 
--- The steps that parts and packages may take, docs/states.md. Any other is
--- refused, whoever tries.
+-- The steps that parts and packages may take. Any other is refused, whoever
+-- tries.
+INSERT INTO erasure_transition (machine, step_from, step_to, why) VALUES
+    ('part', 'REQUESTED', 'UPLOADING', 'some of it has arrived'),
+    ('part', 'REQUESTED', 'UPLOADED', 'it has arrived at once, and its digest is right'),
+    ('part', 'UPLOADING', 'UPLOADED', 'it is whole, and its digest is right'),
+    ('part', 'UPLOADING', 'REQUESTED', 'its digest was wrong, or it is announced anew: discarded'),
+    ('part', 'UPLOADED', 'REQUESTED', 'it is announced anew before it was declared'),
+    ('part', 'UPLOADED', 'ACCEPTED', 'the signed result declares the same'),
+    ('part', 'UPLOADED', 'QUARANTINED', 'it cannot be read'),
+    ('part', 'ACCEPTED', 'QUARANTINED', 'it cannot be read'),
+    ('part', 'QUARANTINED', 'REQUESTED', 'it is announced anew'),
+    ('package', 'ASSEMBLING', 'SEALED', 'it is built and encrypted'),
+    ('package', 'SEALED', 'DELIVERED', 'it was fetched whole'),
+    ('package', 'SEALED', 'EXPIRED', 'its time is over, or a later one replaces it'),
+    ('package', 'DELIVERED', 'EXPIRED', 'its time is over, or a later one replaces it');
+
 -- +goose StatementBegin
-CREATE FUNCTION erasure_export_steps() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION erasure_export_step() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF OLD.state <> NEW.state AND NOT (OLD.state || '>' || NEW.state) = ANY (TG_ARGV) THEN
-        RAISE EXCEPTION '% cannot go from % to %', TG_TABLE_NAME, OLD.state, NEW.state
-            USING ERRCODE = 'check_violation', CONSTRAINT = TG_TABLE_NAME || '_step', TABLE = TG_TABLE_NAME;
+    IF OLD.state <> NEW.state AND NOT EXISTS (
+       SELECT FROM erasure_transition WHERE machine = TG_ARGV[0] AND step_from = OLD.state AND step_to = NEW.state) THEN
+        RAISE EXCEPTION 'a % cannot go from % to %', TG_ARGV[0], OLD.state, NEW.state
+            USING ERRCODE = 'check_violation', CONSTRAINT = TG_TABLE_NAME || '_step_known', TABLE = TG_TABLE_NAME;
     END IF;
     RETURN NEW;
 END $$;
 -- +goose StatementEnd
-CREATE TRIGGER erasure_part_steps BEFORE UPDATE OF state ON erasure_part FOR EACH ROW EXECUTE FUNCTION erasure_export_steps(
-    'REQUESTED>UPLOADING', 'REQUESTED>UPLOADED', 'UPLOADING>UPLOADED', 'UPLOADING>REQUESTED', 'UPLOADED>ACCEPTED', 'UPLOADED>REQUESTED',
-    'ACCEPTED>QUARANTINED', 'UPLOADED>QUARANTINED', 'QUARANTINED>REQUESTED');
-CREATE TRIGGER erasure_package_steps BEFORE UPDATE OF state ON erasure_package FOR EACH ROW EXECUTE FUNCTION erasure_export_steps(
-    'ASSEMBLING>SEALED', 'SEALED>DELIVERED', 'SEALED>EXPIRED', 'DELIVERED>EXPIRED');
+CREATE TRIGGER erasure_part_step BEFORE UPDATE OF state ON erasure_part
+    FOR EACH ROW EXECUTE FUNCTION erasure_export_step('part');
+CREATE TRIGGER erasure_package_step BEFORE UPDATE OF state ON erasure_package
+    FOR EACH ROW EXECUTE FUNCTION erasure_export_step('package');
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON erasure_part, erasure_handover, erasure_package_link TO lethe_app;
 GRANT SELECT, INSERT, UPDATE ON erasure_package TO lethe_app;
