@@ -2,17 +2,21 @@ package audit
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/flowmart/lethe/audit/tree"
+	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 )
 
@@ -27,7 +31,7 @@ type Signer struct {
 const publicSuffix = ".pub"
 
 // LoadSigner reads the checkpoint key at path and the public keys beside it,
-// at path.pub. The files are those that GenerateKey and RotateKey write.
+// at path.pub. The files are those that GenerateKey and Log.RotateKey write.
 func LoadSigner(path string) (*Signer, error) {
 	secret, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -83,16 +87,34 @@ func GenerateKey(path, name string) (*Signer, error) {
 	return LoadSigner(path)
 }
 
-// RotateKey replaces the key at path by a fresh one of the same name. The old
-// public key stays accepted, so that what it signed still verifies; the old
-// private key is gone. Running servers take the new key when they next start.
-func RotateKey(path string) (*Signer, error) {
+// RotateKey replaces the checkpoint key at path, the one that the log is
+// sealed with, by a fresh one of the same name. The fingerprint of the new key
+// is written into the log and sealed under the old one first, so that whoever
+// trusts the old key has a proof of the new. The old public key stays
+// accepted; the old private key is gone. It needs the role admin.
+//
+// Running servers take the new key when they next start. Until then those that
+// know only the old key cannot follow those that have the new.
+func (l *Log) RotateKey(ctx context.Context, by access.Principal, path string) (*Signer, error) {
+	if err := by.Require(access.Admin); err != nil {
+		return nil, err
+	}
 	old, err := LoadSigner(path)
 	if err != nil {
 		return nil, err
 	}
+	if l.signer == nil || l.signer.KeyHash() != old.KeyHash() {
+		return nil, fault.New(fault.Invalid, "AUDIT_KEY_NOT_IN_USE", "the log is not sealed with the key at %s; name the file of LETHE_CHECKPOINT_KEY_FILE", path)
+	}
 	secret, public, err := newKey(old.Name())
 	if err != nil {
+		return nil, err
+	}
+	key, err := tree.ParseKey(public)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.announce(ctx, by, key); err != nil {
 		return nil, err
 	}
 	// The public half comes first: a crash between the two leaves a key too
@@ -104,6 +126,33 @@ func RotateKey(path string) (*Signer, error) {
 		return nil, err
 	}
 	return LoadSigner(path)
+}
+
+// announce writes the new key's fingerprint into the log and sees it sealed,
+// by this process or another replica.
+func (l *Log) announce(ctx context.Context, by access.Principal, key tree.Key) error {
+	fingerprint, err := hex.DecodeString(key.Fingerprint())
+	if err != nil {
+		return err
+	}
+	entry := Entry{Actor: by.ID, Act: "checkpoint.key_rotated", Digest: fingerprint}
+	if err := Append(ctx, l.db, entry); err != nil {
+		return err
+	}
+	for {
+		if _, err := l.Seal(ctx); err != nil {
+			return err
+		}
+		left, err := waiting(ctx, l.db)
+		if err != nil || !left {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause / 10):
+		}
+	}
 }
 
 func newKey(name string) (secret, public string, err error) {

@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -12,7 +13,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/audit/tree"
@@ -357,9 +357,21 @@ func TestKeysRotate(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.sealAs(t, first)
-	second, err := audit.RotateKey(path)
+	anchor, err := audit.OpenAnchor(f.dir, first.Keys)
 	if err != nil {
 		t.Fatal(err)
+	}
+	log := audit.New(f.db, first, anchor)
+	second, err := log.RotateKey(t.Context(), admin, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.provesNewKey(t, log, first, second)
+	if _, err := log.RotateKey(t.Context(), auditor, path); fault.KindOf(err) != fault.Denied {
+		t.Errorf("rotated by an auditor: %v", err)
+	}
+	if _, err := log.RotateKey(t.Context(), admin, path); code2(err) != "AUDIT_KEY_NOT_IN_USE" {
+		t.Errorf("rotated again under the key that is gone: %v", err)
 	}
 	if len(second.Keys) != 2 || second.Keys[0].String() == first.Keys[0].String() || second.Keys[1].Fingerprint() != first.Keys[0].Fingerprint() {
 		t.Fatalf("keys are %v, then %v", first.Keys, second.Keys)
@@ -386,6 +398,26 @@ func TestKeysRotate(t *testing.T) {
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the private key is readable by others: %v, %v", info.Mode(), err)
+	}
+}
+
+// provesNewKey checks that who trusts the old key is told the new one by the
+// log itself.
+func (f *fixture) provesNewKey(t *testing.T, log *audit.Log, first, second *audit.Signer) {
+	t.Helper()
+	id, err := postgres.Scalar[uuid.UUID](t.Context(), f.db, `SELECT id FROM audit_entry WHERE act = 'checkpoint.key_rotated'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bundle, err := log.Proof(t.Context(), auditor, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bundle.Verify(first.Keys[0].Fingerprint()); err != nil {
+		t.Error(err)
+	}
+	if got := hex.EncodeToString(bundle.Entries[0].Entry.Digest); got != second.Keys[0].Fingerprint() {
+		t.Errorf("the log announces %s, the new key is %s", got, second.Keys[0].Fingerprint())
 	}
 }
 
@@ -451,48 +483,4 @@ func TestKeyFilesInTheirWrongForms(t *testing.T) {
 func load(path string) error {
 	_, err := audit.LoadSigner(path)
 	return err
-}
-
-// BenchmarkAppend writes one entry a transaction, as most acts do.
-func BenchmarkAppend(b *testing.B) {
-	f := setup(b)
-	e := audit.Entry{Actor: access.System.ID, Act: "task.closed", Entity: uuid.New(), Request: uuid.New(), Code: "ERASED", Digest: digest[:]}
-	b.ResetTimer()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			if err := postgres.Work(b.Context(), f.db, func(tx pgx.Tx) error { return audit.Append(b.Context(), tx, e) }); err != nil {
-				b.Error(err)
-			}
-		}
-	})
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "entries/s")
-}
-
-// BenchmarkSeal seals full batches: an operation is 5,000 entries.
-func BenchmarkSeal(b *testing.B) {
-	f := setup(b)
-	for b.Loop() {
-		b.StopTimer()
-		f.append(b, 5000)
-		b.StartTimer()
-		if n, err := f.Seal(b.Context()); n != 5000 || err != nil {
-			b.Fatal(n, err)
-		}
-	}
-	b.ReportMetric(5000*float64(b.N)/b.Elapsed().Seconds(), "leaves/s")
-}
-
-// BenchmarkVerify recomputes a log of 20,000 entries.
-func BenchmarkVerify(b *testing.B) {
-	f := setup(b)
-	for range 4 {
-		f.append(b, 5000)
-		f.seal(b)
-	}
-	for b.Loop() {
-		if r := f.verify(b); !r.OK() {
-			b.Fatal(r.Findings)
-		}
-	}
-	b.ReportMetric(20000*float64(b.N)/b.Elapsed().Seconds(), "leaves/s")
 }
