@@ -273,7 +273,7 @@ func describe(t *Type) string {
 		names = append(names, leaf(branch))
 	}
 	s := "union<" + strings.Join(names, ",") + ">"
-	const most = 200
+	const most = 190
 	if len(s) <= most {
 		return s
 	}

@@ -1,0 +1,183 @@
+package schemas
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/postgres"
+	"github.com/flowmart/lethe/schemas/avro"
+)
+
+// Direction says which of two schemas is to read the other's data.
+type Direction string
+
+// The directions.
+const (
+	NewReadsOld Direction = "BACKWARD"
+	OldReadsNew Direction = "FORWARD"
+)
+
+// Mismatch is why a schema and an earlier version do not go together.
+type Mismatch struct {
+	Version   int // the earlier version
+	Direction Direction
+	Found     []avro.Difference
+}
+
+// Verdict is the answer to whether a schema may follow.
+type Verdict struct {
+	Level      Level
+	Mismatches []Mismatch // none: it may
+}
+
+// Compatible reports whether the schema may follow.
+func (v Verdict) Compatible() bool { return len(v.Mismatches) == 0 }
+
+// IncompatibleError refuses a registration. It is a fault of the kind CONFLICT
+// and tells every difference.
+type IncompatibleError struct {
+	Verdict
+	fault *fault.Fault
+}
+
+func (e *IncompatibleError) Error() string { return e.fault.Error() }
+func (e *IncompatibleError) Unwrap() error { return e.fault }
+
+// refuse turns a verdict that says no into words.
+func refuse(v Verdict) error {
+	var lines []string
+	more := 0
+	for _, m := range v.Mismatches {
+		for _, d := range m.Found {
+			if len(lines) == 5 {
+				more++
+				continue
+			}
+			place := d.Path
+			if place == "" {
+				place = "the whole"
+			}
+			lines = append(lines, fmt.Sprintf("against version %d, %s: %s", m.Version, place, d.Message))
+		}
+	}
+	if more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
+	}
+	return &IncompatibleError{v, fault.New(fault.Conflict, "SCHEMA_INCOMPATIBLE",
+		"the schema may not follow under the level %s: %s", v.Level, strings.Join(lines, "; "))}
+}
+
+// Test tells whether a schema could follow one version of a subject, under the
+// level that holds for it. The transitive levels ask no more here than the
+// others. A subject without versions can be followed by anything.
+func (r *Registry) Test(ctx context.Context, by access.Principal, s Submission, version int) (Verdict, error) {
+	if err := signedIn(by); err != nil {
+		return Verdict{}, err
+	}
+	if err := checkVersion(version); err != nil {
+		return Verdict{}, err
+	}
+	c, err := r.read(ctx, r.db, s)
+	if err != nil {
+		return Verdict{}, err
+	}
+	level, err := r.Level(ctx, by, s.Subject)
+	if err != nil {
+		return Verdict{}, err
+	}
+	v, err := r.version(ctx, r.db, s.Subject, version)
+	switch {
+	case errors.Is(err, errNoSubject) && version == Latest:
+		return Verdict{Level: level}, nil
+	case errors.Is(err, errNoSubject):
+		return Verdict{}, errNoVersion
+	case err != nil:
+		return Verdict{}, err
+	}
+	return r.judge(ctx, r.db, c, level, []earlier{{v.Version, v.ID}})
+}
+
+// TestAll tells whether a schema could be registered under a subject now.
+func (r *Registry) TestAll(ctx context.Context, by access.Principal, s Submission) (Verdict, error) {
+	if err := signedIn(by); err != nil {
+		return Verdict{}, err
+	}
+	c, err := r.read(ctx, r.db, s)
+	if err != nil {
+		return Verdict{}, err
+	}
+	level, err := r.Level(ctx, by, s.Subject)
+	if err != nil {
+		return Verdict{}, err
+	}
+	const q = `
+		SELECT v.version, v.schema_id
+		  FROM schemas_subject s
+		  JOIN schemas_version v ON v.subject_id = s.id
+		 WHERE s.context = '.' AND s.name = $1 AND v.deleted_at IS NULL
+		 ORDER BY v.version DESC`
+	live, err := postgres.Many[earlier](ctx, r.db, q, s.Subject)
+	if err != nil {
+		return Verdict{}, err
+	}
+	return r.judge(ctx, r.db, c, level, live)
+}
+
+// earlier is a live version a new one is held against.
+type earlier struct {
+	Version  int
+	SchemaID int
+}
+
+// earlierOf lists the live versions of a subject, newest first.
+func earlierOf(ctx context.Context, db postgres.DB, subject uuid.UUID) ([]earlier, error) {
+	const q = `
+		SELECT version, schema_id
+		  FROM schemas_version
+		 WHERE subject_id = $1 AND deleted_at IS NULL
+		 ORDER BY version DESC`
+	return postgres.Many[earlier](ctx, db, q, subject)
+}
+
+// judge holds a content against the versions that a level names, of those
+// given newest first.
+func (r *Registry) judge(ctx context.Context, db postgres.DB, c *content, level Level, live []earlier) (Verdict, error) {
+	verdict := Verdict{Level: level}
+	if !level.transitive() && len(live) > 1 {
+		live = live[:1]
+	}
+	if level == None {
+		live = nil
+	}
+	for _, e := range live {
+		old, err := r.schemaOf(ctx, db, e.SchemaID)
+		if err != nil {
+			return verdict, err
+		}
+		if level.backward() {
+			if err := verdict.hold(e.Version, NewReadsOld, c.schema, old); err != nil {
+				return verdict, err
+			}
+		}
+		if level.forward() {
+			if err := verdict.hold(e.Version, OldReadsNew, old, c.schema); err != nil {
+				return verdict, err
+			}
+		}
+	}
+	return verdict, nil
+}
+
+func (v *Verdict) hold(version int, d Direction, reader, writer *avro.Schema) error {
+	found, err := avro.CanRead(reader, writer)
+	if len(found) > 0 {
+		v.Mismatches = append(v.Mismatches, Mismatch{version, d, found})
+	}
+	return err
+}

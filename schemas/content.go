@@ -1,0 +1,250 @@
+package schemas
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"hash"
+	"maps"
+
+	"github.com/google/uuid"
+
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/postgres"
+	"github.com/flowmart/lethe/schemas/avro"
+)
+
+// content is a submission that was read: what it says, and by which hash two
+// contents are the same.
+type content struct {
+	kind       string
+	text       string // canonical
+	hash       [sha256.Size]byte
+	references []target
+	schema     *avro.Schema
+}
+
+// target is a reference whose version is settled.
+type target struct {
+	Reference
+	subjectID uuid.UUID
+	schemaID  int
+}
+
+// Most references a schema may have, and how deep they may follow one another.
+const (
+	mostReferences = 100
+	mostLevels     = 10
+)
+
+// weigh estimates the memory of a parsed schema from its text.
+func weigh(text string) int { return 512 + 40*len(text) }
+
+// read parses a submission. What was read once is not parsed again: a producer
+// that starts hands in the same bytes each time.
+func (r *Registry) read(ctx context.Context, db postgres.DB, s Submission) (*content, error) {
+	if s.Type == "" {
+		s.Type = Avro
+	}
+	if s.Type != Avro {
+		return nil, fault.Bad("schemaType", "INVALID_SCHEMA", "%s", fault.Suggest("only schemas of the type AVRO are taken", s.Type, []string{Avro}))
+	}
+	targets, err := resolve(ctx, db, s.References)
+	if err != nil {
+		return nil, err
+	}
+	key := digest(s.Type, s.Text, targets)
+	if c, ok := r.texts.get(key); ok {
+		return c, nil
+	}
+	given, err := r.typesOf(ctx, db, targets)
+	if err != nil {
+		return nil, err
+	}
+	schema, err := avro.Parse(s.Text, given)
+	if err != nil {
+		return nil, err
+	}
+	text := schema.Canonical()
+	c := &content{kind: s.Type, text: text, hash: digest(s.Type, text, targets), references: targets, schema: schema}
+	r.texts.put(key, c, weigh(s.Text))
+	return c, nil
+}
+
+// digest is the identity of a content. Each part is preceded by its length, so
+// that no two contents spell the same bytes. Places are kept for metadata and
+// rule sets, so that hashes stay as they are when those come.
+func digest(kind, text string, references []target) (sum [sha256.Size]byte) {
+	h := sha256.New()
+	write(h, "lethe-schema/1")
+	write(h, kind)
+	write(h, text)
+	for _, t := range references {
+		write(h, t.Name)
+		write(h, t.Subject)
+		number(h, t.Version)
+	}
+	number(h, len(references))
+	write(h, "")
+	write(h, "")
+	h.Sum(sum[:0])
+	return sum
+}
+
+func write(h hash.Hash, s string) {
+	number(h, len(s))
+	h.Write([]byte(s))
+}
+
+func number(h hash.Hash, n int) {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], uint64(n))
+	h.Write(b[:])
+}
+
+// resolve settles which versions references mean. Each must exist and not be
+// deleted.
+func resolve(ctx context.Context, db postgres.DB, references []Reference) ([]target, error) {
+	if len(references) > mostReferences {
+		return nil, fault.Bad("references", "INVALID_SCHEMA", "a schema has at most %d references", mostReferences)
+	}
+	var out []target
+	seen := map[string]bool{}
+	for _, ref := range references {
+		if ref.Name == "" || seen[ref.Name] {
+			return nil, fault.Bad("references", "INVALID_SCHEMA", "each reference has a name of its own, the full name of the type it takes")
+		}
+		seen[ref.Name] = true
+		const q = `
+			SELECT s.id AS subject_id, v.version, v.schema_id
+			  FROM schemas_subject s
+			  JOIN schemas_version v ON v.subject_id = s.id
+			 WHERE s.context = '.' AND s.name = $1 AND v.deleted_at IS NULL AND ($2 = -1 OR v.version = $2)
+			 ORDER BY v.version DESC
+			 LIMIT 1`
+		type found struct {
+			SubjectID uuid.UUID
+			Version   int
+			SchemaID  int
+		}
+		f, err := postgres.One[found](ctx, db, q, ref.Subject, ref.Version)
+		if errors.Is(err, postgres.ErrNotFound) {
+			return nil, fault.Bad("references."+ref.Name, "INVALID_SCHEMA", "there is no such version of the subject it refers to; register that first")
+		}
+		if err != nil {
+			return nil, err
+		}
+		ref.Version = f.Version
+		out = append(out, target{ref, f.SubjectID, f.SchemaID})
+	}
+	return out, nil
+}
+
+// typesOf collects the types that references bring, each reference checked to
+// bring the one it names.
+func (r *Registry) typesOf(ctx context.Context, db postgres.DB, targets []target) (avro.Types, error) {
+	types := avro.Types{}
+	u := &unfolding{r, db, map[int]*avro.Schema{}, map[string]int{}}
+	for _, t := range targets {
+		schema, err := u.parse(ctx, t.schemaID, mostLevels)
+		if err != nil {
+			return nil, err
+		}
+		if schema.Types()[t.Name] == nil {
+			return nil, fault.Bad("references."+t.Name, "INVALID_SCHEMA", "the schema it refers to defines no type of this name; a reference is called by the full name of the type")
+		}
+		maps.Copy(types, schema.Types())
+	}
+	return types, nil
+}
+
+// schemaOf parses a registered schema, or remembers it.
+func (r *Registry) schemaOf(ctx context.Context, db postgres.DB, id int) (*avro.Schema, error) {
+	if s, ok := r.parsed.get(id); ok {
+		return s, nil
+	}
+	u := &unfolding{r, db, map[int]*avro.Schema{}, map[string]int{}}
+	s, err := u.parse(ctx, id, mostLevels)
+	if err != nil {
+		return nil, err
+	}
+	r.parsed.put(id, s, u.weight())
+	return s, nil
+}
+
+// unfolding follows references. A schema that is reached twice is parsed once,
+// and a name stands for one type, by whatever way it is reached.
+type unfolding struct {
+	r       *Registry
+	db      postgres.DB
+	parsed  map[int]*avro.Schema
+	definer map[string]int // which schema defines a type
+}
+
+// parse reads a registered schema with everything it refers to.
+func (u *unfolding) parse(ctx context.Context, id, levels int) (*avro.Schema, error) {
+	if s := u.parsed[id]; s != nil {
+		return s, nil
+	}
+	if levels == 0 {
+		return nil, fault.Bad("references", "INVALID_SCHEMA", "references follow one another more than %d deep", mostLevels)
+	}
+	stored, err := u.r.load(ctx, u.db, id)
+	if err != nil {
+		return nil, err
+	}
+	given := avro.Types{}
+	for _, ref := range stored.References {
+		target, err := schemaAt(ctx, u.db, ref)
+		if err != nil {
+			return nil, err
+		}
+		inner, err := u.parse(ctx, target, levels-1)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(given, inner.Types())
+	}
+	schema, err := avro.Parse(stored.Text, given)
+	if err != nil {
+		return nil, err
+	}
+	u.parsed[id] = schema
+	return schema, u.claim(schema, given, id)
+}
+
+// claim notes which types a schema defines itself.
+func (u *unfolding) claim(schema *avro.Schema, given avro.Types, id int) error {
+	for name := range schema.Types() {
+		if given[name] != nil {
+			continue
+		}
+		if other, taken := u.definer[name]; taken && other != id {
+			return fault.Bad("references", "INVALID_SCHEMA", "two of the schemas it refers to define the type %q; refer to one version of it", name)
+		}
+		u.definer[name] = id
+	}
+	return nil
+}
+
+func (u *unfolding) weight() int {
+	total := 0
+	for id := range u.parsed {
+		if stored, ok := u.r.byID.get(id); ok {
+			total += weigh(stored.Text)
+		}
+	}
+	return total
+}
+
+// schemaAt finds the id behind a stored reference, which may meanwhile be to a
+// deleted version.
+func schemaAt(ctx context.Context, db postgres.DB, ref Reference) (int, error) {
+	const q = `
+		SELECT v.schema_id
+		  FROM schemas_subject s
+		  JOIN schemas_version v ON v.subject_id = s.id
+		 WHERE s.context = '.' AND s.name = $1 AND v.version = $2`
+	return postgres.Scalar[int](ctx, db, q, ref.Subject, ref.Version)
+}

@@ -1,0 +1,181 @@
+package schemas
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/postgres"
+	"github.com/flowmart/lethe/schemas/avro"
+)
+
+// topicOf finds the topic that a subject is called after, by the naming that
+// Kafka's serializers use unless told otherwise: <topic>-value, <topic>-key.
+func topicOf(subject string) (topic string, value bool) {
+	if topic, ok := strings.CutSuffix(subject, "-value"); ok {
+		return topic, true
+	}
+	topic, _ = strings.CutSuffix(subject, "-key")
+	return topic, false
+}
+
+// datasetsOf finds the datasets behind the topic that a subject is called
+// after: one a cluster that has such a topic.
+func (r *Registry) datasetsOf(ctx context.Context, db postgres.DB, name string) ([]uuid.UUID, error) {
+	topic, value := topicOf(name)
+	if !value && topic == name {
+		return nil, nil
+	}
+	var out []uuid.UUID
+	for _, cluster := range r.clusters {
+		found, err := catalog.DatasetsByTopic(ctx, db, cluster, []string{topic})
+		if err != nil {
+			return nil, err
+		}
+		if id, ok := found[topic]; ok {
+			out = append(out, id)
+		}
+	}
+	return out, nil
+}
+
+// authorise refuses a change to a subject by whoever it does not belong to. It
+// belongs to the services of its topic, where the catalog knows them, and else
+// to the service that registered first.
+func (r *Registry) authorise(ctx context.Context, tx pgx.Tx, by access.Principal, name string, s subject) error {
+	if by.IsSystem() || by.Has(access.Admin) {
+		return nil
+	}
+	owners, err := r.ownersOf(ctx, tx, name, s)
+	if err != nil {
+		return err
+	}
+	if bound(by) {
+		return claim(ctx, tx, by, s, owners)
+	}
+	if err := by.Require(access.Steward); err != nil {
+		return err
+	}
+	for _, owner := range owners {
+		if owner.OwnerID == nil {
+			continue
+		}
+		teams, err := catalog.OwnersByID(ctx, tx, []uuid.UUID{*owner.OwnerID})
+		if err != nil {
+			return err
+		}
+		if err := by.RequireOwner(teams[*owner.OwnerID].Ref); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ownersOf finds the services that a subject belongs to.
+func (r *Registry) ownersOf(ctx context.Context, db postgres.DB, name string, s subject) ([]catalog.Service, error) {
+	ids, err := r.datasetsOf(ctx, db, name)
+	if err != nil {
+		return nil, err
+	}
+	datasets, err := catalog.DatasetsByID(ctx, db, ids)
+	if err != nil {
+		return nil, err
+	}
+	var services []uuid.UUID
+	for _, id := range ids {
+		if of := datasets[id].ServiceID; of != nil {
+			services = append(services, *of)
+		}
+	}
+	if len(services) == 0 && s.ServiceID != nil {
+		services = []uuid.UUID{*s.ServiceID}
+	}
+	found, err := catalog.ServicesByID(ctx, db, services)
+	var out []catalog.Service
+	for _, id := range services {
+		out = append(out, found[id])
+	}
+	return out, err
+}
+
+// claim lets a machine of an owner pass, and the first machine that comes to a
+// subject which belongs to nobody yet. That one makes it its service's.
+func claim(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, owners []catalog.Service) error {
+	if slices.ContainsFunc(owners, func(o catalog.Service) bool { return o.Ref == by.Service }) {
+		return nil
+	}
+	if len(owners) > 0 {
+		return fault.New(fault.Denied, "NOT_OWNER", "this subject belongs to the service %q; its pipeline registers here", owners[0].Ref)
+	}
+	service, err := catalog.ServiceByRef(ctx, tx, by.Service)
+	if fault.KindOf(err) == fault.NotFound || errors.Is(err, postgres.ErrNotFound) {
+		return fault.New(fault.Denied, "SERVICE_UNKNOWN", "your service is not in the catalog; a steward declares it first")
+	}
+	if err != nil {
+		return err
+	}
+	const q = `UPDATE schemas_subject SET service_id = $2 WHERE id = $1`
+	_, err = tx.Exec(ctx, q, s.ID, service.ID)
+	return err
+}
+
+// tellCatalog writes the fields of a topic's values into the catalog, for each
+// dataset behind the topic.
+func (r *Registry) tellCatalog(ctx context.Context, db postgres.DB, name string, version int, fields []avro.FieldPath) error {
+	if _, value := topicOf(name); !value {
+		return nil
+	}
+	datasets, err := r.datasetsOf(ctx, db, name)
+	if err != nil {
+		return err
+	}
+	const atOnce = 2000 // the catalog takes no more in one call
+	for _, id := range datasets {
+		for some := range slices.Chunk(catalogFields(fields), atOnce) {
+			if err := catalog.UpsertSchemaFields(ctx, db, id, version, some); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// catalogFields turns field paths into the catalog's fields. A description
+// longer than the catalog keeps is cut there; the schema has it whole.
+func catalogFields(fields []avro.FieldPath) []catalog.Field {
+	const most = 4000
+	out := make([]catalog.Field, len(fields))
+	for i, f := range fields {
+		doc := strings.ReplaceAll(f.Doc, "\x00", "")
+		if len(doc) > most {
+			doc = strings.ToValidUTF8(doc[:most-len("…")], "") + "…"
+		}
+		out[i] = catalog.Field{Path: f.Path, DataType: f.Type, Nullable: f.Nullable, Doc: doc, Opaque: f.Opaque}
+	}
+	return out
+}
+
+// Fill tells the catalog the fields of a topic whose schema was registered
+// before the topic was declared. It joins the caller's unit of work. A topic
+// without schema is left as it is.
+func (r *Registry) Fill(ctx context.Context, db postgres.DB, topic string) error {
+	v, err := r.version(ctx, db, topic+"-value", Latest)
+	if errors.Is(err, errNoSubject) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	schema, err := r.schemaOf(ctx, db, v.ID)
+	if err != nil {
+		return err
+	}
+	return r.tellCatalog(ctx, db, v.Subject, v.Version, schema.Fields)
+}

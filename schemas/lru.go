@@ -1,0 +1,53 @@
+package schemas
+
+import (
+	"container/list"
+	"sync"
+)
+
+// lru keeps values up to a total weight and drops the one unused for longest.
+type lru[K comparable, V any] struct {
+	mu     sync.Mutex
+	most   int
+	weight int
+	order  *list.List // of entry[K, V], the latest used in front
+	byKey  map[K]*list.Element
+}
+
+type entry[K comparable, V any] struct {
+	key    K
+	value  V
+	weight int
+}
+
+func newLRU[K comparable, V any](most int) *lru[K, V] {
+	return &lru[K, V]{most: most, order: list.New(), byKey: map[K]*list.Element{}}
+}
+
+func (c *lru[K, V]) get(key K) (V, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.byKey[key]
+	if !ok {
+		var none V
+		return none, false
+	}
+	c.order.MoveToFront(e)
+	return e.Value.(entry[K, V]).value, true
+}
+
+// put keeps a value of some weight, in bytes. A key that is there already
+// keeps its value: what is cached here never changes.
+func (c *lru[K, V]) put(key K, value V, weight int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, there := c.byKey[key]; there || weight > c.most {
+		return
+	}
+	c.byKey[key] = c.order.PushFront(entry[K, V]{key, value, weight})
+	for c.weight += weight; c.weight > c.most; {
+		last := c.order.Remove(c.order.Back()).(entry[K, V])
+		delete(c.byKey, last.key)
+		c.weight -= last.weight
+	}
+}

@@ -1,0 +1,253 @@
+package rest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas"
+)
+
+func (d *Door) root(*call) (any, error) { return struct{}{}, nil }
+
+func (d *Door) types(*call) (any, error) { return []string{schemas.Avro}, nil }
+
+func (d *Door) contexts(*call) (any, error) { return []string{"."}, nil }
+
+// subjects: no subject can be deleted yet, so of the deleted there are none.
+func (d *Door) subjects(c *call) (any, error) {
+	prefix := c.URL.Query().Get("subjectPrefix")
+	if prefix == ":*:" {
+		prefix = ""
+	}
+	names, err := d.registry.Subjects(c.Context(), access.From(c.Context()), prefix)
+	if err != nil {
+		return nil, err
+	}
+	if c.flag("deletedOnly") {
+		names = nil
+	}
+	return window(c, names)
+}
+
+func (d *Door) versions(c *call) (any, error) {
+	numbers, err := d.registry.Versions(c.Context(), access.From(c.Context()), c.arg(0))
+	if err != nil {
+		return nil, err
+	}
+	return window(c, numbers)
+}
+
+// window cuts a list as the query asks. Without a limit it is whole: clients
+// of this API do not page.
+func window[T any](c *call, list []T) ([]T, error) {
+	offset, limit := 0, -1
+	for name, into := range map[string]*int{"offset": &offset, "limit": &limit} {
+		text := c.URL.Query().Get(name)
+		if text == "" {
+			continue
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return nil, failure{http.StatusNotFound, http.StatusNotFound, name + " is a whole number"}
+		}
+		*into = n
+	}
+	list = list[min(max(offset, 0), len(list)):]
+	if limit >= 0 {
+		list = list[:min(limit, len(list))]
+	}
+	return append([]T{}, list...), nil
+}
+
+func (d *Door) register(c *call) (any, error) {
+	s, err := submit(c)
+	if err != nil {
+		return nil, err
+	}
+	v, err := d.registry.Register(c.Context(), access.From(c.Context()), s)
+	if e, ok := errors.AsType[*schemas.IncompatibleError](err); ok {
+		return nil, d.incompatible(c, e)
+	}
+	return map[string]int{"id": v.ID}, err
+}
+
+func (d *Door) lookup(c *call) (any, error) {
+	s, err := submit(c)
+	if err != nil {
+		return nil, err
+	}
+	v, err := d.registry.Lookup(c.Context(), access.From(c.Context()), s)
+	return versionBody(v), err
+}
+
+func (d *Door) named(c *call) (schemas.Version, error) {
+	n, err := number(c.arg(1))
+	if err != nil {
+		return schemas.Version{}, err
+	}
+	return d.registry.Version(c.Context(), access.From(c.Context()), c.arg(0), n)
+}
+
+func (d *Door) version(c *call) (any, error) {
+	v, err := d.named(c)
+	return versionBody(v), err
+}
+
+func (d *Door) versionText(c *call) (any, error) {
+	v, err := d.named(c)
+	return plain(v.Text), err
+}
+
+// byID finds the content of an id. What is no number is no id of ours.
+func (d *Door) byID(c *call) (schemas.Schema, error) {
+	id, err := strconv.ParseInt(c.arg(0), 10, 32)
+	if err != nil {
+		return schemas.Schema{}, failure{http.StatusNotFound, http.StatusNotFound, "HTTP 404 Not Found"}
+	}
+	return d.registry.ByID(c.Context(), access.From(c.Context()), int(id))
+}
+
+func (d *Door) schema(c *call) (any, error) {
+	s, err := d.byID(c)
+	return bodyOf(s), err
+}
+
+func (d *Door) schemaText(c *call) (any, error) {
+	s, err := d.byID(c)
+	return plain(s.Text), err
+}
+
+func (d *Door) uses(c *call) ([]schemas.SubjectVersion, error) {
+	s, err := d.byID(c)
+	if err != nil {
+		return nil, err
+	}
+	return d.registry.UsesOf(c.Context(), access.From(c.Context()), s.ID)
+}
+
+func (d *Door) schemaVersions(c *call) (any, error) {
+	uses, err := d.uses(c)
+	type pair struct {
+		Subject string `json:"subject"`
+		Version int    `json:"version"`
+	}
+	out := make([]pair, len(uses))
+	for i, u := range uses {
+		out[i] = pair(u)
+	}
+	return out, err
+}
+
+func (d *Door) schemaSubjects(c *call) (any, error) {
+	uses, err := d.uses(c)
+	out := []string{}
+	for _, u := range uses {
+		if len(out) == 0 || out[len(out)-1] != u.Subject {
+			out = append(out, u.Subject)
+		}
+	}
+	return out, err
+}
+
+// compatibility: with verbose, a schema that cannot be read is an answer and
+// not an error.
+func (d *Door) compatibility(c *call) (any, error) {
+	verdict, err := d.test(c)
+	compatible, messages := verdict.Compatible(), lines(verdict)
+	if f, ok := errors.AsType[*fault.Fault](err); ok && c.flag("verbose") && f.Code == "INVALID_SCHEMA" {
+		compatible, messages, err = false, []string{shown(err).message}, nil
+	}
+	answer := map[string]any{"is_compatible": compatible}
+	if c.flag("verbose") {
+		answer["messages"] = append([]string{}, messages...)
+	}
+	return answer, err
+}
+
+func (d *Door) test(c *call) (schemas.Verdict, error) {
+	s, err := submit(c)
+	if err != nil {
+		return schemas.Verdict{}, err
+	}
+	by := access.From(c.Context())
+	if len(c.args) == 1 {
+		return d.registry.TestAll(c.Context(), by, s)
+	}
+	n, err := number(c.arg(1))
+	if err != nil {
+		return schemas.Verdict{}, err
+	}
+	return d.registry.Test(c.Context(), by, s, n)
+}
+
+// lines tells every difference in the form that plugins of build tools read.
+func lines(v schemas.Verdict) []string {
+	var out []string
+	for _, m := range v.Mismatches {
+		for _, f := range m.Found {
+			what := f.Message
+			if f.Path != "" {
+				what = f.Path + ": " + what
+			}
+			out = append(out, fmt.Sprintf("{errorType:'%s', description:'%s (path '%s')', additionalInfo:'%s'}", f.Kind, what, f.Pointer, f.Detail))
+		}
+	}
+	if len(v.Mismatches) > 0 {
+		out = append(out, fmt.Sprintf("{oldSchemaVersion: %d}", v.Mismatches[0].Version), fmt.Sprintf("{compatibility: '%s'}", v.Level))
+	}
+	return out
+}
+
+func (d *Door) incompatible(c *call, e *schemas.IncompatibleError) error {
+	message := fmt.Sprintf("Schema being registered is incompatible with an earlier schema for subject %q, details: [%s]",
+		c.arg(0), strings.Join(lines(e.Verdict), ", "))
+	return failure{http.StatusConflict, http.StatusConflict, message}
+}
+
+func (d *Door) config(c *call) (any, error) {
+	find := d.registry.LevelSet
+	if c.flag("defaultToGlobal") {
+		find = d.registry.Level
+	}
+	level, err := find(c.Context(), access.From(c.Context()), c.arg(0))
+	return map[string]schemas.Level{"compatibilityLevel": level}, err
+}
+
+// setConfig takes the one setting there is. Others that the API knows are
+// refused by name, not dropped.
+func (d *Door) setConfig(c *call) (any, error) {
+	var body map[string]json.RawMessage
+	if err := decode(c, &body); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"alias", "normalize", "validateFields", "validateRules", "compatibilityPolicy", "compatibilityGroup",
+		"defaultMetadata", "overrideMetadata", "defaultRuleSet", "overrideRuleSet"} {
+		if given(body[name]) && string(body[name]) != "false" {
+			return nil, failure{http.StatusUnprocessableEntity, 42205, "the setting " + name + " is not kept; leave it out"}
+		}
+	}
+	var name string
+	if json.Unmarshal(body["compatibility"], &name) != nil {
+		return nil, failure{http.StatusUnprocessableEntity, 42203, "the member compatibility is missing; it names a level, such as BACKWARD"}
+	}
+	level, err := schemas.ParseLevel(name)
+	if err != nil {
+		return nil, err
+	}
+	err = d.registry.SetLevel(c.Context(), access.From(c.Context()), c.arg(0), level)
+	return map[string]schemas.Level{"compatibility": level}, err
+}
+
+// mode: there is one, and it cannot be changed.
+func (d *Door) mode(c *call) (any, error) {
+	if c.arg(0) != "" && !c.flag("defaultToGlobal") {
+		return nil, failure{http.StatusNotFound, 40409, "the subject has no mode of its own; the registry's holds"}
+	}
+	return map[string]string{"mode": "READWRITE"}, nil
+}

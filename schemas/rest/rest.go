@@ -1,0 +1,184 @@
+// Package rest is the registry's door for programs that speak the REST API of
+// Confluent's schema registry: serializers, command lines, pipelines. Paths,
+// shapes and error codes are that API's, so that no client needs to know it
+// talks to something else. The caller is who the server put into the request's
+// context.
+package rest
+
+import (
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/flowmart/lethe/schemas"
+)
+
+// Prefix is the path below which the door serves.
+const Prefix = "/registry"
+
+// Door answers requests. Make it with New.
+type Door struct {
+	registry *schemas.Registry
+	log      *slog.Logger
+	routes   []route
+}
+
+// New returns a door to a registry. It logs only what went wrong on our side.
+func New(registry *schemas.Registry, log *slog.Logger) *Door {
+	d := &Door{registry: registry, log: log}
+	d.routes = []route{
+		{"GET", "", d.root},
+		{"GET", "subjects", d.subjects},
+		{"POST", "subjects/*", d.lookup},
+		{"GET", "subjects/*/versions", d.versions},
+		{"POST", "subjects/*/versions", d.register},
+		{"GET", "subjects/*/versions/*", d.version},
+		{"GET", "subjects/*/versions/*/schema", d.versionText},
+		{"GET", "schemas/types", d.types},
+		{"GET", "schemas/ids/*", d.schema},
+		{"GET", "schemas/ids/*/schema", d.schemaText},
+		{"GET", "schemas/ids/*/subjects", d.schemaSubjects},
+		{"GET", "schemas/ids/*/versions", d.schemaVersions},
+		{"POST", "compatibility/subjects/*/versions", d.compatibility},
+		{"POST", "compatibility/subjects/*/versions/*", d.compatibility},
+		{"GET", "config", d.config},
+		{"PUT", "config", d.setConfig},
+		{"GET", "config/*", d.config},
+		{"PUT", "config/*", d.setConfig},
+		{"GET", "mode", d.mode},
+		{"GET", "mode/*", d.mode},
+		{"GET", "contexts", d.contexts},
+	}
+	return d
+}
+
+// Mount serves the door below Prefix.
+func (d *Door) Mount(mux *http.ServeMux) { mux.Handle(Prefix+"/", d) }
+
+// route is what is done at a path. A star stands for one segment, which may
+// hold any character once it is decoded.
+type route struct {
+	method string
+	path   string
+	do     func(*call) (any, error)
+}
+
+// call is one request under way.
+type call struct {
+	*http.Request
+	args []string // what the stars of the path stand for
+}
+
+func (c *call) arg(n int) string {
+	if n < len(c.args) {
+		return c.args[n]
+	}
+	return ""
+}
+
+// flag reads a query parameter that is true or false.
+func (c *call) flag(name string) bool { return strings.EqualFold(c.URL.Query().Get(name), "true") }
+
+// plain is an answer that is text and no JSON value.
+type plain string
+
+// Media types of the API, in the order of preference.
+var mediaTypes = []string{"application/vnd.schemaregistry.v1+json", "application/vnd.schemaregistry+json", "application/json"}
+
+// ServeHTTP implements http.Handler.
+func (d *Door) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	answer, ok := acceptable(req.Header.Values("Accept"))
+	if !ok {
+		d.fail(w, req, mediaTypes[0], failure{http.StatusNotAcceptable, http.StatusNotAcceptable, "this answers with " + mediaTypes[0]})
+		return
+	}
+	route, args, err := d.find(req)
+	if err == nil {
+		err = checkBodyType(req)
+	}
+	if err != nil {
+		d.fail(w, req, answer, err)
+		return
+	}
+	body, err := route.do(&call{req, args})
+	if err != nil {
+		d.fail(w, req, answer, err)
+		return
+	}
+	send(w, answer, http.StatusOK, body)
+}
+
+// find matches the path, segment by segment before it is decoded: a subject
+// may hold a slash.
+func (d *Door) find(req *http.Request) (route, []string, error) {
+	path := strings.Trim(strings.TrimPrefix(req.URL.EscapedPath(), Prefix), "/")
+	segments := strings.Split(path, "/")
+	method := req.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	known := false
+	for _, r := range d.routes {
+		args, ok := match(strings.Split(r.path, "/"), segments)
+		if ok && r.method == method {
+			return r, args, nil
+		}
+		known = known || ok
+	}
+	if known {
+		return route{}, nil, failure{http.StatusMethodNotAllowed, http.StatusMethodNotAllowed, "HTTP 405 Method Not Allowed"}
+	}
+	return route{}, nil, failure{http.StatusNotFound, http.StatusNotFound, "HTTP 404 Not Found"}
+}
+
+func match(pattern, segments []string) (args []string, ok bool) {
+	if len(pattern) != len(segments) {
+		return nil, false
+	}
+	for i, p := range pattern {
+		decoded, err := url.PathUnescape(segments[i])
+		if err != nil || p != "*" && p != decoded || p == "*" && decoded == "" {
+			return nil, false
+		}
+		if p == "*" {
+			args = append(args, decoded)
+		}
+	}
+	return args, true
+}
+
+// acceptable chooses the media type of the answer.
+func acceptable(accept []string) (string, bool) {
+	var wanted []string
+	for _, header := range accept {
+		for one := range strings.SplitSeq(header, ",") {
+			if media, _, err := mime.ParseMediaType(one); err == nil {
+				wanted = append(wanted, media)
+			}
+		}
+	}
+	if len(wanted) == 0 {
+		return mediaTypes[0], true
+	}
+	for _, media := range mediaTypes {
+		if slices.Contains(wanted, media) {
+			return media, true
+		}
+	}
+	return mediaTypes[0], slices.Contains(wanted, "*/*") || slices.Contains(wanted, "application/*") || slices.Contains(wanted, "text/plain")
+}
+
+func checkBodyType(req *http.Request) error {
+	sent := req.Header.Get("Content-Type")
+	if sent == "" || req.Method == http.MethodGet || req.Method == http.MethodHead {
+		return nil
+	}
+	media, _, err := mime.ParseMediaType(sent)
+	if err == nil && (slices.Contains(mediaTypes, media) || media == "application/octet-stream") {
+		return nil
+	}
+	return failure{http.StatusUnsupportedMediaType, http.StatusUnsupportedMediaType, "HTTP 415 Unsupported Media Type; send " + mediaTypes[0]}
+}

@@ -1,0 +1,209 @@
+package rest
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/postgres"
+	"github.com/flowmart/lethe/schemas"
+)
+
+// mostBody is the largest body taken, in bytes. A schema of the largest size,
+// every character of it escaped, still fits.
+const mostBody = 7 << 20
+
+type reference struct {
+	Name    string `json:"name"`
+	Subject string `json:"subject"`
+	Version int    `json:"version"`
+}
+
+// submission is the body of a registration, a lookup or a test.
+type submission struct {
+	Schema     *string         `json:"schema"`
+	SchemaType string          `json:"schemaType"`
+	References []reference     `json:"references"`
+	ID         int             `json:"id"`
+	Version    int             `json:"version"`
+	Metadata   json.RawMessage `json:"metadata"`
+	RuleSet    json.RawMessage `json:"ruleSet"`
+}
+
+type schemaBody struct {
+	Subject    string      `json:"subject,omitempty"`
+	Version    int         `json:"version,omitempty"`
+	ID         int         `json:"id,omitempty"`
+	SchemaType string      `json:"schemaType,omitempty"`
+	References []reference `json:"references,omitempty"`
+	Schema     string      `json:"schema"`
+}
+
+func bodyOf(s schemas.Schema) schemaBody {
+	b := schemaBody{Schema: s.Text}
+	if s.Type != schemas.Avro {
+		b.SchemaType = s.Type
+	}
+	for _, r := range s.References {
+		b.References = append(b.References, reference(r))
+	}
+	return b
+}
+
+func versionBody(v schemas.Version) schemaBody {
+	b := bodyOf(v.Schema)
+	b.Subject, b.Version, b.ID = v.Subject, v.Version, v.ID
+	return b
+}
+
+// decode reads a body. Members it does not know are ignored, as clients of
+// newer lines send more than we read.
+func decode(c *call, into any) error {
+	body, err := io.ReadAll(http.MaxBytesReader(nil, c.Body, mostBody))
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return failure{http.StatusRequestEntityTooLarge, http.StatusRequestEntityTooLarge, "the body is larger than " + strconv.Itoa(mostBody) + " bytes"}
+	}
+	if err != nil {
+		return failure{http.StatusBadRequest, http.StatusBadRequest, "the body did not arrive whole"}
+	}
+	if len(strings.TrimSpace(string(body))) == 0 {
+		return failure{http.StatusUnprocessableEntity, http.StatusUnprocessableEntity, "the body is empty"}
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return failure{http.StatusBadRequest, http.StatusBadRequest, "the body is not the JSON object this path takes"}
+	}
+	return nil
+}
+
+// submit reads a body as a schema for a subject. What we could not keep is
+// refused, not dropped.
+func submit(c *call) (schemas.Submission, error) {
+	var b submission
+	if err := decode(c, &b); err != nil {
+		return schemas.Submission{}, err
+	}
+	s := schemas.Submission{Subject: c.arg(0), Type: b.SchemaType, Version: max(b.Version, 0)}
+	switch {
+	case b.Schema == nil || *b.Schema == "":
+		return s, failure{http.StatusUnprocessableEntity, 42201, "the member schema is missing or empty"}
+	case b.ID > 0:
+		return s, failure{http.StatusUnprocessableEntity, 42205, "an id is given by the registry; leave it out"}
+	case given(b.Metadata) || given(b.RuleSet):
+		return s, failure{http.StatusUnprocessableEntity, 42201, "metadata and rule sets are not kept; put what describes a field into its doc or its properties"}
+	}
+	s.Text = *b.Schema
+	for _, r := range b.References {
+		s.References = append(s.References, schemas.Reference(r))
+	}
+	return s, nil
+}
+
+func given(raw json.RawMessage) bool {
+	text := strings.TrimSpace(string(raw))
+	return text != "" && text != "null" && text != "{}"
+}
+
+// number reads a version from a path.
+func number(arg string) (int, error) {
+	if strings.EqualFold(arg, "latest") {
+		return schemas.Latest, nil
+	}
+	n, err := strconv.ParseInt(arg, 10, 32)
+	if err != nil || n < 1 && n != schemas.Latest {
+		return 0, fault.Bad("version", "INVALID_VERSION", "a version is a whole number from 1 to 2147483647, or latest")
+	}
+	return int(n), nil
+}
+
+// failure is an error as the API shows it.
+type failure struct {
+	status  int
+	code    int
+	message string
+}
+
+func (f failure) Error() string { return f.message }
+
+// codes are the API's numbers for our faults.
+var codes = map[string]failure{
+	"SUBJECT_NOT_FOUND":   {status: 404, code: 40401},
+	"VERSION_NOT_FOUND":   {status: 404, code: 40402},
+	"SCHEMA_NOT_FOUND":    {status: 404, code: 40403},
+	"LEVEL_NOT_FOUND":     {status: 404, code: 40408},
+	"SCHEMA_INCOMPATIBLE": {status: 409, code: 409},
+	"INVALID_SCHEMA":      {status: 422, code: 42201},
+	"INVALID_VERSION":     {status: 422, code: 42202},
+	"INVALID_LEVEL":       {status: 422, code: 42203},
+	"INVALID_SUBJECT":     {status: 422, code: 42208},
+	"SCHEMA_TOO_LARGE":    {status: 422, code: 42209},
+}
+
+var kinds = map[fault.Kind]failure{
+	fault.Invalid:     {status: 422, code: 422},
+	fault.NotFound:    {status: 404, code: 404},
+	fault.Conflict:    {status: 409, code: 409},
+	fault.Denied:      {status: 403, code: 40301},
+	fault.Unknown:     {status: 401, code: 40101},
+	fault.Unavailable: {status: 503, code: 50001},
+	fault.TooLarge:    {status: 413, code: 413},
+}
+
+// shown turns an error into what the API shows. Of several mistakes the first
+// decides the code, and all are told.
+func shown(err error) failure {
+	if f, ok := errors.AsType[failure](err); ok {
+		return f
+	}
+	faults := fault.All(err)
+	if len(faults) == 0 {
+		if postgres.Away(err) {
+			return failure{http.StatusServiceUnavailable, 50001, "the registry cannot reach its database; try again"}
+		}
+		return failure{http.StatusInternalServerError, 50001, "something went wrong on our side"}
+	}
+	f, known := codes[faults[0].Code]
+	if !known {
+		f = kinds[faults[0].Kind]
+	}
+	var messages []string
+	for _, one := range faults {
+		messages = append(messages, one.Error())
+	}
+	f.message = strings.Join(messages, "; ")
+	return f
+}
+
+// fail sends an error. What is our own mistake goes to the log, too.
+func (d *Door) fail(w http.ResponseWriter, req *http.Request, media string, err error) {
+	f := shown(err)
+	if f.status >= 500 && req.Context().Err() == nil {
+		d.log.ErrorContext(req.Context(), "registry", "method", req.Method, "err", err)
+	}
+	if f.status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Basic realm="lethe"`)
+	}
+	const most = 4096
+	if len(f.message) > most {
+		f.message = strings.ToValidUTF8(f.message[:most], "") + "…"
+	}
+	send(w, media, f.status, map[string]any{"error_code": f.code, "message": f.message})
+}
+
+func send(w http.ResponseWriter, media string, status int, body any) {
+	header := w.Header()
+	header.Set("Content-Type", media)
+	header.Set("X-Content-Type-Options", "nosniff")
+	if text, ok := body.(plain); ok {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, string(text))
+		return
+	}
+	w.WriteHeader(status)
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(body) // the client has gone; nothing is left to tell it
+}

@@ -1,0 +1,118 @@
+// Package schemas is the registry of the schemas that data travel in: subjects
+// and their versions, which id stands for which content, what may follow what,
+// and which fields the catalog knows because of it.
+//
+// Two schemas are the same if their canonical text and what they refer to are
+// the same. An id is given once and stands for one content for ever, because
+// it is written in front of every message.
+package schemas
+
+import (
+	"crypto/sha256"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas/avro"
+)
+
+// Registry registers schemas and finds them again. It is safe for concurrent
+// use; what it remembers is content, which never changes.
+type Registry struct {
+	db       *pgxpool.Pool
+	now      func() time.Time
+	clusters []string
+
+	texts  *lru[[sha256.Size]byte, *content] // by what was sent
+	parsed *lru[int, *avro.Schema]           // by id
+	byID   *lru[int, Schema]                 // by id
+}
+
+// New returns a registry kept in db. It is of the Kafka clusters named: their
+// topics are what its subjects are called after. Without one, it is of the
+// cluster "default".
+func New(db *pgxpool.Pool, now func() time.Time, clusters ...string) *Registry {
+	if len(clusters) == 0 {
+		clusters = []string{"default"}
+	}
+	return &Registry{
+		db: db, now: now, clusters: clusters,
+		texts:  newLRU[[sha256.Size]byte, *content](32 << 20),
+		parsed: newLRU[int, *avro.Schema](64 << 20),
+		byID:   newLRU[int, Schema](32 << 20),
+	}
+}
+
+// Avro is the one type of schema that is taken so far. Likewise there is one
+// context, called "."; the tables know of contexts, and nothing else does yet.
+const Avro = "AVRO"
+
+// Reference is what a schema takes from a version of another subject.
+type Reference struct {
+	Name    string // the full name of the type it takes
+	Subject string
+	Version int // −1 for the latest, as it is when the schema is registered
+}
+
+// Submission is a schema as someone hands it in.
+type Submission struct {
+	Subject    string
+	Type       string // "" for AVRO
+	Text       string
+	References []Reference
+	// Version is the number the version must get, for who wants to be sure
+	// that nobody came between; 0 for whatever is next.
+	Version int
+}
+
+// Schema is the content that an id stands for.
+type Schema struct {
+	ID         int
+	Type       string
+	Text       string      // canonical
+	References []Reference `db:"-"`
+}
+
+// Version is a schema as a version of a subject.
+type Version struct {
+	Subject      string
+	Version      int
+	RegisteredAt time.Time
+	Schema
+}
+
+// SubjectVersion names a version of a subject.
+type SubjectVersion struct {
+	Subject string
+	Version int
+}
+
+// Latest stands for the newest version wherever a version is asked for.
+const Latest = -1
+
+// checkSubject refuses names that no client could ask for again.
+func checkSubject(name string) error {
+	bad := func(why string) error { return fault.Bad("subject", "INVALID_SUBJECT", "%s", why) }
+	switch {
+	case name == "":
+		return bad("a subject has a name")
+	case len(name) > 1000 || !utf8.ValidString(name):
+		return bad("the name of a subject is at most 1000 bytes of UTF-8")
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return bad("the name of a subject holds no control characters")
+	case name == "__GLOBAL" || name == "__EMPTY":
+		return bad("this name is reserved; choose another")
+	case strings.HasPrefix(name, ":."):
+		return bad("contexts are not offered; leave out the part between colons")
+	}
+	return nil
+}
+
+// signedIn refuses whoever did not say who they are. Schemas describe data and
+// hold none, so every principal may read them.
+func signedIn(by access.Principal) error { return by.Require(append(by.Roles, access.Viewer)...) }
