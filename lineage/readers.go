@@ -1,0 +1,145 @@
+package lineage
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/internal/postgres"
+)
+
+// Standing is what is said of a reader against what is seen of it.
+type Standing string
+
+// The standings. An unknown reader was seen, and nobody knows which service it
+// is: its owner cannot be asked about anyone's data.
+const (
+	Both         Standing = "BOTH"
+	DeclaredOnly Standing = "DECLARED_ONLY"
+	ObservedOnly Standing = "OBSERVED_ONLY"
+	Unknown      Standing = "UNKNOWN_READER"
+)
+
+// Reader is who reads a dataset.
+type Reader struct {
+	DatasetID uuid.UUID
+	ServiceID *uuid.UUID // nil for an unknown reader
+	Standing  Standing
+	Groups    []Group    // the consumer groups it was seen as; one for an unknown reader
+	FirstSeen *time.Time // nil if it was only declared
+	LastSeen  *time.Time
+}
+
+// Group is a consumer group of a cluster.
+type Group struct{ Cluster, Name string }
+
+// Readers lists who reads a dataset, declared and observed, services first. The
+// service that a dataset belongs to needs no declaration.
+func Readers(ctx context.Context, db postgres.DB, dataset uuid.UUID) ([]Reader, error) {
+	all, err := ReadersByDataset(ctx, db, []uuid.UUID{dataset})
+	return all[dataset], err
+}
+
+// ReadersByDataset is Readers for several datasets at once.
+func ReadersByDataset(ctx context.Context, db postgres.DB, datasets []uuid.UUID) (map[uuid.UUID][]Reader, error) {
+	owned, err := catalog.DatasetsByID(ctx, db, datasets)
+	if err != nil {
+		return nil, err
+	}
+	declared, err := catalog.DeclaredReaders(ctx, db, datasets)
+	if err != nil {
+		return nil, err
+	}
+	seen, err := catalog.ObservedReads(ctx, db, datasets)
+	if err != nil {
+		return nil, err
+	}
+	t := table{}
+	for _, d := range declared {
+		t.service(d.DatasetID, d.ServiceID).Standing = DeclaredOnly
+	}
+	for _, o := range seen {
+		t.observe(o, owned[o.DatasetID].ServiceID)
+	}
+	return t.byDataset(), nil
+}
+
+// table gathers the readers of datasets while they are joined.
+type table map[tableKey]*Reader
+
+type tableKey struct {
+	dataset, service uuid.UUID
+	group            Group // of an unknown reader
+}
+
+func (t table) at(key tableKey) *Reader {
+	if t[key] == nil {
+		t[key] = &Reader{DatasetID: key.dataset}
+	}
+	return t[key]
+}
+
+func (t table) service(dataset, service uuid.UUID) *Reader {
+	r := t.at(tableKey{dataset: dataset, service: service})
+	r.ServiceID = &service
+	return r
+}
+
+func (t table) observe(o catalog.ObservedRead, owner *uuid.UUID) {
+	group := Group{o.Cluster, o.Group}
+	var r *Reader
+	switch {
+	case o.ServiceID == nil:
+		r = t.at(tableKey{dataset: o.DatasetID, group: group})
+		r.Standing = Unknown
+	default:
+		r = t.service(o.DatasetID, *o.ServiceID)
+		r.Standing = sighted(r.Standing, owner != nil && *owner == *o.ServiceID)
+	}
+	r.Groups = append(r.Groups, group)
+	if r.FirstSeen == nil || o.FirstSeen.Before(*r.FirstSeen) {
+		r.FirstSeen = &o.FirstSeen
+	}
+	if r.LastSeen == nil || o.LastSeen.After(*r.LastSeen) {
+		r.LastSeen = &o.LastSeen
+	}
+}
+
+// sighted is the standing of a service after it was seen once more.
+func sighted(before Standing, own bool) Standing {
+	if own || before == DeclaredOnly || before == Both {
+		return Both
+	}
+	return ObservedOnly
+}
+
+func (t table) byDataset() map[uuid.UUID][]Reader {
+	out := map[uuid.UUID][]Reader{}
+	for _, r := range t {
+		out[r.DatasetID] = append(out[r.DatasetID], *r)
+	}
+	for _, readers := range out {
+		slices.SortFunc(readers, func(a, b Reader) int {
+			return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(a.name(), b.name()))
+		})
+	}
+	return out
+}
+
+func (r Reader) rank() int {
+	if r.ServiceID == nil {
+		return 1
+	}
+	return 0
+}
+
+func (r Reader) name() string {
+	if r.ServiceID != nil {
+		return r.ServiceID.String()
+	}
+	return r.Groups[0].Cluster + "/" + r.Groups[0].Name
+}
