@@ -26,6 +26,9 @@ type Consumption struct {
 	CreatedBy  uuid.UUID
 }
 
+func (n Consumption) key() uuid.UUID { return n.ID }
+func (n Consumption) revision() int  { return 0 }
+
 // DeclareConsumption says that a service reads a dataset; what it said before
 // about that dataset ends. It needs a steward of the reading service's team,
 // or an admin.
@@ -158,4 +161,15 @@ func ConsumptionByDataset(ctx context.Context, db postgres.DB, datasets []uuid.U
 		 ORDER BY dataset_id, service_id`
 	rows, err := postgres.Many[Consumption](ctx, db, q, datasets)
 	return grouped(rows, err, func(n Consumption) uuid.UUID { return n.DatasetID })
+}
+
+// ConsumptionByID finds declarations, ended ones too; unknown ids are absent.
+func ConsumptionByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uuid.UUID]Consumption, error) {
+	const q = `
+		SELECT id, service_id, dataset_id, fields, valid_from, valid_to, created_by,
+		       ARRAY (SELECT purpose_id FROM catalog_consumption_purpose p WHERE p.consumption_id = c.id ORDER BY purpose_id) AS purpose_ids
+		  FROM catalog_consumption c
+		 WHERE id = ANY ($1)
+		 ORDER BY id`
+	return indexed(postgres.Many[Consumption](ctx, db, q, ids))
 }

@@ -60,7 +60,7 @@ func (a *act) putFields(ctx context.Context, dataset uuid.UUID, fields []Field) 
 		    ON CONFLICT (dataset_id, path) DO UPDATE
 		   SET data_type = excluded.data_type, nullable = excluded.nullable, doc = excluded.doc, opaque = excluded.opaque, updated_at = now()
 		 WHERE (f.data_type, f.nullable, f.doc, f.opaque) IS DISTINCT FROM (excluded.data_type, excluded.nullable, excluded.doc, excluded.opaque)
-		RETURNING id, dataset_id, path, data_type, nullable, doc, opaque, source, first_version, last_version`
+		RETURNING id, dataset_id, path, data_type, nullable, doc, opaque, source, first_version, last_version -- any order`
 	n := fieldColumns(fields)
 	changed, err := postgres.Many[Field](ctx, a.db, q, dataset, n.ids, n.paths, n.types, n.nullable, n.docs, n.opaque)
 	if err != nil {

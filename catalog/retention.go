@@ -64,7 +64,7 @@ func (a *act) putRetentionPolicy(ctx context.Context, p RetentionPolicy) (Retent
 	if p.Rev, err = saveRetentionPolicy(ctx, a.db, p); err != nil {
 		return p, err
 	}
-	a.did("retention_policy.declared", "RETENTION_POLICY", p.ID, old, p)
+	a.did("retention.declared", "RETENTION_POLICY", p.ID, old, p)
 	return p, nil
 }
 

@@ -30,6 +30,9 @@ type Tag struct {
 	CreatedBy uuid.UUID  // row of the audit log's principals; set by the catalog
 }
 
+func (t Tag) key() uuid.UUID { return t.ID }
+func (t Tag) revision() int  { return 0 }
+
 var (
 	tagPolarities = []string{"+", "-"}
 	tagSources    = []string{"MANUAL", "SCHEMA", "DETECTOR", "IMPORT", "RULE"}
@@ -249,6 +252,17 @@ func TagsByDataset(ctx context.Context, db postgres.DB, datasets []uuid.UUID) (m
 		 ORDER BY a.dataset_id, a.field_id NULLS FIRST, t.key, a.source, a.valid_from, a.id`
 	rows, err := postgres.Many[Tag](ctx, db, q, datasets)
 	return grouped(rows, err, func(t Tag) uuid.UUID { return t.DatasetID })
+}
+
+// TagsByID finds assertions, ended ones too; unknown ids are absent.
+func TagsByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uuid.UUID]Tag, error) {
+	const q = `
+		SELECT a.id, a.dataset_id, a.field_id, t.key AS term, a.polarity, a.source, a.state, a.reason, a.valid_from, a.valid_to, a.created_by
+		  FROM catalog_tag_assertion a
+		  JOIN catalog_term t ON t.id = a.term_id
+		 WHERE a.id = ANY ($1)
+		 ORDER BY a.id`
+	return indexed(postgres.Many[Tag](ctx, db, q, ids))
 }
 
 func beginTags(ctx context.Context, db postgres.DB, tags []Tag) error {

@@ -5,6 +5,7 @@ package findings
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -168,35 +169,61 @@ func save(ctx context.Context, db postgres.DB, all []found) error {
 	return err
 }
 
-// Filter says which findings are wanted; the zero Filter wants all.
-type Filter struct {
-	State  string    // OPEN, FIXED; "" for both
-	Code   string    // "" for all
-	Entity uuid.UUID // uuid.Nil for all
-}
-
-// List pages through findings, the oldest first.
-func List(ctx context.Context, db postgres.DB, f Filter, p page.Args) (page.Page[Finding], error) {
+// List pages through the findings of the given states (none: the open ones),
+// the newest first.
+func List(ctx context.Context, db postgres.DB, states []string, p page.Args) (page.Page[Finding], error) {
 	if err := p.Check(); err != nil {
 		return page.Page[Finding]{}, err
 	}
-	list := "findings:" + f.State + ":" + f.Code + ":" + f.Entity.String()
-	after := uuid.Nil
+	if len(states) == 0 {
+		states = []string{"OPEN"}
+	}
+	list := "findings:" + strings.Join(states, ",")
+	before := uuid.Max
 	if p.After != "" {
-		if err := page.Decode(p.After, list, &after); err != nil {
+		if err := page.Decode(p.After, list, &before); err != nil {
 			return page.Page[Finding]{}, err
 		}
 	}
 	const q = `
 		SELECT id, code, severity, fingerprint, entity_kind, entity_id, message, state, first_seen, last_seen
 		  FROM catalog_finding
-		 WHERE id > $1 AND ($2 = '' OR state = $2) AND ($3 = '' OR code = $3)
-		   AND ($4 = '00000000-0000-0000-0000-000000000000'::uuid OR entity_id = $4)
-		 ORDER BY id
-		 LIMIT $5`
-	rows, err := postgres.Many[Finding](ctx, db, q, after, f.State, f.Code, f.Entity, p.First+1)
+		 WHERE id < $1 AND state = ANY ($2)
+		 ORDER BY id DESC
+		 LIMIT $3`
+	rows, err := postgres.Many[Finding](ctx, db, q, before, states, p.First+1)
 	if err != nil {
 		return page.Page[Finding]{}, err
 	}
 	return page.Cut(rows, p.First, func(f Finding) string { return page.Encode(list, f.ID) }), nil
+}
+
+// OpenByEntity finds the open findings about each service, store or dataset.
+func OpenByEntity(ctx context.Context, db postgres.DB, entities []uuid.UUID) (map[uuid.UUID][]Finding, error) {
+	const q = `
+		SELECT id, code, severity, fingerprint, entity_kind, entity_id, message, state, first_seen, last_seen
+		  FROM catalog_finding
+		 WHERE entity_id = ANY ($1) AND state = 'OPEN'
+		 ORDER BY entity_id, severity, code, id`
+	rows, err := postgres.Many[Finding](ctx, db, q, entities)
+	found := make(map[uuid.UUID][]Finding)
+	for _, f := range rows {
+		found[f.EntityID] = append(found[f.EntityID], f)
+	}
+	return found, err
+}
+
+// ByID finds findings; unknown ids are absent.
+func ByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uuid.UUID]Finding, error) {
+	const q = `
+		SELECT id, code, severity, fingerprint, entity_kind, entity_id, message, state, first_seen, last_seen
+		  FROM catalog_finding
+		 WHERE id = ANY ($1)
+		 ORDER BY id`
+	rows, err := postgres.Many[Finding](ctx, db, q, ids)
+	found := make(map[uuid.UUID]Finding, len(rows))
+	for _, f := range rows {
+		found[f.ID] = f
+	}
+	return found, err
 }
