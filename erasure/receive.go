@@ -58,18 +58,21 @@ func (s *Requests) Receive(ctx context.Context, by access.Principal, m Message) 
 // remember keeps the id of a message for ever. The same message again is no
 // mistake: its answers will be found to be duplicates.
 func remember(ctx context.Context, db postgres.DB, m Message) error {
-	const q = `
-		INSERT INTO erasure_inbox (service_id, message, body) VALUES ($1, $2, $3)
-		ON CONFLICT ON CONSTRAINT erasure_message_repeated DO UPDATE SET body = erasure_inbox.body
-		RETURNING body`
-	body, err := postgres.Scalar[[]byte](ctx, db, q, m.Service, m.ID, m.Body)
-	if err != nil {
+	const q = `INSERT INTO erasure_inbox (service_id, message, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
+	tag, err := db.Exec(ctx, q, m.Service, m.ID, m.Body)
+	if err != nil || tag.RowsAffected() == 1 {
 		return err
 	}
-	if !bytes.Equal(body, m.Body) {
+	return sameBody(ctx, db, m)
+}
+
+func sameBody(ctx context.Context, db postgres.DB, m Message) error {
+	const q = `SELECT body FROM erasure_inbox WHERE service_id = $1 AND message = $2`
+	body, err := postgres.Scalar[[]byte](ctx, db, q, m.Service, m.ID)
+	if err == nil && !bytes.Equal(body, m.Body) {
 		return ErrMessageReused
 	}
-	return nil
+	return err
 }
 
 // inbox is everything that the answers of a message are judged by.
@@ -288,7 +291,7 @@ func saveAnswered(ctx context.Context, db postgres.DB, changed []Task, now time.
 	const q = `
 		UPDATE erasure_task t
 		   SET state = c.state, round = c.round, seq_seen = c.seq, code = c.code, answered_at = $6,
-		       next_at = CASE WHEN c.round > t.round THEN $7 ELSE $8 END, lease_until = NULL
+		       next_at = CASE WHEN c.round > t.round THEN $7::timestamptz ELSE $8::timestamptz END, lease_until = NULL
 		  FROM unnest($1::bigint[], $2::text[], $3::smallint[], $4::int[], $5::text[]) AS c (id, state, round, seq, code)
 		 WHERE t.id = c.id`
 	// The last word about a task in a message is the one that is written.
