@@ -119,16 +119,16 @@ func (r *Registry) keep(ctx context.Context, tx pgx.Tx, by access.Principal, nam
 // keepContent finds the id of a content, or gives it the next one. The
 // counter's row is locked until the end, so it is taken late.
 func (r *Registry) keepContent(ctx context.Context, tx pgx.Tx, c *content) (int, error) {
-	const known = `SELECT id FROM schemas_schema WHERE context = '.' AND hash = $1`
-	id, err := postgres.Scalar[int](ctx, tx, known, c.hash[:])
+	const qKnown = `SELECT id FROM schemas_schema WHERE context = '.' AND hash = $1`
+	id, err := postgres.Scalar[int](ctx, tx, qKnown, c.hash[:])
 	if !errors.Is(err, postgres.ErrNotFound) {
 		return id, err
 	}
-	const next = `
+	const qNext = `
 		INSERT INTO schemas_context AS c (name, next_id) VALUES ('.', 2)
 		    ON CONFLICT (name) DO UPDATE SET next_id = c.next_id + 1
 		RETURNING c.next_id - 1`
-	fresh, err := postgres.Scalar[int](ctx, tx, next)
+	fresh, err := postgres.Scalar[int](ctx, tx, qNext)
 	if err != nil {
 		return 0, err
 	}
@@ -141,7 +141,7 @@ func (r *Registry) keepContent(ctx context.Context, tx pgx.Tx, c *content) (int,
 		return 0, err
 	}
 	if tag.RowsAffected() == 0 { // another subject brought the same content meanwhile
-		return postgres.Scalar[int](ctx, tx, known, c.hash[:])
+		return postgres.Scalar[int](ctx, tx, qKnown, c.hash[:])
 	}
 	return fresh, keepReferences(ctx, tx, fresh, c.references)
 }
@@ -175,8 +175,8 @@ type subject struct {
 // lockSubject holds a subject until the unit of work ends, and makes it if
 // there is none.
 func (r *Registry) lockSubject(ctx context.Context, tx pgx.Tx, name string) (subject, error) {
-	const lock = `SELECT id, service_id FROM schemas_subject WHERE context = '.' AND name = $1 FOR UPDATE`
-	s, err := postgres.One[subject](ctx, tx, lock, name)
+	const qLock = `SELECT id, service_id FROM schemas_subject WHERE context = '.' AND name = $1 FOR UPDATE`
+	s, err := postgres.One[subject](ctx, tx, qLock, name)
 	if !errors.Is(err, postgres.ErrNotFound) {
 		return s, err
 	}
@@ -186,7 +186,7 @@ func (r *Registry) lockSubject(ctx context.Context, tx pgx.Tx, name string) (sub
 	if _, err := tx.Exec(ctx, q, uuid.Must(uuid.NewV7()), name, r.now()); err != nil {
 		return s, err
 	}
-	return postgres.One[subject](ctx, tx, lock, name)
+	return postgres.One[subject](ctx, tx, qLock, name)
 }
 
 // nextVersion counts deleted versions too: a number is not used again.
