@@ -6,11 +6,7 @@ package servertest
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"maps"
@@ -161,11 +157,8 @@ func Files(t testing.TB) string {
 	must(vault.NewKEK().WriteFile(filepath.Join(dir, "kek")))
 	_, err := audit.GenerateKey(filepath.Join(dir, "checkpoint.key"), "lethe.test/audit")
 	must(err)
-	_, private, err := ed25519.GenerateKey(rand.Reader)
+	_, err = server.NewSigningKey(filepath.Join(dir, "signing.key"))
 	must(err)
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	must(err)
-	must(os.WriteFile(filepath.Join(dir, "signing.key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600))
 	return dir
 }
 

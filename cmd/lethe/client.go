@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flowmart/lethe/internal/fault"
+)
+
+// visitFlags are the flags of every command that visits a server.
+func visitFlags(c *cobra.Command) *cobra.Command {
+	c.Flags().String("url", "", "where the server is (LETHE_URL; http://localhost:8080)")
+	c.Flags().String("token-file", "", "file with a bearer token; - for standard input (LETHE_TOKEN holds the token itself)")
+	return c
+}
+
+// client visits a server as any other caller does: over GraphQL, with a token.
+type client struct {
+	url, token string
+	http       *http.Client
+}
+
+// visit makes the client of a command.
+func visit(cmd *cobra.Command, e *env) (*client, error) {
+	c := &client{url: e.get("LETHE_URL"), token: e.get("LETHE_TOKEN"), http: &http.Client{Timeout: time.Minute}}
+	if u, _ := cmd.Flags().GetString("url"); u != "" {
+		c.url = u
+	}
+	if c.url == "" {
+		c.url = "http://localhost:8080"
+	}
+	c.url = strings.TrimSuffix(c.url, "/")
+	if path, _ := cmd.Flags().GetString("token-file"); path != "" {
+		raw, err := readInput(e, path)
+		if err != nil {
+			return nil, usage(err)
+		}
+		c.token = string(raw)
+	}
+	if c.token = strings.TrimSpace(c.token); c.token == "" {
+		return nil, usage(errors.New("no token: set LETHE_TOKEN or give --token-file; with the demo running: export LETHE_TOKEN=$(lethe token --as handler)"))
+	}
+	return c, nil
+}
+
+func readInput(e *env, path string) ([]byte, error) {
+	if path == "-" {
+		return io.ReadAll(e.in)
+	}
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("there is no file %s", path)
+	}
+	return raw, err
+}
+
+// userErrors is what a mutation answers when a rule forbids it.
+type userErrors []struct {
+	Code    string
+	Path    []string
+	Message string
+}
+
+// err joins them as the faults they were.
+func (u userErrors) err() error {
+	var all []error
+	for _, e := range u {
+		all = append(all, &fault.Fault{Kind: fault.Invalid, Code: e.Code, Path: e.Path, Message: e.Message})
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return no(errors.Join(all...))
+}
+
+// ask runs a document and reads its data into out.
+func (c *client) ask(ctx context.Context, document string, variables map[string]any, out any) error {
+	body, err := json.Marshal(map[string]any{"query": document, "variables": variables})
+	if err != nil {
+		return away(err)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/graphql", bytes.NewReader(body))
+	if err != nil {
+		return usage(fmt.Errorf("%s is no URL of a server; correct --url or LETHE_URL", c.url))
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Accept", "application/json")
+	r.Header.Set("Authorization", "Bearer "+c.token)
+	resp, err := c.http.Do(r)
+	if err != nil {
+		return away(fmt.Errorf("the server at %s cannot be reached: %w", c.url, err))
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
+	if err != nil {
+		return away(fmt.Errorf("the server's answer broke off: %w", err))
+	}
+	return read(resp.StatusCode, raw, out)
+}
+
+// read turns an answer into data or an error.
+func read(status int, raw []byte, out any) error {
+	var a struct {
+		Data   json.RawMessage
+		Errors []struct {
+			Message    string
+			Extensions struct{ Code string }
+		}
+		Code, Detail string // of a problem, RFC 9457
+	}
+	if err := json.Unmarshal(raw, &a); err != nil {
+		return away(fmt.Errorf("the server answered %d and no JSON; is this Lethe's URL?", status))
+	}
+	if a.Code != "" {
+		return refused(status, fault.New(fault.Denied, a.Code, "%s", a.Detail))
+	}
+	if len(a.Errors) > 0 {
+		var all []error
+		for _, e := range a.Errors {
+			all = append(all, fault.New(fault.Denied, e.Extensions.Code, "%s", e.Message))
+		}
+		if status == http.StatusOK && a.Errors[0].Extensions.Code == "INTERNAL" {
+			status = http.StatusInternalServerError
+		}
+		return refused(status, errors.Join(all...))
+	}
+	if status != http.StatusOK {
+		return away(fmt.Errorf("the server answered %d", status))
+	}
+	if err := json.Unmarshal(a.Data, out); err != nil {
+		return away(fmt.Errorf("the server's answer has another form; are client and server of the same version? %w", err))
+	}
+	return nil
+}
+
+func refused(status int, err error) error {
+	if status >= 500 {
+		return away(err)
+	}
+	return no(err)
+}
