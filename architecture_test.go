@@ -134,8 +134,8 @@ func forbidden(p pkg, imp string) string {
 		return "" // stands in tests only, and may start anything
 	case furniture(dep):
 		return "it exists for tests"
-	case dep == "internal/devstack":
-		if p.room() == "cmd" {
+	case inside(dep, "internal/devstack"):
+		if p.room() == "cmd" || inside(p.name, "internal/devstack") {
 			return ""
 		}
 		return "it is for development; only the command line and tests start it"

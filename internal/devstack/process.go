@@ -144,7 +144,7 @@ func lockDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
-const tempPattern = "lethe-postgres-"
+const tempPattern = "lethe-devstack-"
 
 // tempRoots lists where throw-away directories may lie.
 func tempRoots() []string { return []string{os.TempDir(), "/tmp", "/var/tmp"} }

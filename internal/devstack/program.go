@@ -1,0 +1,79 @@
+package devstack
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// ProgramOptions is how a program of the stack is started.
+type ProgramOptions struct {
+	Path  string
+	Args  []string
+	Env   []string // on top of ours
+	Log   string   // file that its output is appended to
+	Ready string   // URL that answers 200 once it is ready
+}
+
+// Program is a process of the stack that does not outlive us.
+type Program struct {
+	o     ProgramOptions
+	child *child
+}
+
+// StartProgram starts a program and waits until it is ready.
+func StartProgram(ctx context.Context, o ProgramOptions) (*Program, error) {
+	p := &Program{o: o}
+	return p, p.Start(ctx)
+}
+
+// Start starts the program again after Stop or Kill.
+func (p *Program) Start(ctx context.Context) error {
+	log, err := os.OpenFile(p.o.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command(p.o.Path, p.o.Args...)
+	cmd.Env = append(os.Environ(), p.o.Env...)
+	cmd.Stdout, cmd.Stderr = log, log
+	if p.child, err = startChild(cmd, syscall.SIGTERM); err != nil {
+		return err
+	}
+	return p.await(ctx)
+}
+
+// await waits for the program to answer.
+func (p *Program) await(ctx context.Context) error {
+	client := &http.Client{Timeout: time.Second}
+	for {
+		if resp, err := client.Get(p.o.Ready); err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			p.Kill()
+			return fmt.Errorf("%s was not ready in time; see %s", filepath.Base(p.o.Path), p.o.Log)
+		case <-p.child.ended:
+			return fmt.Errorf("%s ended before it was ready; see %s", filepath.Base(p.o.Path), p.o.Log)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// Stop asks the program to end, and insists.
+func (p *Program) Stop() { p.child.stop(syscall.SIGTERM, 20*time.Second) }
+
+// Kill ends the program as a crash would.
+func (p *Program) Kill() { p.child.stop(syscall.SIGKILL, time.Second) }
+
+// Ended is closed when the program has ended.
+func (p *Program) Ended() <-chan struct{} { return p.child.ended }
