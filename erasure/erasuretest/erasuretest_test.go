@@ -2,6 +2,8 @@ package erasuretest_test
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,7 +17,15 @@ import (
 	"github.com/flowmart/lethe/erasure/protocol/signature"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/flowmart/lethe/internal/postgres/pgtest.startKeeper.func1"), // lent databases outlive the tests
+		goleak.IgnoreAnyFunction("github.com/jackc/pgx/v5/pgxpool.(*Pool).backgroundHealthCheck"), goleak.Cleanup(func(code int) {
+			if bin, err := flowmartBinary(); err == nil {
+				os.RemoveAll(filepath.Dir(bin))
+			}
+			os.Exit(code)
+		}))
+}
 
 var (
 	person = []protocol.Identifier{{Type: "customer_id", Value: "C-001042"}}

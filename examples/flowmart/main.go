@@ -59,6 +59,9 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := service.Begin(ctx); err != nil {
+		return err
+	}
 	if err := part.Start(ctx); err != nil {
 		return err
 	}

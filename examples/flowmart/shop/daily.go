@@ -113,7 +113,7 @@ func collectPayment(ctx context.Context, tx pgx.Tx, s *Shop, event any) error {
 	address := fmt.Sprintf("%s, %s %s, %s", o.Street, o.PostalCode, o.City, o.Country)
 	_, err = tx.Exec(ctx, `
 		INSERT INTO invoices (invoice_id, order_id, customer_id, full_name, address, total_cents, currency, issued_on, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)`, number("I", o.OrderID), o.OrderID, o.CustomerID, o.FullName, address, o.TotalCents, o.Currency, o.OccurredAt)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8::timestamptz::date, $8)`, number("I", o.OrderID), o.OrderID, o.CustomerID, o.FullName, address, o.TotalCents, o.Currency, o.OccurredAt)
 	if err != nil {
 		return err
 	}

@@ -94,11 +94,6 @@ func New(ctx context.Context, name string, set Settings, part *rights.Service) (
 
 // Run does the service's daily work until ctx ends.
 func (s *Shop) Run(ctx context.Context) error {
-	if s.kind.begin != nil {
-		if err := s.once(ctx, s.kind.begin); err != nil {
-			return err
-		}
-	}
 	if s.bus == nil {
 		<-ctx.Done()
 		return nil
@@ -136,15 +131,18 @@ func (s *Shop) relaying(ctx context.Context) {
 	}
 }
 
-// once runs begin the first time a service starts on its database. Making the
+// Begin fills the database the first time a service starts on it. Making the
 // customers again would bring back people who were erased.
-func (s *Shop) once(ctx context.Context, begin func(context.Context, *Shop) error) error {
+func (s *Shop) Begin(ctx context.Context) error {
+	if s.kind.begin == nil {
+		return nil
+	}
 	var at time.Time
 	err := s.DB.QueryRow(ctx, `SELECT at FROM begun LIMIT 1`).Scan(&at)
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return err
 	}
-	return begin(ctx, s)
+	return s.kind.begin(ctx, s)
 }
 
 // Health shows how much the service holds and what it has not sent yet.
