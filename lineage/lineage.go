@@ -82,12 +82,12 @@ func standing(ctx context.Context, db postgres.DB, e Edge) (Edge, error) {
 // still be told. It needs the same as State.
 func (l *Lineage) Withdraw(ctx context.Context, by access.Principal, edge uuid.UUID) error {
 	return postgres.Work(ctx, l.db, func(tx pgx.Tx) error {
-		const find = `
+		const qFind = `
 			SELECT id, upstream_id, downstream_id, service_id, valid_from, valid_to
 			  FROM lineage_edge
 			 WHERE id = $1 AND valid_to IS NULL
 			   FOR UPDATE`
-		e, err := postgres.One[Edge](ctx, tx, find, edge)
+		e, err := postgres.One[Edge](ctx, tx, qFind, edge)
 		if err == postgres.ErrNotFound {
 			return fault.Missing("edge", "no such edge holds now")
 		}
