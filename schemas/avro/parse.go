@@ -95,6 +95,9 @@ func (p *parser) byName(name, space string) *Type {
 	if t, ok := p.types[simpleName(name)]; ok {
 		return t
 	}
+	if len(p.faults) >= mostFaults {
+		return nil // told enough; do not look for words
+	}
 	p.fail("%s", p.suggest(fmt.Sprintf("type %s is not known here; a type is defined before it is used", quote(name)), name))
 	return nil
 }
@@ -103,7 +106,7 @@ func (p *parser) byName(name, space string) *Type {
 // look through more names, or longer ones, than a person would have written.
 func (p *parser) suggest(message, name string) string {
 	const most = 200
-	if len(name) > most || len(p.types) > most || len(p.faults) >= mostFaults {
+	if len(name) > most || len(p.types) > most {
 		return message
 	}
 	known := []string{"null", "boolean", "int", "long", "float", "double", "bytes", "string"}

@@ -134,8 +134,8 @@ func TestTypesOfOtherSchemas(t *testing.T) {
 	}
 }
 
-// Nothing that is sent may hold a core for long. A second is a hundred times
-// what the slowest of these takes on the build machine.
+// Nothing that is sent may hold a core for long. The slowest of these takes a
+// tenth of a second where the limit is one.
 func TestHostileSchemasAreRefusedQuickly(t *testing.T) {
 	t.Parallel()
 	nested := func(n int, open, core, end string) string {
@@ -172,7 +172,7 @@ func TestHostileSchemasAreRefusedQuickly(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
 			_, err := Parse(text, nil)
-			if took := time.Since(start); took > time.Second {
+			if took := time.Since(start); took > slack*time.Second {
 				t.Errorf("took %v", took)
 			}
 			if err == nil {
