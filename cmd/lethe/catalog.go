@@ -1,26 +1,23 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowmart/lethe/catalog/yaml"
 	"github.com/flowmart/lethe/internal/fault"
 )
 
-const importDocument = `
-mutation Import($input: ImportCatalogInput!) {
-  importCatalog(input: $input) {
-    changes { action kind ref }
-    userErrors { code path message }
-  }
-}`
-
-const exportDocument = `query Export { exportCatalog }`
+// catalogPath is where the server takes and gives the catalog as a file.
+const catalogPath = "/api/v1/catalog"
 
 func newCatalog(e *env) *cobra.Command {
 	return group("catalog", "Import, export and check the catalog", "  lethe catalog import flowmart.yaml --dry-run",
@@ -66,22 +63,21 @@ func verdict(changes int, dryRun bool) string {
 }
 
 func newCatalogValidate(e *env) *cobra.Command {
-	return visitFlags(&cobra.Command{
-		Use:     "validate FILE",
-		Short:   "Check a YAML file against the catalog, and change nothing",
-		Long:    "Checks everything that an import would check, and changes nothing. Exit code 1\nmeans that the file has mistakes; each is named with its line.",
+	return &cobra.Command{
+		Use:   "validate FILE",
+		Short: "Check a YAML file by itself, without a server",
+		Long: `Checks everything about the file that can be known without a catalog, and names
+each mistake with its line. lethe catalog import --dry-run checks it against
+the catalog as well. Exit code 1 means that the file has mistakes.`,
 		Example: "  lethe catalog validate flowmart.yaml",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			changes, err := importCatalog(cmd, e, args[0], true)
-			if err != nil {
+			if _, err := readCatalog(e, args[0]); err != nil {
 				return err
 			}
-			return show(cmd, map[string]any{"valid": true, "changes": len(changes)}, func(w io.Writer) {
-				fmt.Fprintf(w, "%s is valid; an import would make %d changes.\n", args[0], len(changes))
-			})
+			return show(cmd, map[string]any{"valid": true}, func(w io.Writer) { fmt.Fprintf(w, "%s is well-formed.\n", args[0]) })
 		},
-	})
+	}
 }
 
 func newCatalogExport(e *env) *cobra.Command {
@@ -96,17 +92,17 @@ func newCatalogExport(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var answer struct{ ExportCatalog string }
-			if err := c.ask(cmd.Context(), exportDocument, nil, &answer); err != nil {
+			text, err := c.send(cmd.Context(), http.MethodGet, catalogPath, "", nil)
+			if err != nil {
 				return err
 			}
 			if to != "" {
-				if err := os.WriteFile(to, []byte(answer.ExportCatalog), 0o644); err != nil {
+				if err := os.WriteFile(to, text, 0o644); err != nil {
 					return usage(err)
 				}
 				return nil
 			}
-			return show(cmd, map[string]string{"yaml": answer.ExportCatalog}, func(w io.Writer) { fmt.Fprint(w, answer.ExportCatalog) })
+			return show(cmd, map[string]string{"yaml": string(text)}, func(w io.Writer) { fmt.Fprintf(w, "%s", text) })
 		},
 	}
 	c.Flags().StringVar(&to, "file", "", "write to this file instead of standard output")
@@ -119,34 +115,84 @@ type change struct {
 	Ref    string `json:"ref"`
 }
 
-// importCatalog sends a file. Mistakes come back with line and column as their
-// path; the file's name goes before them.
-func importCatalog(cmd *cobra.Command, e *env, path string, dryRun bool) ([]change, error) {
-	text, err := readInput(e, path)
+// placeholder stands in a catalog file for a value of the environment.
+var placeholder = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_]*\}`)
+
+// readCatalog reads a file, checks it by itself, and puts the values of the
+// environment where the file asks for them: the server has another environment.
+func readCatalog(e *env, path string) (string, error) {
+	raw, err := readInput(e, path)
 	if err != nil {
-		return nil, usage(err)
+		return "", usage(err)
+	}
+	vars := func(name string) (string, bool) {
+		value := e.get(name)
+		return value, value != "" && !strings.ContainsAny(value, "\r\n")
+	}
+	if _, err := yaml.Parse(path, raw, vars); err != nil {
+		return "", no(placed(err))
+	}
+	return placeholder.ReplaceAllStringFunc(string(raw), func(p string) string {
+		if value, ok := vars(p[2 : len(p)-1]); ok {
+			return value
+		}
+		return p
+	}), nil
+}
+
+// placed writes the places of mistakes as file:line:column, as editors do.
+func placed(err error) error {
+	var out []error
+	for _, f := range fault.All(err) {
+		g := *f
+		g.Path = []string{strings.Join(f.Path, ":")}
+		out = append(out, &g)
+	}
+	if out == nil {
+		return err
+	}
+	return errors.Join(out...)
+}
+
+// importCatalog sends a file.
+func importCatalog(cmd *cobra.Command, e *env, path string, dryRun bool) ([]change, error) {
+	text, err := readCatalog(e, path)
+	if err != nil {
+		return nil, err
 	}
 	c, err := visit(cmd, e)
 	if err != nil {
 		return nil, err
 	}
-	var answer struct {
-		ImportCatalog struct {
-			Changes    []change
-			UserErrors userErrors
+	at := catalogPath
+	if dryRun {
+		at += "?dry_run=true"
+	}
+	raw, err := c.send(cmd.Context(), http.MethodPost, at, "application/yaml", strings.NewReader(text))
+	if err != nil {
+		return nil, inFile(path, err)
+	}
+	var answer struct{ Changes []change }
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return nil, away(fmt.Errorf("the server's answer has another form; are client and server of the same version? %w", err))
+	}
+	return answer.Changes, nil
+}
+
+// inFile puts the name of the file before the line of each mistake.
+func inFile(path string, err error) error {
+	var end ended
+	faults := fault.All(err)
+	if !errors.As(err, &end) || faults == nil {
+		return err
+	}
+	var out []error
+	for _, f := range faults {
+		g := *f
+		if len(g.Path) > 0 {
+			g.Path = []string{path + ":" + strings.Join(g.Path, ".")}
 		}
+		out = append(out, &g)
 	}
-	in := map[string]any{"input": map[string]any{"yaml": string(text), "dryRun": dryRun}}
-	if err := c.ask(cmd.Context(), importDocument, in, &answer); err != nil {
-		return nil, err
-	}
-	var mistakes []error
-	for _, u := range answer.ImportCatalog.UserErrors {
-		at := strings.Join(append([]string{path}, u.Path...), ":")
-		mistakes = append(mistakes, &fault.Fault{Kind: fault.Invalid, Code: u.Code, Path: []string{at}, Message: u.Message})
-	}
-	if len(mistakes) > 0 {
-		return nil, no(errors.Join(mistakes...))
-	}
-	return answer.ImportCatalog.Changes, nil
+	return ended{end.code, errors.Join(out...)}
 }

@@ -89,23 +89,65 @@ func (c *client) ask(ctx context.Context, document string, variables map[string]
 	if err != nil {
 		return away(err)
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/graphql", bytes.NewReader(body))
+	status, raw, err := c.call(ctx, http.MethodPost, "/graphql", "application/json", bytes.NewReader(body))
 	if err != nil {
-		return usage(fmt.Errorf("%s is no URL of a server; correct --url or LETHE_URL", c.url))
+		return err
 	}
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Accept", "application/json")
+	return read(status, raw, out)
+}
+
+// send calls a REST door and returns the body of a good answer.
+func (c *client) send(ctx context.Context, method, path, contentType string, body io.Reader) ([]byte, error) {
+	status, raw, err := c.call(ctx, method, path, contentType, body)
+	if err != nil || status == http.StatusOK {
+		return raw, err
+	}
+	return nil, readProblem(status, raw)
+}
+
+func (c *client) call(ctx context.Context, method, path, contentType string, body io.Reader) (int, []byte, error) {
+	r, err := http.NewRequestWithContext(ctx, method, c.url+path, body)
+	if err != nil {
+		return 0, nil, usage(fmt.Errorf("%s is no URL of a server; correct --url or LETHE_URL", c.url))
+	}
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	r.Header.Set("Accept", "application/json, application/yaml")
 	r.Header.Set("Authorization", "Bearer "+c.token)
 	resp, err := c.http.Do(r)
 	if err != nil {
-		return away(fmt.Errorf("the server at %s cannot be reached: %w", c.url, err))
+		return 0, nil, away(fmt.Errorf("the server at %s cannot be reached: %w", c.url, err))
 	}
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
 	if err != nil {
-		return away(fmt.Errorf("the server's answer broke off: %w", err))
+		return 0, nil, away(fmt.Errorf("the server's answer broke off: %w", err))
 	}
-	return read(resp.StatusCode, raw, out)
+	return resp.StatusCode, raw, nil
+}
+
+// readProblem turns a problem (RFC 9457) back into the faults it was made of.
+func readProblem(status int, raw []byte) error {
+	var p struct {
+		Code, Detail string
+		Errors       []struct{ Path, Code, Detail string }
+	}
+	if err := json.Unmarshal(raw, &p); err != nil || p.Code == "" {
+		return away(fmt.Errorf("the server answered %d and not as Lethe does; is this Lethe's URL?", status))
+	}
+	if len(p.Errors) == 0 {
+		return refused(status, fault.New(fault.Denied, p.Code, "%s", p.Detail))
+	}
+	var all []error
+	for _, e := range p.Errors {
+		f := fault.New(fault.Invalid, e.Code, "%s", e.Detail)
+		if e.Path != "" {
+			f.Path = []string{e.Path}
+		}
+		all = append(all, f)
+	}
+	return refused(status, errors.Join(all...))
 }
 
 // read turns an answer into data or an error.
@@ -116,13 +158,13 @@ func read(status int, raw []byte, out any) error {
 			Message    string
 			Extensions struct{ Code string }
 		}
-		Code, Detail string // of a problem, RFC 9457
+		Code string // of a problem, RFC 9457
 	}
 	if err := json.Unmarshal(raw, &a); err != nil {
 		return away(fmt.Errorf("the server answered %d and no JSON; is this Lethe's URL?", status))
 	}
 	if a.Code != "" {
-		return refused(status, fault.New(fault.Denied, a.Code, "%s", a.Detail))
+		return readProblem(status, raw)
 	}
 	if len(a.Errors) > 0 {
 		var all []error

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -28,7 +29,13 @@ query Requests($first: Int!, $after: String, $filter: RequestFilter) {
   }
 }` + summary
 
-const findDocument = `query Request($case: String!) { request(caseNumber: $case) { ...Summary } }` + summary
+const findDocument = `query Request($id: ID!) { node(id: $id) { ... on Request { ...Summary } } }` + summary
+
+// casesDocument finds the id of a case number.
+const casesDocument = `
+query Cases($first: Int!, $after: String) {
+  requests(first: $first, after: $after) { nodes { id caseNumber } pageInfo { hasNextPage endCursor } }
+}`
 
 const openDocument = `
 mutation Open($input: OpenRequestInput!) {
@@ -256,23 +263,69 @@ func find(cmd *cobra.Command, e *env, number string) (caseRequest, *client, erro
 	if err != nil {
 		return caseRequest{}, nil, err
 	}
-	var a struct{ Request *caseRequest }
-	if err := c.ask(cmd.Context(), findDocument, map[string]any{"case": number}, &a); err != nil {
+	id, err := c.caseID(cmd.Context(), number)
+	if err != nil {
 		return caseRequest{}, nil, err
 	}
-	if a.Request == nil {
-		return caseRequest{}, nil, no(fmt.Errorf("there is no request %s, or you may not see it; case numbers look like R-2026-000123", number))
+	r, err := c.request(cmd.Context(), id, number)
+	return r, c, err
+}
+
+func (c *client) request(ctx context.Context, id, number string) (caseRequest, error) {
+	var a struct{ Node *caseRequest }
+	if err := c.ask(ctx, findDocument, map[string]any{"id": id}, &a); err != nil {
+		return caseRequest{}, err
 	}
-	return *a.Request, c, nil
+	if a.Node == nil || a.Node.CaseNumber == "" {
+		return caseRequest{}, noRequest(number)
+	}
+	return *a.Node, nil
+}
+
+// caseID finds the id of a case number, page by page. An id is taken as it is.
+func (c *client) caseID(ctx context.Context, number string) (string, error) {
+	if !strings.HasPrefix(number, "R-") {
+		return number, nil
+	}
+	vars := map[string]any{"first": 100}
+	for {
+		var a struct {
+			Requests struct {
+				Nodes    []struct{ ID, CaseNumber string }
+				PageInfo struct {
+					HasNextPage bool
+					EndCursor   string
+				}
+			}
+		}
+		if err := c.ask(ctx, casesDocument, vars, &a); err != nil {
+			return "", err
+		}
+		for _, n := range a.Requests.Nodes {
+			if n.CaseNumber == number {
+				return n.ID, nil
+			}
+		}
+		if !a.Requests.PageInfo.HasNextPage {
+			return "", noRequest(number)
+		}
+		vars["after"] = a.Requests.PageInfo.EndCursor
+	}
+}
+
+func noRequest(number string) error {
+	return no(fmt.Errorf("there is no request %s, or you may not see it; case numbers look like R-2026-000123", number))
 }
 
 // actOn acts on a case.
 func actOn(cmd *cobra.Command, e *env, number, document string, in map[string]any) error {
-	r, _, err := find(cmd, e, number)
+	c, err := visit(cmd, e)
 	if err != nil {
 		return err
 	}
-	in["requestId"] = r.ID
+	if in["requestId"], err = c.caseID(cmd.Context(), number); err != nil {
+		return err
+	}
 	return act(cmd, e, document, in)
 }
 

@@ -12,21 +12,23 @@ import (
 )
 
 const planDocument = `
-query Plan($case: String!, $first: Int!, $after: String) {
-  request(caseNumber: $case) {
-    plan {
-      digest number
-      nodes(first: $first, after: $after) {
-        nodes { number kind reason action wave reader count retentionGround until effectiveBy
-          dataset { namespace name } service { ref } }
-        pageInfo { hasNextPage endCursor }
+query Plan($id: ID!, $first: Int!, $after: String) {
+  node(id: $id) {
+    ... on Request {
+      plan {
+        digest number
+        nodes(first: $first, after: $after) {
+          nodes { number kind reason action wave reader count retentionGround until effectiveBy
+            dataset { namespace name } service { ref } }
+          pageInfo { hasNextPage endCursor }
+        }
       }
     }
   }
 }`
 
 const certificateDocument = `
-query Certificate($case: String!) { request(caseNumber: $case) { certificate { json fingerprint } } }`
+query Certificate($id: ID!) { node(id: $id) { ... on Request { certificate { json fingerprint } } } }`
 
 const stopDocument = `
 mutation Stop($input: EmergencyStopInput!) {
@@ -98,16 +100,20 @@ func newRequestPlan(e *env) *cobra.Command {
 // readPlan reads every page of a plan.
 func readPlan(ctx context.Context, c *client, number string) (plan, error) {
 	var whole plan
-	vars := map[string]any{"case": number, "first": 100}
+	id, err := c.caseID(ctx, number)
+	if err != nil {
+		return whole, err
+	}
+	vars := map[string]any{"id": id, "first": 100}
 	for {
-		var a struct{ Request *struct{ Plan *plan } }
+		var a struct{ Node *struct{ Plan *plan } }
 		if err := c.ask(ctx, planDocument, vars, &a); err != nil {
 			return whole, err
 		}
-		if a.Request == nil || a.Request.Plan == nil {
+		if a.Node == nil || a.Node.Plan == nil {
 			return whole, no(fmt.Errorf("there is no request %s, or it has no plan yet", number))
 		}
-		page := *a.Request.Plan
+		page := *a.Node.Plan
 		page.Nodes.Nodes = append(whole.Nodes.Nodes, page.Nodes.Nodes...)
 		whole = page
 		if !page.Nodes.PageInfo.HasNextPage {
@@ -149,8 +155,12 @@ func newRequestFollow(e *env) *cobra.Command {
 			}
 			tick := time.NewTicker(every)
 			defer tick.Stop()
+			found, c, err := find(cmd, e, args[0])
+			if err != nil {
+				return err
+			}
 			for last := -1; ; {
-				r, _, err := find(cmd, e, args[0])
+				r, err := c.request(cmd.Context(), found.ID, args[0])
 				if err != nil {
 					return err
 				}
@@ -184,16 +194,20 @@ func newRequestCertificate(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var a struct {
-				Request *struct{ Certificate *struct{ JSON string } }
-			}
-			if err := c.ask(cmd.Context(), certificateDocument, map[string]any{"case": args[0]}, &a); err != nil {
+			id, err := c.caseID(cmd.Context(), args[0])
+			if err != nil {
 				return err
 			}
-			if a.Request == nil || a.Request.Certificate == nil {
+			var a struct {
+				Node *struct{ Certificate *struct{ JSON string } }
+			}
+			if err := c.ask(cmd.Context(), certificateDocument, map[string]any{"id": id}, &a); err != nil {
+				return err
+			}
+			if a.Node == nil || a.Node.Certificate == nil {
 				return no(fmt.Errorf("there is no certificate of %s: it is issued a few seconds after a request is closed", args[0]))
 			}
-			fmt.Fprint(cmd.OutOrStdout(), a.Request.Certificate.JSON)
+			fmt.Fprint(cmd.OutOrStdout(), a.Node.Certificate.JSON)
 			return nil
 		},
 	})
