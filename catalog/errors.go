@@ -99,6 +99,7 @@ var breaches = map[string]*fault.Fault{
 	"catalog_tag_assertion_field_known":             unknown("fieldId", "field of this dataset"),
 	"catalog_permitted_use_field_known":             unknown("fieldId", "field of this dataset"),
 	"catalog_permitted_use_purpose_known":           unknown("purposeId", "purpose"),
+	"catalog_tag_assertion_validity":                fault.Bad("validTo", "OUT_OF_RANGE", "validity ends in the future, and after it begins"),
 	"catalog_consumption_service_known":             unknown("serviceId", "service"),
 	"catalog_consumption_dataset_known":             unknown("datasetId", "dataset"),
 	"catalog_consumption_purpose_known":             unknown("purposeIds", "purpose"),

@@ -1,0 +1,184 @@
+package yaml_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/yaml"
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/postgres/pgtest"
+)
+
+var today = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+type bench struct {
+	*catalog.Catalog
+	db    *pgxpool.Pool
+	admin access.Principal
+}
+
+func setup(t testing.TB) *bench {
+	t.Helper()
+	db := pgtest.New(t)
+	b := &bench{Catalog: catalog.New(db, func() time.Time { return today }, catalog.Dev), db: db}
+	b.admin = b.person(t, access.Admin)
+	return b
+}
+
+func (b *bench) person(t testing.TB, role access.Role, teams ...string) access.Principal {
+	t.Helper()
+	id, err := audit.EnsurePrincipal(t.Context(), b.db, "test", fmt.Sprint(role, teams), string(role))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return access.Principal{ID: id, Roles: []access.Role{role}, Teams: teams}
+}
+
+// ports are the addresses of the demo's services.
+func ports(name string) (string, bool) {
+	known := []string{"CUSTOMERS_URL", "ORDERS_URL", "PAYMENTS_URL", "SHIPPING_URL", "REVIEWS_URL", "NOTIFICATIONS_URL"}
+	for i, k := range known {
+		if k == name {
+			return fmt.Sprintf("http://127.0.0.1:%d", 41000+i), true
+		}
+	}
+	return "", false
+}
+
+func flowmart(t testing.TB) []byte {
+	t.Helper()
+	data, err := os.ReadFile("../../examples/flowmart/catalog.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func (b *bench) plan(t testing.TB, data []byte) yaml.Plan {
+	t.Helper()
+	doc, err := yaml.Parse("catalog.yaml", data, ports)
+	if err != nil {
+		t.Fatalf("parse:\n%s", strings.Join(yaml.Lines(err), "\n"))
+	}
+	plan, err := yaml.NewPlan(t.Context(), b.db, doc)
+	if err != nil {
+		t.Fatalf("plan:\n%s", strings.Join(yaml.Lines(err), "\n"))
+	}
+	return plan
+}
+
+func (b *bench) apply(t testing.TB, data []byte) yaml.Plan {
+	t.Helper()
+	plan := b.plan(t, data)
+	if err := plan.Rehearse(t.Context(), b.Catalog, b.admin); err != nil {
+		t.Fatalf("rehearse:\n%s", strings.Join(yaml.Lines(err), "\n"))
+	}
+	if err := plan.Apply(t.Context(), b.Catalog, b.admin); err != nil {
+		t.Fatalf("apply:\n%s", strings.Join(yaml.Lines(err), "\n"))
+	}
+	return plan
+}
+
+func (b *bench) everything(t testing.TB) catalog.Contents {
+	t.Helper()
+	all, err := catalog.Everything(t.Context(), b.db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// A second import of FlowMart changes nothing, and what is exported says the
+// same to another catalog.
+func TestFlowMart(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	first := b.apply(t, flowmart(t))
+	if len(first.Steps) == 0 || first.Unchanged != 0 {
+		t.Fatalf("first import: %d steps, %d unchanged", len(first.Steps), first.Unchanged)
+	}
+	for _, s := range first.Steps {
+		if s.Action != yaml.Create {
+			t.Errorf("first import: %+v", s)
+		}
+	}
+	generation, _ := catalog.Generation(t.Context(), b.db)
+	second := b.apply(t, flowmart(t))
+	if len(second.Steps) != 0 {
+		t.Errorf("second import: %+v", second.Steps)
+	}
+	if again, _ := catalog.Generation(t.Context(), b.db); again != generation {
+		t.Errorf("a second import moved the generation from %d to %d", generation, again)
+	}
+	exported := yaml.Export(b.everything(t))
+	if rest := b.plan(t, exported).Steps; len(rest) != 0 {
+		t.Errorf("importing an export changes %+v", rest)
+	}
+	other := setup(t)
+	other.apply(t, exported)
+	if again := yaml.Export(other.everything(t)); !bytes.Equal(again, exported) {
+		t.Errorf("the export of an import of an export differs:\n%s\n%s", exported, again)
+	}
+	personal(t, b)
+}
+
+// What the demo relies on, by hand from the services' own README.
+func personal(t *testing.T, b *bench) {
+	t.Helper()
+	de, err := catalog.ControllerByRef(t.Context(), b.db, "flowmart-de")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := catalog.PersonalDatasets(t.Context(), b.db, de.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"postgres://customers/public.customers":         "customers DELETE",
+		"postgres://customers/public.addresses":         "customers DELETE",
+		"postgres://orders/public.orders":               "orders DELETE",
+		"postgres://orders/public.order_items":          "orders DELETE",
+		"postgres://orders/public.order_customers":      "orders DELETE derived",
+		"postgres://payments/public.payments":           "payments ANONYMISE",
+		"postgres://payments/public.invoices":           "payments DELETE 17(3)(b)",
+		"postgres://shipping/public.shipments":          "shipping DELETE",
+		"postgres://reviews/public.reviews":             "reviews ANONYMISE",
+		"postgres://reviews/public.purchases":           "reviews DELETE derived",
+		"postgres://notifications/public.notifications": "notifications DELETE",
+		"kafka://default/flowmart.customers.v1":         "customers EXPIRE derived",
+		"kafka://default/flowmart.orders.v1":            "orders EXPIRE derived",
+		"kafka://default/flowmart.payments.v1":          "payments EXPIRE derived",
+		"kafka://default/flowmart.shipments.v1":         "shipping EXPIRE derived",
+		"kafka://default/flowmart.reviews.v1":           "reviews EXPIRE derived",
+	}
+	for _, r := range rows {
+		services, err := catalog.ServicesByID(t.Context(), b.db, []uuid.UUID{r.ServiceID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := services[r.ServiceID].Ref + " " + r.EraseBy
+		if r.Derived {
+			got += " derived"
+		}
+		if r.RetentionGround != nil {
+			got += " " + *r.RetentionGround
+		}
+		name := r.Namespace + "/" + r.Name
+		if got != want[name] {
+			t.Errorf("%s: %q, want %q", name, got, want[name])
+		}
+		delete(want, name)
+	}
+	for name := range want {
+		t.Errorf("%s is not among the personal datasets", name)
+	}
+}
