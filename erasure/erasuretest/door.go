@@ -180,9 +180,11 @@ func (s *Service) tellTask(w http.ResponseWriter, r *http.Request) {
 	k := s.tasks[id]
 	var res protocol.Result
 	if k != nil {
-		res = protocol.Result{Task: id, Seq: k.seq + 1, PlanDigest: k.task.PlanDigest, State: protocol.Working}
 		if k.result != nil {
 			res = *k.result
+		} else { // a sign of life takes a seq of its own
+			k.seq++
+			res = protocol.Result{Task: id, Seq: k.seq, PlanDigest: k.task.PlanDigest, State: protocol.Working}
 		}
 	}
 	s.mu.Unlock()

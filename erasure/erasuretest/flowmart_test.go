@@ -523,6 +523,12 @@ func TestFlowMartRefusesWhatItMust(t *testing.T) {
 	if _, a := l.ask(p.url, p.name, conflict); len(a.Rejected) != 1 || a.Rejected[0].Code != protocol.TaskConflict {
 		t.Errorf("%+v", a)
 	}
+	probe := l.task(protocol.Probe, who, sets...)
+	l.ask(p.url, p.name, probe)
+	_, alive := l.poll(p.url, probe.Task)
+	if r := l.final(probe.Task); alive.State != protocol.Working || r.Seq <= alive.Seq {
+		t.Errorf("polled %+v, then %+v", alive, r)
+	}
 	flowmartCancels(t, l, p, who, sets)
 	if n := p.count(`SELECT count(*) FROM customers`); n != 40 {
 		t.Errorf("%d customers left", n)

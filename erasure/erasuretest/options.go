@@ -91,7 +91,7 @@ func AnswersBeforeAsked() Option { return func(s *Service) { s.how.early = true 
 func AnswersOutOfOrder() Option { return func(s *Service) { s.how.regress = true } }
 
 // Contradicts says done with the true outcomes, and then, with a higher seq,
-// done with not_found.
+// done with others: retained where it had erased.
 func Contradicts() Option { return func(s *Service) { s.how.contradict = true } }
 
 // Lies says erased and erases nothing. Its probes tell the truth.

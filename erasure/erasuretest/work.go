@@ -172,12 +172,25 @@ func (s *Service) say(k *known, res protocol.Result) {
 		other.Seq++
 		other.Outcomes = slices.Clone(res.Outcomes)
 		for i, o := range other.Outcomes {
-			other.Outcomes[i] = protocol.DatasetOutcome{Dataset: o.Dataset, Outcome: protocol.NotFound}
+			other.Outcomes[i] = contrary(k.task.Action)
+			other.Outcomes[i].Dataset = o.Dataset
 		}
 		s.post(k, other)
 	default:
 		s.post(k, res)
 	}
+}
+
+// contrary is an outcome that cannot be true together with what was said. An
+// erased dataset in which nothing is found later is no contradiction.
+func contrary(a protocol.Action) protocol.DatasetOutcome {
+	switch a {
+	case protocol.Erase:
+		return protocol.DatasetOutcome{Outcome: protocol.Retained, Count: 1, Ground: "17(3)(b)"}
+	case protocol.Export:
+		return protocol.DatasetOutcome{Outcome: protocol.NotFound}
+	}
+	return protocol.DatasetOutcome{Outcome: protocol.Absent}
 }
 
 func (s *Service) results(res ...protocol.Result) protocol.Results {

@@ -172,17 +172,27 @@ func (s *Service) tellTask(w http.ResponseWriter, r *http.Request) {
 
 func (s *Service) stateOf(ctx context.Context, id string) (result, error) {
 	var raw []byte
-	var seq int64
 	var digest string
-	err := s.DB.QueryRow(ctx, `SELECT result, result_seq, plan_digest FROM rights_task WHERE task = $1`, id).Scan(&raw, &seq, &digest)
+	err := s.DB.QueryRow(ctx, `SELECT CASE WHEN state <> 'new' THEN result END, plan_digest FROM rights_task WHERE task = $1`, id).Scan(&raw, &digest)
 	if err != nil {
 		return result{}, err
 	}
 	if raw == nil {
-		return result{Task: id, Seq: seq + 1, PlanDigest: digest, State: "working"}, nil
+		return s.signOfLife(ctx, id, digest)
 	}
 	var res result
 	return res, json.Unmarshal(raw, &res)
+}
+
+// signOfLife says that a task is being worked at. It takes a seq of its own:
+// the result that follows must have a higher one.
+func (s *Service) signOfLife(ctx context.Context, id, digest string) (result, error) {
+	res := result{Task: id, PlanDigest: digest, State: "working"}
+	err := s.DB.QueryRow(ctx, `UPDATE rights_task SET result_seq = result_seq + 1 WHERE task = $1 AND state = 'new' RETURNING result_seq`, id).Scan(&res.Seq)
+	if errors.Is(err, pgx.ErrNoRows) { // it was finished meanwhile
+		return s.stateOf(ctx, id)
+	}
+	return res, err
 }
 
 func (s *Service) results(res ...result) taskResults {

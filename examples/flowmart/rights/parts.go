@@ -5,12 +5,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
 	"net/http"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -73,8 +75,11 @@ func (s *Service) exportTable(ctx context.Context, tx pgx.Tx, t task, d dataset,
 
 func hexOf(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }
 
+var errConflict = errors.New("the part is not where we thought")
+
 // upload sends a part chunk by chunk and goes on, after a break, where Lethe
-// says it ends.
+// says it ends. If what is there does not go with what we have, because the
+// data have changed since, the part begins again.
 func (s *Service) upload(ctx context.Context, t task, p part, file io.ReaderAt) error {
 	offset, complete, err := s.partState(ctx, t, p)
 	for breaks := 0; err != nil || !complete; {
@@ -82,17 +87,29 @@ func (s *Service) upload(ctx context.Context, t task, p part, file io.ReaderAt) 
 			if breaks++; breaks > 5 || ctx.Err() != nil {
 				return err
 			}
-			offset, complete, err = s.partState(ctx, t, p)
+			pause(ctx, time.Duration(breaks*breaks)*50*time.Millisecond)
+			again := errors.Is(err, errConflict)
+			if offset, complete, err = s.partState(ctx, t, p); err == nil && again {
+				offset, complete = 0, false
+			}
 			continue
 		}
 		size := min(chunk, p.Bytes-offset)
 		if size <= 0 {
-			return fmt.Errorf("task %s: the part is at its end and not complete", t.Task)
+			err = errConflict // all the bytes are there, and they are not ours
+			continue
 		}
 		span := fmt.Sprintf("bytes %d-%d/%d", offset, offset+size-1, p.Bytes)
 		offset, complete, err = s.partRequest(ctx, http.MethodPut, t, p, span, io.NewSectionReader(file, offset, size), size)
 	}
 	return nil
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
 }
 
 func (s *Service) partState(ctx context.Context, t task, p part) (offset int64, complete bool, err error) {
@@ -123,6 +140,9 @@ func (s *Service) partRequest(ctx context.Context, method string, t task, p part
 		return 0, false, err
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusConflict {
+		return 0, false, errConflict
+	}
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusNoContent {
 		return 0, false, fmt.Errorf("part of task %s: %s answered %d", t.Task, method, resp.StatusCode)
 	}

@@ -238,8 +238,9 @@ func (s *Service) cancel(ctx context.Context, tx pgx.Tx, t task) (result, error)
 		return result{State: "done", Code: "UNKNOWN_TASK"}, nil
 	}
 	var state, digest string
-	err := tx.QueryRow(ctx, `SELECT state, plan_digest FROM rights_task WHERE task = $1 FOR UPDATE`, t.Cancels).Scan(&state, &digest)
-	stopped, _ := json.Marshal(result{Task: t.Cancels, Seq: 1, PlanDigest: digest, State: "refused", Code: "CANCELLED"})
+	var seq int64
+	err := tx.QueryRow(ctx, `SELECT state, plan_digest, result_seq FROM rights_task WHERE task = $1 FOR UPDATE`, t.Cancels).Scan(&state, &digest, &seq)
+	stopped, _ := json.Marshal(result{Task: t.Cancels, Seq: seq + 1, PlanDigest: digest, State: "refused", Code: "CANCELLED"})
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		_, err = tx.Exec(ctx, `
@@ -249,6 +250,6 @@ func (s *Service) cancel(ctx context.Context, tx pgx.Tx, t task) (result, error)
 	case err != nil || state != "new":
 		return result{State: "done", Code: "TOO_LATE"}, err
 	}
-	_, err = tx.Exec(ctx, `UPDATE rights_task SET state = 'refused', request = NULL, result = $2, result_seq = 1 WHERE task = $1`, t.Cancels, stopped)
+	_, err = tx.Exec(ctx, `UPDATE rights_task SET state = 'refused', request = NULL, result = $2, result_seq = result_seq + 1 WHERE task = $1`, t.Cancels, stopped)
 	return result{State: "done", Code: "CANCELLED"}, err
 }
