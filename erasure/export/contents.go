@@ -7,10 +7,12 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/export/manifest"
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
@@ -124,11 +126,11 @@ func answersOf(ctx context.Context, db postgres.DB, request uuid.UUID) (map[uuid
 // digest identifies the contents.
 func (c contents) digest() []byte {
 	type entry struct {
-		No      int      `json:"no"`
-		Dataset string   `json:"dataset"`
-		Status  Status   `json:"status"`
-		Reason  string   `json:"reason"`
-		Parts   []string `json:"parts"`
+		No      int             `json:"no"`
+		Dataset string          `json:"dataset"`
+		Status  manifest.Status `json:"status"`
+		Reason  string          `json:"reason"`
+		Parts   []string        `json:"parts"`
 	}
 	doc := struct {
 		Plan     string  `json:"plan"`
@@ -152,31 +154,31 @@ func (c contents) digest() []byte {
 }
 
 // status says how the package accounts for a node of the plan.
-func (c contents) status(n erasure.Node) (Status, string) {
+func (c contents) status(n erasure.Node) (manifest.Status, string) {
 	switch n.Kind {
 	case erasure.Gap:
-		return StatusGap, n.Reason
+		return manifest.Gap, n.Reason
 	case erasure.Excluded, erasure.Expire:
-		return StatusExcluded, n.Reason
+		return manifest.Excluded, n.Reason
 	}
 	a := c.answers[n.DatasetID]
 	parts := c.parts[n.DatasetID]
 	in := func(s PartState) bool { return slices.ContainsFunc(parts, func(p Part) bool { return p.State == s }) }
 	switch {
 	case a.outcome == "NOT_FOUND":
-		return StatusNotFound, ""
+		return manifest.NotFound, ""
 	case a.outcome == "NOT_APPLICABLE":
-		return StatusNotApplicable, ""
+		return manifest.NotApplicable, ""
 	case in(Quarantined):
-		return StatusDamaged, "PART_UNREADABLE"
+		return manifest.Damaged, "PART_UNREADABLE"
 	case a.outcome == "EXPORTED" && in(Accepted):
-		return StatusExported, ""
+		return manifest.Exported, ""
 	case a.outcome == "EXPORTED":
-		return StatusMissing, "NO_PARTS"
+		return manifest.Missing, "NO_PARTS"
 	case a.code != "":
-		return StatusMissing, a.code
+		return manifest.Missing, a.code
 	}
-	return StatusMissing, "NO_ANSWER"
+	return manifest.Missing, "NO_ANSWER"
 }
 
 // accepted lists the parts of a dataset that go into the package.
@@ -195,25 +197,25 @@ func (c contents) late(p Part) bool { return c.before != nil && !c.packed[p.ID] 
 
 // manifest accounts for the plan; files and records are filled in as they are
 // written.
-func (c contents) manifest(about account, no int) Manifest {
-	m := Manifest{
-		Spec: specManifest, Case: c.request.CaseNumber, Type: string(c.request.Kind), Package: no,
+func (c contents) manifest(about account, no int) manifest.Manifest {
+	m := manifest.Manifest{
+		Spec: manifest.Spec, Case: c.request.CaseNumber, Type: string(c.request.Kind), Package: no,
 		ReceivedOn: civil(c.request.ReceivedOn), DueOn: civil(c.request.DueOn), Controller: about.controller,
 		Plan: c.request.PlanNo, PlanDigest: hex.EncodeToString(c.request.PlanDigest), Complete: true,
-		Datasets: []Holding{}, Late: []LatePart{}, Files: []File{},
+		Datasets: []manifest.Dataset{}, Late: []manifest.Late{}, Files: []manifest.File{},
 	}
 	for _, n := range c.nodes {
-		h := Holding{Dataset: n.DatasetID, Name: about.names[n.DatasetID]}
+		h := manifest.Dataset{ID: n.DatasetID, Name: about.names[n.DatasetID]}
 		if n.ServiceID != nil {
 			h.Service = about.services[*n.ServiceID]
 		}
 		h.Status, h.Reason = c.status(n)
-		m.Complete = m.Complete && h.Status.whole()
+		m.Complete = m.Complete && h.Status.Whole()
 		for _, p := range c.parts[n.DatasetID] {
 			note := c.note(p)
 			h.Parts = append(h.Parts, note)
 			if note.Late {
-				m.Late = append(m.Late, LatePart{p.DatasetID, p.N})
+				m.Late = append(m.Late, manifest.Late{Dataset: p.DatasetID, N: p.N})
 			}
 		}
 		m.Datasets = append(m.Datasets, h)
@@ -221,8 +223,8 @@ func (c contents) manifest(about account, no int) Manifest {
 	return m
 }
 
-func (c contents) note(p Part) PartNote {
-	note := PartNote{N: p.N, Bytes: p.Bytes, SHA256: hex.EncodeToString(p.SHA256)}
+func (c contents) note(p Part) manifest.Part {
+	note := manifest.Part{N: p.N, Bytes: p.Bytes, SHA256: hex.EncodeToString(p.SHA256)}
 	switch p.State {
 	case Accepted:
 		note.Status, note.Format, note.Records, note.Late = "accepted", *p.Format, *p.Records, c.late(p)
@@ -241,7 +243,7 @@ func (c contents) missing() []uuid.UUID {
 	out := []uuid.UUID{}
 	for _, n := range c.nodes {
 		status, _ := c.status(n)
-		if (status == StatusMissing || status == StatusDamaged) && n.ServiceID != nil && !slices.Contains(out, *n.ServiceID) {
+		if (status == manifest.Missing || status == manifest.Damaged) && n.ServiceID != nil && !slices.Contains(out, *n.ServiceID) {
 			out = append(out, *n.ServiceID)
 		}
 	}
@@ -262,3 +264,5 @@ func fileName(name string) string {
 	}, strings.ToLower(name))
 	return strings.Trim(safe[:min(len(safe), 60)], ".")
 }
+
+func civil(t time.Time) string { return t.Format(time.DateOnly) }

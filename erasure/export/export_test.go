@@ -186,7 +186,7 @@ func (f *fixture) node(no int, kind string, dataset uuid.UUID, service *uuid.UUI
 func (f *fixture) open(s service, action string, datasets ...uuid.UUID) uuid.UUID {
 	f.t.Helper()
 	key := uuid.Must(uuid.NewV7())
-	f.exec(`INSERT INTO erasure_task (key, request_id, service_id, action, wave, state) VALUES ($1, $2, $3, $4, 6, 'SENT')`, key, f.request, s.id, action)
+	f.exec(`INSERT INTO erasure_task (key, request_id, service_id, action, wave, state) VALUES ($1, $2, $3, $4, 6 + (SELECT count(*) FROM erasure_task), 'SENT')`, key, f.request, s.id, action)
 	for _, d := range datasets {
 		f.exec(`INSERT INTO erasure_scope (task_id, dataset_id) SELECT id, $2 FROM erasure_task WHERE key = $1`, key, d)
 	}
@@ -352,4 +352,15 @@ func createTemp(t *testing.T) *os.File {
 	}
 	t.Cleanup(func() { file.Close() })
 	return file
+}
+
+// waitFor polls until something has happened.
+func waitFor(t *testing.T, happened func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !happened(); {
+		if time.Now().After(deadline) {
+			t.Fatal("it did not happen")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
 }

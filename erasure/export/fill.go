@@ -15,13 +15,15 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
+
+	"github.com/flowmart/lethe/erasure/export/manifest"
 )
 
 // archive is the ZIP of a package. Files beyond 4 GiB, and more than 65,535 of
 // them, make it a ZIP64 by themselves.
 type archive struct {
 	zip   *zip.Writer
-	files []File
+	files []manifest.File
 }
 
 func newArchive(w io.Writer) *archive {
@@ -43,23 +45,23 @@ func (a *archive) add(name string, method uint16, fill func(w io.Writer) (record
 	if err != nil {
 		return err
 	}
-	a.files = append(a.files, File{name, out.n, hex.EncodeToString(out.digest.Sum(nil)), records})
+	a.files = append(a.files, manifest.File{Name: name, Bytes: out.n, SHA256: hex.EncodeToString(out.digest.Sum(nil)), Records: records})
 	return nil
 }
 
 // fill writes every file of the package: data, schemas, the page for people,
 // and the manifest last, because it names all others.
-func (e *Exports) fill(ctx context.Context, z *archive, m *Manifest, c contents, about account) error {
+func (e *Exports) fill(ctx context.Context, z *archive, m *manifest.Manifest, c contents, about account) error {
 	doc := page{Manifest: m}
 	for i, n := range c.nodes {
 		h := &m.Datasets[i]
 		name := fmt.Sprintf("%03d-%s", n.No, fileName(h.Name))
-		s := sheet{Holding: h, dataset: about.datasets[n.DatasetID]}
+		s := sheet{Dataset: h, dataset: about.datasets[n.DatasetID]}
 		from := len(z.files)
 		if err := e.data(ctx, z, name, c.accepted(n.DatasetID), &s); err != nil {
 			return err
 		}
-		if len(s.Fields) > 0 && h.Status == StatusExported {
+		if len(s.Fields) > 0 && h.Status == manifest.Exported {
 			if err := z.addJSON("schemas/"+name+".json", s.dataset); err != nil {
 				return err
 			}
@@ -110,7 +112,7 @@ func (e *Exports) data(ctx context.Context, z *archive, name string, parts []Par
 	if err := z.add("data/"+name+".ndjson", zip.Deflate, func(w io.Writer) (int64, error) { return e.lines(ctx, w, records, &t, s) }); err != nil {
 		return err
 	}
-	s.Holding.Records = s.count
+	s.Dataset.Records = s.count
 	return z.add("data/"+name+".csv", zip.Deflate, func(w io.Writer) (int64, error) { return e.rows(ctx, w, records, &t) })
 }
 

@@ -5,6 +5,8 @@ import (
 	"html/template"
 	"io"
 	"unicode/utf8"
+
+	"github.com/flowmart/lethe/erasure/export/manifest"
 )
 
 // The page shows the beginning of each dataset; the files have all of it.
@@ -24,13 +26,13 @@ var pageTemplate = template.Must(template.New("page").Parse(pageSource))
 // page is index.html of a package: what Art. 15(1) GDPR wants told, in words,
 // before the data.
 type page struct {
-	*Manifest
+	*manifest.Manifest
 	Sheets []sheet
 }
 
 // sheet is one dataset on the page.
 type sheet struct {
-	*Holding
+	*manifest.Dataset
 	dataset
 	Columns []string
 	Rows    [][]string
@@ -57,7 +59,7 @@ func (s *sheet) keep(t *table, cells []shown) {
 }
 
 // Whole reports whether nothing of the dataset is missing.
-func (s sheet) Whole() bool { return s.Status.whole() }
+func (s sheet) Whole() bool { return s.Status.Whole() }
 
 // Cut reports whether the page shows less than the files hold.
 func (s sheet) Cut() bool { return s.count > previewRows }
@@ -74,17 +76,17 @@ func (p page) write(w io.Writer) (int64, error) { return 0, pageTemplate.Execute
 // Verdict is a status in words.
 func (s sheet) Verdict() string {
 	switch s.Status {
-	case StatusExported:
+	case manifest.Exported:
 		return "Your data is in this package."
-	case StatusNotFound:
+	case manifest.NotFound:
 		return "Nothing about you is held here."
-	case StatusNotApplicable:
+	case manifest.NotApplicable:
 		return "Nothing about a person like you can be held here."
-	case StatusDamaged:
+	case manifest.Damaged:
 		return "A part of the data could not be read and is missing from this package. It has been asked for again."
-	case StatusGap:
+	case manifest.Gap:
 		return "Nobody could be asked about this automatically. It is being followed up."
-	case StatusExcluded:
+	case manifest.Excluded:
 		return "This is a copy of data that stands elsewhere in this package."
 	}
 	return "The data has not arrived yet and is missing from this package."

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -128,7 +130,7 @@ const maxColumns = 1000
 type table struct {
 	names []string
 	at    map[string]int
-	more  bool // there were more columns than fit
+	d     *jsontext.Decoder // reused
 }
 
 // cells calls fn for each member of a record: an object's members, or the
@@ -140,7 +142,11 @@ func (t *table) cells(record jsontext.Value, fn func(column int, v jsontext.Valu
 		}
 		return nil
 	}
-	d := jsontext.NewDecoder(strings.NewReader(string(record)), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if t.d == nil {
+		t.d = new(jsontext.Decoder)
+	}
+	d := t.d
+	d.Reset(bytes.NewReader(record), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if _, err := d.ReadToken(); err != nil {
 		return unreadable(err)
 	}
@@ -166,7 +172,6 @@ func (t *table) column(name string) int {
 		return i
 	}
 	if len(t.names) == maxColumns {
-		t.more = true
 		return -1
 	}
 	if t.at == nil {
@@ -197,10 +202,10 @@ var harmless = regexp.MustCompile(`^[+-]?[0-9]+([.,][0-9]+)?$`)
 // stay as they are.
 func cell(text string) string {
 	bare := strings.TrimLeft(text, " \u00A0")
-	if bare == "" || harmless.MatchString(text) {
+	if bare == "" || len(bare) < 32 && harmless.MatchString(text) {
 		return text
 	}
-	if strings.ContainsRune("=+-@\t\r\n|%＝＋－＠", []rune(bare)[0]) {
+	if first, _ := utf8.DecodeRuneInString(bare); strings.ContainsRune("=+-@\t\r\n|%＝＋－＠", first) {
 		return "'" + text
 	}
 	return text

@@ -1,8 +1,6 @@
 package export
 
-import (
-	"encoding/json"
-)
+import "slices"
 
 // maxRecordBytes bounds one record of a part, so that whoever reads the part
 // later knows how much it must hold at a time.
@@ -37,11 +35,14 @@ type tally struct {
 func (t *tally) Write(p []byte) (int, error) {
 	n := len(p)
 	if t.Shape == "" {
-		for len(p) > 0 && blank(p[0]) {
-			p = p[1:]
-		}
-		if len(p) == 0 {
+		first := slices.IndexFunc(p, func(c byte) bool { return !blank(c) })
+		if first < 0 {
+			t.lines(p) // blank lines, if it turns out to be lines
 			return n, nil
+		}
+		t.lines(p[:first])
+		if p = p[first:]; shapeOf(p[0]) != shapeLines {
+			*t = tally{}
 		}
 		t.Shape = shapeOf(p[0])
 	}
@@ -123,7 +124,7 @@ func (t *tally) end() {
 // finish closes the last record, which no line feed need follow.
 func (t *tally) finish() {
 	if t.Shape == "" {
-		t.Shape = shapeEmpty
+		*t = tally{Shape: shapeEmpty}
 	}
 	if t.Within || t.Length > t.Longest {
 		t.end()
@@ -155,11 +156,3 @@ const (
 )
 
 func blank(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
-
-func (t *tally) marshal() []byte {
-	b, err := json.Marshal(t)
-	if err != nil {
-		panic(err) // only numbers and words
-	}
-	return b
-}
