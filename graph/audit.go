@@ -5,11 +5,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/graph/exec"
 	"github.com/flowmart/lethe/graph/node"
 	"github.com/flowmart/lethe/graph/relay"
 	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/page"
 )
 
 type (
@@ -24,9 +27,18 @@ func (r *resolver) Principal() exec.PrincipalResolver { return principalResolver
 func (r *resolver) AuditEntry() exec.AuditEntryResolver { return auditEntryResolver{r} }
 
 func (r queryResolver) AuditEntries(ctx context.Context, first int, after *string, filter *exec.AuditFilter) (relay.Connection[audit.Record], error) {
-	args := pageOf(first, after)
+	args := page.Args{First: first, After: orNil(after)}
 	p, err := r.Audit.Entries(ctx, access.From(ctx), auditFilter(filter), args)
 	return relay.Of(p, args), err
+}
+
+func (r queryResolver) AuditTrail(ctx context.Context, request node.ID, first int, after *string) (relay.Connection[audit.Record], error) {
+	id := request.Of(kindRequest)
+	rows, err := r.Audit.EntriesOf(ctx, access.From(ctx), id)
+	if err != nil {
+		return relay.AuditEntries{}, err
+	}
+	return relay.Cut(rows, "trail:"+id.String(), page.Args{First: first, After: orNil(after)}, func(e audit.Record) uuid.UUID { return e.ID })
 }
 
 func (r queryResolver) AuditCheckpoint(ctx context.Context) (*exec.AuditCheckpoint, error) {
@@ -48,7 +60,7 @@ func (r mutationResolver) ErasePrincipal(ctx context.Context, in exec.ErasePrinc
 }
 
 func (principalResolver) ID(_ context.Context, p *audit.Principal) (node.ID, error) {
-	return node.ID{Kind: kindPrincipal, Key: p.ID}, nil
+	return named(kindPrincipal, p.ID)
 }
 
 func (auditEntryResolver) Actor(ctx context.Context, e *audit.Record) (audit.Principal, error) {

@@ -78,10 +78,10 @@ type answer struct {
 }
 
 func (a answer) code() string {
-	if len(a.Errors) > 0 {
-		return a.Errors[0].Extensions.Code
+	if a.Code != "" || len(a.Errors) == 0 {
+		return a.Code
 	}
-	return a.Code
+	return a.Errors[0].Extensions.Code
 }
 
 func (f *fixture) ask(t *testing.T, by access.Principal, query string, variables map[string]any) answer {

@@ -17,19 +17,34 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/99designs/gqlgen/graphql/handler/transport"
+	"github.com/google/uuid"
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/graph/exec"
+	"github.com/flowmart/lethe/graph/node"
+	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/postgres"
+	"github.com/flowmart/lethe/schemas"
 )
 
 // Config is what the API is made of.
 type Config struct {
 	// DB is what relations are loaded from.
 	DB postgres.DB
-	// Audit is the audit log.
-	Audit *audit.Log
+	// The rooms.
+	Audit    *audit.Log
+	Catalog  *catalog.Catalog
+	Schemas  *schemas.Registry
+	Requests *erasure.Requests
+	// Exports is the door of packages, erasure/export; nil where nothing is
+	// exported.
+	Exports Exports
+	// Challenge asks a service to prove who it is, and registers the keys it
+	// answers with (see erasure/dispatch).
+	Challenge func(ctx context.Context, by access.Principal, service uuid.UUID) (catalog.Service, error)
 	// Now is the clock.
 	Now func() time.Time
 	// Version of Lethe, as the API tells it.
@@ -41,6 +56,34 @@ type Config struct {
 	Report func(ctx context.Context, requestID string, err error)
 	// Timeout ends a query or a mutation. Default 5 s.
 	Timeout time.Duration
+	// Poll is how often a subscription looks for changes. Default 500 ms.
+	Poll time.Duration
+}
+
+// Exports is what the API needs of the door of packages.
+type Exports interface {
+	// PackagesOf lists the packages of several requests, oldest first.
+	PackagesOf(ctx context.Context, db postgres.DB, requests []uuid.UUID) (map[uuid.UUID][]Package, error)
+	// Prepare says for whom the packages of a request are encrypted: an age
+	// key, a passphrase, or neither.
+	Prepare(ctx context.Context, by access.Principal, request uuid.UUID, recipient, passphrase string) error
+	// Link makes a link to a package that expires.
+	Link(ctx context.Context, by access.Principal, id uuid.UUID) (url string, expires time.Time, err error)
+	// Passphrase tells the passphrase that Lethe made for a package.
+	Passphrase(ctx context.Context, by access.Principal, id uuid.UUID) (string, error)
+}
+
+// Package is a package as the API shows it.
+type Package = exec.Package
+
+// PackageID is the id of a package in the API.
+func PackageID(key uuid.UUID) node.ID { return node.ID{Kind: kindPackage, Key: key} }
+
+func (c Config) packages(ctx context.Context, db postgres.DB, requests []uuid.UUID) (map[uuid.UUID][]Package, error) {
+	if c.Exports == nil {
+		return nil, nil
+	}
+	return c.Exports.PackagesOf(ctx, db, requests)
 }
 
 // New returns the handler of /graphql. Whoever is signed in is in the context
@@ -49,7 +92,10 @@ func New(c Config) http.Handler {
 	if c.Timeout == 0 {
 		c.Timeout = 5 * time.Second
 	}
-	srv := handler.New(exec.NewExecutableSchema(exec.Config{Resolvers: &resolver{c}}))
+	if c.Poll == 0 {
+		c.Poll = 500 * time.Millisecond
+	}
+	srv := handler.New(exec.NewExecutableSchema(exec.Config{Resolvers: newResolver(c)}))
 	setUp(srv, c)
 	srv.AddTransport(transport.SSE{KeepAlivePingInterval: 15 * time.Second})
 	srv.AddTransport(transport.POST{})
@@ -76,7 +122,7 @@ func setUp(m machinery, c Config) {
 	m.SetDisableSuggestion(!c.Dev)
 	m.Use(guard{dev: c.Dev})
 	m.Use(deadline(c.Timeout))
-	m.Use(relations{c.DB})
+	m.Use(relations{c})
 	if c.Dev {
 		m.Use(extension.Introspection{})
 	}
@@ -118,7 +164,14 @@ func (d deadline) InterceptOperation(ctx context.Context, next graphql.Operation
 }
 
 // resolver is the root of the resolvers, which lie in one file a room.
-type resolver struct{ Config }
+type resolver struct {
+	Config
+	streams streams
+}
+
+func newResolver(c Config) *resolver {
+	return &resolver{Config: c, streams: streams{open: map[uuid.UUID]int{}}}
+}
 
 type (
 	queryResolver    struct{ *resolver }

@@ -6,24 +6,61 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/findings"
+	"github.com/flowmart/lethe/catalog/taxonomy"
+	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/graph/node"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
-// The kinds of node.
+// The kinds of id.
 const (
-	kindPrincipal node.Kind = "Principal"
+	kindPrincipal       node.Kind = "Principal"
+	kindController      node.Kind = "Controller"
+	kindOwner           node.Kind = "Owner"
+	kindService         node.Kind = "Service"
+	kindStore           node.Kind = "Store"
+	kindDataset         node.Kind = "Dataset"
+	kindField           node.Kind = "Field"
+	kindTerm            node.Kind = "Term"
+	kindTag             node.Kind = "TagAssertion"
+	kindPurpose         node.Kind = "Purpose"
+	kindRetentionPolicy node.Kind = "RetentionPolicy"
+	kindConsumption     node.Kind = "Consumption"
+	kindReaderName      node.Kind = "ReaderName"
+	kindFinding         node.Kind = "Finding"
+	kindRequest         node.Kind = "Request"
+	kindTask            node.Kind = "Task"
+	kindNotice          node.Kind = "Notice"
+	kindPackage         node.Kind = "Package"
 )
+
+// named gives a thing its id.
+func named(kind node.Kind, key uuid.UUID) (node.ID, error) { return node.ID{Kind: kind, Key: key}, nil }
 
 // finder finds things of one kind for somebody who may see them.
 type finder func(ctx context.Context, r *resolver, keys []uuid.UUID) (map[uuid.UUID]node.Node, error)
 
-// finders has one for each kind of node.
+// finders has one for each type that implements Node.
 func finders() map[node.Kind]finder {
 	return map[node.Kind]finder{
-		kindPrincipal: byKey(audit.PrincipalsByID, access.Roles...),
+		kindPrincipal:       byKey(audit.PrincipalsByID, access.Roles...),
+		kindController:      byKey(catalog.ControllersByID, catalogReaders...),
+		kindOwner:           byKey(catalog.OwnersByID, catalogReaders...),
+		kindService:         byKey(catalog.ServicesByID, catalogReaders...),
+		kindStore:           byKey(catalog.StoresByID, catalogReaders...),
+		kindDataset:         byKey(catalog.DatasetsByID, catalogReaders...),
+		kindField:           byKey(catalog.FieldsByID, catalogReaders...),
+		kindTerm:            byKey(termsByID, catalogReaders...),
+		kindPurpose:         byKey(catalog.PurposesByID, catalogReaders...),
+		kindRetentionPolicy: byKey(catalog.RetentionPoliciesByID, catalogReaders...),
+		kindTag:             byKey(catalog.TagsByID, catalogReaders...),
+		kindConsumption:     byKey(catalog.ConsumptionByID, catalogReaders...),
+		kindFinding:         byKey(findings.ByID, catalogReaders...),
+		kindRequest:         oneByOne((*resolver).request),
 	}
 }
 
@@ -43,20 +80,65 @@ func byKey[V any](many func(context.Context, postgres.DB, []uuid.UUID) (map[uuid
 	}
 }
 
-// find finds nodes in the order of their ids, with one statement a kind. What
-// the caller may not see is not there.
+// oneByOne finds with a room's method that asks of each thing who may see it.
+func oneByOne[V any](one func(r *resolver, ctx context.Context, key uuid.UUID) (V, error)) finder {
+	return func(ctx context.Context, r *resolver, keys []uuid.UUID) (map[uuid.UUID]node.Node, error) {
+		found := make(map[uuid.UUID]node.Node, len(keys))
+		for _, key := range keys {
+			v, err := one(r, ctx, key)
+			switch {
+			case err == nil:
+				found[key] = v
+			case !unseen(err):
+				return nil, err
+			}
+		}
+		return found, nil
+	}
+}
+
+func (r *resolver) request(ctx context.Context, key uuid.UUID) (erasure.Request, error) {
+	return r.Requests.Find(ctx, access.From(ctx), key)
+}
+
+func termsByID(_ context.Context, _ postgres.DB, ids []uuid.UUID) (map[uuid.UUID]taxonomy.Term, error) {
+	found := map[uuid.UUID]taxonomy.Term{}
+	for _, id := range ids {
+		if t, ok := taxonomy.ByID(id); ok {
+			found[id] = t
+		}
+	}
+	return found, nil
+}
+
+// unseen reports whether something is not there, or not for this caller.
+func unseen(err error) bool {
+	kind := fault.KindOf(err)
+	return kind == fault.NotFound || kind == fault.Denied
+}
+
+// ifAny is nil for something that is not there.
+func ifAny[T any](v T, err error) (*T, error) {
+	if err != nil && fault.KindOf(err) == fault.NotFound {
+		return nil, nil
+	}
+	return &v, err
+}
+
+// find finds nodes in the order of their ids, with one call a kind. What the
+// caller may not see is not there.
 func (r *resolver) find(ctx context.Context, ids []node.ID) ([]node.Node, error) {
 	keys := map[node.Kind][]uuid.UUID{}
 	for _, id := range ids {
 		keys[id.Kind] = append(keys[id.Kind], id.Key)
 	}
 	found := map[node.Kind]map[uuid.UUID]node.Node{}
-	for kind, finder := range finders() {
+	for kind, find := range finders() {
 		if len(keys[kind]) == 0 {
 			continue
 		}
-		rows, err := finder(ctx, r, keys[kind])
-		if err != nil && fault.KindOf(err) != fault.NotFound && fault.KindOf(err) != fault.Denied {
+		rows, err := find(ctx, r, keys[kind])
+		if err != nil && !unseen(err) {
 			return nil, err
 		}
 		found[kind] = rows

@@ -6,10 +6,13 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net/netip"
 	"strconv"
 	"time"
 
 	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/graph/node"
 	"github.com/google/uuid"
 )
@@ -20,6 +23,34 @@ type Amount struct {
 	Name string `json:"name"`
 	// How many.
 	Value int64 `json:"value"`
+}
+
+// Which plan is approved.
+type ApprovePlanInput struct {
+	// The request.
+	RequestID node.ID `json:"requestId"`
+	// The digest of the plan you read.
+	Digest []byte `json:"digest"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What kinds of data are where.
+type AssertTagsInput struct {
+	// The assertions, 1 to 250.
+	Tags []TagInput `json:"tags"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of asserting tags.
+type AssertTagsPayload struct {
+	// As it is now; null if it was not done.
+	Tags []catalog.Tag `json:"tags,omitempty"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
 }
 
 // A signed statement of the whole log up to a size (C2SP tlog-checkpoint).
@@ -48,6 +79,408 @@ type AuditFilter struct {
 	To *time.Time `json:"to,omitempty"`
 }
 
+// What became of making a link.
+type CreatePackageLinkPayload struct {
+	// The link, to be given to the data subject.
+	URL *string `json:"url,omitempty"`
+	// Until when it works.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// Which datasets.
+type DatasetFilter struct {
+	// Only of this service.
+	ServiceID *node.ID `json:"serviceId,omitempty"`
+	// Only in this store.
+	StoreID *node.ID `json:"storeId,omitempty"`
+	// Only with this confirmed tag, by the key of the term; the terms below it count too.
+	Term *string `json:"term,omitempty"`
+}
+
+// That a service reads a dataset.
+type DeclareConsumptionInput struct {
+	// Who reads.
+	ServiceID node.ID `json:"serviceId"`
+	// What is read.
+	DatasetID node.ID `json:"datasetId"`
+	// Which fields, by path; absent when you cannot tell, empty for none.
+	Fields []string `json:"fields,omitempty"`
+	// What for.
+	PurposeIds []node.ID `json:"purposeIds"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of declaring consumption.
+type DeclareConsumptionPayload struct {
+	// As it is now; null if it was not done.
+	Consumption *catalog.Consumption `json:"consumption,omitempty"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// A legal entity.
+type DeclareControllerInput struct {
+	// What to change; absent for something new.
+	ID *node.ID `json:"id,omitempty"`
+	// The revision you read; absent for something new.
+	Rev *int `json:"rev,omitempty"`
+	// The name that files and requests use.
+	Ref string `json:"ref"`
+	// The name of the legal entity.
+	Name string `json:"name"`
+	// ISO 3166-1 alpha-2.
+	Country string `json:"country"`
+	// ISO 3166-2, where holidays differ within the country.
+	Region *string `json:"region,omitempty"`
+	// IANA time zone.
+	TimeZone string `json:"timeZone"`
+	// Requests a day before a person must decide; 200 when absent.
+	DailyCeiling *int `json:"dailyCeiling,omitempty"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of declaring a legal entity.
+type DeclareControllerPayload struct {
+	// As it is now; null if it was not done.
+	Controller *catalog.Controller `json:"controller,omitempty"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// A dataset.
+type DeclareDatasetInput struct {
+	// What to change; absent for something new.
+	ID *node.ID `json:"id,omitempty"`
+	// The revision you read; absent for something new.
+	Rev *int `json:"rev,omitempty"`
+	// The environment.
+	Environment string `json:"environment"`
+	// The OpenLineage namespace.
+	Namespace string `json:"namespace"`
+	// The name within the namespace.
+	Name string `json:"name"`
+	// What form it has.
+	Kind string `json:"kind"`
+	// What it is.
+	Doc string `json:"doc"`
+	// Where it is kept.
+	StoreID *node.ID `json:"storeId,omitempty"`
+	// The service that keeps it; the store's when absent.
+	ServiceID *node.ID `json:"serviceId,omitempty"`
+	// The team that answers for it; the service's when absent.
+	OwnerID *node.ID `json:"ownerId,omitempty"`
+	// Whether it is a read model or a copy.
+	Derived bool `json:"derived"`
+	// What it is made from.
+	DerivedFrom []node.ID `json:"derivedFrom"`
+	// Where it is in its life.
+	Lifecycle string `json:"lifecycle"`
+	// How personal data leaves it; DELETE when absent, of a topic EXPIRE.
+	EraseBy *string `json:"eraseBy,omitempty"`
+	// The usual highest count of rows for one person.
+	UsualMax *int64 `json:"usualMax,omitempty"`
+	// How long it is kept.
+	RetentionPolicyID *node.ID `json:"retentionPolicyId,omitempty"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of declaring a dataset.
+type DeclareDatasetPayload struct {
+	// As it is now; null if it was not done.
+	Dataset *catalog.Dataset `json:"dataset,omitempty"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// Fields of a dataset.
+type DeclareFieldsInput struct {
+	// The dataset.
+	DatasetID node.ID `json:"datasetId"`
+	// The fields, 1 to 250; a path that is known is changed.
+	Fields []catalog.Field `json:"fields"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of declaring fields.
+type DeclareFieldsPayload struct {
+	// As it is now; null if it was not done.
+	Fields []catalog.Field `json:"fields,omitempty"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// A team or a person.
+type DeclareOwnerInput struct {
+	// What to change; absent for something new.
+	ID *node.ID `json:"id,omitempty"`
+	// The revision you read; absent for something new.
+	Rev *int `json:"rev,omitempty"`
+	// Team or person.
+	Kind catalog.OwnerKind `json:"kind"`
+	// Of a team: its name in the groups of the identity provider.
+	Ref string `json:"ref"`
+	// The name to show.
+	Name string `json:"name"`
+	// Whether they still are.
+	Active bool `json:"active"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of declaring an owner.
+type DeclareOwnerPayload struct {
+	// As it is now; null if it was not done.
+	Owner *catalog.Owner `json:"owner,omitempty"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// That data may be used for a purpose.
+type DeclarePermittedUseInput struct {
+	// The dataset.
+	DatasetID node.ID `json:"datasetId"`
+	// The field; absent for the whole dataset.
+	FieldID *node.ID `json:"fieldId,omitempty"`
+	// The purpose.
+	PurposeID node.ID `json:"purposeId"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of permitting a use.
+type DeclarePermittedUsePayload struct {
+	// As it is now; null if it was not done.
+	PermittedUse *catalog.PermittedUse `json:"permittedUse,omitempty"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// A purpose.
+type DeclarePurposeInput struct {
+	// What to change; absent for something new.
+	ID *node.ID `json:"id,omitempty"`
+	// The revision you read; absent for something new.
+	Rev *int `json:"rev,omitempty"`
+	// The name that files use.
+	Ref string `json:"ref"`
+	// The name to show.
+	Name string `json:"name"`
+	// What it is.
+	Doc string `json:"doc"`
+	// Key of the use it refines, for example essential.service.
+	Use string `json:"use"`
+	// Why that is lawful.
+	LegalBasis string `json:"legalBasis"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of declaring a purpose.
+type DeclarePurposePayload struct {
+	// As it is now; null if it was not done.
+	Purpose *catalog.Purpose `json:"purpose,omitempty"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// Who hides behind a name.
+type DeclareReaderInput struct {
+	// What to change; absent for something new.
+	ID *node.ID `json:"id,omitempty"`
+	// The revision you read; absent for something new.
+	Rev *int `json:"rev,omitempty"`
+	// The cluster, by its name in the configuration.
+	Cluster string `json:"cluster"`
+	// What kind of name it is.
+	Kind string `json:"kind"`
+	// The name.
+	Name string `json:"name"`
+	// The service it is.
+	ServiceID node.ID `json:"serviceId"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of declaring a reader.
+type DeclareReaderPayload struct {
+	// The name and who is behind it; null if it was not done.
+	Reader *catalog.ActorAlias `json:"reader,omitempty"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// A retention policy.
+type DeclareRetentionPolicyInput struct {
+	// What to change; absent for something new.
+	ID *node.ID `json:"id,omitempty"`
+	// The revision you read; absent for something new.
+	Rev *int `json:"rev,omitempty"`
+	// The name that files use.
+	Ref string `json:"ref"`
+	// The name to show.
+	Name string `json:"name"`
+	// How long, ISO 8601, for example P10Y.
+	Duration string `json:"duration"`
+	// From when time counts.
+	Trigger string `json:"trigger"`
+	// What happens then.
+	Action string `json:"action"`
+	// The ground in Art. 17(3) GDPR, for example 17(3)(b).
+	Ground *string `json:"ground,omitempty"`
+	// The law behind the ground; always given with one.
+	LegalReference *string `json:"legalReference,omitempty"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of declaring a retention policy.
+type DeclareRetentionPolicyPayload struct {
+	// As it is now; null if it was not done.
+	RetentionPolicy *catalog.RetentionPolicy `json:"retentionPolicy,omitempty"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// A store.
+type DeclareStoreInput struct {
+	// What to change; absent for something new.
+	ID *node.ID `json:"id,omitempty"`
+	// The revision you read; absent for something new.
+	Rev *int `json:"rev,omitempty"`
+	// The name that files use.
+	Ref string `json:"ref"`
+	// The name to show.
+	Name string `json:"name"`
+	// What it is.
+	Doc string `json:"doc"`
+	// The service that owns it.
+	ServiceID *node.ID `json:"serviceId,omitempty"`
+	// What it is made of.
+	Technology string `json:"technology"`
+	// What the service does to it.
+	AccessMode string `json:"accessMode"`
+	// Where it lies.
+	Residency *string `json:"residency,omitempty"`
+	// After so many days the last backup that holds erased data is gone.
+	BackupHorizonDays *int `json:"backupHorizonDays,omitempty"`
+	// When that was last checked.
+	BackupEvidenceOn *time.Time `json:"backupEvidenceOn,omitempty"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of declaring a store.
+type DeclareStorePayload struct {
+	// As it is now; null if it was not done.
+	Store *catalog.Store `json:"store,omitempty"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// A service that reads a store of another service.
+type DeclareStoreReaderInput struct {
+	// The store.
+	StoreID node.ID `json:"storeId"`
+	// Who reads it.
+	ServiceID node.ID `json:"serviceId"`
+	// Why.
+	Reason string `json:"reason"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of declaring a reader of a store.
+type DeclareStoreReaderPayload struct {
+	// As it is now; null if it was not done.
+	Reader *catalog.StoreReader `json:"reader,omitempty"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// A service to take out of use.
+type DisableServiceInput struct {
+	// The service.
+	ServiceID node.ID `json:"serviceId"`
+	// The revision you read.
+	Rev int `json:"rev"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// Whose messages.
+type EmergencyStopInput struct {
+	// The service; absent for all of them.
+	ServiceID *node.ID `json:"serviceId,omitempty"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of an emergency stop.
+type EmergencyStopPayload struct {
+	// The stop as it is now.
+	Stop *erasure.Stop `json:"stop,omitempty"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// Something to end.
+type EndInput struct {
+	// What.
+	ID node.ID `json:"id"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of ending something.
+type EndPayload struct {
+	// Whether it has ended.
+	Ended bool `json:"ended"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// Assertions to end.
+type EndTagsInput struct {
+	// The assertions, 1 to 250.
+	Ids []node.ID `json:"ids"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
 // Whose name goes.
 type ErasePrincipalInput struct {
 	// The principal.
@@ -66,6 +499,20 @@ type ErasePrincipalPayload struct {
 	ClientMutationID *string `json:"clientMutationId,omitempty"`
 }
 
+// Why a due date is extended, and how the data subject was told.
+type ExtendDeadlineInput struct {
+	// The request.
+	RequestID node.ID `json:"requestId"`
+	// The reason.
+	Reason erasure.Extension `json:"reason"`
+	// The day the data subject was told.
+	NoticeSentOn time.Time `json:"noticeSentOn"`
+	// How they were told.
+	Channel erasure.Channel `json:"channel"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
 // How Lethe is doing, as far as the API can tell.
 type Health struct {
 	// The version of Lethe.
@@ -74,6 +521,376 @@ type Health struct {
 	Now time.Time `json:"now"`
 	// Whether this is a development server: introspection is on, errors suggest names.
 	Development bool `json:"development"`
+}
+
+// What a data subject asked.
+type OpenRequestInput struct {
+	// The right it exercises.
+	Type erasure.Kind `json:"type"`
+	// Ref of the legal entity that was asked.
+	Controller string `json:"controller"`
+	// What tells the data subject from all others, 1 to 50.
+	Identifiers []erasure.Identifier `json:"identifiers"`
+	// When it reached the controller, by whatever channel; now when absent.
+	ReceivedAt *time.Time `json:"receivedAt,omitempty"`
+	// Of an erasure: 17(1)(a) to 17(1)(f).
+	Ground *string `json:"ground,omitempty"`
+	// How the identity was proved; absent when it has not been yet.
+	Identity *erasure.IdentityMethod `json:"identity,omitempty"`
+	// Makes opening idempotent for the caller: the same id and content give the request opened first.
+	ClientRequestID *string `json:"clientRequestId,omitempty"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What is handed over: one encrypted file with a manifest of every dataset of the plan.
+type Package struct {
+	// Opaque id.
+	ID node.ID `json:"id"`
+	// Its number among the packages of the request, from 1.
+	Number int `json:"number"`
+	// Where it stands.
+	State string `json:"state"`
+	// Bytes of the encrypted file; null until sealed.
+	Size *int64 `json:"size,omitempty"`
+	// Digest of the encrypted file.
+	Sha256 []byte `json:"sha256,omitempty"`
+	// Whether nothing of the plan is missing; null until sealed.
+	Complete *bool `json:"complete,omitempty"`
+	// How many parts came after the package before was sealed.
+	LateParts int `json:"lateParts"`
+	// What opens it.
+	Lock *string `json:"lock,omitempty"`
+	// When it was sealed.
+	SealedAt *time.Time `json:"sealedAt,omitempty"`
+	// When it was first fetched whole.
+	DeliveredAt *time.Time `json:"deliveredAt,omitempty"`
+	// When its file is deleted.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	// Where a handler who is signed in fetches it; null unless it can be fetched.
+	DownloadURL *string `json:"downloadUrl,omitempty"`
+	// Services of which something is missing.
+	MissingIDs []uuid.UUID `json:"-"`
+}
+
+// A package, and nothing more to say.
+type PackageInput struct {
+	// The package.
+	PackageID node.ID `json:"packageId"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// Why the clock stands still.
+type PauseClockInput struct {
+	// The request.
+	RequestID node.ID `json:"requestId"`
+	// The reason.
+	Reason erasure.Pause `json:"reason"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// A plan in figures.
+type PlanSummary struct {
+	// Datasets whose service is asked.
+	Ask int `json:"ask"`
+	// Datasets that stay on a legal ground.
+	Keep int `json:"keep"`
+	// Datasets that go by themselves.
+	Expire int `json:"expire"`
+	// Datasets and readers that nobody can be asked about.
+	Gaps int `json:"gaps"`
+	// Datasets that need not be asked.
+	Excluded int `json:"excluded"`
+	// Services that are asked.
+	Services int `json:"services"`
+	// Rows located, of the services that said.
+	Rows int64 `json:"rows"`
+	// The day by which the last byte can be gone; null when that is open.
+	EffectiveBy *time.Time `json:"effectiveBy,omitempty"`
+}
+
+// For whom packages are encrypted. Give one of the two, or neither, and Lethe makes a passphrase for each package.
+type PreparePackageInput struct {
+	// The request.
+	RequestID node.ID `json:"requestId"`
+	// An age X25519 public key of the data subject, age1…
+	Recipient *string `json:"recipient,omitempty"`
+	// A passphrase that the data subject is told by another channel, at least 12 characters. Lethe does not keep it.
+	Passphrase *string `json:"passphrase,omitempty"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// How far the tasks of a request are. The numbers of states add up to total.
+type Progress struct {
+	// All tasks.
+	Total int `json:"total"`
+	// Whose wave has not opened.
+	Waiting int `json:"waiting"`
+	// To be sent.
+	Ready int `json:"ready"`
+	// Taken by their service.
+	Sent int `json:"sent"`
+	// At work.
+	Working int `json:"working"`
+	// Done.
+	Done int `json:"done"`
+	// Refused or poisoned: only a person can mend these.
+	Stopped int `json:"stopped"`
+	// Called off.
+	Cancelled int `json:"cancelled"`
+}
+
+// A notice that could not be sent.
+type RecordNoticeFailureInput struct {
+	// The notice.
+	NoticeID node.ID `json:"noticeId"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// A notice that was sent.
+type RecordNoticeInput struct {
+	// The notice.
+	NoticeID node.ID `json:"noticeId"`
+	// The day it was sent.
+	SentOn time.Time `json:"sentOn"`
+	// How it was sent.
+	Channel erasure.Channel `json:"channel"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of a notice.
+type RecordNoticePayload struct {
+	// The notice as it is now.
+	Notice *erasure.Notice `json:"notice,omitempty"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// Why a request is refused.
+type RefuseRequestInput struct {
+	// The request.
+	RequestID node.ID `json:"requestId"`
+	// The ground.
+	Ground erasure.Refusal `json:"ground"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// A new service.
+type RegisterServiceInput struct {
+	// The name in task requests and results.
+	Ref string `json:"ref"`
+	// The name to show.
+	Name string `json:"name"`
+	// What it is.
+	Doc string `json:"doc"`
+	// The team that answers for it.
+	OwnerID *node.ID `json:"ownerId,omitempty"`
+	// The legal entity it works for.
+	ControllerID node.ID `json:"controllerId"`
+	// What it is in law.
+	PartyRole string `json:"partyRole"`
+	// Where it offers the rights protocol, for example https://orders.example.com/rights.
+	Endpoint *string `json:"endpoint,omitempty"`
+	// Types of identifier by which it can find a person.
+	IdentifierTypes []string `json:"identifierTypes"`
+	// Types it can find a person's other identifiers from.
+	Resolves []string `json:"resolves"`
+	// The only networks a call to the endpoint may reach, for example 10.20.0.0/16.
+	AllowedNetworks []netip.Prefix `json:"allowedNetworks"`
+	// Messages a second at most; 20 when absent.
+	RatePerSecond *float64 `json:"ratePerSecond,omitempty"`
+	// Unanswered messages at most; 100 when absent.
+	MaxInFlight *int `json:"maxInFlight,omitempty"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// How many requests are in a state.
+type RequestCount struct {
+	// The state.
+	State erasure.State `json:"state"`
+	// How many.
+	Count int `json:"count"`
+}
+
+// Which requests.
+type RequestFilter struct {
+	// Only in these states.
+	States []erasure.State `json:"states,omitempty"`
+	// Only of these types.
+	Types []erasure.Kind `json:"types,omitempty"`
+	// Only due before this day.
+	DueBefore *time.Time `json:"dueBefore,omitempty"`
+	// Only those that are neither closed nor merged.
+	Open bool `json:"open"`
+}
+
+// A request, and nothing more to say.
+type RequestInput struct {
+	// The request.
+	RequestID node.ID `json:"requestId"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of an act on a request.
+type RequestPayload struct {
+	// The request as it is now.
+	Request *erasure.Request `json:"request,omitempty"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// One event of a subscription: the request as it is now.
+type RequestProgress struct {
+	// When it was read.
+	At time.Time `json:"at"`
+	// The request.
+	Request erasure.Request `json:"request"`
+}
+
+// A task that stopped.
+type RetryTaskInput struct {
+	// The task.
+	TaskID node.ID `json:"taskId"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of asking again.
+type RetryTaskPayload struct {
+	// The task as it is now.
+	Task *erasure.Task `json:"task,omitempty"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// A key to take from a service.
+type RevokeKeyInput struct {
+	// The service.
+	ServiceID node.ID `json:"serviceId"`
+	// The key id.
+	KeyID string `json:"keyId"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// A line of versions of a schema.
+type SchemaSubject struct {
+	// The name, for example orders-value.
+	Name string `json:"name"`
+}
+
+// A service, and nothing more to say.
+type ServiceActInput struct {
+	// The service.
+	ServiceID node.ID `json:"serviceId"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of an act on a service.
+type ServicePayload struct {
+	// As it is now; null if it was not done.
+	Service *catalog.Service `json:"service,omitempty"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// Whose something is.
+type SetOwnerInput struct {
+	// The service or dataset.
+	EntityID node.ID `json:"entityId"`
+	// The revision you read.
+	Rev int `json:"rev"`
+	// The team; absent to take the owner away.
+	OwnerID *node.ID `json:"ownerId,omitempty"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of changing an owner.
+type SetOwnerPayload struct {
+	// The service or dataset as it is now.
+	Entity node.Node `json:"entity,omitempty"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What kind of data a dataset or a field holds.
+type TagInput struct {
+	// The dataset.
+	DatasetID node.ID `json:"datasetId"`
+	// The field; absent for the whole dataset.
+	FieldID *node.ID `json:"fieldId,omitempty"`
+	// Key of the term, for example user.contact.email.
+	Term string `json:"term"`
+	// Say that such data is not there, whatever others say.
+	Deny bool `json:"deny"`
+	// Whether it counts.
+	State string `json:"state"`
+	// Why; required where something is not there.
+	Reason string `json:"reason"`
+}
+
+// What became of asking for a passphrase.
+type TellPassphrasePayload struct {
+	// The passphrase, to be told by another channel than the package.
+	Passphrase *string `json:"passphrase,omitempty"`
+	// Why it was not told; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// A service as it shall be.
+type UpdateServiceInput struct {
+	// The service.
+	ID node.ID `json:"id"`
+	// The revision you read.
+	Rev int `json:"rev"`
+	// The name in task requests and results.
+	Ref string `json:"ref"`
+	// The name to show.
+	Name string `json:"name"`
+	// What it is.
+	Doc string `json:"doc"`
+	// The team that answers for it.
+	OwnerID *node.ID `json:"ownerId,omitempty"`
+	// The legal entity it works for.
+	ControllerID node.ID `json:"controllerId"`
+	// What it is in law.
+	PartyRole string `json:"partyRole"`
+	// Where it offers the rights protocol, for example https://orders.example.com/rights.
+	Endpoint *string `json:"endpoint,omitempty"`
+	// Types of identifier by which it can find a person.
+	IdentifierTypes []string `json:"identifierTypes"`
+	// Types it can find a person's other identifiers from.
+	Resolves []string `json:"resolves"`
+	// The only networks a call to the endpoint may reach, for example 10.20.0.0/16.
+	AllowedNetworks []netip.Prefix `json:"allowedNetworks"`
+	// Messages a second at most; 20 when absent.
+	RatePerSecond *float64 `json:"ratePerSecond,omitempty"`
+	// Unanswered messages at most; 100 when absent.
+	MaxInFlight *int `json:"maxInFlight,omitempty"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
 }
 
 // Why an act was not done. A mutation that meets a rule of the field tells it
@@ -86,6 +903,16 @@ type UserError struct {
 	Path []string `json:"path"`
 	// What is wrong and how to mend it. It never quotes values of the input.
 	Message string `json:"message"`
+}
+
+// How an identity was proved.
+type VerifyIdentityInput struct {
+	// The request.
+	RequestID node.ID `json:"requestId"`
+	// How.
+	Method erasure.IdentityMethod `json:"method"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
 }
 
 // Whoever is signed in.

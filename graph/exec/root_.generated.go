@@ -22,9 +22,40 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
 	AuditEntry() AuditEntryResolver
+	Certificate() CertificateResolver
+	Consumption() ConsumptionResolver
+	Controller() ControllerResolver
+	Dataset() DatasetResolver
+	EmergencyStop() EmergencyStopResolver
+	Field() FieldResolver
+	Finding() FindingResolver
 	Mutation() MutationResolver
+	Notice() NoticeResolver
+	ObservedRead() ObservedReadResolver
+	Owner() OwnerResolver
+	Package() PackageResolver
+	PermittedUse() PermittedUseResolver
+	Plan() PlanResolver
+	PlanNode() PlanNodeResolver
 	Principal() PrincipalResolver
+	Purpose() PurposeResolver
 	Query() QueryResolver
+	Reach() ReachResolver
+	Reader() ReaderResolver
+	ReaderName() ReaderNameResolver
+	Request() RequestResolver
+	RetentionPolicy() RetentionPolicyResolver
+	SchemaSubject() SchemaSubjectResolver
+	SearchHit() SearchHitResolver
+	Service() ServiceResolver
+	ServiceKey() ServiceKeyResolver
+	Store() StoreResolver
+	StoreReader() StoreReaderResolver
+	Subscription() SubscriptionResolver
+	TagAssertion() TagAssertionResolver
+	Task() TaskResolver
+	TaskOutcome() TaskOutcomeResolver
+	Term() TermResolver
 }
 
 type DirectiveRoot struct {
@@ -52,8 +83,46 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	opCtx := graphql.GetOperationContext(ctx)
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
+		ec.unmarshalInputApprovePlanInput,
+		ec.unmarshalInputAssertTagsInput,
 		ec.unmarshalInputAuditFilter,
+		ec.unmarshalInputDatasetFilter,
+		ec.unmarshalInputDeclareConsumptionInput,
+		ec.unmarshalInputDeclareControllerInput,
+		ec.unmarshalInputDeclareDatasetInput,
+		ec.unmarshalInputDeclareFieldsInput,
+		ec.unmarshalInputDeclareOwnerInput,
+		ec.unmarshalInputDeclarePermittedUseInput,
+		ec.unmarshalInputDeclarePurposeInput,
+		ec.unmarshalInputDeclareReaderInput,
+		ec.unmarshalInputDeclareRetentionPolicyInput,
+		ec.unmarshalInputDeclareStoreInput,
+		ec.unmarshalInputDeclareStoreReaderInput,
+		ec.unmarshalInputDisableServiceInput,
+		ec.unmarshalInputEmergencyStopInput,
+		ec.unmarshalInputEndInput,
+		ec.unmarshalInputEndTagsInput,
 		ec.unmarshalInputErasePrincipalInput,
+		ec.unmarshalInputExtendDeadlineInput,
+		ec.unmarshalInputFieldInput,
+		ec.unmarshalInputIdentifierInput,
+		ec.unmarshalInputOpenRequestInput,
+		ec.unmarshalInputPackageInput,
+		ec.unmarshalInputPauseClockInput,
+		ec.unmarshalInputPreparePackageInput,
+		ec.unmarshalInputRecordNoticeFailureInput,
+		ec.unmarshalInputRecordNoticeInput,
+		ec.unmarshalInputRefuseRequestInput,
+		ec.unmarshalInputRegisterServiceInput,
+		ec.unmarshalInputRequestFilter,
+		ec.unmarshalInputRequestInput,
+		ec.unmarshalInputRetryTaskInput,
+		ec.unmarshalInputRevokeKeyInput,
+		ec.unmarshalInputServiceActInput,
+		ec.unmarshalInputSetOwnerInput,
+		ec.unmarshalInputTagInput,
+		ec.unmarshalInputUpdateServiceInput,
+		ec.unmarshalInputVerifyIdentityInput,
 	)
 	first := true
 
@@ -103,6 +172,23 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 				Data: buf.Bytes(),
 			}
 		}
+	case ast.Subscription:
+		next := ec._Subscription(ctx, opCtx.Operation.SelectionSet)
+
+		var buf bytes.Buffer
+		return func(ctx context.Context) *graphql.Response {
+			buf.Reset()
+			data := next(ctx)
+
+			if data == nil {
+				return nil
+			}
+			data.MarshalGQL(&buf)
+
+			return &graphql.Response{
+				Data: buf.Bytes(),
+			}
+		}
 
 	default:
 		return graphql.OneShot(graphql.ErrorResponse(ctx, "unsupported GraphQL operation"))
@@ -129,6 +215,2655 @@ func newExecutionContext(
 }
 
 var sources = []*ast.Source{
+	{Name: "../schema/audit.graphql", Input: `# The audit log: who did what to which thing, and the proof that nobody changed
+# it. Readable by auditors and the DPO.
+
+extend type Query {
+  "The entries of the audit log, newest first. For auditor and dpo."
+  auditEntries(
+    "How many, 1 to 100."
+    first: Int!
+    "Cursor of the entry before the page."
+    after: String
+    "Which entries; all when absent."
+    filter: AuditFilter
+  ): AuditEntryConnection!
+  "What was done for one request of a data subject, in the order it was done. For handler, approver, dpo and auditor."
+  auditTrail(
+    "The request."
+    requestId: ID!
+    "How many, 1 to 100."
+    first: Int!
+    "Cursor of the entry before the page."
+    after: String
+  ): AuditEntryConnection!
+  "The newest signed checkpoint of the log; null before the first entry was sealed. For auditor and dpo."
+  auditCheckpoint: AuditCheckpoint
+}
+
+extend type Mutation {
+  "Takes the name of a person from Lethe for ever. What they did stays in the log, by nobody in particular. For admin."
+  erasePrincipal(
+    "Who."
+    input: ErasePrincipalInput!
+  ): ErasePrincipalPayload!
+}
+
+"Whoever acts: a person, a pipeline, a service, Lethe itself."
+type Principal implements Node {
+  "Opaque id."
+  id: ID!
+  "The name to show; null once erased."
+  name: String
+  "When the name was erased; null while it is known."
+  erasedAt: DateTime
+}
+
+"One act. There is nothing personal in it, and no prose."
+type AuditEntry {
+  "Its key in the log."
+  id: UUID!
+  "When, by the database's clock."
+  at: DateTime!
+  "Who."
+  actor: Principal!
+  "What was done, for example request.opened."
+  act: String!
+  "Key of what it was done to."
+  entity: UUID
+  "Key of the data subject's request it belongs to."
+  request: UUID
+  "Outcome, reason or role; empty for none."
+  code: String!
+  "What was decided on, sent or received."
+  digest: Digest
+  "A day the act is about."
+  day: Date
+  "Counts."
+  amounts: [Amount!]!
+  "Place in the Merkle tree, counted from 0; null until sealed, which takes about a second."
+  leaf: Long
+}
+
+"A count, by name."
+type Amount {
+  "What is counted."
+  name: String!
+  "How many."
+  value: Long!
+}
+
+"A page of audit entries."
+type AuditEntryConnection {
+  "The entries with their cursors."
+  edges: [AuditEntryEdge!]!
+  "The entries."
+  nodes: [AuditEntry!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"An audit entry in a list."
+type AuditEntryEdge {
+  "Where it stands."
+  cursor: String!
+  "The entry."
+  node: AuditEntry!
+}
+
+"A signed statement of the whole log up to a size (C2SP tlog-checkpoint)."
+type AuditCheckpoint {
+  "How many entries it covers."
+  size: Long!
+  "The signed note; verify it offline with ` + "`" + `lethe audit verify` + "`" + `."
+  note: String!
+  "When it was signed."
+  sealedAt: DateTime!
+}
+
+"Which audit entries."
+input AuditFilter {
+  "Only acts of this principal."
+  actorId: ID
+  "Only this act, for example request.opened."
+  act: String
+  "Only what belongs to this request."
+  requestId: ID
+  "Only what was done to the thing with this key."
+  entity: UUID
+  "Not before this moment."
+  from: DateTime
+  "Before this moment."
+  to: DateTime
+}
+
+"Whose name goes."
+input ErasePrincipalInput {
+  "The principal."
+  principalId: ID!
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"What became of it."
+type ErasePrincipalPayload {
+  "The principal without a name."
+  principal: Principal
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+`, BuiltIn: false},
+	{Name: "../schema/catalog.graphql", Input: `# The catalog: who owns which service, which stores and datasets it keeps, what
+# personal data is in them, what for, and who reads them. For viewer and up.
+
+extend type Query {
+  "The legal entities that answer for personal data, by ref."
+  controllers(
+    "How many, 1 to 100."
+    first: Int!
+    "Cursor of the row before the page."
+    after: String
+  ): ControllerConnection!
+  "Teams and people who own things, by ref."
+  owners(
+    "How many, 1 to 100."
+    first: Int!
+    "Cursor of the row before the page."
+    after: String
+  ): OwnerConnection!
+  "The services, by ref."
+  services(
+    "How many, 1 to 100."
+    first: Int!
+    "Cursor of the row before the page."
+    after: String
+  ): ServiceConnection!
+  "The stores, by ref."
+  stores(
+    "How many, 1 to 100."
+    first: Int!
+    "Cursor of the row before the page."
+    after: String
+  ): StoreConnection!
+  "What personal data is used for, by ref."
+  purposes(
+    "How many, 1 to 100."
+    first: Int!
+    "Cursor of the row before the page."
+    after: String
+  ): PurposeConnection!
+  "How long things are kept, by ref."
+  retentionPolicies(
+    "How many, 1 to 100."
+    first: Int!
+    "Cursor of the row before the page."
+    after: String
+  ): RetentionPolicyConnection!
+  "One service by its ref; null if there is none."
+  service(
+    "The ref."
+    ref: String!
+  ): Service
+  "The keys that a service signs with and that are good now."
+  serviceKeys(
+    "The service."
+    serviceId: ID!
+  ): [ServiceKey!]!
+  "The datasets, by environment, namespace and name."
+  datasets(
+    "How many, 1 to 100."
+    first: Int!
+    "Cursor of the row before the page."
+    after: String
+    "Which datasets; all when absent."
+    filter: DatasetFilter
+  ): DatasetConnection!
+  "One dataset by a name it has or ever had; null if there is none."
+  dataset(
+    "The environment."
+    environment: String! = "production"
+    "The OpenLineage namespace, for example postgres://orders."
+    namespace: String!
+    "The name within the namespace, for example public.orders."
+    name: String!
+  ): Dataset
+  "The names of readers that Kafka clusters know, and the services behind them."
+  readerNames(
+    "How many, 1 to 100."
+    first: Int!
+    "Cursor of the row before the page."
+    after: String
+  ): ReaderNameConnection!
+  "The vocabulary, by kind and key."
+  terms(
+    "How many, 1 to 100."
+    first: Int!
+    "Cursor of the row before the page."
+    after: String
+    "Only this kind."
+    kind: TermKind
+  ): TermConnection!
+  "What is amiss in the catalog, newest first."
+  findings(
+    "How many, 1 to 100."
+    first: Int!
+    "Cursor of the row before the page."
+    after: String
+    "Only in these states."
+    states: [FindingState!] = [OPEN]
+  ): FindingConnection!
+  "Finds services, stores, datasets, fields and terms by the words in them, best first."
+  search(
+    "What to look for, 1 to 200 characters; parts of words will do."
+    query: String!
+    "How many, 1 to 100."
+    first: Int!
+    "Cursor of the row before the page."
+    after: String
+    "Only these kinds; all when absent."
+    kinds: [EntityKind!]
+  ): SearchConnection!
+}
+
+extend type Mutation {
+  "Registers a service. It is asked nothing before its endpoint has answered a challenge. For steward of the owning team and admin."
+  registerService("The service." input: RegisterServiceInput!): ServicePayload!
+  "Changes a service. A new endpoint must answer a challenge again. For steward of the owning team and admin."
+  updateService("The service as it shall be." input: UpdateServiceInput!): ServicePayload!
+  "Asks the endpoint of a service to sign a nonce, and makes it active with the key that did. For steward of the owning team and admin."
+  challengeService("Which." input: ServiceActInput!): ServicePayload!
+  "Asks the endpoint of an active service for its keys again, so that it can change them without a gap. For steward of the owning team and admin."
+  rotateKey("Which." input: ServiceActInput!): ServicePayload!
+  "Takes a key from a service at once: what it signs from now on is refused. For steward of the owning team and admin."
+  revokeKey("Which." input: RevokeKeyInput!): ServicePayload!
+  "Takes a service out of use; it is asked nothing until it answers a new challenge. For steward of the owning team and admin."
+  disableService("Which." input: DisableServiceInput!): ServicePayload!
+  "Enters a legal entity, or changes it. For admin."
+  declareController("The legal entity." input: DeclareControllerInput!): DeclareControllerPayload!
+  "Enters a team or a person, or changes it. For admin."
+  declareOwner("The owner." input: DeclareOwnerInput!): DeclareOwnerPayload!
+  "Enters a store, or changes it. For steward of the owning team and admin."
+  declareStore("The store." input: DeclareStoreInput!): DeclareStorePayload!
+  "Enters a dataset, or changes it. For steward of the owning team and admin."
+  declareDataset("The dataset." input: DeclareDatasetInput!): DeclareDatasetPayload!
+  "Enters fields of a dataset, or changes them. For steward of the owning team and admin."
+  declareFields("The fields." input: DeclareFieldsInput!): DeclareFieldsPayload!
+  "Enters a purpose, or changes it. For admin."
+  declarePurpose("The purpose." input: DeclarePurposeInput!): DeclarePurposePayload!
+  "Enters a retention policy, or changes it. For admin."
+  declareRetentionPolicy("The policy." input: DeclareRetentionPolicyInput!): DeclareRetentionPolicyPayload!
+  "Declares that a service reads a dataset, what of it, and what for. For steward of the reading team and admin."
+  declareConsumption("The consumption." input: DeclareConsumptionInput!): DeclareConsumptionPayload!
+  "Says that a service no longer reads a dataset. For steward of the reading team and admin."
+  endConsumption("Which." input: EndInput!): EndPayload!
+  "Ends assertions about kinds of data. For steward of the owning team and admin."
+  endTags("Which." input: EndTagsInput!): EndPayload!
+  "Says that a service reads a store of another service: it may, and it is a finding. For steward of the team that owns the store and admin."
+  declareStoreReader("The reader." input: DeclareStoreReaderInput!): DeclareStoreReaderPayload!
+  "Says that a dataset or a field may be used for a purpose. For steward of the owning team and admin."
+  declarePermittedUse("The use." input: DeclarePermittedUseInput!): DeclarePermittedUsePayload!
+  "Says which service hides behind a consumer group, client id or principal of a Kafka cluster. For steward of its team and admin."
+  declareReader("The reader." input: DeclareReaderInput!): DeclareReaderPayload!
+  "Says what kinds of data a dataset or a field holds, or does not. For steward of the owning team and admin."
+  assertTags("The assertions." input: AssertTagsInput!): AssertTagsPayload!
+  "Makes a team own a service or a dataset. For steward of the owning team and admin."
+  setOwner("What, and whose." input: SetOwnerInput!): SetOwnerPayload!
+}
+
+"A legal entity that answers for personal data (Art. 4(7) GDPR)."
+type Controller implements Node {
+  "Opaque id."
+  id: ID!
+  "The name that files and requests use."
+  ref: String!
+  "The name of the legal entity."
+  name: String!
+  "Its country, ISO 3166-1 alpha-2; it decides the holidays."
+  country: String!
+  "ISO 3166-2, where holidays differ within the country."
+  region: String
+  "IANA time zone; it decides which day it is."
+  timeZone: String!
+  "Requests a day before a person must decide."
+  dailyCeiling: Int!
+  "Rises with every change; give it back to change this."
+  rev: Int!
+}
+
+"Whether an owner is a team or one person."
+enum OwnerKind {
+  "A team, by its name in the groups of the identity provider."
+  TEAM
+  "One person."
+  PERSON
+}
+
+"Who answers for services and datasets within the organisation."
+type Owner implements Node {
+  "Opaque id."
+  id: ID!
+  "Team or person."
+  kind: OwnerKind!
+  "Of a team: its name in the groups of the identity provider."
+  ref: String!
+  "The name to show."
+  name: String!
+  "Whether they still are; what an inactive owner owns is a finding."
+  active: Boolean!
+  "Rises with every change; give it back to change this."
+  rev: Int!
+}
+
+"What a service is in law."
+enum PartyRole {
+  "It acts for the controller itself."
+  CONTROLLER
+  "A processor (Art. 28 GDPR)."
+  PROCESSOR
+  "A joint controller (Art. 26 GDPR)."
+  JOINT_CONTROLLER
+  "Somebody data is disclosed to."
+  RECIPIENT
+}
+
+"Whether a service can be asked."
+enum ServiceState {
+  "Known, but its endpoint has not yet answered a challenge."
+  DECLARED
+  "It answered the challenge with its key."
+  ACTIVE
+  "It is not asked until it answers a new challenge."
+  DISABLED
+}
+
+"Whoever keeps data: a program, a team's system, a provider. It is asked through the rights protocol."
+type Service implements Node {
+  "Opaque id."
+  id: ID!
+  "The name in task requests and results."
+  ref: String!
+  "The name to show."
+  name: String!
+  "What it is."
+  doc: String!
+  "The team that answers for it; none is a finding."
+  owner: Owner
+  "The legal entity it works for."
+  controller: Controller!
+  "What it is in law."
+  partyRole: PartyRole!
+  "Where it offers the rights protocol."
+  endpoint: String
+  "Types of identifier by which it can find a person."
+  identifierTypes: [String!]!
+  "Types it can find a person's other identifiers from: an identity service; empty for none."
+  resolves: [String!]!
+  "The only networks that a call to the endpoint may reach."
+  allowedNetworks: [Network!]!
+  "Whether it can be asked."
+  state: ServiceState!
+  "Messages a second at most."
+  ratePerSecond: Float!
+  "Unanswered messages at most."
+  maxInFlight: Int!
+  "age X25519 public key that identifiers are sealed to; null when it has none."
+  recipient: String
+  "Whether an emergency stop keeps messages from it at the moment."
+  stopped: Boolean!
+  "Its stores."
+  stores: [Store!]!
+  "How deliveries to it fare; null when nothing was ever sent."
+  delivery: Delivery
+  "What is amiss with it, and not yet mended."
+  findings: [Finding!]!
+  "Rises with every change; give it back to change this."
+  rev: Int!
+}
+
+"How deliveries to a service fare."
+type Delivery {
+  "Failures in a row."
+  failures: Int!
+  "Until when Lethe leaves it alone after too many failures; null while it is asked."
+  openUntil: DateTime
+  "The last failure."
+  lastCode: String
+  "When this last changed."
+  changedAt: DateTime!
+}
+
+"A key that a service signs with (ed25519)."
+type ServiceKey {
+  "The key id in messages."
+  keyId: String!
+  "SHA-256 of the public key."
+  fingerprint: Digest!
+  "Since when it is valid."
+  validFrom: DateTime!
+  "Until when; null for open."
+  validTo: DateTime
+}
+
+"What a store is made of."
+enum StoreTechnology {
+  "PostgreSQL."
+  POSTGRESQL
+  "MongoDB."
+  MONGODB
+  "Redis."
+  REDIS
+  "Elasticsearch or OpenSearch."
+  ELASTICSEARCH
+  "Amazon Neptune."
+  NEPTUNE
+  "InfluxDB."
+  INFLUXDB
+  "Amazon S3, or what speaks like it."
+  S3
+  "Amazon SQS."
+  SQS
+  "ClickHouse."
+  CLICKHOUSE
+  "Apache Kafka."
+  KAFKA
+  "At a provider, behind its API."
+  EXTERNAL
+  "Anything else."
+  OTHER
+}
+
+"What a service does to its store."
+enum AccessMode {
+  "It only reads."
+  READ
+  "It only writes."
+  WRITE
+  "It reads and writes."
+  READ_WRITE
+  "It only adds."
+  APPEND_ONLY
+}
+
+"A place that holds datasets: a database, a bucket, a cluster."
+type Store implements Node {
+  "Opaque id."
+  id: ID!
+  "The name that files use."
+  ref: String!
+  "The name to show."
+  name: String!
+  "What it is."
+  doc: String!
+  "The service that owns it; none is a finding."
+  service: Service
+  "What it is made of."
+  technology: StoreTechnology!
+  "What the service does to it."
+  accessMode: AccessMode!
+  "Where it lies, ISO 3166-1 alpha-2 or a provider's region."
+  residency: String
+  "After so many days the last backup that holds erased data is gone."
+  backupHorizonDays: Int
+  "When that was last checked."
+  backupEvidenceOn: Date
+  "Services of others that read it; each is a finding."
+  readers: [StoreReader!]!
+  "Rises with every change; give it back to change this."
+  rev: Int!
+}
+
+"A service that reads a store of another service."
+type StoreReader {
+  "Who reads."
+  service: Service!
+  "Why."
+  reason: String!
+  "Since when."
+  validFrom: DateTime!
+}
+
+"What form a dataset has."
+enum DatasetKind {
+  "A table."
+  TABLE
+  "A collection of documents."
+  COLLECTION
+  "A cache."
+  CACHE
+  "A topic."
+  TOPIC
+  "A queue."
+  QUEUE
+  "Objects or files."
+  OBJECTS
+  "A search index."
+  INDEX
+  "A graph."
+  GRAPH
+  "Time series."
+  SERIES
+  "Something at a provider."
+  EXTERNAL
+  "Anything else."
+  OTHER
+}
+
+"Where a dataset is in its life."
+enum Lifecycle {
+  "Planned; no plan of a request asks about it."
+  DRAFT
+  "In use."
+  ACTIVE
+  "In use, and on its way out."
+  DEPRECATED
+  "Gone."
+  RETIRED
+}
+
+"How personal data leaves a dataset."
+enum EraseBy {
+  "The rows are deleted."
+  DELETE
+  "Nobody can be told from them any more."
+  ANONYMISE
+  "They go by themselves after a time."
+  EXPIRE
+  "The key to them is destroyed."
+  CRYPTO_SHRED
+}
+
+"A table, topic, index or bucket. Identified by environment, namespace and name, after OpenLineage."
+type Dataset implements Node {
+  "Opaque id."
+  id: ID!
+  "For example production."
+  environment: String!
+  "The OpenLineage namespace, for example postgres://orders."
+  namespace: String!
+  "The name within the namespace, for example public.orders."
+  name: String!
+  "What form it has."
+  kind: DatasetKind!
+  "What it is."
+  doc: String!
+  "Where it is kept."
+  store: Store
+  "The service that keeps it, or else its store."
+  service: Service
+  "The team that answers for it, or else for its service."
+  owner: Owner
+  "Whether it is a read model or a copy of other datasets."
+  derived: Boolean!
+  "What it is made from."
+  derivedFrom: [Dataset!]!
+  "Where it is in its life."
+  lifecycle: Lifecycle!
+  "How personal data leaves it."
+  eraseBy: EraseBy!
+  "The usual highest count of rows for one person; far more stops a request for a person's decision."
+  usualMax: Long
+  "How long it is kept."
+  retentionPolicy: RetentionPolicy
+  "What its cluster says about it, of a topic."
+  topic: Topic
+  "Its fields, by path."
+  fields(
+    "How many, 1 to 100."
+    first: Int!
+    "Cursor of the field before the page."
+    after: String
+  ): FieldConnection!
+  "What has been said about the kinds of data in it and its fields, and holds now."
+  tags: [TagAssertion!]!
+  "What it and its fields may be used for."
+  permittedUses: [PermittedUse!]!
+  "Who says it reads it."
+  consumption: [Consumption!]!
+  "Who was seen reading it, by the clusters' own account."
+  observedReads: [ObservedRead!]!
+  "Who reads it, said and seen side by side; services first."
+  readers: [Reader!]!
+  "What is amiss with it, and not yet mended."
+  findings: [Finding!]!
+  "Rises with every change; give it back to change this."
+  rev: Int!
+}
+
+"What a Kafka cluster says about a topic."
+type Topic {
+  "The cluster, by its name in the configuration."
+  cluster: String!
+  "The name of the topic."
+  topic: String!
+  "How many partitions."
+  partitions: Int
+  "delete, compact or both."
+  cleanupPolicy: String
+  "How long it keeps things, in milliseconds; -1 for ever."
+  retentionMs: Long
+  "How much it keeps, in bytes a partition; -1 for all."
+  retentionBytes: Long
+  "How long a segment stays open, in milliseconds."
+  segmentMs: Long
+  "When this was read; null when never."
+  observedAt: DateTime
+}
+
+"A field of a dataset."
+type Field implements Node {
+  "Opaque id."
+  id: ID!
+  "Its dataset."
+  dataset: Dataset!
+  "Its path: a.b, a[] for items, a{} for map values, #key. for a Kafka key."
+  path: String!
+  "Its type, as its technology calls it."
+  dataType: String!
+  "Whether it can be empty."
+  nullable: Boolean!
+  "What it is."
+  doc: String!
+  "Whether nobody can tell from the schema what is in it: bytes, any, free maps."
+  opaque: Boolean!
+}
+
+"What a term is about."
+enum TermKind {
+  "A kind of personal data."
+  CATEGORY
+  "A use of it."
+  USE
+  "A kind of person."
+  SUBJECT
+  "How sensitive it is."
+  SENSITIVITY
+}
+
+"A word of the vocabulary. Categories and uses are facts of Fideslang by Ethyca, CC BY 4.0."
+type Term implements Node {
+  "Opaque id."
+  id: ID!
+  "What it is about."
+  kind: TermKind!
+  "The key that files and tags use, for example user.contact.email."
+  key: String!
+  "The name to show."
+  name: String!
+  "ART9 or ART10 GDPR, or CHILD: data the law guards more; null for none."
+  special: String
+  "The least sensitivity of data with this term."
+  sensitivity: String
+  "Whose fact this is."
+  attribution: String!
+}
+
+"Who says so."
+enum TagSource {
+  "A person."
+  MANUAL
+  "A schema."
+  SCHEMA
+  "A detector."
+  DETECTOR
+  "A file that was imported."
+  IMPORT
+  "A rule."
+  RULE
+}
+
+"Whether an assertion counts."
+enum TagState {
+  "Proposed; it does not count yet."
+  SUGGESTED
+  "It counts."
+  CONFIRMED
+  "Looked at, and found wrong."
+  REJECTED
+}
+
+"What somebody says about the kind of data in a dataset or a field."
+type TagAssertion implements Node {
+  "Opaque id."
+  id: ID!
+  "The dataset."
+  dataset: Dataset!
+  "The field; null when it is said of the whole dataset."
+  field: Field
+  "The word."
+  term: Term!
+  "Whether it says that such data is not there, whatever others say."
+  denied: Boolean!
+  "Who says so."
+  source: TagSource!
+  "Whether it counts."
+  state: TagState!
+  "Why; always given where something is not there."
+  reason: String!
+  "Since when."
+  validFrom: DateTime!
+  "Until when; null for open."
+  validTo: DateTime
+}
+
+"Art. 6(1) GDPR."
+enum LegalBasis {
+  "Art. 6(1)(a)."
+  CONSENT
+  "Art. 6(1)(b)."
+  CONTRACT
+  "Art. 6(1)(c)."
+  LEGAL_OBLIGATION
+  "Art. 6(1)(d)."
+  VITAL_INTERESTS
+  "Art. 6(1)(e)."
+  PUBLIC_TASK
+  "Art. 6(1)(f)."
+  LEGITIMATE_INTERESTS
+}
+
+"What personal data is used for."
+type Purpose implements Node {
+  "Opaque id."
+  id: ID!
+  "The name that files use."
+  ref: String!
+  "The name to show."
+  name: String!
+  "What it is."
+  doc: String!
+  "The use it refines."
+  use: Term!
+  "Why that is lawful."
+  legalBasis: LegalBasis!
+  "Rises with every change; give it back to change this."
+  rev: Int!
+}
+
+"From when time counts."
+enum RetentionTrigger {
+  "From what happened."
+  EVENT_TIME
+  "From when the row was made."
+  CREATION
+  "From when the person was last active."
+  LAST_ACTIVITY
+  "From when the account was closed."
+  ACCOUNT_CLOSURE
+  "From when the contract ended."
+  CONTRACT_END
+  "From the end of the fiscal year."
+  END_OF_FISCAL_YEAR
+}
+
+"What happens then."
+enum RetentionAction {
+  "It is deleted."
+  DELETE
+  "Nobody can be told from it any more."
+  ANONYMISE
+  "It is archived."
+  ARCHIVE
+}
+
+"How long something is kept, and why."
+type RetentionPolicy implements Node {
+  "Opaque id."
+  id: ID!
+  "The name that files use."
+  ref: String!
+  "The name to show."
+  name: String!
+  "How long, ISO 8601, for example P10Y."
+  duration: String!
+  "The same in days, rounded up."
+  days: Int!
+  "From when time counts."
+  trigger: RetentionTrigger!
+  "What happens then."
+  action: RetentionAction!
+  "The ground in Art. 17(3) GDPR that makes it stay through an erasure, for example 17(3)(b); null for none."
+  ground: String
+  "The law behind the ground."
+  legalReference: String
+  "Rises with every change; give it back to change this."
+  rev: Int!
+}
+
+"That data may be used for a purpose."
+type PermittedUse {
+  "The field; null for the whole dataset."
+  field: Field
+  "What for."
+  purpose: Purpose!
+  "Since when."
+  validFrom: DateTime!
+}
+
+"That a service says it reads a dataset."
+type Consumption implements Node {
+  "Opaque id."
+  id: ID!
+  "Who reads."
+  service: Service!
+  "What is read."
+  dataset: Dataset!
+  "Which fields, by path; null when that was not told, empty for none."
+  fields: [String!]
+  "What for."
+  purposes: [Purpose!]!
+  "Since when."
+  validFrom: DateTime!
+  "Until when; null for open."
+  validTo: DateTime
+}
+
+"That somebody was seen reading, by a Kafka cluster's own account."
+type ObservedRead {
+  "The cluster, by its name in the configuration."
+  cluster: String!
+  "The consumer group."
+  group: String!
+  "What is read."
+  dataset: Dataset!
+  "Who it is; null: nobody has declared this reader, which is a gap in every plan."
+  service: Service
+  "When it was first seen."
+  firstSeen: DateTime!
+  "When it was last seen."
+  lastSeen: DateTime!
+}
+
+"How bad a finding is."
+enum FindingSeverity {
+  "Requests cannot be fulfilled while it stands."
+  ERROR
+  "Worth mending."
+  WARNING
+}
+
+"Whether a finding still stands."
+enum FindingState {
+  "It stands."
+  OPEN
+  "It was mended."
+  FIXED
+}
+
+"Something wrong with the catalog."
+type Finding implements Node {
+  "Opaque id."
+  id: ID!
+  "What kind, from the list in docs/errors.md."
+  code: String!
+  "How bad it is."
+  severity: FindingSeverity!
+  "What it is about; null when that is gone."
+  entity: Node
+  "What is wrong and how to mend it."
+  message: String!
+  "Whether it stands."
+  state: FindingState!
+  "When it was first seen."
+  firstSeen: DateTime!
+  "When it was last seen."
+  lastSeen: DateTime!
+}
+
+"A kind of thing that search finds."
+enum EntityKind {
+  "A service."
+  SERVICE
+  "A store."
+  STORE
+  "A dataset."
+  DATASET
+  "A field."
+  FIELD
+  "A term."
+  TERM
+}
+
+"Something found."
+type SearchHit {
+  "What kind of thing."
+  kind: EntityKind!
+  "Its ref, or its full name."
+  ref: String!
+  "The name to show."
+  name: String!
+  "The thing itself."
+  entity: Node
+}
+
+"Which datasets."
+input DatasetFilter {
+  "Only of this service."
+  serviceId: ID
+  "Only in this store."
+  storeId: ID
+  "Only with this confirmed tag, by the key of the term; the terms below it count too."
+  term: String
+}
+
+"A new service."
+input RegisterServiceInput {
+  "The name in task requests and results."
+  ref: String!
+  "The name to show."
+  name: String!
+  "What it is."
+  doc: String! = ""
+  "The team that answers for it."
+  ownerId: ID
+  "The legal entity it works for."
+  controllerId: ID!
+  "What it is in law."
+  partyRole: PartyRole! = CONTROLLER
+  "Where it offers the rights protocol, for example https://orders.example.com/rights."
+  endpoint: String
+  "Types of identifier by which it can find a person."
+  identifierTypes: [String!]! = []
+  "Types it can find a person's other identifiers from."
+  resolves: [String!]! = []
+  "The only networks a call to the endpoint may reach, for example 10.20.0.0/16."
+  allowedNetworks: [Network!]! = []
+  "Messages a second at most; 20 when absent."
+  ratePerSecond: Float
+  "Unanswered messages at most; 100 when absent."
+  maxInFlight: Int
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"A service as it shall be."
+input UpdateServiceInput {
+  "The service."
+  id: ID!
+  "The revision you read."
+  rev: Int!
+  "The name in task requests and results."
+  ref: String!
+  "The name to show."
+  name: String!
+  "What it is."
+  doc: String! = ""
+  "The team that answers for it."
+  ownerId: ID
+  "The legal entity it works for."
+  controllerId: ID!
+  "What it is in law."
+  partyRole: PartyRole! = CONTROLLER
+  "Where it offers the rights protocol, for example https://orders.example.com/rights."
+  endpoint: String
+  "Types of identifier by which it can find a person."
+  identifierTypes: [String!]! = []
+  "Types it can find a person's other identifiers from."
+  resolves: [String!]! = []
+  "The only networks a call to the endpoint may reach, for example 10.20.0.0/16."
+  allowedNetworks: [Network!]! = []
+  "Messages a second at most; 20 when absent."
+  ratePerSecond: Float
+  "Unanswered messages at most; 100 when absent."
+  maxInFlight: Int
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"A service, and nothing more to say."
+input ServiceActInput {
+  "The service."
+  serviceId: ID!
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"A service to take out of use."
+input DisableServiceInput {
+  "The service."
+  serviceId: ID!
+  "The revision you read."
+  rev: Int!
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"A key to take from a service."
+input RevokeKeyInput {
+  "The service."
+  serviceId: ID!
+  "The key id."
+  keyId: String!
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"A legal entity."
+input DeclareControllerInput {
+  "What to change; absent for something new."
+  id: ID
+  "The revision you read; absent for something new."
+  rev: Int
+  "The name that files and requests use."
+  ref: String!
+  "The name of the legal entity."
+  name: String!
+  "ISO 3166-1 alpha-2."
+  country: String!
+  "ISO 3166-2, where holidays differ within the country."
+  region: String
+  "IANA time zone."
+  timeZone: String!
+  "Requests a day before a person must decide; 200 when absent."
+  dailyCeiling: Int
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"A team or a person."
+input DeclareOwnerInput {
+  "What to change; absent for something new."
+  id: ID
+  "The revision you read; absent for something new."
+  rev: Int
+  "Team or person."
+  kind: OwnerKind!
+  "Of a team: its name in the groups of the identity provider."
+  ref: String!
+  "The name to show."
+  name: String!
+  "Whether they still are."
+  active: Boolean! = true
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"A store."
+input DeclareStoreInput {
+  "What to change; absent for something new."
+  id: ID
+  "The revision you read; absent for something new."
+  rev: Int
+  "The name that files use."
+  ref: String!
+  "The name to show."
+  name: String!
+  "What it is."
+  doc: String! = ""
+  "The service that owns it."
+  serviceId: ID
+  "What it is made of."
+  technology: StoreTechnology!
+  "What the service does to it."
+  accessMode: AccessMode! = READ_WRITE
+  "Where it lies."
+  residency: String
+  "After so many days the last backup that holds erased data is gone."
+  backupHorizonDays: Int
+  "When that was last checked."
+  backupEvidenceOn: Date
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"A dataset."
+input DeclareDatasetInput {
+  "What to change; absent for something new."
+  id: ID
+  "The revision you read; absent for something new."
+  rev: Int
+  "The environment."
+  environment: String! = "production"
+  "The OpenLineage namespace."
+  namespace: String!
+  "The name within the namespace."
+  name: String!
+  "What form it has."
+  kind: DatasetKind!
+  "What it is."
+  doc: String! = ""
+  "Where it is kept."
+  storeId: ID
+  "The service that keeps it; the store's when absent."
+  serviceId: ID
+  "The team that answers for it; the service's when absent."
+  ownerId: ID
+  "Whether it is a read model or a copy."
+  derived: Boolean! = false
+  "What it is made from."
+  derivedFrom: [ID!]! = []
+  "Where it is in its life."
+  lifecycle: Lifecycle! = ACTIVE
+  "How personal data leaves it; DELETE when absent, of a topic EXPIRE."
+  eraseBy: EraseBy
+  "The usual highest count of rows for one person."
+  usualMax: Long
+  "How long it is kept."
+  retentionPolicyId: ID
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"Fields of a dataset."
+input DeclareFieldsInput {
+  "The dataset."
+  datasetId: ID!
+  "The fields, 1 to 250; a path that is known is changed."
+  fields: [FieldInput!]!
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"A field."
+input FieldInput {
+  "Its path: a.b, a[] for items, a{} for map values, #key. for a Kafka key."
+  path: String!
+  "Its type, as its technology calls it."
+  dataType: String! = ""
+  "Whether it can be empty."
+  nullable: Boolean! = true
+  "What it is."
+  doc: String! = ""
+  "Whether nobody can tell from the schema what is in it."
+  opaque: Boolean! = false
+}
+
+"A purpose."
+input DeclarePurposeInput {
+  "What to change; absent for something new."
+  id: ID
+  "The revision you read; absent for something new."
+  rev: Int
+  "The name that files use."
+  ref: String!
+  "The name to show."
+  name: String!
+  "What it is."
+  doc: String! = ""
+  "Key of the use it refines, for example essential.service."
+  use: String!
+  "Why that is lawful."
+  legalBasis: LegalBasis!
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"A retention policy."
+input DeclareRetentionPolicyInput {
+  "What to change; absent for something new."
+  id: ID
+  "The revision you read; absent for something new."
+  rev: Int
+  "The name that files use."
+  ref: String!
+  "The name to show."
+  name: String!
+  "How long, ISO 8601, for example P10Y."
+  duration: String!
+  "From when time counts."
+  trigger: RetentionTrigger!
+  "What happens then."
+  action: RetentionAction!
+  "The ground in Art. 17(3) GDPR, for example 17(3)(b)."
+  ground: String
+  "The law behind the ground; always given with one."
+  legalReference: String
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"That a service reads a dataset."
+input DeclareConsumptionInput {
+  "Who reads."
+  serviceId: ID!
+  "What is read."
+  datasetId: ID!
+  "Which fields, by path; absent when you cannot tell, empty for none."
+  fields: [String!]
+  "What for."
+  purposeIds: [ID!]! = []
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"What kind of name a reader is known by."
+enum ReaderKind {
+  "A consumer group."
+  GROUP
+  "A client id."
+  CLIENT_ID
+  "A principal of the cluster."
+  PRINCIPAL
+}
+
+"Which service hides behind a name that a Kafka cluster knows."
+type ReaderName {
+  "Opaque id."
+  id: ID!
+  "The cluster, by its name in the configuration."
+  cluster: String!
+  "What kind of name it is."
+  kind: ReaderKind!
+  "The name."
+  name: String!
+  "The service it is."
+  service: Service!
+  "Rises with every change; give it back to change this."
+  rev: Int!
+}
+
+"Who hides behind a name."
+input DeclareReaderInput {
+  "What to change; absent for something new."
+  id: ID
+  "The revision you read; absent for something new."
+  rev: Int
+  "The cluster, by its name in the configuration."
+  cluster: String! = "default"
+  "What kind of name it is."
+  kind: ReaderKind! = GROUP
+  "The name."
+  name: String!
+  "The service it is."
+  serviceId: ID!
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"What kinds of data are where."
+input AssertTagsInput {
+  "The assertions, 1 to 250."
+  tags: [TagInput!]!
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"What kind of data a dataset or a field holds."
+input TagInput {
+  "The dataset."
+  datasetId: ID!
+  "The field; absent for the whole dataset."
+  fieldId: ID
+  "Key of the term, for example user.contact.email."
+  term: String!
+  "Say that such data is not there, whatever others say."
+  deny: Boolean! = false
+  "Whether it counts."
+  state: TagState! = CONFIRMED
+  "Why; required where something is not there."
+  reason: String! = ""
+}
+
+"Whose something is."
+input SetOwnerInput {
+  "The service or dataset."
+  entityId: ID!
+  "The revision you read."
+  rev: Int!
+  "The team; absent to take the owner away."
+  ownerId: ID
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"What became of changing an owner."
+type SetOwnerPayload {
+  "The service or dataset as it is now."
+  entity: Node
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
+"What became of declaring a reader."
+type DeclareReaderPayload {
+  "The name and who is behind it; null if it was not done."
+  reader: ReaderName
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
+"What became of an act on a service."
+type ServicePayload {
+  "As it is now; null if it was not done."
+  service: Service
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
+"What became of declaring a legal entity."
+type DeclareControllerPayload {
+  "As it is now; null if it was not done."
+  controller: Controller
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
+"What became of declaring an owner."
+type DeclareOwnerPayload {
+  "As it is now; null if it was not done."
+  owner: Owner
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
+"What became of declaring a store."
+type DeclareStorePayload {
+  "As it is now; null if it was not done."
+  store: Store
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
+"What became of declaring a dataset."
+type DeclareDatasetPayload {
+  "As it is now; null if it was not done."
+  dataset: Dataset
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
+"What became of declaring a purpose."
+type DeclarePurposePayload {
+  "As it is now; null if it was not done."
+  purpose: Purpose
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
+"What became of declaring a retention policy."
+type DeclareRetentionPolicyPayload {
+  "As it is now; null if it was not done."
+  retentionPolicy: RetentionPolicy
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
+"What became of declaring consumption."
+type DeclareConsumptionPayload {
+  "As it is now; null if it was not done."
+  consumption: Consumption
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
+"What became of declaring fields."
+type DeclareFieldsPayload {
+  "As it is now; null if it was not done."
+  fields: [Field!]
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
+"What became of asserting tags."
+type AssertTagsPayload {
+  "As it is now; null if it was not done."
+  tags: [TagAssertion!]
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
+"A page of legal entities."
+type ControllerConnection {
+  "The legal entities with their cursors."
+  edges: [ControllerEdge!]!
+  "The legal entities."
+  nodes: [Controller!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"A legal entity in a list."
+type ControllerEdge {
+  "Where it stands."
+  cursor: String!
+  "A legal entity."
+  node: Controller!
+}
+
+"A page of owners."
+type OwnerConnection {
+  "The owners with their cursors."
+  edges: [OwnerEdge!]!
+  "The owners."
+  nodes: [Owner!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"An owner in a list."
+type OwnerEdge {
+  "Where it stands."
+  cursor: String!
+  "An owner."
+  node: Owner!
+}
+
+"A page of services."
+type ServiceConnection {
+  "The services with their cursors."
+  edges: [ServiceEdge!]!
+  "The services."
+  nodes: [Service!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"A service in a list."
+type ServiceEdge {
+  "Where it stands."
+  cursor: String!
+  "A service."
+  node: Service!
+}
+
+"A page of stores."
+type StoreConnection {
+  "The stores with their cursors."
+  edges: [StoreEdge!]!
+  "The stores."
+  nodes: [Store!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"A store in a list."
+type StoreEdge {
+  "Where it stands."
+  cursor: String!
+  "A store."
+  node: Store!
+}
+
+"A page of datasets."
+type DatasetConnection {
+  "The datasets with their cursors."
+  edges: [DatasetEdge!]!
+  "The datasets."
+  nodes: [Dataset!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"A dataset in a list."
+type DatasetEdge {
+  "Where it stands."
+  cursor: String!
+  "A dataset."
+  node: Dataset!
+}
+
+"A page of fields."
+type FieldConnection {
+  "The fields with their cursors."
+  edges: [FieldEdge!]!
+  "The fields."
+  nodes: [Field!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"A field in a list."
+type FieldEdge {
+  "Where it stands."
+  cursor: String!
+  "A field."
+  node: Field!
+}
+
+"A page of terms."
+type TermConnection {
+  "The terms with their cursors."
+  edges: [TermEdge!]!
+  "The terms."
+  nodes: [Term!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"A term in a list."
+type TermEdge {
+  "Where it stands."
+  cursor: String!
+  "A term."
+  node: Term!
+}
+
+"A page of purposes."
+type PurposeConnection {
+  "The purposes with their cursors."
+  edges: [PurposeEdge!]!
+  "The purposes."
+  nodes: [Purpose!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"A purpose in a list."
+type PurposeEdge {
+  "Where it stands."
+  cursor: String!
+  "A purpose."
+  node: Purpose!
+}
+
+"A page of retention policies."
+type RetentionPolicyConnection {
+  "The retention policies with their cursors."
+  edges: [RetentionPolicyEdge!]!
+  "The retention policies."
+  nodes: [RetentionPolicy!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"A retention policy in a list."
+type RetentionPolicyEdge {
+  "Where it stands."
+  cursor: String!
+  "A retention policy."
+  node: RetentionPolicy!
+}
+
+"A page of findings."
+type FindingConnection {
+  "The findings with their cursors."
+  edges: [FindingEdge!]!
+  "The findings."
+  nodes: [Finding!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"A finding in a list."
+type FindingEdge {
+  "Where it stands."
+  cursor: String!
+  "A finding."
+  node: Finding!
+}
+
+"A page of hits."
+type SearchConnection {
+  "The hits with their cursors."
+  edges: [SearchEdge!]!
+  "The hits."
+  nodes: [SearchHit!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"A hit in a list."
+type SearchEdge {
+  "Where it stands."
+  cursor: String!
+  "A hit."
+  node: SearchHit!
+}
+
+"A page of names of readers."
+type ReaderNameConnection {
+  "The names with their cursors."
+  edges: [ReaderNameEdge!]!
+  "The names."
+  nodes: [ReaderName!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"A name of a reader in a list."
+type ReaderNameEdge {
+  "Where it stands."
+  cursor: String!
+  "The name."
+  node: ReaderName!
+}
+
+"Something to end."
+input EndInput {
+  "What."
+  id: ID!
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"Assertions to end."
+input EndTagsInput {
+  "The assertions, 1 to 250."
+  ids: [ID!]!
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"What became of ending something."
+type EndPayload {
+  "Whether it has ended."
+  ended: Boolean!
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
+"A service that reads a store of another service."
+input DeclareStoreReaderInput {
+  "The store."
+  storeId: ID!
+  "Who reads it."
+  serviceId: ID!
+  "Why."
+  reason: String! = ""
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"What became of declaring a reader of a store."
+type DeclareStoreReaderPayload {
+  "As it is now; null if it was not done."
+  reader: StoreReader
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
+"That data may be used for a purpose."
+input DeclarePermittedUseInput {
+  "The dataset."
+  datasetId: ID!
+  "The field; absent for the whole dataset."
+  fieldId: ID
+  "The purpose."
+  purposeId: ID!
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"What became of permitting a use."
+type DeclarePermittedUsePayload {
+  "As it is now; null if it was not done."
+  permittedUse: PermittedUse
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+`, BuiltIn: false},
+	{Name: "../schema/erasure.graphql", Input: `# Requests of data subjects, from receipt to certificate. Identifiers of people
+# go in and never come out.
+
+extend type Query {
+  "Data subjects' requests, the one due first at the top. For handler, approver, dpo and auditor."
+  requests(
+    "How many, 1 to 100."
+    first: Int!
+    "Cursor of the request before the page."
+    after: String
+    "Which requests; all when absent."
+    filter: RequestFilter
+  ): RequestConnection!
+  "How many requests there are, by state. For handler, approver, dpo and auditor."
+  requestCounts(
+    "Which requests; all when absent."
+    filter: RequestFilter
+  ): [RequestCount!]!
+  "The emergency stops that stand, oldest first; empty when everything flows."
+  emergencyStops: [EmergencyStop!]!
+}
+
+extend type Mutation {
+  "Files a request of a data subject, seals its identifiers and starts planning. For handler."
+  openRequest("What was asked." input: OpenRequestInput!): RequestPayload!
+  "Records how the identity of the data subject was proved; planning starts. For handler."
+  verifyIdentity("How." input: VerifyIdentityInput!): RequestPayload!
+  """
+  Approves the plan with a digest; its tasks go out. For an approver who did not
+  open the request. If the catalog has moved on since the plan was made, the
+  error is PLAN_STALE and the request comes back with its new plan to read.
+  """
+  approvePlan("What." input: ApprovePlanInput!): RequestPayload!
+  "Makes the plan anew from the catalog as it is now, and asks the services again what they hold. For handler and approver."
+  replan("Which." input: RequestInput!): RequestPayload!
+  "Refuses a request on a ground of law. For an approver who did not open it."
+  refuseRequest("Why." input: RefuseRequestInput!): RequestPayload!
+  "Ends a request at the data subject's wish. What is done stays done and is listed. For handler and approver."
+  cancelRequest("Which." input: RequestInput!): RequestPayload!
+  "Extends the due date to three months from receipt (Art. 12(3) GDPR), once. For handler and approver."
+  extendDeadline("Why." input: ExtendDeadlineInput!): RequestPayload!
+  "Stops the clock while the data subject is asked something (Art. 12(6) GDPR). For handler."
+  pauseClock("Why." input: PauseClockInput!): RequestPayload!
+  "Lets the clock go on; the days it stood still are added. For handler."
+  resumeClock("Which." input: RequestInput!): RequestPayload!
+  "Lets a blocked request go on: an approver who did not open it has looked at the reason."
+  resolveBlock("Which." input: RequestInput!): RequestPayload!
+  "Asks a service again for a task that stopped. For handler and approver."
+  retryTask("Which." input: RetryTaskInput!): RetryTaskPayload!
+  "Closes a request although not everybody could be asked; its outcome says so. For an approver who did not open it."
+  closePartially("Which." input: RequestInput!): RequestPayload!
+  "Stops all messages to one service, or to all. Nothing leaves after one second. For handler, approver and admin."
+  emergencyStop("For whom." input: EmergencyStopInput!): EmergencyStopPayload!
+  "Lifts an emergency stop; nothing is lost and nothing goes twice. For approver."
+  resume("For whom." input: EmergencyStopInput!): EmergencyStopPayload!
+  "Records that the data subject was told something. For handler."
+  recordNotice("What." input: RecordNoticeInput!): RecordNoticePayload!
+  "Records that an attempt to tell the data subject something failed. For handler."
+  recordNoticeFailure("What." input: RecordNoticeFailureInput!): RecordNoticePayload!
+  "Opens a closed request again: a complaint, or a gap that can be filled now. For approver."
+  reopenRequest("Which." input: RequestInput!): RequestPayload!
+  "Destroys the key of a closed request before its day; nothing personal of it can be read afterwards, by anybody. For approver."
+  destroyRequestKey("Which." input: RequestInput!): RequestPayload!
+  "Says for whom the package of an access or portability request is encrypted, and has it built anew. For handler."
+  preparePackage("For whom." input: PreparePackageInput!): RequestPayload!
+  "Makes a link to one package that expires, for whoever holds it. For the handler or the approver of the request."
+  createPackageLink("Which." input: PackageInput!): CreatePackageLinkPayload!
+  "Tells the passphrase that Lethe made for a package; that is recorded. For the handler or the approver of the request."
+  tellPassphrase("Which." input: PackageInput!): TellPassphrasePayload!
+}
+
+type Subscription {
+  """
+  The progress of one request, over server-sent events: the state as it is now,
+  then again whenever it changes. It ends when the request is closed or merged;
+  after a broken connection, subscribe again: the first event is the present.
+  """
+  requestProgress(
+    "The request."
+    id: ID!
+  ): RequestProgress!
+}
+
+"The right that a request exercises."
+enum RequestType {
+  "Art. 17 GDPR."
+  ERASURE
+  "Art. 15 GDPR."
+  ACCESS
+  "Art. 20 GDPR."
+  PORTABILITY
+}
+
+"Where a request stands; docs/states.md draws the machine."
+enum RequestState {
+  "It has arrived."
+  RECEIVED
+  "The data subject was asked to prove who they are."
+  IDENTITY_PENDING
+  "Identifiers are being resolved, data located."
+  VERIFIED
+  "A person must decide; blockedReason says what."
+  BLOCKED
+  "The plan is frozen and waits for approval."
+  PLANNED
+  "Services are at work."
+  EXECUTING
+  "Probes look whether anything is left."
+  VERIFYING
+  "It is done; outcome says how it ended."
+  CLOSED
+  "Another request of the same person carries it on."
+  MERGED
+}
+
+"What became of a closed request. Derived from the outcomes of its tasks, set by nobody."
+enum RequestOutcome {
+  "Everything was erased, or handed over."
+  FULFILLED
+  "Everything but what the law makes us keep (Art. 17(3) GDPR)."
+  FULFILLED_WITH_RETENTION
+  "A part could not be done."
+  PARTIALLY_FULFILLED
+  "Nobody holds anything about this person."
+  NO_DATA_HELD
+  "It was refused on a ground of law."
+  REFUSED
+  "The data subject took it back."
+  CANCELLED
+  "The data subject took it back when a part was done already."
+  CANCELLED_AFTER_PARTIAL
+}
+
+"Why a request waits for a person."
+enum BlockedReason {
+  "The identifiers match more than one person."
+  TWO_PEOPLE
+  "Far more rows than one person usually has."
+  COUNT_UNUSUAL
+  "More erasures today than the controller allows itself."
+  DAILY_CEILING
+  "An identity service would not answer; Lethe never goes on with fewer identifiers."
+  RESOLVE_FAILED
+  "A probe found data again after it had been erased twice."
+  RESIDUE
+  "A service refused, or answered nonsense."
+  TASK_STOPPED
+  "Everything is done, but somebody could not be asked."
+  GAPS
+}
+
+"Why a request is refused (Art. 11(2), 12(5), 17(3) GDPR)."
+enum RefusalGround {
+  "We cannot tell who the data subject is."
+  CANNOT_IDENTIFY
+  "Manifestly unfounded."
+  MANIFESTLY_UNFOUNDED
+  "Excessive, in particular because repeated."
+  EXCESSIVE
+  "Art. 17(3) GDPR exempts all of it."
+  EXEMPT_17_3
+  "No right of the regulation covers it."
+  OUTSIDE_SCOPE
+}
+
+"Why a due date is extended; Art. 12(3) GDPR knows two reasons."
+enum ExtensionReason {
+  "The request is complex."
+  COMPLEXITY
+  "There are many requests."
+  NUMBER_OF_REQUESTS
+}
+
+"Why the clock stands still."
+enum PauseReason {
+  "There is reasonable doubt about who asks (Art. 12(6) GDPR)."
+  IDENTITY_DOUBT
+  "It is not clear what is asked."
+  CLARIFICATION
+}
+
+"How the identity of the data subject was proved."
+enum IdentityMethod {
+  "They were signed in to their account."
+  ACCOUNT_LOGIN
+  "By a second channel to an address already on file."
+  KNOWN_ADDRESS
+  "By a document."
+  DOCUMENT
+  "In person."
+  IN_PERSON
+  "A representative proved to be one."
+  REPRESENTATIVE
+}
+
+"One request of one data subject. It shows no identifier."
+type Request implements Node {
+  "Opaque id."
+  id: ID!
+  "The number people use, for example R-2026-000123."
+  caseNumber: String!
+  "The right it exercises."
+  type: RequestType!
+  "Of an erasure: the ground in Art. 17(1) GDPR, for example 17(1)(b)."
+  ground: String
+  "The legal entity that was asked."
+  controller: Controller!
+  "Where it stands."
+  state: RequestState!
+  "What became of it; null until closed."
+  outcome: RequestOutcome
+  "Why it waits for a person; null unless blocked."
+  blockedReason: BlockedReason
+  "The state it was blocked in, and goes back to."
+  blockedFrom: RequestState
+  "Why it was refused."
+  refusal: RefusalGround
+  "When it reached the controller."
+  receivedAt: DateTime!
+  "The day it reached the controller; the clock starts with the next."
+  receivedOn: Date!
+  "The day that governs: extended and paused as recorded (Art. 12(3) GDPR, Regulation 1182/71)."
+  dueOn: Date!
+  "The due date had the clock never stood still."
+  dueUnpausedOn: Date!
+  "The due date after an extension; null without one."
+  extendedDueOn: Date
+  "Why it was extended."
+  extensionReason: ExtensionReason
+  "Days from today, where the controller is, to the due date; negative once past. Null when closed."
+  daysLeft: Int
+  "Version of the holiday calendar behind the dates."
+  calendar: String!
+  "Since when the clock stands still; null while it runs."
+  pausedOn: Date
+  "Why the clock stands still."
+  pauseReason: PauseReason
+  "Days the clock has stood still."
+  pausedDays: Int!
+  "How the identity was proved; null until it was."
+  identityMethod: IdentityMethod
+  "Who opened it."
+  openedBy: Principal
+  "When it was opened."
+  openedAt: DateTime!
+  "Who approved its plan."
+  approvedBy: Principal
+  "When its plan was approved."
+  approvedAt: DateTime
+  "Data that came later is a new relationship and stays."
+  eraseBefore: DateTime!
+  "What will be done, by whom; null until planned."
+  plan: Plan
+  "What services were asked, in the order of their waves."
+  tasks(
+    "How many, 1 to 100."
+    first: Int!
+    "Cursor of the task before the page."
+    after: String
+    "Only tasks in these states; all when absent."
+    states: [TaskState!]
+  ): TaskConnection!
+  "How far its tasks are."
+  progress: Progress!
+  "What the data subject must be told, and when they were."
+  notices: [Notice!]!
+  "The proof of how it ended; null until closed and sealed, which takes a few seconds."
+  certificate: Certificate
+  "What was packed for the data subject, of access and portability, oldest first; a later one holds everything again."
+  packages: [Package!]!
+  "The request that carries this one on."
+  mergedInto: Request
+  "When it was closed."
+  closedAt: DateTime
+  "How often it was opened again after closing."
+  reopened: Int!
+  "The approver who closed it although not everybody could be asked."
+  closedWithGapsBy: Principal
+  "The day its key will be destroyed; null until closed."
+  keyDestroyOn: Date
+  "When its key was destroyed: since then nothing personal of it can be read."
+  keyDestroyedAt: DateTime
+  "Rises with every change."
+  rev: Int!
+}
+
+"How many requests are in a state."
+type RequestCount {
+  "The state."
+  state: RequestState!
+  "How many."
+  count: Int!
+}
+
+"A page of requests."
+type RequestConnection {
+  "The requests with their cursors."
+  edges: [RequestEdge!]!
+  "The requests."
+  nodes: [Request!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"A request in a list."
+type RequestEdge {
+  "Where it stands."
+  cursor: String!
+  "The request."
+  node: Request!
+}
+
+"How a plan accounts for a dataset."
+enum PlanNodeKind {
+  "The service is asked."
+  ASK
+  "The service is asked, and is expected to keep it on a legal ground."
+  KEEP
+  "It goes by itself, by effectiveBy."
+  EXPIRE
+  "Nobody can be asked: the request cannot close as fulfilled."
+  GAP
+  "It need not be asked; reason says why."
+  EXCLUDED
+}
+
+"Why a node of a plan is what it is."
+enum PlanReason {
+  "It holds personal data."
+  HOLDS_PERSONAL_DATA
+  "It is a copy, or a read model, of personal data."
+  COPY_OF_PERSONAL_DATA
+  "Others find people through it, so it goes last."
+  DIRECTORY_LAST
+  "The law makes us keep it for a while."
+  LEGAL_RETENTION
+  "The topic deletes it by itself."
+  TOPIC_RETENTION
+  "A copy in transit; the same data is handed over from its source."
+  TRANSIT_COPY
+  "Its service has no rights endpoint that has answered."
+  NO_RIGHTS_ENDPOINT
+  "Its service knows people by none of the identifiers we have."
+  NO_USABLE_IDENTIFIER
+  "A topic without an end: compacted, or kept for ever."
+  NO_ERASURE_BOUND
+  "Nobody has seen how long the topic keeps things."
+  TOPIC_NOT_OBSERVED
+  "Somebody reads it, and no service has said it is them."
+  UNKNOWN_READER
+  "A service reads it, and nobody knows what it keeps."
+  READER_KEEPS_UNKNOWN
+}
+
+"Who will be asked to do what, what stays, and what cannot be done. Frozen; its digest is what an approver approves."
+type Plan {
+  "What an approver approves: SHA-256 over the request and every node."
+  digest: Digest!
+  "Rises whenever the plan of the request is made anew."
+  number: Int!
+  "When it was made."
+  createdAt: DateTime!
+  "Each personal dataset and each reader of one, in the order of the waves."
+  nodes(
+    "How many, 1 to 100."
+    first: Int!
+    "Cursor of the node before the page."
+    after: String
+    "Only nodes of these kinds; all when absent."
+    kinds: [PlanNodeKind!]
+  ): PlanNodeConnection!
+  "Its nodes in figures."
+  summary: PlanSummary!
+}
+
+"A plan in figures."
+type PlanSummary {
+  "Datasets whose service is asked."
+  ask: Int!
+  "Datasets that stay on a legal ground."
+  keep: Int!
+  "Datasets that go by themselves."
+  expire: Int!
+  "Datasets and readers that nobody can be asked about."
+  gaps: Int!
+  "Datasets that need not be asked."
+  excluded: Int!
+  "Services that are asked."
+  services: Int!
+  "Rows located, of the services that said."
+  rows: Long!
+  "The day by which the last byte can be gone; null when that is open."
+  effectiveBy: Date
+}
+
+"How a plan accounts for one dataset, or for one reader of a topic."
+type PlanNode {
+  "Its number in the plan, from 1."
+  number: Int!
+  "How the dataset is accounted for."
+  kind: PlanNodeKind!
+  "Why."
+  reason: PlanReason!
+  "The dataset."
+  dataset: Dataset!
+  "The service that is asked; null where nobody is known."
+  service: Service
+  "Who owns the service, or the dataset."
+  owner: Owner
+  "What the service is asked."
+  action: TaskAction
+  "When: waves go one after the other, sources before copies, the directory last."
+  wave: Int
+  "Consumer group of a reader that nobody has declared."
+  reader: String
+  "Rows the service located; null if it has not said."
+  count: Long
+  "Ground of what stays, for example 17(3)(b)."
+  retentionGround: String
+  "What stays, stays until this day."
+  until: Date
+  "By this day the last byte, backups included, can be gone."
+  effectiveBy: Date
+}
+
+"A page of a plan."
+type PlanNodeConnection {
+  "The nodes with their cursors."
+  edges: [PlanNodeEdge!]!
+  "The nodes."
+  nodes: [PlanNode!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"A node of a plan in a list."
+type PlanNodeEdge {
+  "Where it stands."
+  cursor: String!
+  "The node."
+  node: PlanNode!
+}
+
+"What a service is asked to do."
+enum TaskAction {
+  "Which other identifiers are this person's."
+  RESOLVE
+  "How much is there."
+  LOCATE
+  "Erase it."
+  ERASE
+  "Hand over a copy."
+  EXPORT
+  "Is anything left, looked up in the storage itself."
+  PROBE
+}
+
+"Where a task stands; docs/states.md draws the machine."
+enum TaskState {
+  "Its wave has not opened."
+  WAITING
+  "To be sent at nextAt."
+  READY
+  "The service took it."
+  SENT
+  "The service is at work."
+  WORKING
+  "The service answers what nobody can read."
+  POISONED
+  "The service will not; code says why."
+  REFUSED
+  "The service is done."
+  DONE
+  "Called off."
+  CANCELLED
+}
+
+"What one service is asked in one wave of a request."
+type Task {
+  "Opaque id."
+  id: ID!
+  "The task's name towards services, and its idempotency key, for ever."
+  key: UUID!
+  "The request it belongs to."
+  request: Request!
+  "Who is asked."
+  service: Service!
+  "To do what."
+  action: TaskAction!
+  "When, in the order of the request."
+  wave: Int!
+  "Where it stands."
+  state: TaskState!
+  "Rises whenever it is asked for again."
+  round: Int!
+  "Deliveries and polls so far."
+  attempt: Int!
+  "When Lethe turns to it next; null once it has ended."
+  nextAt: DateTime
+  "When the service took it."
+  sentAt: DateTime
+  "When the service last answered."
+  answeredAt: DateTime
+  "Why it stopped, or the last failure."
+  code: String
+  "What the service said became of each dataset, oldest first."
+  outcomes: [TaskOutcome!]!
+}
+
+"A page of tasks."
+type TaskConnection {
+  "The tasks with their cursors."
+  edges: [TaskEdge!]!
+  "The tasks."
+  nodes: [Task!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"A task in a list."
+type TaskEdge {
+  "Where it stands."
+  cursor: String!
+  "The task."
+  node: Task!
+}
+
+"What a service can say became of a dataset."
+enum DatasetOutcome {
+  "It is gone."
+  ERASED
+  "Nobody can be told from it any more."
+  ANONYMISED
+  "A part is gone."
+  PARTIALLY_ERASED
+  "The key to it is gone."
+  CRYPTO_SHREDDED
+  "It goes by itself, by effectiveBy."
+  PENDING_EXPIRY
+  "There was nothing."
+  NOT_FOUND
+  "It stays on a legal ground."
+  RETAINED
+  "It does not concern this request."
+  NOT_APPLICABLE
+  "Something is there."
+  PRESENT
+  "Nothing is there."
+  ABSENT
+  "A copy was handed over."
+  EXPORTED
+}
+
+"What a service said became of one dataset."
+type TaskOutcome {
+  "The dataset."
+  dataset: Dataset!
+  "What became of it."
+  outcome: DatasetOutcome!
+  "The round of the task it belongs to."
+  round: Int!
+  "How many rows."
+  count: Long
+  "By what means."
+  method: String
+  "Ground of what stays, for example 17(3)(b)."
+  ground: String
+  "What stays, stays until this day."
+  until: Date
+  "By this day the last byte can be gone."
+  effectiveBy: Date
+  "Whether it contradicts what the service said before; such a word decides nothing."
+  conflict: Boolean!
+  "When it was recorded."
+  recordedAt: DateTime!
+}
+
+"How far the tasks of a request are. The numbers of states add up to total."
+type Progress {
+  "All tasks."
+  total: Int!
+  "Whose wave has not opened."
+  waiting: Int!
+  "To be sent."
+  ready: Int!
+  "Taken by their service."
+  sent: Int!
+  "At work."
+  working: Int!
+  "Done."
+  done: Int!
+  "Refused or poisoned: only a person can mend these."
+  stopped: Int!
+  "Called off."
+  cancelled: Int!
+}
+
+"One event of a subscription: the request as it is now."
+type RequestProgress {
+  "When it was read."
+  at: DateTime!
+  "The request."
+  request: Request!
+}
+
+"What the data subject must be told."
+enum NoticeKind {
+  "That the request has arrived."
+  RECEIPT
+  "To prove who they are (Art. 12(6) GDPR)."
+  IDENTITY_REQUEST
+  "That it takes longer, and why (Art. 12(3) GDPR)."
+  EXTENSION
+  "That it is refused, why, and where to complain (Art. 12(4) GDPR)."
+  REFUSAL
+  "What was done."
+  OUTCOME
+  "That it is carried on together with another."
+  MERGED
+}
+
+"How a notice reached the data subject."
+enum NoticeChannel {
+  "By e-mail."
+  EMAIL
+  "By letter."
+  LETTER
+  "In the controller's own portal."
+  PORTAL
+  "In person."
+  IN_PERSON
+}
+
+"Something the data subject must be told. The text lives in the controller's correspondence."
+type Notice {
+  "Opaque id."
+  id: ID!
+  "What."
+  kind: NoticeKind!
+  "By when."
+  dueOn: Date!
+  "When it was sent; null while open."
+  sentOn: Date
+  "How it was sent."
+  channel: NoticeChannel
+  "Who recorded it."
+  recordedBy: Principal
+  "How often sending failed."
+  attempt: Int!
+}
+
+"The proof of how a request ended. Verify it offline with ` + "`" + `lethe certificate verify` + "`" + `."
+type Certificate {
+  "The certificate as a signed JSON document, to be kept byte for byte."
+  json: String!
+  "SHA-256 of the document."
+  fingerprint: Digest!
+  "Root of the Merkle tree over plan and outcomes."
+  merkleRoot: Digest!
+  "Its number among the certificates of the request; it has another after each reopening."
+  number: Int!
+  "When it was issued."
+  issuedAt: DateTime!
+}
+
+"Where a package stands; docs/states.md draws the machine."
+enum PackageState {
+  "It is being built."
+  ASSEMBLING
+  "It can be fetched."
+  SEALED
+  "It was fetched whole at least once."
+  DELIVERED
+  "Its file was deleted."
+  EXPIRED
+}
+
+"What opens a package."
+enum PackageLock {
+  "The data subject's own age key."
+  RECIPIENT
+  "A passphrase somebody chose; Lethe has forgotten it."
+  CHOSEN
+  "A passphrase that Lethe made; see tellPassphrase."
+  GENERATED
+}
+
+"What is handed over: one encrypted file with a manifest of every dataset of the plan."
+type Package {
+  "Opaque id."
+  id: ID!
+  "Its number among the packages of the request, from 1."
+  number: Int!
+  "Where it stands."
+  state: PackageState!
+  "Bytes of the encrypted file; null until sealed."
+  size: Long
+  "Digest of the encrypted file."
+  sha256: Digest
+  "Whether nothing of the plan is missing; null until sealed."
+  complete: Boolean
+  "How many parts came after the package before was sealed."
+  lateParts: Int!
+  "Services of which something is missing; the manifest names them too."
+  missing: [Service!]!
+  "What opens it."
+  lock: PackageLock
+  "When it was sealed."
+  sealedAt: DateTime
+  "When it was first fetched whole."
+  deliveredAt: DateTime
+  "When its file is deleted."
+  expiresAt: DateTime
+  "Where a handler who is signed in fetches it; null unless it can be fetched."
+  downloadUrl: String
+}
+
+"An emergency stop: while it stands, nothing leaves for its service."
+type EmergencyStop {
+  "The service that nothing goes to; null for all of them."
+  service: Service
+  "Who set it."
+  setBy: Principal
+  "When."
+  setAt: DateTime!
+  "Who lifted it; null while it stands."
+  liftedBy: Principal
+  "When it was lifted; null while it stands."
+  liftedAt: DateTime
+}
+
+"Which requests."
+input RequestFilter {
+  "Only in these states."
+  states: [RequestState!]
+  "Only of these types."
+  types: [RequestType!]
+  "Only due before this day."
+  dueBefore: Date
+  "Only those that are neither closed nor merged."
+  open: Boolean! = false
+}
+
+"An identifier of a data subject. It is sealed at once and never shown."
+input IdentifierInput {
+  "Its type, for example customer_id or email; services declare which they know."
+  type: String!
+  "Its value."
+  value: String!
+}
+
+"What a data subject asked."
+input OpenRequestInput {
+  "The right it exercises."
+  type: RequestType!
+  "Ref of the legal entity that was asked."
+  controller: String!
+  "What tells the data subject from all others, 1 to 50."
+  identifiers: [IdentifierInput!]!
+  "When it reached the controller, by whatever channel; now when absent."
+  receivedAt: DateTime
+  "Of an erasure: 17(1)(a) to 17(1)(f)."
+  ground: String
+  "How the identity was proved; absent when it has not been yet."
+  identity: IdentityMethod
+  "Makes opening idempotent for the caller: the same id and content give the request opened first."
+  clientRequestId: String
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"A request, and nothing more to say."
+input RequestInput {
+  "The request."
+  requestId: ID!
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"How an identity was proved."
+input VerifyIdentityInput {
+  "The request."
+  requestId: ID!
+  "How."
+  method: IdentityMethod!
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"Which plan is approved."
+input ApprovePlanInput {
+  "The request."
+  requestId: ID!
+  "The digest of the plan you read."
+  digest: Digest!
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"Why a request is refused."
+input RefuseRequestInput {
+  "The request."
+  requestId: ID!
+  "The ground."
+  ground: RefusalGround!
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"Why a due date is extended, and how the data subject was told."
+input ExtendDeadlineInput {
+  "The request."
+  requestId: ID!
+  "The reason."
+  reason: ExtensionReason!
+  "The day the data subject was told."
+  noticeSentOn: Date!
+  "How they were told."
+  channel: NoticeChannel!
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"Why the clock stands still."
+input PauseClockInput {
+  "The request."
+  requestId: ID!
+  "The reason."
+  reason: PauseReason!
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"A task that stopped."
+input RetryTaskInput {
+  "The task."
+  taskId: ID!
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"Whose messages."
+input EmergencyStopInput {
+  "The service; absent for all of them."
+  serviceId: ID
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"A notice that was sent."
+input RecordNoticeInput {
+  "The notice."
+  noticeId: ID!
+  "The day it was sent."
+  sentOn: Date!
+  "How it was sent."
+  channel: NoticeChannel!
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"A notice that could not be sent."
+input RecordNoticeFailureInput {
+  "The notice."
+  noticeId: ID!
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"A package, and nothing more to say."
+input PackageInput {
+  "The package."
+  packageId: ID!
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"For whom packages are encrypted. Give one of the two, or neither, and Lethe makes a passphrase for each package."
+input PreparePackageInput {
+  "The request."
+  requestId: ID!
+  "An age X25519 public key of the data subject, age1…"
+  recipient: String
+  "A passphrase that the data subject is told by another channel, at least 12 characters. Lethe does not keep it."
+  passphrase: String
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"What became of an act on a request."
+type RequestPayload {
+  "The request as it is now."
+  request: Request
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
+"What became of asking again."
+type RetryTaskPayload {
+  "The task as it is now."
+  task: Task
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
+"What became of an emergency stop."
+type EmergencyStopPayload {
+  "The stop as it is now."
+  stop: EmergencyStop
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
+"What became of a notice."
+type RecordNoticePayload {
+  "The notice as it is now."
+  notice: Notice
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
+"What became of making a link."
+type CreatePackageLinkPayload {
+  "The link, to be given to the data subject."
+  url: String
+  "Until when it works."
+  expiresAt: DateTime
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
+"What became of asking for a passphrase."
+type TellPassphrasePayload {
+  "The passphrase, to be told by another channel than the package."
+  passphrase: String
+  "Why it was not told; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+`, BuiltIn: false},
 	{Name: "../schema/lethe.graphql", Input: `# What every part of the schema builds on. Each room has a file of its own.
 
 "A moment, RFC 3339, for example 2026-03-05T09:30:00Z."
@@ -247,135 +2982,142 @@ type Query {
 "What changes something. Each mutation takes one input and answers with one payload."
 type Mutation
 `, BuiltIn: false},
-	{Name: "../schema/audit.graphql", Input: `# The audit log: who did what to which thing, and the proof that nobody changed
-# it. Readable by auditors and the DPO.
+	{Name: "../schema/lineage.graphql", Input: `# Where data goes: who reads a dataset, said and seen, and what is fed by it.
 
 extend type Query {
-  "The entries of the audit log, newest first. For auditor and dpo."
-  auditEntries(
+  "Every dataset that is fed by a dataset, at any remove, nearest first and each once. For viewer and up."
+  downstream(
+    "The dataset."
+    datasetId: ID!
+  ): [Reach!]!
+}
+
+"What is said of a reader against what is seen of it."
+enum Standing {
+  "Declared, and seen."
+  BOTH
+  "Declared, but never seen."
+  DECLARED_ONLY
+  "Seen, and the service is known, but it has not declared that it reads."
+  OBSERVED_ONLY
+  "Seen, and nobody knows who it is: a gap in every plan."
+  UNKNOWN_READER
+}
+
+"Somebody who reads a dataset."
+type Reader {
+  "Who it is; null when unknown."
+  service: Service
+  "How declaration and observation agree."
+  standing: Standing!
+  "The consumer groups it was seen as."
+  groups: [ConsumerGroup!]!
+  "When it was first seen; null when never."
+  firstSeen: DateTime
+  "When it was last seen; null when never."
+  lastSeen: DateTime
+}
+
+"A consumer group of a Kafka cluster."
+type ConsumerGroup {
+  "The cluster, by its name in the configuration."
+  cluster: String!
+  "The name of the group."
+  name: String!
+}
+
+"How we know that data flows from one dataset to another."
+enum Evidence {
+  "The catalog says it is made from the other."
+  DERIVED
+  "Somebody stated it."
+  STATED
+  "Its service declared to read the other."
+  CONSUMED
+  "Its service was seen reading the other."
+  OBSERVED
+  "Its service reads the store the other lies in."
+  SHARED
+}
+
+"A dataset that data gets to."
+type Reach {
+  "The dataset."
+  dataset: Dataset!
+  "Steps from the dataset asked about, 1 or more."
+  distance: Int!
+  "The dataset one step before."
+  from: Dataset!
+  "Who carries the data over that step; null if nobody in particular."
+  service: Service
+  "How we know of that step."
+  evidence: Evidence!
+}
+`, BuiltIn: false},
+	{Name: "../schema/schemas.graphql", Input: `# The schema registry, to look at. It is written over /registry.
+
+extend type Query {
+  "The names of the schema subjects that begin with a prefix. For viewer and up."
+  schemaSubjects(
     "How many, 1 to 100."
     first: Int!
-    "Cursor of the entry before the page."
+    "Cursor of the name before the page."
     after: String
-    "Which entries; all when absent."
-    filter: AuditFilter
-  ): AuditEntryConnection!
-  "The newest signed checkpoint of the log; null before the first entry was sealed."
-  auditCheckpoint: AuditCheckpoint
+    "How the names begin; all when empty."
+    prefix: String! = ""
+  ): SchemaNameConnection!
+  "One schema subject by its name. For viewer and up."
+  schemaSubject(
+    "The name, for example orders-value."
+    name: String!
+  ): SchemaSubject
 }
 
-extend type Mutation {
-  "Takes the name of a person from Lethe for ever. What they did stays in the log, by nobody in particular. For admin."
-  erasePrincipal(
-    "Who."
-    input: ErasePrincipalInput!
-  ): ErasePrincipalPayload!
-}
-
-"Whoever acts: a person, a pipeline, a service, Lethe itself."
-type Principal implements Node {
-  "Opaque id."
-  id: ID!
-  "The name to show; null once erased."
-  name: String
-  "When the name was erased; null while it is known."
-  erasedAt: DateTime
-}
-
-"One act. There is nothing personal in it, and no prose."
-type AuditEntry {
-  "Its key in the log."
-  id: UUID!
-  "When, by the database's clock."
-  at: DateTime!
-  "Who."
-  actor: Principal!
-  "What was done, for example request.opened."
-  act: String!
-  "Key of what it was done to."
-  entity: UUID
-  "Key of the data subject's request it belongs to."
-  request: UUID
-  "Outcome, reason or role; empty for none."
-  code: String!
-  "What was decided on, sent or received."
-  digest: Digest
-  "A day the act is about."
-  day: Date
-  "Counts."
-  amounts: [Amount!]!
-  "Place in the Merkle tree, counted from 0; null until sealed, which takes about a second."
-  leaf: Long
-}
-
-"A count, by name."
-type Amount {
-  "What is counted."
+"A line of versions of a schema."
+type SchemaSubject {
+  "The name, for example orders-value."
   name: String!
-  "How many."
-  value: Long!
+  "The compatibility that new versions must keep."
+  compatibility: String!
+  "The numbers of its versions, in order."
+  versions: [Int!]!
+  "One version."
+  version(
+    "Its number; the latest when absent."
+    number: Int
+  ): SchemaVersion!
 }
 
-"A page of audit entries."
-type AuditEntryConnection {
-  "The entries with their cursors."
-  edges: [AuditEntryEdge!]!
-  "The entries."
-  nodes: [AuditEntry!]!
+"One version of a schema subject."
+type SchemaVersion {
+  "Its number within the subject."
+  version: Int!
+  "The id in every message written with it."
+  schemaId: Int!
+  "AVRO, JSON or PROTOBUF."
+  type: String!
+  "The canonical text of the schema."
+  text: String!
+  "When it was registered."
+  registeredAt: DateTime!
+}
+
+"A page of names of schema subjects."
+type SchemaNameConnection {
+  "The names with their cursors."
+  edges: [SchemaNameEdge!]!
+  "The names."
+  nodes: [String!]!
   "Where the page stands."
   pageInfo: PageInfo!
 }
 
-"An audit entry in a list."
-type AuditEntryEdge {
+"A name of a schema subject in a list."
+type SchemaNameEdge {
   "Where it stands."
   cursor: String!
-  "The entry."
-  node: AuditEntry!
-}
-
-"A signed statement of the whole log up to a size (C2SP tlog-checkpoint)."
-type AuditCheckpoint {
-  "How many entries it covers."
-  size: Long!
-  "The signed note; verify it offline with ` + "`" + `lethe audit verify` + "`" + `."
-  note: String!
-  "When it was signed."
-  sealedAt: DateTime!
-}
-
-"Which audit entries."
-input AuditFilter {
-  "Only acts of this principal."
-  actorId: ID
-  "Only this act, for example request.opened."
-  act: String
-  "Only what belongs to this request."
-  requestId: ID
-  "Only what was done to the thing with this key."
-  entity: UUID
-  "Not before this moment."
-  from: DateTime
-  "Before this moment."
-  to: DateTime
-}
-
-"Whose name goes."
-input ErasePrincipalInput {
-  "The principal."
-  principalId: ID!
-  "Comes back in the payload."
-  clientMutationId: String
-}
-
-"What became of it."
-type ErasePrincipalPayload {
-  "The principal without a name."
-  principal: Principal
-  "Why it was not done; empty if it was."
-  userErrors: [UserError!]!
-  "As given."
-  clientMutationId: String
+  "The name."
+  node: String!
 }
 `, BuiltIn: false},
 }
@@ -393,6 +3135,18 @@ func (ec *executionContext) childFields_Amount(ctx context.Context, field graphq
 		return ec.fieldContext_Amount_value(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Amount", field.Name)
+}
+
+func (ec *executionContext) childFields_AssertTagsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "tags":
+		return ec.fieldContext_AssertTagsPayload_tags(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_AssertTagsPayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_AssertTagsPayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AssertTagsPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_AuditCheckpoint(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -457,6 +3211,372 @@ func (ec *executionContext) childFields_AuditEntryEdge(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type AuditEntryEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_Certificate(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "json":
+		return ec.fieldContext_Certificate_json(ctx, field)
+	case "fingerprint":
+		return ec.fieldContext_Certificate_fingerprint(ctx, field)
+	case "merkleRoot":
+		return ec.fieldContext_Certificate_merkleRoot(ctx, field)
+	case "number":
+		return ec.fieldContext_Certificate_number(ctx, field)
+	case "issuedAt":
+		return ec.fieldContext_Certificate_issuedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Certificate", field.Name)
+}
+
+func (ec *executionContext) childFields_ConsumerGroup(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cluster":
+		return ec.fieldContext_ConsumerGroup_cluster(ctx, field)
+	case "name":
+		return ec.fieldContext_ConsumerGroup_name(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConsumerGroup", field.Name)
+}
+
+func (ec *executionContext) childFields_Consumption(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Consumption_id(ctx, field)
+	case "service":
+		return ec.fieldContext_Consumption_service(ctx, field)
+	case "dataset":
+		return ec.fieldContext_Consumption_dataset(ctx, field)
+	case "fields":
+		return ec.fieldContext_Consumption_fields(ctx, field)
+	case "purposes":
+		return ec.fieldContext_Consumption_purposes(ctx, field)
+	case "validFrom":
+		return ec.fieldContext_Consumption_validFrom(ctx, field)
+	case "validTo":
+		return ec.fieldContext_Consumption_validTo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Consumption", field.Name)
+}
+
+func (ec *executionContext) childFields_Controller(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Controller_id(ctx, field)
+	case "ref":
+		return ec.fieldContext_Controller_ref(ctx, field)
+	case "name":
+		return ec.fieldContext_Controller_name(ctx, field)
+	case "country":
+		return ec.fieldContext_Controller_country(ctx, field)
+	case "region":
+		return ec.fieldContext_Controller_region(ctx, field)
+	case "timeZone":
+		return ec.fieldContext_Controller_timeZone(ctx, field)
+	case "dailyCeiling":
+		return ec.fieldContext_Controller_dailyCeiling(ctx, field)
+	case "rev":
+		return ec.fieldContext_Controller_rev(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Controller", field.Name)
+}
+
+func (ec *executionContext) childFields_ControllerConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_ControllerConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_ControllerConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ControllerConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ControllerConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ControllerEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ControllerEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ControllerEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ControllerEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_CreatePackageLinkPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "url":
+		return ec.fieldContext_CreatePackageLinkPayload_url(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_CreatePackageLinkPayload_expiresAt(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreatePackageLinkPayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_CreatePackageLinkPayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreatePackageLinkPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_Dataset(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Dataset_id(ctx, field)
+	case "environment":
+		return ec.fieldContext_Dataset_environment(ctx, field)
+	case "namespace":
+		return ec.fieldContext_Dataset_namespace(ctx, field)
+	case "name":
+		return ec.fieldContext_Dataset_name(ctx, field)
+	case "kind":
+		return ec.fieldContext_Dataset_kind(ctx, field)
+	case "doc":
+		return ec.fieldContext_Dataset_doc(ctx, field)
+	case "store":
+		return ec.fieldContext_Dataset_store(ctx, field)
+	case "service":
+		return ec.fieldContext_Dataset_service(ctx, field)
+	case "owner":
+		return ec.fieldContext_Dataset_owner(ctx, field)
+	case "derived":
+		return ec.fieldContext_Dataset_derived(ctx, field)
+	case "derivedFrom":
+		return ec.fieldContext_Dataset_derivedFrom(ctx, field)
+	case "lifecycle":
+		return ec.fieldContext_Dataset_lifecycle(ctx, field)
+	case "eraseBy":
+		return ec.fieldContext_Dataset_eraseBy(ctx, field)
+	case "usualMax":
+		return ec.fieldContext_Dataset_usualMax(ctx, field)
+	case "retentionPolicy":
+		return ec.fieldContext_Dataset_retentionPolicy(ctx, field)
+	case "topic":
+		return ec.fieldContext_Dataset_topic(ctx, field)
+	case "fields":
+		return ec.fieldContext_Dataset_fields(ctx, field)
+	case "tags":
+		return ec.fieldContext_Dataset_tags(ctx, field)
+	case "permittedUses":
+		return ec.fieldContext_Dataset_permittedUses(ctx, field)
+	case "consumption":
+		return ec.fieldContext_Dataset_consumption(ctx, field)
+	case "observedReads":
+		return ec.fieldContext_Dataset_observedReads(ctx, field)
+	case "readers":
+		return ec.fieldContext_Dataset_readers(ctx, field)
+	case "findings":
+		return ec.fieldContext_Dataset_findings(ctx, field)
+	case "rev":
+		return ec.fieldContext_Dataset_rev(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Dataset", field.Name)
+}
+
+func (ec *executionContext) childFields_DatasetConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_DatasetConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_DatasetConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_DatasetConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DatasetConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_DatasetEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_DatasetEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_DatasetEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DatasetEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_DeclareConsumptionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "consumption":
+		return ec.fieldContext_DeclareConsumptionPayload_consumption(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeclareConsumptionPayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_DeclareConsumptionPayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeclareConsumptionPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeclareControllerPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "controller":
+		return ec.fieldContext_DeclareControllerPayload_controller(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeclareControllerPayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_DeclareControllerPayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeclareControllerPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeclareDatasetPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "dataset":
+		return ec.fieldContext_DeclareDatasetPayload_dataset(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeclareDatasetPayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_DeclareDatasetPayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeclareDatasetPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeclareFieldsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "fields":
+		return ec.fieldContext_DeclareFieldsPayload_fields(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeclareFieldsPayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_DeclareFieldsPayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeclareFieldsPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeclareOwnerPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "owner":
+		return ec.fieldContext_DeclareOwnerPayload_owner(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeclareOwnerPayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_DeclareOwnerPayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeclareOwnerPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeclarePermittedUsePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "permittedUse":
+		return ec.fieldContext_DeclarePermittedUsePayload_permittedUse(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeclarePermittedUsePayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_DeclarePermittedUsePayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeclarePermittedUsePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeclarePurposePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "purpose":
+		return ec.fieldContext_DeclarePurposePayload_purpose(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeclarePurposePayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_DeclarePurposePayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeclarePurposePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeclareReaderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "reader":
+		return ec.fieldContext_DeclareReaderPayload_reader(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeclareReaderPayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_DeclareReaderPayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeclareReaderPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeclareRetentionPolicyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "retentionPolicy":
+		return ec.fieldContext_DeclareRetentionPolicyPayload_retentionPolicy(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeclareRetentionPolicyPayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_DeclareRetentionPolicyPayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeclareRetentionPolicyPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeclareStorePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "store":
+		return ec.fieldContext_DeclareStorePayload_store(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeclareStorePayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_DeclareStorePayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeclareStorePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeclareStoreReaderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "reader":
+		return ec.fieldContext_DeclareStoreReaderPayload_reader(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeclareStoreReaderPayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_DeclareStoreReaderPayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeclareStoreReaderPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_Delivery(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "failures":
+		return ec.fieldContext_Delivery_failures(ctx, field)
+	case "openUntil":
+		return ec.fieldContext_Delivery_openUntil(ctx, field)
+	case "lastCode":
+		return ec.fieldContext_Delivery_lastCode(ctx, field)
+	case "changedAt":
+		return ec.fieldContext_Delivery_changedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Delivery", field.Name)
+}
+
+func (ec *executionContext) childFields_EmergencyStop(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "service":
+		return ec.fieldContext_EmergencyStop_service(ctx, field)
+	case "setBy":
+		return ec.fieldContext_EmergencyStop_setBy(ctx, field)
+	case "setAt":
+		return ec.fieldContext_EmergencyStop_setAt(ctx, field)
+	case "liftedBy":
+		return ec.fieldContext_EmergencyStop_liftedBy(ctx, field)
+	case "liftedAt":
+		return ec.fieldContext_EmergencyStop_liftedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EmergencyStop", field.Name)
+}
+
+func (ec *executionContext) childFields_EmergencyStopPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "stop":
+		return ec.fieldContext_EmergencyStopPayload_stop(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_EmergencyStopPayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_EmergencyStopPayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EmergencyStopPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_EndPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "ended":
+		return ec.fieldContext_EndPayload_ended(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_EndPayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_EndPayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EndPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ErasePrincipalPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "principal":
@@ -469,6 +3589,92 @@ func (ec *executionContext) childFields_ErasePrincipalPayload(ctx context.Contex
 	return nil, fmt.Errorf("no field named %q was found under type ErasePrincipalPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_Field(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Field_id(ctx, field)
+	case "dataset":
+		return ec.fieldContext_Field_dataset(ctx, field)
+	case "path":
+		return ec.fieldContext_Field_path(ctx, field)
+	case "dataType":
+		return ec.fieldContext_Field_dataType(ctx, field)
+	case "nullable":
+		return ec.fieldContext_Field_nullable(ctx, field)
+	case "doc":
+		return ec.fieldContext_Field_doc(ctx, field)
+	case "opaque":
+		return ec.fieldContext_Field_opaque(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Field", field.Name)
+}
+
+func (ec *executionContext) childFields_FieldConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_FieldConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_FieldConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_FieldConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FieldConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_FieldEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_FieldEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_FieldEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FieldEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_Finding(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Finding_id(ctx, field)
+	case "code":
+		return ec.fieldContext_Finding_code(ctx, field)
+	case "severity":
+		return ec.fieldContext_Finding_severity(ctx, field)
+	case "entity":
+		return ec.fieldContext_Finding_entity(ctx, field)
+	case "message":
+		return ec.fieldContext_Finding_message(ctx, field)
+	case "state":
+		return ec.fieldContext_Finding_state(ctx, field)
+	case "firstSeen":
+		return ec.fieldContext_Finding_firstSeen(ctx, field)
+	case "lastSeen":
+		return ec.fieldContext_Finding_lastSeen(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Finding", field.Name)
+}
+
+func (ec *executionContext) childFields_FindingConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_FindingConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_FindingConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_FindingConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FindingConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_FindingEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_FindingEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_FindingEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FindingEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_Health(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "version":
@@ -479,6 +3685,116 @@ func (ec *executionContext) childFields_Health(ctx context.Context, field graphq
 		return ec.fieldContext_Health_development(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Health", field.Name)
+}
+
+func (ec *executionContext) childFields_Notice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Notice_id(ctx, field)
+	case "kind":
+		return ec.fieldContext_Notice_kind(ctx, field)
+	case "dueOn":
+		return ec.fieldContext_Notice_dueOn(ctx, field)
+	case "sentOn":
+		return ec.fieldContext_Notice_sentOn(ctx, field)
+	case "channel":
+		return ec.fieldContext_Notice_channel(ctx, field)
+	case "recordedBy":
+		return ec.fieldContext_Notice_recordedBy(ctx, field)
+	case "attempt":
+		return ec.fieldContext_Notice_attempt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Notice", field.Name)
+}
+
+func (ec *executionContext) childFields_ObservedRead(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cluster":
+		return ec.fieldContext_ObservedRead_cluster(ctx, field)
+	case "group":
+		return ec.fieldContext_ObservedRead_group(ctx, field)
+	case "dataset":
+		return ec.fieldContext_ObservedRead_dataset(ctx, field)
+	case "service":
+		return ec.fieldContext_ObservedRead_service(ctx, field)
+	case "firstSeen":
+		return ec.fieldContext_ObservedRead_firstSeen(ctx, field)
+	case "lastSeen":
+		return ec.fieldContext_ObservedRead_lastSeen(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ObservedRead", field.Name)
+}
+
+func (ec *executionContext) childFields_Owner(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Owner_id(ctx, field)
+	case "kind":
+		return ec.fieldContext_Owner_kind(ctx, field)
+	case "ref":
+		return ec.fieldContext_Owner_ref(ctx, field)
+	case "name":
+		return ec.fieldContext_Owner_name(ctx, field)
+	case "active":
+		return ec.fieldContext_Owner_active(ctx, field)
+	case "rev":
+		return ec.fieldContext_Owner_rev(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Owner", field.Name)
+}
+
+func (ec *executionContext) childFields_OwnerConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_OwnerConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_OwnerConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_OwnerConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OwnerConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_OwnerEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_OwnerEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_OwnerEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OwnerEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_Package(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Package_id(ctx, field)
+	case "number":
+		return ec.fieldContext_Package_number(ctx, field)
+	case "state":
+		return ec.fieldContext_Package_state(ctx, field)
+	case "size":
+		return ec.fieldContext_Package_size(ctx, field)
+	case "sha256":
+		return ec.fieldContext_Package_sha256(ctx, field)
+	case "complete":
+		return ec.fieldContext_Package_complete(ctx, field)
+	case "lateParts":
+		return ec.fieldContext_Package_lateParts(ctx, field)
+	case "missing":
+		return ec.fieldContext_Package_missing(ctx, field)
+	case "lock":
+		return ec.fieldContext_Package_lock(ctx, field)
+	case "sealedAt":
+		return ec.fieldContext_Package_sealedAt(ctx, field)
+	case "deliveredAt":
+		return ec.fieldContext_Package_deliveredAt(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_Package_expiresAt(ctx, field)
+	case "downloadUrl":
+		return ec.fieldContext_Package_downloadUrl(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Package", field.Name)
 }
 
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -495,6 +3811,110 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
 }
 
+func (ec *executionContext) childFields_PermittedUse(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "field":
+		return ec.fieldContext_PermittedUse_field(ctx, field)
+	case "purpose":
+		return ec.fieldContext_PermittedUse_purpose(ctx, field)
+	case "validFrom":
+		return ec.fieldContext_PermittedUse_validFrom(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PermittedUse", field.Name)
+}
+
+func (ec *executionContext) childFields_Plan(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "digest":
+		return ec.fieldContext_Plan_digest(ctx, field)
+	case "number":
+		return ec.fieldContext_Plan_number(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Plan_createdAt(ctx, field)
+	case "nodes":
+		return ec.fieldContext_Plan_nodes(ctx, field)
+	case "summary":
+		return ec.fieldContext_Plan_summary(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Plan", field.Name)
+}
+
+func (ec *executionContext) childFields_PlanNode(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "number":
+		return ec.fieldContext_PlanNode_number(ctx, field)
+	case "kind":
+		return ec.fieldContext_PlanNode_kind(ctx, field)
+	case "reason":
+		return ec.fieldContext_PlanNode_reason(ctx, field)
+	case "dataset":
+		return ec.fieldContext_PlanNode_dataset(ctx, field)
+	case "service":
+		return ec.fieldContext_PlanNode_service(ctx, field)
+	case "owner":
+		return ec.fieldContext_PlanNode_owner(ctx, field)
+	case "action":
+		return ec.fieldContext_PlanNode_action(ctx, field)
+	case "wave":
+		return ec.fieldContext_PlanNode_wave(ctx, field)
+	case "reader":
+		return ec.fieldContext_PlanNode_reader(ctx, field)
+	case "count":
+		return ec.fieldContext_PlanNode_count(ctx, field)
+	case "retentionGround":
+		return ec.fieldContext_PlanNode_retentionGround(ctx, field)
+	case "until":
+		return ec.fieldContext_PlanNode_until(ctx, field)
+	case "effectiveBy":
+		return ec.fieldContext_PlanNode_effectiveBy(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PlanNode", field.Name)
+}
+
+func (ec *executionContext) childFields_PlanNodeConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_PlanNodeConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_PlanNodeConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_PlanNodeConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PlanNodeConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_PlanNodeEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_PlanNodeEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_PlanNodeEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PlanNodeEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_PlanSummary(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "ask":
+		return ec.fieldContext_PlanSummary_ask(ctx, field)
+	case "keep":
+		return ec.fieldContext_PlanSummary_keep(ctx, field)
+	case "expire":
+		return ec.fieldContext_PlanSummary_expire(ctx, field)
+	case "gaps":
+		return ec.fieldContext_PlanSummary_gaps(ctx, field)
+	case "excluded":
+		return ec.fieldContext_PlanSummary_excluded(ctx, field)
+	case "services":
+		return ec.fieldContext_PlanSummary_services(ctx, field)
+	case "rows":
+		return ec.fieldContext_PlanSummary_rows(ctx, field)
+	case "effectiveBy":
+		return ec.fieldContext_PlanSummary_effectiveBy(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PlanSummary", field.Name)
+}
+
 func (ec *executionContext) childFields_Principal(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -505,6 +3925,796 @@ func (ec *executionContext) childFields_Principal(ctx context.Context, field gra
 		return ec.fieldContext_Principal_erasedAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Principal", field.Name)
+}
+
+func (ec *executionContext) childFields_Progress(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "total":
+		return ec.fieldContext_Progress_total(ctx, field)
+	case "waiting":
+		return ec.fieldContext_Progress_waiting(ctx, field)
+	case "ready":
+		return ec.fieldContext_Progress_ready(ctx, field)
+	case "sent":
+		return ec.fieldContext_Progress_sent(ctx, field)
+	case "working":
+		return ec.fieldContext_Progress_working(ctx, field)
+	case "done":
+		return ec.fieldContext_Progress_done(ctx, field)
+	case "stopped":
+		return ec.fieldContext_Progress_stopped(ctx, field)
+	case "cancelled":
+		return ec.fieldContext_Progress_cancelled(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Progress", field.Name)
+}
+
+func (ec *executionContext) childFields_Purpose(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Purpose_id(ctx, field)
+	case "ref":
+		return ec.fieldContext_Purpose_ref(ctx, field)
+	case "name":
+		return ec.fieldContext_Purpose_name(ctx, field)
+	case "doc":
+		return ec.fieldContext_Purpose_doc(ctx, field)
+	case "use":
+		return ec.fieldContext_Purpose_use(ctx, field)
+	case "legalBasis":
+		return ec.fieldContext_Purpose_legalBasis(ctx, field)
+	case "rev":
+		return ec.fieldContext_Purpose_rev(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Purpose", field.Name)
+}
+
+func (ec *executionContext) childFields_PurposeConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_PurposeConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_PurposeConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_PurposeConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PurposeConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_PurposeEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_PurposeEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_PurposeEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PurposeEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_Reach(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "dataset":
+		return ec.fieldContext_Reach_dataset(ctx, field)
+	case "distance":
+		return ec.fieldContext_Reach_distance(ctx, field)
+	case "from":
+		return ec.fieldContext_Reach_from(ctx, field)
+	case "service":
+		return ec.fieldContext_Reach_service(ctx, field)
+	case "evidence":
+		return ec.fieldContext_Reach_evidence(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Reach", field.Name)
+}
+
+func (ec *executionContext) childFields_Reader(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "service":
+		return ec.fieldContext_Reader_service(ctx, field)
+	case "standing":
+		return ec.fieldContext_Reader_standing(ctx, field)
+	case "groups":
+		return ec.fieldContext_Reader_groups(ctx, field)
+	case "firstSeen":
+		return ec.fieldContext_Reader_firstSeen(ctx, field)
+	case "lastSeen":
+		return ec.fieldContext_Reader_lastSeen(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Reader", field.Name)
+}
+
+func (ec *executionContext) childFields_ReaderName(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ReaderName_id(ctx, field)
+	case "cluster":
+		return ec.fieldContext_ReaderName_cluster(ctx, field)
+	case "kind":
+		return ec.fieldContext_ReaderName_kind(ctx, field)
+	case "name":
+		return ec.fieldContext_ReaderName_name(ctx, field)
+	case "service":
+		return ec.fieldContext_ReaderName_service(ctx, field)
+	case "rev":
+		return ec.fieldContext_ReaderName_rev(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReaderName", field.Name)
+}
+
+func (ec *executionContext) childFields_ReaderNameConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_ReaderNameConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_ReaderNameConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ReaderNameConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReaderNameConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ReaderNameEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ReaderNameEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ReaderNameEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReaderNameEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_RecordNoticePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "notice":
+		return ec.fieldContext_RecordNoticePayload_notice(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RecordNoticePayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_RecordNoticePayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecordNoticePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_Request(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Request_id(ctx, field)
+	case "caseNumber":
+		return ec.fieldContext_Request_caseNumber(ctx, field)
+	case "type":
+		return ec.fieldContext_Request_type(ctx, field)
+	case "ground":
+		return ec.fieldContext_Request_ground(ctx, field)
+	case "controller":
+		return ec.fieldContext_Request_controller(ctx, field)
+	case "state":
+		return ec.fieldContext_Request_state(ctx, field)
+	case "outcome":
+		return ec.fieldContext_Request_outcome(ctx, field)
+	case "blockedReason":
+		return ec.fieldContext_Request_blockedReason(ctx, field)
+	case "blockedFrom":
+		return ec.fieldContext_Request_blockedFrom(ctx, field)
+	case "refusal":
+		return ec.fieldContext_Request_refusal(ctx, field)
+	case "receivedAt":
+		return ec.fieldContext_Request_receivedAt(ctx, field)
+	case "receivedOn":
+		return ec.fieldContext_Request_receivedOn(ctx, field)
+	case "dueOn":
+		return ec.fieldContext_Request_dueOn(ctx, field)
+	case "dueUnpausedOn":
+		return ec.fieldContext_Request_dueUnpausedOn(ctx, field)
+	case "extendedDueOn":
+		return ec.fieldContext_Request_extendedDueOn(ctx, field)
+	case "extensionReason":
+		return ec.fieldContext_Request_extensionReason(ctx, field)
+	case "daysLeft":
+		return ec.fieldContext_Request_daysLeft(ctx, field)
+	case "calendar":
+		return ec.fieldContext_Request_calendar(ctx, field)
+	case "pausedOn":
+		return ec.fieldContext_Request_pausedOn(ctx, field)
+	case "pauseReason":
+		return ec.fieldContext_Request_pauseReason(ctx, field)
+	case "pausedDays":
+		return ec.fieldContext_Request_pausedDays(ctx, field)
+	case "identityMethod":
+		return ec.fieldContext_Request_identityMethod(ctx, field)
+	case "openedBy":
+		return ec.fieldContext_Request_openedBy(ctx, field)
+	case "openedAt":
+		return ec.fieldContext_Request_openedAt(ctx, field)
+	case "approvedBy":
+		return ec.fieldContext_Request_approvedBy(ctx, field)
+	case "approvedAt":
+		return ec.fieldContext_Request_approvedAt(ctx, field)
+	case "eraseBefore":
+		return ec.fieldContext_Request_eraseBefore(ctx, field)
+	case "plan":
+		return ec.fieldContext_Request_plan(ctx, field)
+	case "tasks":
+		return ec.fieldContext_Request_tasks(ctx, field)
+	case "progress":
+		return ec.fieldContext_Request_progress(ctx, field)
+	case "notices":
+		return ec.fieldContext_Request_notices(ctx, field)
+	case "certificate":
+		return ec.fieldContext_Request_certificate(ctx, field)
+	case "packages":
+		return ec.fieldContext_Request_packages(ctx, field)
+	case "mergedInto":
+		return ec.fieldContext_Request_mergedInto(ctx, field)
+	case "closedAt":
+		return ec.fieldContext_Request_closedAt(ctx, field)
+	case "reopened":
+		return ec.fieldContext_Request_reopened(ctx, field)
+	case "closedWithGapsBy":
+		return ec.fieldContext_Request_closedWithGapsBy(ctx, field)
+	case "keyDestroyOn":
+		return ec.fieldContext_Request_keyDestroyOn(ctx, field)
+	case "keyDestroyedAt":
+		return ec.fieldContext_Request_keyDestroyedAt(ctx, field)
+	case "rev":
+		return ec.fieldContext_Request_rev(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Request", field.Name)
+}
+
+func (ec *executionContext) childFields_RequestConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_RequestConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_RequestConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_RequestConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RequestConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_RequestCount(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "state":
+		return ec.fieldContext_RequestCount_state(ctx, field)
+	case "count":
+		return ec.fieldContext_RequestCount_count(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RequestCount", field.Name)
+}
+
+func (ec *executionContext) childFields_RequestEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_RequestEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_RequestEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RequestEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_RequestPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "request":
+		return ec.fieldContext_RequestPayload_request(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RequestPayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_RequestPayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RequestPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RequestProgress(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "at":
+		return ec.fieldContext_RequestProgress_at(ctx, field)
+	case "request":
+		return ec.fieldContext_RequestProgress_request(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RequestProgress", field.Name)
+}
+
+func (ec *executionContext) childFields_RetentionPolicy(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_RetentionPolicy_id(ctx, field)
+	case "ref":
+		return ec.fieldContext_RetentionPolicy_ref(ctx, field)
+	case "name":
+		return ec.fieldContext_RetentionPolicy_name(ctx, field)
+	case "duration":
+		return ec.fieldContext_RetentionPolicy_duration(ctx, field)
+	case "days":
+		return ec.fieldContext_RetentionPolicy_days(ctx, field)
+	case "trigger":
+		return ec.fieldContext_RetentionPolicy_trigger(ctx, field)
+	case "action":
+		return ec.fieldContext_RetentionPolicy_action(ctx, field)
+	case "ground":
+		return ec.fieldContext_RetentionPolicy_ground(ctx, field)
+	case "legalReference":
+		return ec.fieldContext_RetentionPolicy_legalReference(ctx, field)
+	case "rev":
+		return ec.fieldContext_RetentionPolicy_rev(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RetentionPolicy", field.Name)
+}
+
+func (ec *executionContext) childFields_RetentionPolicyConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_RetentionPolicyConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_RetentionPolicyConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_RetentionPolicyConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RetentionPolicyConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_RetentionPolicyEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_RetentionPolicyEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_RetentionPolicyEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RetentionPolicyEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_RetryTaskPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "task":
+		return ec.fieldContext_RetryTaskPayload_task(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RetryTaskPayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_RetryTaskPayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RetryTaskPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SchemaNameConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_SchemaNameConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_SchemaNameConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_SchemaNameConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SchemaNameConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_SchemaNameEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_SchemaNameEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_SchemaNameEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SchemaNameEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_SchemaSubject(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_SchemaSubject_name(ctx, field)
+	case "compatibility":
+		return ec.fieldContext_SchemaSubject_compatibility(ctx, field)
+	case "versions":
+		return ec.fieldContext_SchemaSubject_versions(ctx, field)
+	case "version":
+		return ec.fieldContext_SchemaSubject_version(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SchemaSubject", field.Name)
+}
+
+func (ec *executionContext) childFields_SchemaVersion(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "version":
+		return ec.fieldContext_SchemaVersion_version(ctx, field)
+	case "schemaId":
+		return ec.fieldContext_SchemaVersion_schemaId(ctx, field)
+	case "type":
+		return ec.fieldContext_SchemaVersion_type(ctx, field)
+	case "text":
+		return ec.fieldContext_SchemaVersion_text(ctx, field)
+	case "registeredAt":
+		return ec.fieldContext_SchemaVersion_registeredAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SchemaVersion", field.Name)
+}
+
+func (ec *executionContext) childFields_SearchConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_SearchConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_SearchConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_SearchConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SearchConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_SearchEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_SearchEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_SearchEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SearchEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_SearchHit(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_SearchHit_kind(ctx, field)
+	case "ref":
+		return ec.fieldContext_SearchHit_ref(ctx, field)
+	case "name":
+		return ec.fieldContext_SearchHit_name(ctx, field)
+	case "entity":
+		return ec.fieldContext_SearchHit_entity(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SearchHit", field.Name)
+}
+
+func (ec *executionContext) childFields_Service(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Service_id(ctx, field)
+	case "ref":
+		return ec.fieldContext_Service_ref(ctx, field)
+	case "name":
+		return ec.fieldContext_Service_name(ctx, field)
+	case "doc":
+		return ec.fieldContext_Service_doc(ctx, field)
+	case "owner":
+		return ec.fieldContext_Service_owner(ctx, field)
+	case "controller":
+		return ec.fieldContext_Service_controller(ctx, field)
+	case "partyRole":
+		return ec.fieldContext_Service_partyRole(ctx, field)
+	case "endpoint":
+		return ec.fieldContext_Service_endpoint(ctx, field)
+	case "identifierTypes":
+		return ec.fieldContext_Service_identifierTypes(ctx, field)
+	case "resolves":
+		return ec.fieldContext_Service_resolves(ctx, field)
+	case "allowedNetworks":
+		return ec.fieldContext_Service_allowedNetworks(ctx, field)
+	case "state":
+		return ec.fieldContext_Service_state(ctx, field)
+	case "ratePerSecond":
+		return ec.fieldContext_Service_ratePerSecond(ctx, field)
+	case "maxInFlight":
+		return ec.fieldContext_Service_maxInFlight(ctx, field)
+	case "recipient":
+		return ec.fieldContext_Service_recipient(ctx, field)
+	case "stopped":
+		return ec.fieldContext_Service_stopped(ctx, field)
+	case "stores":
+		return ec.fieldContext_Service_stores(ctx, field)
+	case "delivery":
+		return ec.fieldContext_Service_delivery(ctx, field)
+	case "findings":
+		return ec.fieldContext_Service_findings(ctx, field)
+	case "rev":
+		return ec.fieldContext_Service_rev(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Service", field.Name)
+}
+
+func (ec *executionContext) childFields_ServiceConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_ServiceConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_ServiceConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ServiceConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ServiceConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ServiceEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ServiceEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ServiceEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ServiceEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ServiceKey(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "keyId":
+		return ec.fieldContext_ServiceKey_keyId(ctx, field)
+	case "fingerprint":
+		return ec.fieldContext_ServiceKey_fingerprint(ctx, field)
+	case "validFrom":
+		return ec.fieldContext_ServiceKey_validFrom(ctx, field)
+	case "validTo":
+		return ec.fieldContext_ServiceKey_validTo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ServiceKey", field.Name)
+}
+
+func (ec *executionContext) childFields_ServicePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "service":
+		return ec.fieldContext_ServicePayload_service(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ServicePayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_ServicePayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ServicePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SetOwnerPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "entity":
+		return ec.fieldContext_SetOwnerPayload_entity(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SetOwnerPayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_SetOwnerPayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetOwnerPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_Store(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Store_id(ctx, field)
+	case "ref":
+		return ec.fieldContext_Store_ref(ctx, field)
+	case "name":
+		return ec.fieldContext_Store_name(ctx, field)
+	case "doc":
+		return ec.fieldContext_Store_doc(ctx, field)
+	case "service":
+		return ec.fieldContext_Store_service(ctx, field)
+	case "technology":
+		return ec.fieldContext_Store_technology(ctx, field)
+	case "accessMode":
+		return ec.fieldContext_Store_accessMode(ctx, field)
+	case "residency":
+		return ec.fieldContext_Store_residency(ctx, field)
+	case "backupHorizonDays":
+		return ec.fieldContext_Store_backupHorizonDays(ctx, field)
+	case "backupEvidenceOn":
+		return ec.fieldContext_Store_backupEvidenceOn(ctx, field)
+	case "readers":
+		return ec.fieldContext_Store_readers(ctx, field)
+	case "rev":
+		return ec.fieldContext_Store_rev(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Store", field.Name)
+}
+
+func (ec *executionContext) childFields_StoreConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_StoreConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_StoreConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_StoreConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StoreConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_StoreEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_StoreEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_StoreEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StoreEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_StoreReader(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "service":
+		return ec.fieldContext_StoreReader_service(ctx, field)
+	case "reason":
+		return ec.fieldContext_StoreReader_reason(ctx, field)
+	case "validFrom":
+		return ec.fieldContext_StoreReader_validFrom(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StoreReader", field.Name)
+}
+
+func (ec *executionContext) childFields_TagAssertion(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_TagAssertion_id(ctx, field)
+	case "dataset":
+		return ec.fieldContext_TagAssertion_dataset(ctx, field)
+	case "field":
+		return ec.fieldContext_TagAssertion_field(ctx, field)
+	case "term":
+		return ec.fieldContext_TagAssertion_term(ctx, field)
+	case "denied":
+		return ec.fieldContext_TagAssertion_denied(ctx, field)
+	case "source":
+		return ec.fieldContext_TagAssertion_source(ctx, field)
+	case "state":
+		return ec.fieldContext_TagAssertion_state(ctx, field)
+	case "reason":
+		return ec.fieldContext_TagAssertion_reason(ctx, field)
+	case "validFrom":
+		return ec.fieldContext_TagAssertion_validFrom(ctx, field)
+	case "validTo":
+		return ec.fieldContext_TagAssertion_validTo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TagAssertion", field.Name)
+}
+
+func (ec *executionContext) childFields_Task(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Task_id(ctx, field)
+	case "key":
+		return ec.fieldContext_Task_key(ctx, field)
+	case "request":
+		return ec.fieldContext_Task_request(ctx, field)
+	case "service":
+		return ec.fieldContext_Task_service(ctx, field)
+	case "action":
+		return ec.fieldContext_Task_action(ctx, field)
+	case "wave":
+		return ec.fieldContext_Task_wave(ctx, field)
+	case "state":
+		return ec.fieldContext_Task_state(ctx, field)
+	case "round":
+		return ec.fieldContext_Task_round(ctx, field)
+	case "attempt":
+		return ec.fieldContext_Task_attempt(ctx, field)
+	case "nextAt":
+		return ec.fieldContext_Task_nextAt(ctx, field)
+	case "sentAt":
+		return ec.fieldContext_Task_sentAt(ctx, field)
+	case "answeredAt":
+		return ec.fieldContext_Task_answeredAt(ctx, field)
+	case "code":
+		return ec.fieldContext_Task_code(ctx, field)
+	case "outcomes":
+		return ec.fieldContext_Task_outcomes(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Task", field.Name)
+}
+
+func (ec *executionContext) childFields_TaskConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_TaskConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_TaskConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_TaskConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TaskConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_TaskEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_TaskEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_TaskEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TaskEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_TaskOutcome(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "dataset":
+		return ec.fieldContext_TaskOutcome_dataset(ctx, field)
+	case "outcome":
+		return ec.fieldContext_TaskOutcome_outcome(ctx, field)
+	case "round":
+		return ec.fieldContext_TaskOutcome_round(ctx, field)
+	case "count":
+		return ec.fieldContext_TaskOutcome_count(ctx, field)
+	case "method":
+		return ec.fieldContext_TaskOutcome_method(ctx, field)
+	case "ground":
+		return ec.fieldContext_TaskOutcome_ground(ctx, field)
+	case "until":
+		return ec.fieldContext_TaskOutcome_until(ctx, field)
+	case "effectiveBy":
+		return ec.fieldContext_TaskOutcome_effectiveBy(ctx, field)
+	case "conflict":
+		return ec.fieldContext_TaskOutcome_conflict(ctx, field)
+	case "recordedAt":
+		return ec.fieldContext_TaskOutcome_recordedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TaskOutcome", field.Name)
+}
+
+func (ec *executionContext) childFields_TellPassphrasePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "passphrase":
+		return ec.fieldContext_TellPassphrasePayload_passphrase(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_TellPassphrasePayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_TellPassphrasePayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TellPassphrasePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_Term(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Term_id(ctx, field)
+	case "kind":
+		return ec.fieldContext_Term_kind(ctx, field)
+	case "key":
+		return ec.fieldContext_Term_key(ctx, field)
+	case "name":
+		return ec.fieldContext_Term_name(ctx, field)
+	case "special":
+		return ec.fieldContext_Term_special(ctx, field)
+	case "sensitivity":
+		return ec.fieldContext_Term_sensitivity(ctx, field)
+	case "attribution":
+		return ec.fieldContext_Term_attribution(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Term", field.Name)
+}
+
+func (ec *executionContext) childFields_TermConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_TermConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_TermConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_TermConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TermConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_TermEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_TermEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_TermEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TermEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_Topic(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cluster":
+		return ec.fieldContext_Topic_cluster(ctx, field)
+	case "topic":
+		return ec.fieldContext_Topic_topic(ctx, field)
+	case "partitions":
+		return ec.fieldContext_Topic_partitions(ctx, field)
+	case "cleanupPolicy":
+		return ec.fieldContext_Topic_cleanupPolicy(ctx, field)
+	case "retentionMs":
+		return ec.fieldContext_Topic_retentionMs(ctx, field)
+	case "retentionBytes":
+		return ec.fieldContext_Topic_retentionBytes(ctx, field)
+	case "segmentMs":
+		return ec.fieldContext_Topic_segmentMs(ctx, field)
+	case "observedAt":
+		return ec.fieldContext_Topic_observedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Topic", field.Name)
 }
 
 func (ec *executionContext) childFields_UserError(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

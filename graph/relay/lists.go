@@ -2,10 +2,51 @@ package relay
 
 import (
 	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/findings"
+	"github.com/flowmart/lethe/catalog/search"
+	"github.com/flowmart/lethe/catalog/taxonomy"
+	"github.com/flowmart/lethe/erasure"
 )
 
-// The connections of the API, and their edges.
+// The connections of the API, as gqlgen.yml names them.
 type (
-	AuditEntries = Connection[audit.Record]
-	AuditEntry   = Edge[audit.Record]
+	AuditEntries      = Connection[audit.Record]
+	Controllers       = Connection[catalog.Controller]
+	Owners            = Connection[catalog.Owner]
+	Services          = Connection[catalog.Service]
+	Stores            = Connection[catalog.Store]
+	Datasets          = Connection[catalog.Dataset]
+	Fields            = Connection[catalog.Field]
+	Terms             = Connection[taxonomy.Term]
+	Purposes          = Connection[catalog.Purpose]
+	RetentionPolicies = Connection[catalog.RetentionPolicy]
+	Findings          = Connection[findings.Finding]
+	Hits              = Connection[search.Hit]
+	ReaderNames       = Connection[catalog.ActorAlias]
+	Names             = Connection[string]
+	Requests          = Connection[erasure.Request]
+	PlanNodes         = Connection[erasure.Node]
+	Tasks             = Connection[erasure.Task]
+)
+
+// Their edges.
+type (
+	AuditEntry      = Edge[audit.Record]
+	Controller      = Edge[catalog.Controller]
+	Owner           = Edge[catalog.Owner]
+	Service         = Edge[catalog.Service]
+	Store           = Edge[catalog.Store]
+	Dataset         = Edge[catalog.Dataset]
+	Field           = Edge[catalog.Field]
+	Term            = Edge[taxonomy.Term]
+	Purpose         = Edge[catalog.Purpose]
+	RetentionPolicy = Edge[catalog.RetentionPolicy]
+	Finding         = Edge[findings.Finding]
+	Hit             = Edge[search.Hit]
+	ReaderName      = Edge[catalog.ActorAlias]
+	Name            = Edge[string]
+	Request         = Edge[erasure.Request]
+	PlanNode        = Edge[erasure.Node]
+	Task            = Edge[erasure.Task]
 )

@@ -1,0 +1,43 @@
+package graph
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/graph/exec"
+	"github.com/flowmart/lethe/graph/node"
+	"github.com/flowmart/lethe/lineage"
+)
+
+type (
+	readerResolver struct{}
+	reachResolver  struct{}
+)
+
+func (r *resolver) Reader() exec.ReaderResolver { return readerResolver{} }
+func (r *resolver) Reach() exec.ReachResolver   { return reachResolver{} }
+
+func (r queryResolver) Downstream(ctx context.Context, dataset node.ID) ([]lineage.Reach, error) {
+	if err := readsCatalog(ctx); err != nil {
+		return nil, err
+	}
+	return lineage.Downstream(ctx, r.DB, []uuid.UUID{dataset.Of(kindDataset)})
+}
+
+func (readerResolver) Service(ctx context.Context, r *lineage.Reader) (*catalog.Service, error) {
+	return load(ctx).services.may(ctx, r.ServiceID)
+}
+
+func (reachResolver) Dataset(ctx context.Context, r *lineage.Reach) (catalog.Dataset, error) {
+	return load(ctx).datasets.must(ctx, r.DatasetID)
+}
+
+func (reachResolver) From(ctx context.Context, r *lineage.Reach) (catalog.Dataset, error) {
+	return load(ctx).datasets.must(ctx, r.FromID)
+}
+
+func (reachResolver) Service(ctx context.Context, r *lineage.Reach) (*catalog.Service, error) {
+	return load(ctx).services.may(ctx, r.ServiceID)
+}
