@@ -14,20 +14,20 @@ type Kind string
 // The kinds: eight primitive, six complex. An error is a record by another
 // keyword.
 const (
-	Null    Kind = "null"
-	Boolean Kind = "boolean"
-	Int     Kind = "int"
-	Long    Kind = "long"
-	Float   Kind = "float"
-	Double  Kind = "double"
-	Bytes   Kind = "bytes"
-	String  Kind = "string"
-	Record  Kind = "record"
-	Enum    Kind = "enum"
-	Array   Kind = "array"
-	Map     Kind = "map"
-	Union   Kind = "union"
-	Fixed   Kind = "fixed"
+	aNull    Kind = "null"
+	aBoolean Kind = "boolean"
+	anInt    Kind = "int"
+	aLong    Kind = "long"
+	aFloat   Kind = "float"
+	aDouble  Kind = "double"
+	aBytes   Kind = "bytes"
+	aString  Kind = "string"
+	aRecord  Kind = "record"
+	anEnum   Kind = "enum"
+	anArray  Kind = "array"
+	aMap     Kind = "map"
+	aUnion   Kind = "union"
+	aFixed   Kind = "fixed"
 )
 
 // Type is one type of a schema. A named type that is used in several places is
@@ -83,11 +83,11 @@ type Schema struct {
 func (s *Schema) Types() Types { return s.types }
 
 // named reports whether types of the kind have a name.
-func (k Kind) named() bool { return k == Record || k == Enum || k == Fixed }
+func (k Kind) named() bool { return k == aRecord || k == anEnum || k == aFixed }
 
 func (k Kind) primitive() bool {
 	switch k {
-	case Null, Boolean, Int, Long, Float, Double, Bytes, String:
+	case aNull, aBoolean, anInt, aLong, aFloat, aDouble, aBytes, aString:
 		return true
 	}
 	return false

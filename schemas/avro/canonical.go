@@ -32,7 +32,7 @@ type printer struct {
 
 func (p *printer) typ(t *Type) {
 	switch {
-	case t.Kind == Union:
+	case t.Kind == aUnion:
 		p.list(len(t.Oneof), func(i int) { p.typ(t.Oneof[i]) })
 	case t.Kind.named():
 		p.named(t)
@@ -42,7 +42,7 @@ func (p *printer) typ(t *Type) {
 		p.out.WriteString(`{"type":`)
 		p.text(string(t.Kind))
 		if t.Items != nil {
-			p.key(map[Kind]string{Array: "items", Map: "values"}[t.Kind])
+			p.key(map[Kind]string{anArray: "items", aMap: "values"}[t.Kind])
 			p.typ(t.Items)
 		}
 		p.properties(t.props)
@@ -97,17 +97,17 @@ func (p *printer) reference(full string) {
 
 func (p *printer) body(t *Type) {
 	switch t.Kind {
-	case Record:
+	case aRecord:
 		p.key("fields")
 		p.list(len(t.Fields), func(i int) { p.field(t.Fields[i]) })
-	case Enum:
+	case anEnum:
 		p.key("symbols")
 		p.list(len(t.Symbols), func(i int) { p.text(t.Symbols[i]) })
 		if t.Default != nil {
 			p.key("default")
 			p.text(*t.Default)
 		}
-	case Fixed:
+	case aFixed:
 		p.key("size")
 		p.out.WriteString(strconv.Itoa(t.Size))
 	}
@@ -261,11 +261,11 @@ func describe(t *Type) string {
 	switch {
 	case t.Kind.named():
 		return t.Name
-	case t.Kind == Array:
+	case t.Kind == anArray:
 		return "array<" + leaf(t.Items) + ">"
-	case t.Kind == Map:
+	case t.Kind == aMap:
 		return "map<" + leaf(t.Items) + ">"
-	case t.Kind != Union:
+	case t.Kind != aUnion:
 		return leaf(t)
 	}
 	var names []string

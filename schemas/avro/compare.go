@@ -97,9 +97,9 @@ func (c *comparison) read(reader, writer *Type) []Difference {
 
 func (c *comparison) differences(reader, writer *Type) []Difference {
 	switch {
-	case writer.Kind == Union:
+	case writer.Kind == aUnion:
 		return c.writerUnion(reader, writer)
-	case reader.Kind == Union:
+	case reader.Kind == aUnion:
 		return c.readerUnion(reader, writer)
 	case reader.Kind != writer.Kind:
 		if promotes(writer.Kind, reader.Kind) {
@@ -109,15 +109,15 @@ func (c *comparison) differences(reader, writer *Type) []Difference {
 			Message: fmt.Sprintf("the old type %s cannot be read as %s; keep the old type or add a new field with a default", leaf(writer), leaf(reader))}}
 	}
 	switch reader.Kind {
-	case Array:
+	case anArray:
 		return under(c.read(reader.Items, writer.Items), "[]", "/items")
-	case Map:
+	case aMap:
 		return under(c.read(reader.Items, writer.Items), "{}", "/values")
-	case Fixed:
+	case aFixed:
 		return append(names(reader, writer), sizes(reader, writer)...)
-	case Enum:
+	case anEnum:
 		return append(names(reader, writer), symbols(reader, writer)...)
-	case Record:
+	case aRecord:
 		return c.records(reader, writer)
 	}
 	return nil
@@ -126,16 +126,16 @@ func (c *comparison) differences(reader, writer *Type) []Difference {
 // promotes lists the promotions of the specification.
 func promotes(from, to Kind) bool {
 	switch from {
-	case Int:
-		return to == Long || to == Float || to == Double
-	case Long:
-		return to == Float || to == Double
-	case Float:
-		return to == Double
-	case String:
-		return to == Bytes
-	case Bytes:
-		return to == String
+	case anInt:
+		return to == aLong || to == aFloat || to == aDouble
+	case aLong:
+		return to == aFloat || to == aDouble
+	case aFloat:
+		return to == aDouble
+	case aString:
+		return to == aBytes
+	case aBytes:
+		return to == aString
 	}
 	return false
 }
@@ -145,7 +145,7 @@ func (c *comparison) writerUnion(reader, writer *Type) []Difference {
 	var out []Difference
 	for i, branch := range writer.Oneof {
 		found := c.read(reader, branch)
-		if len(found) > 0 && reader.Kind == Union {
+		if len(found) > 0 && reader.Kind == aUnion {
 			found = []Difference{missing(branch, "/"+strconv.Itoa(i))}
 		}
 		out = append(out, found...)

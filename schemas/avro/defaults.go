@@ -14,7 +14,7 @@ const mostChecks = 200_000
 // numberOf turns a default that is text into a number where the type is a
 // floating one. Java has always taken it so.
 func numberOf(t *Type, v *value) *value {
-	if v.kind != '"' || t.Kind != Float && t.Kind != Double {
+	if v.kind != '"' || t.Kind != aFloat && t.Kind != aDouble {
 		return v
 	}
 	f, err := strconv.ParseFloat(v.text, 64)
@@ -47,29 +47,29 @@ func fits(t *Type, v *value, checks *int) bool {
 		return false
 	}
 	switch t.Kind {
-	case Null:
+	case aNull:
 		return v.kind == 'n'
-	case Boolean:
+	case aBoolean:
 		return v.kind == 't'
-	case Int:
+	case anInt:
 		return wholeWithin(v, 32)
-	case Long:
+	case aLong:
 		return wholeWithin(v, 64)
-	case Float, Double:
+	case aFloat, aDouble:
 		return finite(v)
-	case String:
+	case aString:
 		return v.kind == '"'
-	case Bytes:
+	case aBytes:
 		return v.kind == '"' && bytesIn(v.text) >= 0
-	case Fixed:
+	case aFixed:
 		return v.kind == '"' && bytesIn(v.text) == t.Size
-	case Enum:
+	case anEnum:
 		return v.kind == '"' && t.symbols[v.text]
-	case Array:
+	case anArray:
 		return v.kind == '[' && !slices.ContainsFunc(v.items, func(item *value) bool { return !fits(t.Items, item, checks) })
-	case Map:
+	case aMap:
 		return v.kind == '{' && !slices.ContainsFunc(v.members, func(m member) bool { return !fits(t.Items, m.value, checks) })
-	case Record:
+	case aRecord:
 		return v.kind == '{' && !slices.ContainsFunc(t.Fields, func(f *Field) bool { return !fitsField(f, v.get(f.Name), checks) })
 	}
 	return slices.ContainsFunc(t.Oneof, func(branch *Type) bool { return fits(branch, v, checks) })

@@ -50,13 +50,13 @@ func (w *unfolding) add(t *Type, at FieldPath) error {
 		return err
 	}
 	switch t.Kind {
-	case Record:
+	case aRecord:
 		return w.record(t, at.Path)
-	case Array:
+	case anArray:
 		return w.add(t.Items, FieldPath{Path: at.Path + "[]"})
-	case Map:
+	case aMap:
 		return w.add(t.Items, FieldPath{Path: at.Path + "{}"})
-	case Union:
+	case aUnion:
 		return w.branches(branches, at.Path)
 	}
 	return nil
@@ -64,7 +64,7 @@ func (w *unfolding) add(t *Type, at FieldPath) error {
 
 func (w *unfolding) note(at FieldPath, kind Kind) error {
 	if at.Path == "" {
-		if kind == Record || kind == Array || kind == Map || kind == Union {
+		if kind == aRecord || kind == anArray || kind == aMap || kind == aUnion {
 			return nil
 		}
 		at.Path = "#value"
@@ -98,7 +98,7 @@ func (w *unfolding) record(t *Type, path string) error {
 // their full name. A simple one needs no path: it is the union's place itself.
 func (w *unfolding) branches(branches []*Type, path string) error {
 	for _, b := range branches {
-		if b.Kind != Record && b.Kind != Array && b.Kind != Map {
+		if b.Kind != aRecord && b.Kind != anArray && b.Kind != aMap {
 			continue
 		}
 		if err := w.add(b, FieldPath{Path: path + "<" + cmpName(b) + ">"}); err != nil {
@@ -111,7 +111,7 @@ func (w *unfolding) branches(branches []*Type, path string) error {
 // withoutNull lists the branches of a union other than null.
 func withoutNull(t *Type) (branches []*Type, nullable bool) {
 	for _, b := range t.Oneof {
-		if b.Kind == Null {
+		if b.Kind == aNull {
 			nullable = true
 			continue
 		}
@@ -124,15 +124,15 @@ func withoutNull(t *Type) (branches []*Type, nullable bool) {
 // logical type, and maps from free keys to free text.
 func opaque(t *Type) bool {
 	switch t.Kind {
-	case Bytes, Fixed:
+	case aBytes, aFixed:
 		return t.Logical == ""
-	case Map:
+	case aMap:
 		values, _ := withoutNull(t.Items)
-		if t.Items.Kind != Union {
+		if t.Items.Kind != aUnion {
 			values = []*Type{t.Items}
 		}
 		for _, v := range values {
-			if v.Kind == String && v.Logical == "" || v.Kind == Bytes && v.Logical == "" {
+			if v.Kind == aString && v.Logical == "" || v.Kind == aBytes && v.Logical == "" {
 				return true
 			}
 		}
@@ -143,7 +143,7 @@ func opaque(t *Type) bool {
 // typeName is a type in the catalog's words.
 func typeName(t *Type) string {
 	switch {
-	case t.Kind == Union:
+	case t.Kind == aUnion:
 		return describe(t)
 	case t.Logical != "":
 		return t.Logical

@@ -9,19 +9,19 @@ import (
 // logicalHosts says which types a logical type may annotate, after the Avro
 // 1.12 specification. Decimal and duration have rules of their own besides.
 var logicalHosts = map[string][]Kind{
-	"decimal":                {Bytes, Fixed},
-	"big-decimal":            {Bytes},
-	"uuid":                   {String, Fixed},
-	"date":                   {Int},
-	"time-millis":            {Int},
-	"time-micros":            {Long},
-	"timestamp-millis":       {Long},
-	"timestamp-micros":       {Long},
-	"timestamp-nanos":        {Long},
-	"local-timestamp-millis": {Long},
-	"local-timestamp-micros": {Long},
-	"local-timestamp-nanos":  {Long},
-	"duration":               {Fixed},
+	"decimal":                {aBytes, aFixed},
+	"big-decimal":            {aBytes},
+	"uuid":                   {aString, aFixed},
+	"date":                   {anInt},
+	"time-millis":            {anInt},
+	"time-micros":            {aLong},
+	"timestamp-millis":       {aLong},
+	"timestamp-micros":       {aLong},
+	"timestamp-nanos":        {aLong},
+	"local-timestamp-millis": {aLong},
+	"local-timestamp-micros": {aLong},
+	"local-timestamp-nanos":  {aLong},
+	"duration":               {aFixed},
 }
 
 // logicalType names a type's logical type. One that is unknown or unsound is
@@ -36,7 +36,7 @@ func logicalType(t *Type, v *value) string {
 	case "decimal":
 		sound = soundDecimal(t, v)
 	case "uuid":
-		sound = t.Kind == String || t.Size == 16
+		sound = t.Kind == aString || t.Size == 16
 	case "duration":
 		sound = t.Size == 12
 	}
@@ -57,7 +57,7 @@ func soundDecimal(t *Type, v *value) bool {
 			return false
 		}
 	}
-	if t.Kind == Fixed {
+	if t.Kind == aFixed {
 		// The digits that size bytes hold: floor(log10(2^(8·size−1) − 1)).
 		most := math.Floor(math.Log10(2) * float64(8*t.Size-1))
 		if float64(precision) > most {

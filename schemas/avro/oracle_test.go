@@ -92,7 +92,7 @@ func TestVerdictsAgreeWithAnotherImplementation(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))
 	compared, readable := 0, 0
-	for range 20_000 {
+	for range 20_000 / slack {
 		texts := [2]string{}
 		for i := range texts {
 			g := &generator{r, map[string]bool{}}
@@ -125,7 +125,7 @@ func TestVerdictsAgreeWithAnotherImplementation(t *testing.T) {
 			t.Fatalf("reader %s\nwriter %s\nours: %s\ntheirs: %v", texts[0], texts[1], told(found), theirs)
 		}
 	}
-	if compared < 10_000 || readable < 1_000 {
+	if compared < 10_000/slack || readable < 1_000/slack {
 		t.Errorf("only %d compared, %d of them readable", compared, readable)
 	}
 	t.Logf("%d pairs compared, %d readable", compared, readable)

@@ -119,7 +119,7 @@ func (p *parser) suggest(message, name string) string {
 }
 
 func (p *parser) union(v *value, space string) *Type {
-	u := &Type{Kind: Union}
+	u := &Type{Kind: aUnion}
 	seen := map[string]bool{}
 	for i, item := range v.items {
 		p.within(strconv.Itoa(i), func() {
@@ -129,7 +129,7 @@ func (p *parser) union(v *value, space string) *Type {
 			}
 			label := cmpName(t)
 			switch {
-			case t.Kind == Union:
+			case t.Kind == aUnion:
 				p.fail("a union may not hold a union directly; put its branches here")
 			case seen[label]:
 				p.fail("the union already has a branch %s", quote(label))
@@ -161,16 +161,16 @@ func (p *parser) object(v *value, space string) *Type {
 		return nil
 	}
 	switch k := Kind(kind.text); {
-	case k == Record || k == "error":
+	case k == aRecord || k == "error":
 		return p.record(v, space)
-	case k == Enum:
+	case k == anEnum:
 		return p.enum(v, space)
-	case k == Fixed:
+	case k == aFixed:
 		return p.fixed(v, space)
-	case k == Array:
-		return p.container(v, Array, "items", space)
-	case k == Map:
-		return p.container(v, Map, "values", space)
+	case k == anArray:
+		return p.container(v, anArray, "items", space)
+	case k == aMap:
+		return p.container(v, aMap, "values", space)
 	case k.primitive():
 		return p.finish(&Type{Kind: k}, v)
 	}
@@ -192,7 +192,7 @@ func (p *parser) container(v *value, kind Kind, member, space string) *Type {
 }
 
 func (p *parser) record(v *value, space string) *Type {
-	t := &Type{Kind: Record, isError: v.get("type").text == "error"}
+	t := &Type{Kind: aRecord, isError: v.get("type").text == "error"}
 	if !p.define(t, v, space) {
 		return nil
 	}
@@ -273,7 +273,7 @@ func (p *parser) order(v *value) string {
 }
 
 func (p *parser) enum(v *value, space string) *Type {
-	t := &Type{Kind: Enum}
+	t := &Type{Kind: anEnum}
 	if !p.define(t, v, space) {
 		return nil
 	}
@@ -307,7 +307,7 @@ func (p *parser) enum(v *value, space string) *Type {
 }
 
 func (p *parser) fixed(v *value, space string) *Type {
-	t := &Type{Kind: Fixed}
+	t := &Type{Kind: aFixed}
 	if !p.define(t, v, space) {
 		return nil
 	}
@@ -366,7 +366,7 @@ func (p *parser) finish(t *Type, v *value) *Type {
 		t.doc = &doc.text
 	}
 	reserved := []string{"doc", "fields", "items", "name", "namespace", "size", "symbols", "values", "type", "aliases"}
-	if t.Kind == Enum {
+	if t.Kind == anEnum {
 		reserved = append(reserved, "default")
 	}
 	t.props = others(v, reserved...)
@@ -428,7 +428,7 @@ func others(v *value, reserved ...string) []member {
 }
 
 func article(k Kind) string {
-	if k == Array || k == Enum {
+	if k == anArray || k == anEnum {
 		return "an " + string(k)
 	}
 	return "a " + string(k)
