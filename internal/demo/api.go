@@ -1,0 +1,192 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// ask sends a GraphQL document as one of the people, as any other client does.
+func (s *stack) ask(ctx context.Context, as, document string, variables map[string]any, into any) error {
+	token, err := s.issuer.Mint(as)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(map[string]any{"query": document, "variables": variables})
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.url+"/graphql", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, 8<<20))
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Data   json.RawMessage
+		Errors []struct{ Message string }
+	}
+	if err := json.Unmarshal(raw, &answer); err != nil || resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("graphql answered %s: %.300s", resp.Status, raw)
+	}
+	if len(answer.Errors) > 0 {
+		return errors.New("graphql: " + answer.Errors[0].Message)
+	}
+	if err := userErrors(answer.Data); err != nil {
+		return err
+	}
+	return json.Unmarshal(answer.Data, into)
+}
+
+// userError is a rule that forbade a mutation.
+type userError struct {
+	Code    string
+	Message string
+	Path    []string
+}
+
+func (u userError) Error() string { return u.Code + ": " + strings.Join(u.Path, ".") + " " + u.Message }
+
+// userErrors finds the first error of any payload in an answer.
+func userErrors(data json.RawMessage) error {
+	var payloads map[string]json.RawMessage
+	if json.Unmarshal(data, &payloads) != nil {
+		return nil
+	}
+	for _, raw := range payloads {
+		var p struct{ UserErrors []userError }
+		if json.Unmarshal(raw, &p) == nil && len(p.UserErrors) > 0 {
+			return p.UserErrors[0]
+		}
+	}
+	return nil
+}
+
+// get fetches a path of Lethe as one of the people.
+func (s *stack) get(ctx context.Context, as, path string) ([]byte, error) {
+	token, err := s.issuer.Mint(as)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.url+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s answered %s: %.300s", path, resp.Status, raw)
+	}
+	return raw, err
+}
+
+// until asks again and again until done says so.
+func until(ctx context.Context, patience time.Duration, done func() (bool, error)) error {
+	deadline := time.Now().Add(patience)
+	for {
+		ok, err := done()
+		if ok || err != nil {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("not within %s", patience)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(150 * time.Millisecond):
+		}
+	}
+}
+
+// request is what the demo follows of a request.
+type request struct {
+	ID            string
+	CaseNumber    string
+	State         string
+	Outcome       *string
+	BlockedReason *string
+	DueOn         string
+	Plan          *plan
+	Tasks         struct {
+		Nodes []task
+	}
+	Certificate *struct {
+		JSON string `json:"json"`
+	}
+	Package *struct {
+		State       string
+		SHA256      *string
+		DownloadURL *string
+	}
+}
+
+type plan struct {
+	Digest string
+	Number int
+	Nodes  struct{ Nodes []node }
+}
+
+type node struct {
+	Kind, Reason    string
+	Reader          *string
+	Action          *string
+	Wave            *int
+	Count           *int64
+	RetentionGround *string
+	Until           *string
+	EffectiveBy     *string
+	Dataset         struct{ Namespace, Name string }
+	Service         *struct{ Ref string }
+	Owner           *struct{ Name string }
+}
+
+type task struct {
+	Action, State string
+	Wave          int
+	Attempt       int
+	Code          *string
+	Service       struct{ Ref string }
+}
+
+const requestFields = `
+	id caseNumber state outcome blockedReason dueOn
+	plan { digest number nodes(first: 100) { nodes {
+		kind reason reader action wave count retentionGround until effectiveBy
+		dataset { namespace name } service { ref } owner { name } } } }
+	tasks(first: 100) { nodes { action state wave attempt code service { ref } } }
+	certificate { json }
+	package { state sha256 downloadUrl }`
+
+// look reads a request.
+func (s *stack) look(ctx context.Context, caseNumber string) (request, error) {
+	var answer struct{ Request *request }
+	err := s.ask(ctx, "dpo", `query($n: String!) { request(caseNumber: $n) {`+requestFields+`} }`, map[string]any{"n": caseNumber}, &answer)
+	if err == nil && answer.Request == nil {
+		err = fmt.Errorf("no request %s", caseNumber)
+	}
+	if err != nil {
+		return request{}, err
+	}
+	return *answer.Request, nil
+}
