@@ -143,6 +143,10 @@ func (e *Exports) write(ctx context.Context, p *Package, c contents, about accou
 // seal makes a package that is written fit to be fetched.
 func (e *Exports) seal(ctx context.Context, p Package, c contents) error {
 	return postgres.Work(ctx, e.db, func(tx pgx.Tx) error {
+		// This locks the request, which comes before all that belongs to it.
+		if err := e.packaged(ctx, tx, p.RequestID); err != nil {
+			return err
+		}
 		ours, err := sealPackage(ctx, tx, p, e.conf.Keep)
 		if err != nil {
 			return err
@@ -167,14 +171,10 @@ func (e *Exports) seal(ctx context.Context, p Package, c contents) error {
 		if !*p.Complete {
 			code = "INCOMPLETE"
 		}
-		err = audit.Append(ctx, tx, audit.Entry{
+		return audit.Append(ctx, tx, audit.Entry{
 			Actor: access.System.ID, Act: "package.sealed", Entity: p.ID, Request: p.RequestID, Code: code, Digest: p.SHA256,
 			Amounts: map[string]int64{"bytes": *p.Bytes, "parts": int64(len(ids)), "late": int64(p.LateParts), "missing": int64(len(p.Missing))},
 		})
-		if err != nil {
-			return err
-		}
-		return e.packaged(ctx, tx, p.RequestID)
 	})
 }
 
