@@ -63,11 +63,11 @@ func (b *bus) prepare(ctx context.Context, writes, reads []string) error {
 		if err != nil {
 			return err
 		}
-		registered, err := b.registry.CreateSchema(ctx, topic+"-value", sr.Schema{Schema: text, Type: sr.TypeAvro})
+		id, err := b.registry.RegisterSchema(ctx, topic+"-value", sr.Schema{Schema: text, Type: sr.TypeAvro}, -1, -1)
 		if err != nil {
 			return fmt.Errorf("schema of %s: %w", topic, err)
 		}
-		b.ids[topic] = registered.ID
+		b.ids[topic] = id
 	}
 	return nil
 }
