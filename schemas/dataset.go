@@ -88,11 +88,9 @@ func (r *Registry) ownersOf(ctx context.Context, db postgres.DB, name string, s 
 	if err != nil {
 		return nil, err
 	}
-	var services []uuid.UUID
-	for _, id := range ids {
-		if of := datasets[id].ServiceID; of != nil {
-			services = append(services, *of)
-		}
+	services, err := servicesOf(ctx, db, ids, datasets)
+	if err != nil {
+		return nil, err
 	}
 	if len(services) == 0 && s.ServiceID != nil {
 		services = []uuid.UUID{*s.ServiceID}
@@ -103,6 +101,26 @@ func (r *Registry) ownersOf(ctx context.Context, db postgres.DB, name string, s 
 		out = append(out, found[id])
 	}
 	return out, err
+}
+
+// servicesOf names the services of datasets: their own, or their stores'.
+func servicesOf(ctx context.Context, db postgres.DB, ids []uuid.UUID, datasets map[uuid.UUID]catalog.Dataset) ([]uuid.UUID, error) {
+	var out []uuid.UUID
+	for _, id := range ids {
+		d := datasets[id]
+		service := d.ServiceID
+		if service == nil && d.StoreID != nil {
+			stores, err := catalog.StoresByID(ctx, db, []uuid.UUID{*d.StoreID})
+			if err != nil {
+				return nil, err
+			}
+			service = stores[*d.StoreID].ServiceID
+		}
+		if service != nil {
+			out = append(out, *service)
+		}
+	}
+	return out, nil
 }
 
 // claim lets a machine of an owner pass, and the first machine that comes to a

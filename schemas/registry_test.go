@@ -177,6 +177,13 @@ func TestWhoMayRegister(t *testing.T) {
 	try(b.orders, "shop.Event", "NOT_OWNER")
 	try(b.other, "shop.Event", "")
 	try(elsewhere, "shop.Event", "NOT_OWNER")
+	// A topic in a store is of the store's service.
+	c := catalog.New(b.db, time.Now)
+	billing := must(catalog.ServiceByRef(ctx, b.db, "billing"))(t)
+	store := must(c.DeclareStore(ctx, b.admin, catalog.Store{Ref: "kafka", Name: "Kafka", ServiceID: &billing.ID, Technology: "KAFKA"}))(t)
+	must(c.DeclareDataset(ctx, b.admin, catalog.Dataset{Namespace: "kafka://default", Name: "stored", Kind: "TOPIC", StoreID: &store.ID}))(t)
+	try(b.orders, "stored-value", "NOT_OWNER")
+	try(b.other, "stored-value", "")
 	// A subject of nobody is open to stewards, and still to the first service.
 	try(elsewhere, "shop.Other", "")
 	try(b.other, "shop.Other", "")
