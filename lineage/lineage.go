@@ -9,6 +9,7 @@ package lineage
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -88,7 +89,7 @@ func (l *Lineage) Withdraw(ctx context.Context, by access.Principal, edge uuid.U
 			 WHERE id = $1 AND valid_to IS NULL
 			   FOR UPDATE`
 		e, err := postgres.One[Edge](ctx, tx, qFind, edge)
-		if err == postgres.ErrNotFound {
+		if errors.Is(err, postgres.ErrNotFound) {
 			return fault.Missing("edge", "no such edge holds now")
 		}
 		if err != nil {
@@ -129,15 +130,19 @@ func requireOwner(ctx context.Context, db postgres.DB, by access.Principal, data
 	return by.RequireOwner(team)
 }
 
-// teamOf names the team that owns a dataset: its own, or its service's.
+// teamOf names the team that owns a dataset: its own, or that of its service.
 func teamOf(ctx context.Context, db postgres.DB, d catalog.Dataset) (string, error) {
 	owner := d.OwnerID
-	if owner == nil && d.ServiceID != nil {
-		services, err := catalog.ServicesByID(ctx, db, []uuid.UUID{*d.ServiceID})
+	if owner == nil {
+		of, err := servicesOf(ctx, db, map[uuid.UUID]catalog.Dataset{d.ID: d})
+		if err != nil || of[d.ID] == nil {
+			return "", err
+		}
+		services, err := catalog.ServicesByID(ctx, db, []uuid.UUID{*of[d.ID]})
 		if err != nil {
 			return "", err
 		}
-		owner = services[*d.ServiceID].OwnerID
+		owner = services[*of[d.ID]].OwnerID
 	}
 	if owner == nil {
 		return "", nil

@@ -209,6 +209,11 @@ func TestASharedStoreIsAWay(t *testing.T) {
 	b.names[in.ID] = "order"
 	b.dataset(t, "cube", stats)
 	must(b.catalog.DeclareStoreReader(ctx, b.admin, catalog.StoreReader{StoreID: store.ID, ServiceID: stats, Reason: "monthly figures"}))(t)
+	b.seen(t, "orders", in.ID, &orders, today)
+	if r := must(lineage.Readers(ctx, b.db, in.ID))(t); len(r) != 1 || r[0].Standing != lineage.Both {
+		t.Errorf("the store's own service is %+v", r)
+	}
+	must(b.State(ctx, b.person(t, access.Steward, "shop"), lineage.Edge{UpstreamID: b.dataset(t, "up", uuid.Nil), DownstreamID: in.ID}))(t)
 	if got := b.downstream(t, in.ID); !slices.Equal(got, []string{"1 cube SHARED from order by stats"}) {
 		t.Errorf("got %q", got)
 	}

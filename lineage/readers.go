@@ -58,14 +58,37 @@ func ReadersByDataset(ctx context.Context, db postgres.DB, datasets []uuid.UUID)
 	if err != nil {
 		return nil, err
 	}
+	owners, err := servicesOf(ctx, db, owned)
+	if err != nil {
+		return nil, err
+	}
 	t := table{}
 	for _, d := range declared {
 		t.service(d.DatasetID, d.ServiceID).Standing = DeclaredOnly
 	}
 	for _, o := range seen {
-		t.observe(o, owned[o.DatasetID].ServiceID)
+		t.observe(o, owners[o.DatasetID])
 	}
 	return t.byDataset(), nil
+}
+
+// servicesOf names the service of each dataset: its own, or its store's.
+func servicesOf(ctx context.Context, db postgres.DB, datasets map[uuid.UUID]catalog.Dataset) (map[uuid.UUID]*uuid.UUID, error) {
+	var stores []uuid.UUID
+	for _, d := range datasets {
+		if d.ServiceID == nil && d.StoreID != nil {
+			stores = append(stores, *d.StoreID)
+		}
+	}
+	found, err := catalog.StoresByID(ctx, db, stores)
+	out := map[uuid.UUID]*uuid.UUID{}
+	for id, d := range datasets {
+		out[id] = d.ServiceID
+		if d.ServiceID == nil && d.StoreID != nil {
+			out[id] = found[*d.StoreID].ServiceID
+		}
+	}
+	return out, err
 }
 
 // table gathers the readers of datasets while they are joined.
