@@ -7,6 +7,7 @@ import (
 	"github.com/flowmart/lethe/catalog/findings"
 	"github.com/flowmart/lethe/catalog/search"
 	"github.com/flowmart/lethe/catalog/taxonomy"
+	"github.com/flowmart/lethe/catalog/yaml"
 	"github.com/flowmart/lethe/graph/exec"
 	"github.com/flowmart/lethe/graph/node"
 	"github.com/flowmart/lethe/graph/relay"
@@ -216,6 +217,31 @@ func (r mutationResolver) AssertTags(ctx context.Context, in exec.AssertTagsInpu
 func (r mutationResolver) SetOwner(ctx context.Context, in exec.SetOwnerInput) (exec.SetOwnerPayload, error) {
 	entity, refused, err := r.setOwner(ctx, in)
 	return exec.SetOwnerPayload{Entity: entity, UserErrors: refused, ClientMutationID: in.ClientMutationID}, err
+}
+
+func (r mutationResolver) ImportCatalog(ctx context.Context, in exec.ImportCatalogInput) (exec.ImportCatalogPayload, error) {
+	steps, refused, err := outcome(r.importCatalog(ctx, in))
+	return exec.ImportCatalogPayload{Changes: orNil(steps), UserErrors: refused, ClientMutationID: in.ClientMutationID}, err
+}
+
+// importCatalog reads a file, plans it, and does what it says or tries to.
+func (r *resolver) importCatalog(ctx context.Context, in exec.ImportCatalogInput) ([]yaml.Step, error) {
+	by := access.From(ctx)
+	if err := by.Require(access.Steward, access.Admin); err != nil {
+		return nil, err
+	}
+	doc, err := yaml.Parse("catalog.yaml", []byte(in.Yaml), nil)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := yaml.NewPlan(ctx, r.DB, doc)
+	if err != nil {
+		return nil, err
+	}
+	if in.DryRun {
+		return plan.Steps, plan.Rehearse(ctx, r.Catalog, by)
+	}
+	return plan.Steps, plan.Apply(ctx, r.Catalog, by)
 }
 
 // setOwner knows two kinds of things that have owners.

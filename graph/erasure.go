@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/export"
 	"github.com/flowmart/lethe/graph/exec"
 	"github.com/flowmart/lethe/graph/relay"
 	"github.com/flowmart/lethe/internal/access"
@@ -19,6 +20,14 @@ func (r queryResolver) Requests(ctx context.Context, first int, after *string, f
 	args := page.Args{First: first, After: orNil(after)}
 	p, err := r.resolver.Requests.List(ctx, access.From(ctx), requestFilter(filter), args)
 	return relay.Of(p, args), err
+}
+
+func (r queryResolver) Request(ctx context.Context, caseNumber string) (*erasure.Request, error) {
+	req, err := r.resolver.Requests.FindCase(ctx, access.From(ctx), caseNumber)
+	if err != nil && unseen(err) {
+		return nil, nil
+	}
+	return &req, err
 }
 
 func (r queryResolver) RequestCounts(ctx context.Context, filter *exec.RequestFilter) ([]exec.RequestCount, error) {
@@ -113,7 +122,7 @@ func (r mutationResolver) RecordNoticeFailure(ctx context.Context, in exec.Recor
 
 func (r mutationResolver) PreparePackage(ctx context.Context, in exec.PreparePackageInput) (exec.RequestPayload, error) {
 	id, by := in.RequestID.Of(kindRequest), access.From(ctx)
-	if err := r.Exports.Prepare(ctx, by, id, orNil(in.Recipient), orNil(in.Passphrase)); err != nil {
+	if err := r.Exports.Prepare(ctx, by, id, export.To{Recipient: orNil(in.Recipient), Passphrase: orNil(in.Passphrase)}); err != nil {
 		return acted(in.ClientMutationID)(erasure.Request{}, err)
 	}
 	return acted(in.ClientMutationID)(r.Requests.Find(ctx, by, id))
@@ -125,7 +134,7 @@ func (r mutationResolver) CreatePackageLink(ctx context.Context, in exec.Package
 	if link == nil {
 		return exec.CreatePackageLinkPayload{UserErrors: refused, ClientMutationID: in.ClientMutationID}, err
 	}
-	return exec.CreatePackageLinkPayload{URL: link, ExpiresAt: &expires, ClientMutationID: in.ClientMutationID}, nil
+	return exec.CreatePackageLinkPayload{Path: link, ExpiresAt: &expires, ClientMutationID: in.ClientMutationID}, nil
 }
 
 func (r mutationResolver) TellPassphrase(ctx context.Context, in exec.PackageInput) (exec.TellPassphrasePayload, error) {

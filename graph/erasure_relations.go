@@ -11,6 +11,7 @@ import (
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/export"
 	"github.com/flowmart/lethe/graph/exec"
 	"github.com/flowmart/lethe/graph/node"
 	"github.com/flowmart/lethe/graph/relay"
@@ -101,7 +102,15 @@ func (requestResolver) Certificate(ctx context.Context, r *erasure.Request) (*er
 	return load(ctx).certificateOf.may(ctx, &r.ID)
 }
 
-func (requestResolver) Packages(ctx context.Context, r *erasure.Request) ([]exec.Package, error) {
+func (requestResolver) Package(ctx context.Context, r *erasure.Request) (*export.Package, error) {
+	all, err := load(ctx).packagesOf.some(ctx, r.ID)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	return &all[len(all)-1], nil
+}
+
+func (requestResolver) Packages(ctx context.Context, r *erasure.Request) ([]export.Package, error) {
 	return load(ctx).packagesOf.some(ctx, r.ID)
 }
 
@@ -184,8 +193,20 @@ func (certificateResolver) Fingerprint(_ context.Context, c *erasure.Certificate
 	return sum[:], nil
 }
 
-func (packageResolver) Missing(ctx context.Context, p *exec.Package) ([]catalog.Service, error) {
-	return load(ctx).services.all(ctx, p.MissingIDs)
+func (packageResolver) ID(_ context.Context, p *export.Package) (node.ID, error) {
+	return named(kindPackage, p.ID)
+}
+
+func (packageResolver) Missing(ctx context.Context, p *export.Package) ([]catalog.Service, error) {
+	return load(ctx).services.all(ctx, p.Missing)
+}
+
+func (packageResolver) DownloadURL(_ context.Context, p *export.Package) (*string, error) {
+	if !p.Ready() {
+		return nil, nil
+	}
+	path := "/packages/" + p.ID.String()
+	return &path, nil
 }
 
 func (stopResolver) Service(ctx context.Context, s *erasure.Stop) (*catalog.Service, error) {

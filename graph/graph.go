@@ -23,8 +23,8 @@ import (
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/export"
 	"github.com/flowmart/lethe/graph/exec"
-	"github.com/flowmart/lethe/graph/node"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas"
@@ -39,9 +39,7 @@ type Config struct {
 	Catalog  *catalog.Catalog
 	Schemas  *schemas.Registry
 	Requests *erasure.Requests
-	// Exports is the door of packages, erasure/export; nil where nothing is
-	// exported.
-	Exports Exports
+	Exports  *export.Exports
 	// Challenge asks a service to prove who it is, and registers the keys it
 	// answers with (see erasure/dispatch).
 	Challenge func(ctx context.Context, by access.Principal, service uuid.UUID) (catalog.Service, error)
@@ -58,32 +56,6 @@ type Config struct {
 	Timeout time.Duration
 	// Poll is how often a subscription looks for changes. Default 500 ms.
 	Poll time.Duration
-}
-
-// Exports is what the API needs of the door of packages.
-type Exports interface {
-	// PackagesOf lists the packages of several requests, oldest first.
-	PackagesOf(ctx context.Context, db postgres.DB, requests []uuid.UUID) (map[uuid.UUID][]Package, error)
-	// Prepare says for whom the packages of a request are encrypted: an age
-	// key, a passphrase, or neither.
-	Prepare(ctx context.Context, by access.Principal, request uuid.UUID, recipient, passphrase string) error
-	// Link makes a link to a package that expires.
-	Link(ctx context.Context, by access.Principal, id uuid.UUID) (url string, expires time.Time, err error)
-	// Passphrase tells the passphrase that Lethe made for a package.
-	Passphrase(ctx context.Context, by access.Principal, id uuid.UUID) (string, error)
-}
-
-// Package is a package as the API shows it.
-type Package = exec.Package
-
-// PackageID is the id of a package in the API.
-func PackageID(key uuid.UUID) node.ID { return node.ID{Kind: kindPackage, Key: key} }
-
-func (c Config) packages(ctx context.Context, db postgres.DB, requests []uuid.UUID) (map[uuid.UUID][]Package, error) {
-	if c.Exports == nil {
-		return nil, nil
-	}
-	return c.Exports.PackagesOf(ctx, db, requests)
 }
 
 // New returns the handler of /graphql. Whoever is signed in is in the context
@@ -122,7 +94,7 @@ func setUp(m machinery, c Config) {
 	m.SetDisableSuggestion(!c.Dev)
 	m.Use(guard{dev: c.Dev})
 	m.Use(deadline(c.Timeout))
-	m.Use(relations{c})
+	m.Use(relations{c.DB})
 	if c.Dev {
 		m.Use(extension.Introspection{})
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/catalog/findings"
 	"github.com/flowmart/lethe/erasure"
-	"github.com/flowmart/lethe/graph/exec"
+	"github.com/flowmart/lethe/erasure/export"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/lineage"
 )
@@ -51,12 +51,11 @@ type loaders struct {
 	tasksOf       loader[uuid.UUID, []erasure.Task]
 	noticesOf     loader[uuid.UUID, []erasure.Notice]
 	certificateOf loader[uuid.UUID, erasure.Certificate]
-	packagesOf    loader[uuid.UUID, []exec.Package]
+	packagesOf    loader[uuid.UUID, []export.Package]
 	outcomesOf    loader[int64, []erasure.TaskOutcome] // by task
 }
 
-func newLoaders(c Config) *loaders {
-	db := c.DB
+func newLoaders(db postgres.DB) *loaders {
 	return &loaders{
 		principals:        batch(db, audit.PrincipalsByID),
 		controllers:       batch(db, catalog.ControllersByID),
@@ -84,7 +83,7 @@ func newLoaders(c Config) *loaders {
 		tasksOf:           batch(db, erasure.TasksOf),
 		noticesOf:         batch(db, erasure.NoticesOf),
 		certificateOf:     batch(db, erasure.CertificatesOf),
-		packagesOf:        batch(db, c.packages),
+		packagesOf:        batch(db, export.PackagesOf),
 		outcomesOf:        batch(db, erasure.OutcomesOf),
 	}
 }
@@ -171,7 +170,7 @@ func load(ctx context.Context) *loaders {
 
 // relations gives every answer loaders of its own: each event of a
 // subscription reads the present.
-type relations struct{ conf Config }
+type relations struct{ db postgres.DB }
 
 // ExtensionName names the extension.
 func (relations) ExtensionName() string { return "Relations" }
@@ -181,5 +180,5 @@ func (relations) Validate(graphql.ExecutableSchema) error { return nil }
 
 // InterceptResponse puts new loaders into the context.
 func (r relations) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
-	return next(context.WithValue(ctx, loadersKey{}, newLoaders(r.conf)))
+	return next(context.WithValue(ctx, loadersKey{}, newLoaders(r.db)))
 }

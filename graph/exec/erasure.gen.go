@@ -14,6 +14,7 @@ import (
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/export"
 	"github.com/flowmart/lethe/graph/node"
 	"github.com/flowmart/lethe/graph/relay"
 	"github.com/google/uuid"
@@ -37,7 +38,11 @@ type NoticeResolver interface {
 	RecordedBy(ctx context.Context, obj *erasure.Notice) (*audit.Principal, error)
 }
 type PackageResolver interface {
-	Missing(ctx context.Context, obj *Package) ([]catalog.Service, error)
+	ID(ctx context.Context, obj *export.Package) (node.ID, error)
+
+	Missing(ctx context.Context, obj *export.Package) ([]catalog.Service, error)
+
+	DownloadURL(ctx context.Context, obj *export.Package) (*string, error)
 }
 type PlanResolver interface {
 	CreatedAt(ctx context.Context, obj *erasure.Request) (time.Time, error)
@@ -65,7 +70,8 @@ type RequestResolver interface {
 	Progress(ctx context.Context, obj *erasure.Request) (Progress, error)
 	Notices(ctx context.Context, obj *erasure.Request) ([]erasure.Notice, error)
 	Certificate(ctx context.Context, obj *erasure.Request) (*erasure.Certificate, error)
-	Packages(ctx context.Context, obj *erasure.Request) ([]Package, error)
+	Package(ctx context.Context, obj *erasure.Request) (*export.Package, error)
+	Packages(ctx context.Context, obj *erasure.Request) ([]export.Package, error)
 	MergedInto(ctx context.Context, obj *erasure.Request) (*erasure.Request, error)
 
 	ClosedWithGapsBy(ctx context.Context, obj *erasure.Request) (*audit.Principal, error)
@@ -284,16 +290,16 @@ func (ec *executionContext) fieldContext_Certificate_issuedAt(_ context.Context,
 	return graphql.NewScalarFieldContext("Certificate", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _CreatePackageLinkPayload_url(ctx context.Context, field graphql.CollectedField, obj *CreatePackageLinkPayload) (ret graphql.Marshaler) {
+func (ec *executionContext) _CreatePackageLinkPayload_path(ctx context.Context, field graphql.CollectedField, obj *CreatePackageLinkPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CreatePackageLinkPayload_url(ctx, field)
+			return ec.fieldContext_CreatePackageLinkPayload_path(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.URL, nil
+			return obj.Path, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -303,7 +309,7 @@ func (ec *executionContext) _CreatePackageLinkPayload_url(ctx context.Context, f
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_CreatePackageLinkPayload_url(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_CreatePackageLinkPayload_path(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CreatePackageLinkPayload", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
@@ -784,7 +790,7 @@ func (ec *executionContext) fieldContext_Notice_attempt(_ context.Context, field
 	return graphql.NewScalarFieldContext("Notice", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _Package_id(ctx context.Context, field graphql.CollectedField, obj *Package) (ret graphql.Marshaler) {
+func (ec *executionContext) _Package_id(ctx context.Context, field graphql.CollectedField, obj *export.Package) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -793,7 +799,7 @@ func (ec *executionContext) _Package_id(ctx context.Context, field graphql.Colle
 			return ec.fieldContext_Package_id(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ID, nil
+			return ec.Resolvers.Package().ID(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v node.ID) graphql.Marshaler {
@@ -804,10 +810,10 @@ func (ec *executionContext) _Package_id(ctx context.Context, field graphql.Colle
 	)
 }
 func (ec *executionContext) fieldContext_Package_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Package", field, false, false, errors.New("field of type ID does not have child fields"))
+	return graphql.NewScalarFieldContext("Package", field, true, true, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _Package_number(ctx context.Context, field graphql.CollectedField, obj *Package) (ret graphql.Marshaler) {
+func (ec *executionContext) _Package_number(ctx context.Context, field graphql.CollectedField, obj *export.Package) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -816,7 +822,7 @@ func (ec *executionContext) _Package_number(ctx context.Context, field graphql.C
 			return ec.fieldContext_Package_number(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Number, nil
+			return obj.No, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
@@ -830,7 +836,7 @@ func (ec *executionContext) fieldContext_Package_number(_ context.Context, field
 	return graphql.NewScalarFieldContext("Package", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _Package_state(ctx context.Context, field graphql.CollectedField, obj *Package) (ret graphql.Marshaler) {
+func (ec *executionContext) _Package_state(ctx context.Context, field graphql.CollectedField, obj *export.Package) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -842,8 +848,8 @@ func (ec *executionContext) _Package_state(ctx context.Context, field graphql.Co
 			return obj.State, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNPackageState2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v export.PackageState) graphql.Marshaler {
+			return ec.marshalNPackageState2githubᚗcomᚋflowmartᚋletheᚋerasureᚋexportᚐPackageState(ctx, selections, v)
 		},
 		true,
 		true,
@@ -853,7 +859,7 @@ func (ec *executionContext) fieldContext_Package_state(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Package", field, false, false, errors.New("field of type PackageState does not have child fields"))
 }
 
-func (ec *executionContext) _Package_size(ctx context.Context, field graphql.CollectedField, obj *Package) (ret graphql.Marshaler) {
+func (ec *executionContext) _Package_size(ctx context.Context, field graphql.CollectedField, obj *export.Package) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -862,7 +868,7 @@ func (ec *executionContext) _Package_size(ctx context.Context, field graphql.Col
 			return ec.fieldContext_Package_size(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Size, nil
+			return obj.Bytes, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
@@ -876,7 +882,7 @@ func (ec *executionContext) fieldContext_Package_size(_ context.Context, field g
 	return graphql.NewScalarFieldContext("Package", field, false, false, errors.New("field of type Long does not have child fields"))
 }
 
-func (ec *executionContext) _Package_sha256(ctx context.Context, field graphql.CollectedField, obj *Package) (ret graphql.Marshaler) {
+func (ec *executionContext) _Package_sha256(ctx context.Context, field graphql.CollectedField, obj *export.Package) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -885,7 +891,7 @@ func (ec *executionContext) _Package_sha256(ctx context.Context, field graphql.C
 			return ec.fieldContext_Package_sha256(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Sha256, nil
+			return obj.SHA256, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []byte) graphql.Marshaler {
@@ -899,7 +905,7 @@ func (ec *executionContext) fieldContext_Package_sha256(_ context.Context, field
 	return graphql.NewScalarFieldContext("Package", field, false, false, errors.New("field of type Digest does not have child fields"))
 }
 
-func (ec *executionContext) _Package_complete(ctx context.Context, field graphql.CollectedField, obj *Package) (ret graphql.Marshaler) {
+func (ec *executionContext) _Package_complete(ctx context.Context, field graphql.CollectedField, obj *export.Package) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -922,7 +928,7 @@ func (ec *executionContext) fieldContext_Package_complete(_ context.Context, fie
 	return graphql.NewScalarFieldContext("Package", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
-func (ec *executionContext) _Package_lateParts(ctx context.Context, field graphql.CollectedField, obj *Package) (ret graphql.Marshaler) {
+func (ec *executionContext) _Package_lateParts(ctx context.Context, field graphql.CollectedField, obj *export.Package) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -945,7 +951,7 @@ func (ec *executionContext) fieldContext_Package_lateParts(_ context.Context, fi
 	return graphql.NewScalarFieldContext("Package", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _Package_missing(ctx context.Context, field graphql.CollectedField, obj *Package) (ret graphql.Marshaler) {
+func (ec *executionContext) _Package_missing(ctx context.Context, field graphql.CollectedField, obj *export.Package) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -977,7 +983,7 @@ func (ec *executionContext) fieldContext_Package_missing(_ context.Context, fiel
 	return fc, nil
 }
 
-func (ec *executionContext) _Package_lock(ctx context.Context, field graphql.CollectedField, obj *Package) (ret graphql.Marshaler) {
+func (ec *executionContext) _Package_lock(ctx context.Context, field graphql.CollectedField, obj *export.Package) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -989,8 +995,8 @@ func (ec *executionContext) _Package_lock(ctx context.Context, field graphql.Col
 			return obj.Lock, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOPackageLock2ᚖstring(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *export.Lock) graphql.Marshaler {
+			return ec.marshalOPackageLock2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚋexportᚐLock(ctx, selections, v)
 		},
 		true,
 		false,
@@ -1000,7 +1006,7 @@ func (ec *executionContext) fieldContext_Package_lock(_ context.Context, field g
 	return graphql.NewScalarFieldContext("Package", field, false, false, errors.New("field of type PackageLock does not have child fields"))
 }
 
-func (ec *executionContext) _Package_sealedAt(ctx context.Context, field graphql.CollectedField, obj *Package) (ret graphql.Marshaler) {
+func (ec *executionContext) _Package_sealedAt(ctx context.Context, field graphql.CollectedField, obj *export.Package) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1023,7 +1029,7 @@ func (ec *executionContext) fieldContext_Package_sealedAt(_ context.Context, fie
 	return graphql.NewScalarFieldContext("Package", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Package_deliveredAt(ctx context.Context, field graphql.CollectedField, obj *Package) (ret graphql.Marshaler) {
+func (ec *executionContext) _Package_deliveredAt(ctx context.Context, field graphql.CollectedField, obj *export.Package) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1046,7 +1052,7 @@ func (ec *executionContext) fieldContext_Package_deliveredAt(_ context.Context, 
 	return graphql.NewScalarFieldContext("Package", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Package_expiresAt(ctx context.Context, field graphql.CollectedField, obj *Package) (ret graphql.Marshaler) {
+func (ec *executionContext) _Package_expiresAt(ctx context.Context, field graphql.CollectedField, obj *export.Package) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1069,7 +1075,7 @@ func (ec *executionContext) fieldContext_Package_expiresAt(_ context.Context, fi
 	return graphql.NewScalarFieldContext("Package", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Package_downloadUrl(ctx context.Context, field graphql.CollectedField, obj *Package) (ret graphql.Marshaler) {
+func (ec *executionContext) _Package_downloadUrl(ctx context.Context, field graphql.CollectedField, obj *export.Package) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1078,7 +1084,7 @@ func (ec *executionContext) _Package_downloadUrl(ctx context.Context, field grap
 			return ec.fieldContext_Package_downloadUrl(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.DownloadURL, nil
+			return ec.Resolvers.Package().DownloadURL(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1089,7 +1095,7 @@ func (ec *executionContext) _Package_downloadUrl(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_Package_downloadUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Package", field, false, false, errors.New("field of type String does not have child fields"))
+	return graphql.NewScalarFieldContext("Package", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _Plan_digest(ctx context.Context, field graphql.CollectedField, obj *erasure.Request) (ret graphql.Marshaler) {
@@ -2989,6 +2995,38 @@ func (ec *executionContext) fieldContext_Request_certificate(_ context.Context, 
 	return fc, nil
 }
 
+func (ec *executionContext) _Request_package(ctx context.Context, field graphql.CollectedField, obj *erasure.Request) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Request_package(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Request().Package(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *export.Package) graphql.Marshaler {
+			return ec.marshalOPackage2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚋexportᚐPackage(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Request_package(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Request",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Package(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Request_packages(ctx context.Context, field graphql.CollectedField, obj *erasure.Request) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -3001,8 +3039,8 @@ func (ec *executionContext) _Request_packages(ctx context.Context, field graphql
 			return ec.Resolvers.Request().Packages(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []Package) graphql.Marshaler {
-			return ec.marshalNPackage2ᚕgithubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐPackageᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []export.Package) graphql.Marshaler {
+			return ec.marshalNPackage2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚋexportᚐPackageᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -5294,8 +5332,8 @@ func (ec *executionContext) _CreatePackageLinkPayload(ctx context.Context, sel a
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("CreatePackageLinkPayload")
-		case "url":
-			out.Values[i] = ec._CreatePackageLinkPayload_url(ctx, field, obj)
+		case "path":
+			out.Values[i] = ec._CreatePackageLinkPayload_path(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -5676,7 +5714,7 @@ func (ec *executionContext) _Notice(ctx context.Context, sel ast.SelectionSet, o
 
 var packageImplementors = []string{"Package"}
 
-func (ec *executionContext) _Package(ctx context.Context, sel ast.SelectionSet, obj *Package) graphql.Marshaler {
+func (ec *executionContext) _Package(ctx context.Context, sel ast.SelectionSet, obj *export.Package) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, packageImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -5687,10 +5725,43 @@ func (ec *executionContext) _Package(ctx context.Context, sel ast.SelectionSet, 
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Package")
 		case "id":
-			out.Values[i] = ec._Package_id(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Package_id(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
 			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "number":
 			out.Values[i] = ec._Package_number(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -5780,10 +5851,43 @@ func (ec *executionContext) _Package(ctx context.Context, sel ast.SelectionSet, 
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "downloadUrl":
-			out.Values[i] = ec._Package_downloadUrl(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Package_downloadUrl(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
 			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -6918,6 +7022,44 @@ func (ec *executionContext) _Request(ctx context.Context, sel ast.SelectionSet, 
 					}
 				}()
 				res = ec._Request_certificate(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "package":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Request_package(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -8097,15 +8239,15 @@ func (ec *executionContext) unmarshalNOpenRequestInput2githubᚗcomᚋflowmart�
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNPackage2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐPackage(ctx context.Context, sel ast.SelectionSet, v Package) graphql.Marshaler {
+func (ec *executionContext) marshalNPackage2githubᚗcomᚋflowmartᚋletheᚋerasureᚋexportᚐPackage(ctx context.Context, sel ast.SelectionSet, v export.Package) graphql.Marshaler {
 	return ec._Package(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNPackage2ᚕgithubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐPackageᚄ(ctx context.Context, sel ast.SelectionSet, v []Package) graphql.Marshaler {
+func (ec *executionContext) marshalNPackage2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚋexportᚐPackageᚄ(ctx context.Context, sel ast.SelectionSet, v []export.Package) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNPackage2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐPackage(ctx, sel, v[i])
+		return ec.marshalNPackage2githubᚗcomᚋflowmartᚋletheᚋerasureᚋexportᚐPackage(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -8122,14 +8264,15 @@ func (ec *executionContext) unmarshalNPackageInput2githubᚗcomᚋflowmartᚋlet
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNPackageState2string(ctx context.Context, v any) (string, error) {
-	res, err := graphql.UnmarshalString(v)
+func (ec *executionContext) unmarshalNPackageState2githubᚗcomᚋflowmartᚋletheᚋerasureᚋexportᚐPackageState(ctx context.Context, v any) (export.PackageState, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := export.PackageState(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNPackageState2string(ctx context.Context, sel ast.SelectionSet, v string) graphql.Marshaler {
+func (ec *executionContext) marshalNPackageState2githubᚗcomᚋflowmartᚋletheᚋerasureᚋexportᚐPackageState(ctx context.Context, sel ast.SelectionSet, v export.PackageState) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(v)
+	res := graphql.MarshalString(string(v))
 	if res == graphql.Null {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
@@ -8610,21 +8753,29 @@ func (ec *executionContext) marshalONoticeChannel2ᚖgithubᚗcomᚋflowmartᚋl
 	return res
 }
 
-func (ec *executionContext) unmarshalOPackageLock2ᚖstring(ctx context.Context, v any) (*string, error) {
+func (ec *executionContext) marshalOPackage2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚋexportᚐPackage(ctx context.Context, sel ast.SelectionSet, v *export.Package) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Package(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOPackageLock2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚋexportᚐLock(ctx context.Context, v any) (*export.Lock, error) {
 	if v == nil {
 		return nil, nil
 	}
-	res, err := graphql.UnmarshalString(v)
+	tmp, err := graphql.UnmarshalString(v)
+	res := export.Lock(tmp)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalOPackageLock2ᚖstring(ctx context.Context, sel ast.SelectionSet, v *string) graphql.Marshaler {
+func (ec *executionContext) marshalOPackageLock2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚋexportᚐLock(ctx context.Context, sel ast.SelectionSet, v *export.Lock) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	_ = sel
 	_ = ctx
-	res := graphql.MarshalString(*v)
+	res := graphql.MarshalString(string(*v))
 	return res
 }
 

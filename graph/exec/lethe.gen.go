@@ -53,6 +53,7 @@ type MutationResolver interface {
 	DeclareReader(ctx context.Context, input DeclareReaderInput) (DeclareReaderPayload, error)
 	AssertTags(ctx context.Context, input AssertTagsInput) (AssertTagsPayload, error)
 	SetOwner(ctx context.Context, input SetOwnerInput) (SetOwnerPayload, error)
+	ImportCatalog(ctx context.Context, input ImportCatalogInput) (ImportCatalogPayload, error)
 	OpenRequest(ctx context.Context, input OpenRequestInput) (RequestPayload, error)
 	VerifyIdentity(ctx context.Context, input VerifyIdentityInput) (RequestPayload, error)
 	ApprovePlan(ctx context.Context, input ApprovePlanInput) (RequestPayload, error)
@@ -98,6 +99,7 @@ type QueryResolver interface {
 	Findings(ctx context.Context, first int, after *string, states []string) (relay.Connection[findings.Finding], error)
 	Search(ctx context.Context, query string, first int, after *string, kinds []string) (relay.Connection[search.Hit], error)
 	Requests(ctx context.Context, first int, after *string, filter *RequestFilter) (relay.Connection[erasure.Request], error)
+	Request(ctx context.Context, caseNumber string) (*erasure.Request, error)
 	RequestCounts(ctx context.Context, filter *RequestFilter) ([]RequestCount, error)
 	EmergencyStops(ctx context.Context) ([]erasure.Stop, error)
 	Downstream(ctx context.Context, datasetID node.ID) ([]lineage.Reach, error)
@@ -437,6 +439,20 @@ func (ec *executionContext) field_Mutation_extendDeadline_args(ctx context.Conte
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (ExtendDeadlineInput, error) {
 			return ec.unmarshalNExtendDeadlineInput2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐExtendDeadlineInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_importCatalog_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (ImportCatalogInput, error) {
+			return ec.unmarshalNImportCatalogInput2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐImportCatalogInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1016,6 +1032,20 @@ func (ec *executionContext) field_Query_requestCounts_args(ctx context.Context, 
 		return nil, err
 	}
 	args["filter"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_request_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "caseNumber",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["caseNumber"] = arg0
 	return args, nil
 }
 
@@ -2290,6 +2320,50 @@ func (ec *executionContext) fieldContext_Mutation_setOwner(ctx context.Context, 
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_setOwner_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_importCatalog(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_importCatalog(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ImportCatalog(ctx, fc.Args["input"].(ImportCatalogInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ImportCatalogPayload) graphql.Marshaler {
+			return ec.marshalNImportCatalogPayload2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐImportCatalogPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_importCatalog(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ImportCatalogPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_importCatalog_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -4244,6 +4318,50 @@ func (ec *executionContext) fieldContext_Query_requests(ctx context.Context, fie
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_request(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_request(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Request(ctx, fc.Args["caseNumber"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *erasure.Request) graphql.Marshaler {
+			return ec.marshalORequest2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚐRequest(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_request(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Request(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_request_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_requestCounts(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5057,6 +5175,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "importCatalog":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_importCatalog(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "openRequest":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_openRequest(ctx, field)
@@ -5771,6 +5896,28 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				}()
 				res = ec._Query_requests(ctx, field)
 				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "request":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_request(ctx, field)
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res

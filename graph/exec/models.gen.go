@@ -12,6 +12,7 @@ import (
 
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/yaml"
 	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/graph/node"
 	"github.com/google/uuid"
@@ -81,8 +82,8 @@ type AuditFilter struct {
 
 // What became of making a link.
 type CreatePackageLinkPayload struct {
-	// The link, to be given to the data subject.
-	URL *string `json:"url,omitempty"`
+	// The path of the link on this server, with its token; to be given to the data subject.
+	Path *string `json:"path,omitempty"`
 	// Until when it works.
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
 	// Why it was not done; empty if it was.
@@ -523,6 +524,26 @@ type Health struct {
 	Development bool `json:"development"`
 }
 
+// A catalog in a file.
+type ImportCatalogInput struct {
+	// The text of the file, YAML.
+	Yaml string `json:"yaml"`
+	// Only plan; change nothing.
+	DryRun bool `json:"dryRun"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of an import.
+type ImportCatalogPayload struct {
+	// What was changed, or would be; empty when the file says nothing new. Null when it was refused.
+	Changes []yaml.Step `json:"changes,omitempty"`
+	// Why nothing was done; the path names file, line and column.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
 // What a data subject asked.
 type OpenRequestInput struct {
 	// The right it exercises.
@@ -541,36 +562,6 @@ type OpenRequestInput struct {
 	ClientRequestID *string `json:"clientRequestId,omitempty"`
 	// Comes back in the payload.
 	ClientMutationID *string `json:"clientMutationId,omitempty"`
-}
-
-// What is handed over: one encrypted file with a manifest of every dataset of the plan.
-type Package struct {
-	// Opaque id.
-	ID node.ID `json:"id"`
-	// Its number among the packages of the request, from 1.
-	Number int `json:"number"`
-	// Where it stands.
-	State string `json:"state"`
-	// Bytes of the encrypted file; null until sealed.
-	Size *int64 `json:"size,omitempty"`
-	// Digest of the encrypted file.
-	Sha256 []byte `json:"sha256,omitempty"`
-	// Whether nothing of the plan is missing; null until sealed.
-	Complete *bool `json:"complete,omitempty"`
-	// How many parts came after the package before was sealed.
-	LateParts int `json:"lateParts"`
-	// What opens it.
-	Lock *string `json:"lock,omitempty"`
-	// When it was sealed.
-	SealedAt *time.Time `json:"sealedAt,omitempty"`
-	// When it was first fetched whole.
-	DeliveredAt *time.Time `json:"deliveredAt,omitempty"`
-	// When its file is deleted.
-	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
-	// Where a handler who is signed in fetches it; null unless it can be fetched.
-	DownloadURL *string `json:"downloadUrl,omitempty"`
-	// Services of which something is missing.
-	MissingIDs []uuid.UUID `json:"-"`
 }
 
 // A package, and nothing more to say.

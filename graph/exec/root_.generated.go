@@ -106,6 +106,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputExtendDeadlineInput,
 		ec.unmarshalInputFieldInput,
 		ec.unmarshalInputIdentifierInput,
+		ec.unmarshalInputImportCatalogInput,
 		ec.unmarshalInputOpenRequestInput,
 		ec.unmarshalInputPackageInput,
 		ec.unmarshalInputPauseClockInput,
@@ -510,6 +511,8 @@ extend type Mutation {
   assertTags("The assertions." input: AssertTagsInput!): AssertTagsPayload!
   "Makes a team own a service or a dataset. For steward of the owning team and admin."
   setOwner("What, and whose." input: SetOwnerInput!): SetOwnerPayload!
+  "Reads a catalog in YAML, plans what would change, and changes it unless dryRun. Doing it twice changes nothing. For steward of the owning teams and admin."
+  importCatalog("The catalog." input: ImportCatalogInput!): ImportCatalogPayload!
 }
 
 "A legal entity that answers for personal data (Art. 4(7) GDPR)."
@@ -1507,6 +1510,50 @@ input SetOwnerInput {
   clientMutationId: String
 }
 
+"A catalog in a file."
+input ImportCatalogInput {
+  "The text of the file, YAML."
+  yaml: String!
+  "Only plan; change nothing."
+  dryRun: Boolean! = false
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"What an import does to one thing."
+enum ImportAction {
+  "It is new."
+  CREATE
+  "It is changed."
+  UPDATE
+  "An assertion that the file no longer makes ends."
+  END
+}
+
+"One change of an import."
+type ImportChange {
+  "What is done."
+  action: ImportAction!
+  "To what kind of thing."
+  kind: String!
+  "Its ref, or its full name."
+  ref: String!
+  "What changes, of an update."
+  keys: [String!]!
+  "The line of the file that says so; 0 for what the file leaves out."
+  line: Int!
+}
+
+"What became of an import."
+type ImportCatalogPayload {
+  "What was changed, or would be; empty when the file says nothing new. Null when it was refused."
+  changes: [ImportChange!]
+  "Why nothing was done; the path names file, line and column."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
 "What became of changing an owner."
 type SetOwnerPayload {
   "The service or dataset as it is now."
@@ -1926,6 +1973,11 @@ extend type Query {
     "Which requests; all when absent."
     filter: RequestFilter
   ): RequestConnection!
+  "One request by its case number, for example R-2026-000123; null if there is none, or the caller may not see it."
+  request(
+    "The case number."
+    caseNumber: String!
+  ): Request
   "How many requests there are, by state. For handler, approver, dpo and auditor."
   requestCounts(
     "Which requests; all when absent."
@@ -2181,6 +2233,8 @@ type Request implements Node {
   notices: [Notice!]!
   "The proof of how it ended; null until closed and sealed, which takes a few seconds."
   certificate: Certificate
+  "The latest of its packages, of access and portability; null until one was begun."
+  package: Package
   "What was packed for the data subject, of access and portability, oldest first; a later one holds everything again."
   packages: [Package!]!
   "The request that carries this one on."
@@ -2844,8 +2898,8 @@ type RecordNoticePayload {
 
 "What became of making a link."
 type CreatePackageLinkPayload {
-  "The link, to be given to the data subject."
-  url: String
+  "The path of the link on this server, with its token; to be given to the data subject."
+  path: String
   "Until when it works."
   expiresAt: DateTime
   "Why it was not done; empty if it was."
@@ -3303,8 +3357,8 @@ func (ec *executionContext) childFields_ControllerEdge(ctx context.Context, fiel
 
 func (ec *executionContext) childFields_CreatePackageLinkPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
-	case "url":
-		return ec.fieldContext_CreatePackageLinkPayload_url(ctx, field)
+	case "path":
+		return ec.fieldContext_CreatePackageLinkPayload_path(ctx, field)
 	case "expiresAt":
 		return ec.fieldContext_CreatePackageLinkPayload_expiresAt(ctx, field)
 	case "userErrors":
@@ -3685,6 +3739,34 @@ func (ec *executionContext) childFields_Health(ctx context.Context, field graphq
 		return ec.fieldContext_Health_development(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Health", field.Name)
+}
+
+func (ec *executionContext) childFields_ImportCatalogPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "changes":
+		return ec.fieldContext_ImportCatalogPayload_changes(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ImportCatalogPayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_ImportCatalogPayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ImportCatalogPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ImportChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "action":
+		return ec.fieldContext_ImportChange_action(ctx, field)
+	case "kind":
+		return ec.fieldContext_ImportChange_kind(ctx, field)
+	case "ref":
+		return ec.fieldContext_ImportChange_ref(ctx, field)
+	case "keys":
+		return ec.fieldContext_ImportChange_keys(ctx, field)
+	case "line":
+		return ec.fieldContext_ImportChange_line(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ImportChange", field.Name)
 }
 
 func (ec *executionContext) childFields_Notice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4141,6 +4223,8 @@ func (ec *executionContext) childFields_Request(ctx context.Context, field graph
 		return ec.fieldContext_Request_notices(ctx, field)
 	case "certificate":
 		return ec.fieldContext_Request_certificate(ctx, field)
+	case "package":
+		return ec.fieldContext_Request_package(ctx, field)
 	case "packages":
 		return ec.fieldContext_Request_packages(ctx, field)
 	case "mergedInto":
