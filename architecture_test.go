@@ -134,11 +134,13 @@ func forbidden(p pkg, imp string) string {
 		return "" // stands in tests only, and may start anything
 	case furniture(dep):
 		return "it exists for tests"
-	case inside(dep, "internal/devstack"):
-		if p.room() == "cmd" || inside(p.name, "internal/devstack") {
+	case inside(dep, "internal/devstack") || dep == "internal/demo":
+		if p.room() == "cmd" || inside(p.name, "internal/devstack") || p.name == "internal/demo" {
 			return ""
 		}
 		return "it is for development; only the command line and tests start it"
+	case p.name == "internal/demo":
+		return "the demo knows Lethe by its public doors alone"
 	case slices.Contains(ground, dep):
 		return ""
 	case room == p.room():
@@ -159,7 +161,7 @@ func mayUseSQL(p pkg) bool {
 	case "graph", "web", "cmd":
 		return false
 	case "internal":
-		return inside(p.name, "internal/postgres") || p.name == "internal/vault" || p.name == "internal/devstack"
+		return inside(p.name, "internal/postgres") || slices.Contains([]string{"internal/vault", "internal/devstack", "internal/demo"}, p.name)
 	}
 	return true
 }
@@ -204,6 +206,11 @@ func TestPlanRefuses(t *testing.T) {
 		{"server/servertest", "internal/postgres/pgtest", true},
 		{"server", "internal/devstack", false},
 		{"cmd/lethe", "internal/devstack", true},
+		{"cmd/lethe", "internal/demo", true},
+		{"internal/demo", "internal/devstack", true},
+		{"internal/demo", "erasure", false},
+		{"internal/demo", "internal/vault", false},
+		{"server", "internal/demo", false},
 		{"examples/flowmart/rights", "examples/flowmart/shop", true},
 		{"examples/flowmart/rights", "erasure/protocol", false},
 		{"examples/flowmart/rights", "internal/fault", false},

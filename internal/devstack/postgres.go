@@ -164,7 +164,7 @@ func (p *Postgres) initialise(ctx context.Context, bin string, acc account) erro
 	if err := os.WriteFile(pwfile, []byte(p.password), 0o600); err != nil {
 		return err
 	}
-	defer os.Remove(pwfile)
+	defer func() { _ = os.Remove(pwfile) }()
 	if err := acc.own(pwfile); err != nil {
 		return err
 	}

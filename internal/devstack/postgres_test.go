@@ -24,10 +24,10 @@ func TestMain(m *testing.M) {
 	if os.Getenv(stayAlive) != "" {
 		pg, err := StartPostgres(context.Background(), PostgresOptions{NoSync: true})
 		if err != nil {
-			fmt.Println(err)
+			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
-		fmt.Println(pg.super.Host, pg.dir)
+		fmt.Fprintln(os.Stdout, pg.super.Host, pg.dir)
 		select {}
 	}
 	os.Exit(m.Run())
