@@ -34,7 +34,7 @@ the first bad entry is named first.`,
 			if err != nil {
 				return err
 			}
-			if err := show(cmd, report, func(w io.Writer) { writeReport(w, report) }); err != nil {
+			if err := show(cmd, reported(report), func(w io.Writer) { writeReport(w, report) }); err != nil {
 				return err
 			}
 			if !report.OK() {
@@ -84,6 +84,15 @@ func verifyAudit(cmd *cobra.Command, e *env) (audit.Report, error) {
 		return report, away(errors.Join(errors.New("the audit log could not be verified"), err))
 	}
 	return report, nil
+}
+
+// reported is a report as programs read it.
+func reported(r audit.Report) any {
+	findings := []map[string]any{}
+	for _, f := range r.Findings {
+		findings = append(findings, map[string]any{"fault": f.Fault, "index": f.Index, "entry": f.Entry, "text": f.Text})
+	}
+	return map[string]any{"ok": r.OK(), "size": r.Size, "root": r.Root, "unsealed": r.Unsealed, "anchoredSize": r.Anchor.Size, "findings": findings}
 }
 
 func writeReport(w io.Writer, r audit.Report) {

@@ -24,7 +24,7 @@ else.`,
 		Example: "  export LETHE_TOKEN=$(lethe token --as approver)\n  lethe token --as service:orders",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			d := demo{&http.Client{Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+			d := demoIssuer{&http.Client{Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 			if issuer == "" {
 				issuer = e.get("LETHE_OIDC_ISSUER")
 			}
@@ -56,11 +56,11 @@ else.`,
 	return c
 }
 
-// demo talks to the demo's issuer.
-type demo struct{ http *http.Client }
+// demoIssuer talks to the demo's issuer.
+type demoIssuer struct{ http *http.Client }
 
 // issuerOf finds the issuer that a server sends people to.
-func (d demo) issuerOf(ctx context.Context, server string) (string, error) {
+func (d demoIssuer) issuerOf(ctx context.Context, server string) (string, error) {
 	resp, err := d.get(ctx, strings.TrimSuffix(server, "/")+"/auth/login")
 	if err != nil {
 		return "", fmt.Errorf("the server at %s cannot be reached; is the demo running? (make demo)", server)
@@ -75,7 +75,7 @@ func (d demo) issuerOf(ctx context.Context, server string) (string, error) {
 
 // token asks the demo's issuer, which gives its client "demo" a token of
 // anybody.
-func (d demo) token(ctx context.Context, issuer, as string) (string, error) {
+func (d demoIssuer) token(ctx context.Context, issuer, as string) (string, error) {
 	var about struct {
 		Tokens string `json:"token_endpoint"`
 	}
@@ -114,7 +114,7 @@ func (d demo) token(ctx context.Context, issuer, as string) (string, error) {
 	return "", no(fmt.Errorf("%s gives no token for the asking (%s); is it the demo's issuer?", issuer, answer.Error))
 }
 
-func (d demo) get(ctx context.Context, at string) (*http.Response, error) {
+func (d demoIssuer) get(ctx context.Context, at string) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
 		return nil, err

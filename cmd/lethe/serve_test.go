@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/postgres/pgtest"
+	"github.com/flowmart/lethe/server/issuertest"
+	"github.com/flowmart/lethe/server/servertest"
+)
+
+// settings are the variables of a server on databases of the test's own.
+func serverSettings(t *testing.T) (env, string) {
+	t.Helper()
+	app, owner, _ := pgtest.URLs(t)
+	keys, keysOwner, _ := pgtest.KeystoreURLs(t)
+	files := servertest.Files(t)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := ln.Addr().String()
+	_ = ln.Close()
+	return env{environ: []string{
+		"LETHE_LISTEN=" + at, "LETHE_OPS_LISTEN=127.0.0.1:0", "LETHE_PUBLIC_URL=http://" + at, "LETHE_DEV=true", "LETHE_DRAIN_DELAY=0s", "LETHE_LOG_LEVEL=error",
+		"LETHE_DATABASE_URL=" + app, "LETHE_MIGRATE_URL=" + owner, "LETHE_KEYSTORE_URL=" + keys, "LETHE_KEYSTORE_MIGRATE_URL=" + keysOwner,
+		"LETHE_KEK_FILE=" + filepath.Join(files, "kek"), "LETHE_SIGNING_KEY_FILE=" + filepath.Join(files, "signing.key"),
+		"LETHE_CHECKPOINT_KEY_FILE=" + filepath.Join(files, "checkpoint.key"), "LETHE_ANCHOR_DIR=" + filepath.Join(files, "anchors"), "LETHE_STORAGE_DIR=" + filepath.Join(files, "storage"),
+		"LETHE_OIDC_ISSUER=" + issuertest.New(t).URL, "LETHE_OIDC_CLIENT_ID=" + issuertest.Client, "LETHE_OIDC_AUDIENCE=" + issuertest.Audience,
+	}}, "http://" + at
+}
+
+func TestServeUntilTheSignal(t *testing.T) {
+	t.Parallel()
+	e, url := serverSettings(t)
+	if r := lethe(t, e, "migrate", "--output", "json"); r.code != exitOK || !strings.Contains(r.out, `"version"`) {
+		t.Fatalf("migrate: %d %s", r.code, r.err)
+	}
+	ctx, signal := context.WithCancel(t.Context())
+	defer signal()
+	var out, errs bytes.Buffer
+	e.in, e.out, e.err = strings.NewReader(""), &out, &errs
+	ended := make(chan int, 1)
+	go func() { ended <- run(ctx, []string{"serve"}, e) }()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		resp, err := http.Get(url + "/readyz")
+		if err == nil {
+			_ = resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				break
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the server is not ready after 20 s")
+		}
+	}
+	if r := lethe(t, e, "serve"); r.code != exitAway || !strings.Contains(r.err, "is another Lethe running?") {
+		t.Errorf("a second server: %d %s", r.code, r.err)
+	}
+	signal()
+	select {
+	case code := <-ended:
+		if code != exitOK {
+			t.Errorf("serve ended with %d: %s", code, &errs)
+		}
+	case <-time.After(45 * time.Second):
+		t.Error("the server did not stop within 45 s")
+	}
+}
+
+// What a superuser changes, verification finds; the exit code tells a script.
+func TestAuditVerify(t *testing.T) {
+	t.Parallel()
+	e, _ := serverSettings(t)
+	db := pgtest.New(t)
+	files := map[string]string{}
+	for _, v := range e.environ {
+		name, value, _ := strings.Cut(v, "=")
+		files[name] = value
+	}
+	signer, err := audit.LoadSigner(files["LETHE_CHECKPOINT_KEY_FILE"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	anchor, err := audit.OpenAnchor(files["LETHE_ANCHOR_DIR"], signer.Keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := audit.Append(t.Context(), db, audit.Entry{Actor: access.System.ID, Act: "request.opened"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := audit.New(db, signer, anchor).Seal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if r := lethe(t, e, "audit", "verify"); r.code != exitOK || !strings.Contains(r.out, "The audit log is whole: 3 entries") {
+		t.Fatalf("a whole log: %d %s%s", r.code, r.out, r.err)
+	}
+	_, _, super := pgtest.URLs(t)
+	conn, err := pgx.Connect(t.Context(), super)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(t.Context(), `SET session_replication_role = replica; UPDATE audit_entry SET act = 'request.closed'`); err != nil {
+		t.Fatal(err)
+	}
+	r := lethe(t, e, "audit", "verify")
+	if r.code != exitNo || !strings.Contains(r.out, "ALTERED    index 0") || !strings.Contains(r.err, "tampered with") {
+		t.Errorf("a changed log: %d %s%s", r.code, r.out, r.err)
+	}
+	r = lethe(t, e, "audit", "verify", "--output", "json")
+	var report struct {
+		OK       bool `json:"ok"`
+		Findings []struct{ Fault string }
+	}
+	if err := json.Unmarshal([]byte(r.out), &report); err != nil || report.OK || len(report.Findings) == 0 || report.Findings[0].Fault != "ALTERED" {
+		t.Errorf("as JSON: %v %s", err, r.out)
+	}
+}

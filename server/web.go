@@ -1,0 +1,22 @@
+package server
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/flowmart/lethe/graph"
+)
+
+// wireWeb opens the front door: GraphQL, and the portal that speaks it.
+func wireWeb(g *ground, h *house, r *rooms) error {
+	api := graph.New(graph.Config{
+		DB: g.web, Audit: r.log, Catalog: r.catalog, Schemas: r.registry, Requests: r.requests, Exports: r.exports,
+		Challenge: r.dispatcher.Challenge, Now: g.now, Version: Version(), Dev: g.conf.Dev,
+		Report: func(ctx context.Context, requestID string, err error) {
+			g.log.ErrorContext(ctx, "graph", "request_id", requestID, "err", scrub(err))
+		},
+	})
+	h.doors = append(h.doors, mounted(func(mux *http.ServeMux) { mux.Handle("/graphql", api) }),
+		&catalogFile{g.web, r.catalog, g.log})
+	return nil
+}
