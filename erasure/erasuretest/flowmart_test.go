@@ -308,7 +308,7 @@ func TestFlowMartBreaksAsItSays(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			l := newLethe(t)
-			check(t, l, launch(t, l, "customers", "BREAK="+mode))
+			check(t, l, launch(t, l, "customers", "FLOWMART_BREAK="+mode))
 		})
 	}
 }

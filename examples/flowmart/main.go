@@ -94,10 +94,10 @@ func settings(name, keyDir string) (*rights.Service, shop.Settings, error) {
 			wrong = append(wrong, errors.New("FLOWMART_REGISTRY_URL: events need a schema registry"))
 		}
 	}
-	part := &rights.Service{Break: rights.Break(os.Getenv("BREAK")), Lethe: &rights.Lethe{
+	part := &rights.Service{Break: broken(), Lethe: &rights.Lethe{
 		URL: strings.TrimRight(os.Getenv("FLOWMART_LETHE_URL"), "/"), Pin: os.Getenv("FLOWMART_LETHE_KEY")}}
 	if part.Break != "" && !slices.Contains(rights.Breaks, part.Break) {
-		wrong = append(wrong, fmt.Errorf("BREAK: one of %v belongs here", rights.Breaks))
+		wrong = append(wrong, fmt.Errorf("FLOWMART_BREAK: one of %v belongs here", rights.Breaks))
 	}
 	if part.Lethe.URL == "" {
 		wrong = append(wrong, errors.New("FLOWMART_LETHE_URL: say who may send task requests"))
@@ -117,6 +117,19 @@ func settings(name, keyDir string) (*rights.Service, shop.Settings, error) {
 		part.Keys = keys
 	}
 	return part, set, errors.Join(wrong...)
+}
+
+// broken tells in which way the service shall be wrong. BREAK is what `make
+// demo` is called with; make hands it to every program, and it may mean one of
+// the others.
+func broken() rights.Break {
+	if way, ok := os.LookupEnv("FLOWMART_BREAK"); ok {
+		return rights.Break(way)
+	}
+	if way := rights.Break(os.Getenv("BREAK")); slices.Contains(rights.Breaks, way) {
+		return way
+	}
+	return ""
 }
 
 // connect waits up to half a minute for the database.
