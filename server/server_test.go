@@ -81,6 +81,30 @@ func TestTokensOfEveryRole(t *testing.T) {
 	}
 }
 
+func TestGraphQLKnowsTheCaller(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	var who struct {
+		Viewer struct {
+			Name    string
+			Roles   []string
+			Teams   []string
+			Service *string
+		}
+	}
+	s.QueryAs(t, s.Person("ada", []access.Role{access.Steward}, "payments"), `{ viewer { name roles teams service } }`, nil, &who)
+	if v := who.Viewer; v.Name != "ada" || len(v.Roles) != 1 || v.Roles[0] != "STEWARD" || v.Teams[0] != "payments" || v.Service != nil {
+		t.Errorf("viewer = %+v", v)
+	}
+	s.Query(t, access.DPO, `{ viewer { name roles } }`, nil, &who)
+	if who.Viewer.Name != "The dpo" {
+		t.Errorf("viewer = %+v", who.Viewer)
+	}
+	if a := s.Ask(t, "", `{ viewer { name } }`, nil); a.Status != 401 {
+		t.Errorf("nobody: %d %s", a.Status, a.Body)
+	}
+}
+
 func TestNewRefusesABrokenGround(t *testing.T) {
 	t.Parallel()
 	app, _, _ := pgtest.URLs(t)
