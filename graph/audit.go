@@ -29,6 +29,7 @@ func (r *resolver) AuditEntry() exec.AuditEntryResolver { return auditEntryResol
 func (r queryResolver) AuditEntries(ctx context.Context, first int, after *string, filter *exec.AuditFilter) (relay.Connection[audit.Record], error) {
 	args := page.Args{First: first, After: orNil(after)}
 	p, err := r.Audit.Entries(ctx, access.From(ctx), auditFilter(filter), args)
+	load(ctx).saw(p.Items)
 	return relay.Of(p, args), err
 }
 
@@ -38,6 +39,7 @@ func (r queryResolver) AuditTrail(ctx context.Context, request node.ID, first in
 	if err != nil {
 		return relay.AuditEntries{}, err
 	}
+	load(ctx).saw(rows)
 	return relay.Cut(rows, "trail:"+id.String(), page.Args{First: first, After: orNil(after)}, func(e audit.Record) uuid.UUID { return e.ID })
 }
 

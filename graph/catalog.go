@@ -32,6 +32,7 @@ func browse[T any](ctx context.Context, first int, after *string, list func(cont
 		return relay.Connection[T]{}, err
 	}
 	p, err := list(ctx, args)
+	load(ctx).saw(p.Items)
 	return relay.Of(p, args), err
 }
 

@@ -19,6 +19,7 @@ import (
 func (r queryResolver) Requests(ctx context.Context, first int, after *string, filter *exec.RequestFilter) (relay.Connection[erasure.Request], error) {
 	args := page.Args{First: first, After: orNil(after)}
 	p, err := r.resolver.Requests.List(ctx, access.From(ctx), requestFilter(filter), args)
+	load(ctx).saw(p.Items)
 	return relay.Of(p, args), err
 }
 

@@ -23,7 +23,9 @@ func (r queryResolver) Downstream(ctx context.Context, dataset node.ID) ([]linea
 	if err := readsCatalog(ctx); err != nil {
 		return nil, err
 	}
-	return lineage.Downstream(ctx, r.DB, []uuid.UUID{dataset.Of(kindDataset)})
+	reaches, err := lineage.Downstream(ctx, r.DB, []uuid.UUID{dataset.Of(kindDataset)})
+	load(ctx).saw(reaches)
+	return reaches, err
 }
 
 func (readerResolver) Service(ctx context.Context, r *lineage.Reader) (*catalog.Service, error) {

@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -56,66 +57,104 @@ type loaders struct {
 }
 
 func newLoaders(db postgres.DB) *loaders {
-	return &loaders{
-		principals:        batch(db, audit.PrincipalsByID),
-		controllers:       batch(db, catalog.ControllersByID),
-		owners:            batch(db, catalog.OwnersByID),
-		services:          batch(db, catalog.ServicesByID),
-		stores:            batch(db, catalog.StoresByID),
-		datasets:          batch(db, catalog.DatasetsByID),
-		fields:            batch(db, catalog.FieldsByID),
-		purposes:          batch(db, catalog.PurposesByID),
-		retentionPolicies: batch(db, catalog.RetentionPoliciesByID),
-		requests:          batch(db, erasure.RequestsByID),
-		storesOf:          batch(db, catalog.StoresByService),
-		storeReadersOf:    batch(db, catalog.ReadersByStore),
-		topicOf:           batch(db, catalog.TopicsByDataset),
-		fieldsOf:          batch(db, catalog.FieldsByDataset),
-		tagsOf:            batch(db, catalog.TagsByDataset),
-		usesOf:            batch(db, catalog.PermittedUsesByDataset),
-		consumptionOf:     batch(db, catalog.ConsumptionByDataset),
-		readsOf:           batch(db, readsByDataset),
-		readersOf:         batch(db, lineage.ReadersByDataset),
-		findingsOf:        batch(db, findings.OpenByEntity),
-		deliveryOf:        batch(db, erasure.HealthOf),
-		stopped:           batch(db, stoppedServices),
-		nodesOf:           batch(db, erasure.NodesOf),
-		tasksOf:           batch(db, erasure.TasksOf),
-		noticesOf:         batch(db, erasure.NoticesOf),
-		certificateOf:     batch(db, erasure.CertificatesOf),
-		packagesOf:        batch(db, export.PackagesOf),
-		outcomesOf:        batch(db, erasure.OutcomesOf),
-	}
+	l := &loaders{}
+	batch(l, &l.principals, db, audit.PrincipalsByID)
+	batch(l, &l.controllers, db, catalog.ControllersByID)
+	batch(l, &l.owners, db, catalog.OwnersByID)
+	batch(l, &l.services, db, catalog.ServicesByID)
+	batch(l, &l.stores, db, catalog.StoresByID)
+	batch(l, &l.datasets, db, catalog.DatasetsByID)
+	batch(l, &l.fields, db, catalog.FieldsByID)
+	batch(l, &l.purposes, db, catalog.PurposesByID)
+	batch(l, &l.retentionPolicies, db, catalog.RetentionPoliciesByID)
+	batch(l, &l.requests, db, erasure.RequestsByID)
+	batch(l, &l.storesOf, db, catalog.StoresByService)
+	batch(l, &l.storeReadersOf, db, catalog.ReadersByStore)
+	batch(l, &l.topicOf, db, catalog.TopicsByDataset)
+	batch(l, &l.fieldsOf, db, catalog.FieldsByDataset)
+	batch(l, &l.tagsOf, db, catalog.TagsByDataset)
+	batch(l, &l.usesOf, db, catalog.PermittedUsesByDataset)
+	batch(l, &l.consumptionOf, db, catalog.ConsumptionByDataset)
+	batch(l, &l.readsOf, db, readsByDataset)
+	batch(l, &l.readersOf, db, lineage.ReadersByDataset)
+	batch(l, &l.findingsOf, db, findings.OpenByEntity)
+	batch(l, &l.deliveryOf, db, erasure.HealthOf)
+	batch(l, &l.stopped, db, stoppedServices)
+	batch(l, &l.nodesOf, db, erasure.NodesOf)
+	batch(l, &l.tasksOf, db, erasure.TasksOf)
+	batch(l, &l.noticesOf, db, erasure.NoticesOf)
+	batch(l, &l.certificateOf, db, erasure.CertificatesOf)
+	batch(l, &l.packagesOf, db, export.PackagesOf)
+	batch(l, &l.outcomesOf, db, erasure.OutcomesOf)
+	return l
 }
 
 const (
-	// patience is how long a loader gathers keys. Each level of a query takes
-	// so much longer, and all of its relations take one statement each.
-	patience = 4 * time.Millisecond
+	// patience is how long a loader gathers keys that nobody announced.
+	patience = 2 * time.Millisecond
 	// largest is how many keys one statement takes.
 	largest = 10_000
 )
 
-// loader loads values of V by keys of K.
+// loader loads values of V by keys of K. Keys are announced as soon as a row
+// that holds them is read, and the first one that is wanted brings all of
+// them: however many rows a page has, and however the machine schedules their
+// resolvers, a relation takes one statement.
 type loader[K comparable, V any] struct {
-	*dataloadgen.Loader[K, V]
+	load *dataloadgen.Loader[K, V]
+
+	mu        sync.Mutex
+	announced []K
 }
 
 // batch makes a loader of a room's function for many.
-func batch[K comparable, V any](db postgres.DB, many func(context.Context, postgres.DB, []K) (map[K]V, error)) loader[K, V] {
-	fetch := func(ctx context.Context, keys []K) (map[K]V, error) { return many(ctx, db, keys) }
-	return loader[K, V]{dataloadgen.NewMappedLoader(fetch, dataloadgen.WithWait(patience), dataloadgen.WithBatchCapacity(largest))}
+func batch[K comparable, V any](all *loaders, l *loader[K, V], db postgres.DB, many func(context.Context, postgres.DB, []K) (map[K]V, error)) {
+	fetch := func(ctx context.Context, keys []K) (map[K]V, error) {
+		rows, err := many(ctx, db, keys)
+		for _, row := range rows {
+			all.saw(row)
+		}
+		return rows, err
+	}
+	l.load = dataloadgen.NewMappedLoader(fetch, dataloadgen.WithWait(patience), dataloadgen.WithBatchCapacity(largest))
+}
+
+// expect announces keys that may be wanted. It loads nothing.
+func (l *loader[K, V]) expect(keys ...K) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.announced = append(l.announced, keys...)
+}
+
+// expectAny announces a key if there is one.
+func (l *loader[K, V]) expectAny(key *K) {
+	if key != nil {
+		l.expect(*key)
+	}
+}
+
+// gather puts what was announced into the next statement.
+func (l *loader[K, V]) gather(ctx context.Context) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.announced) > 0 {
+		l.load.LoadAllThunk(ctx, l.announced)
+		l.announced = nil
+	}
 }
 
 // must loads what is there by a foreign key.
-func (l loader[K, V]) must(ctx context.Context, key K) (V, error) { return l.Load(ctx, key) }
+func (l *loader[K, V]) must(ctx context.Context, key K) (V, error) {
+	l.gather(ctx)
+	return l.load.Load(ctx, key)
+}
 
 // may loads what need not be there: nil for no key, and for no row.
-func (l loader[K, V]) may(ctx context.Context, key *K) (*V, error) {
+func (l *loader[K, V]) may(ctx context.Context, key *K) (*V, error) {
 	if key == nil {
 		return nil, nil
 	}
-	v, err := l.Load(ctx, *key)
+	v, err := l.must(ctx, *key)
 	if errors.Is(err, dataloadgen.ErrNotFound) {
 		return nil, nil
 	}
@@ -123,16 +162,17 @@ func (l loader[K, V]) may(ctx context.Context, key *K) (*V, error) {
 }
 
 // all loads what is there of many keys, in their order.
-func (l loader[K, V]) all(ctx context.Context, keys []K) ([]V, error) {
+func (l *loader[K, V]) all(ctx context.Context, keys []K) ([]V, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	return l.LoadAll(ctx, keys)
+	l.gather(ctx)
+	return l.load.LoadAll(ctx, keys)
 }
 
 // some loads a list that may be empty, or a value that may be zero.
-func (l loader[K, V]) some(ctx context.Context, key K) (V, error) {
-	v, err := l.Load(ctx, key)
+func (l *loader[K, V]) some(ctx context.Context, key K) (V, error) {
+	v, err := l.must(ctx, key)
 	if errors.Is(err, dataloadgen.ErrNotFound) {
 		err = nil
 	}

@@ -17,11 +17,15 @@ func (r queryResolver) Viewer(ctx context.Context) (exec.Viewer, error) {
 	if err := by.Require(access.Roles...); err != nil {
 		return exec.Viewer{}, err
 	}
-	roles := make([]exec.Role, len(by.Roles))
+	return exec.Viewer{ID: node.ID{Kind: kindPrincipal, Key: by.ID}, Name: by.Name, Roles: roles(by), Teams: by.Teams, Service: some(by.Service)}, nil
+}
+
+func roles(by access.Principal) []exec.Role {
+	out := make([]exec.Role, len(by.Roles))
 	for i, role := range by.Roles {
-		roles[i] = exec.Role(strings.ToUpper(string(role)))
+		out[i] = exec.Role(strings.ToUpper(string(role)))
 	}
-	return exec.Viewer{ID: node.ID{Kind: kindPrincipal, Key: by.ID}, Name: by.Name, Roles: roles, Teams: by.Teams, Service: some(by.Service)}, nil
+	return out
 }
 
 // Health is how Lethe is doing.

@@ -1,0 +1,144 @@
+package graph_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/internal/postgres/pgtest"
+)
+
+// tally counts the statements that reach PostgreSQL.
+type tally struct{ n atomic.Int64 }
+
+func (c *tally) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	c.n.Add(1)
+	return ctx
+}
+
+func (c *tally) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// counted is a pool on the database of t that counts.
+func counted(t *testing.T) (*pgxpool.Pool, *tally) {
+	t.Helper()
+	app, _, _ := pgtest.URLs(t)
+	conf, err := pgxpool.ParseConfig(app)
+	must(t, err)
+	c := &tally{}
+	conf.ConnConfig.Tracer = c
+	pool, err := pgxpool.NewWithConfig(t.Context(), conf)
+	must(t, err)
+	t.Cleanup(pool.Close)
+	return pool, c
+}
+
+const pageOfRequests = `
+query Page($after: String) {
+  requests(first: 100, after: $after) {
+    nodes {
+      caseNumber type state dueOn daysLeft controller { ref } openedBy { name }
+      progress { total done }
+      tasks(first: 20) { nodes { action wave state service { ref owner { name } } } }
+    }
+    pageInfo { hasNextPage endCursor }
+  }
+}`
+
+// A page of 100 requests with tasks, services and owners takes at most 12
+// statements, sign-in's included, and the hundredth page no more than the
+// first. Sign-in reads the session and the principal: 2.
+func TestPageOfRequestsTakesFewStatements(t *testing.T) {
+	t.Parallel()
+	pool, statements := counted(t)
+	c := furnish(t, rooms(t, pool))
+	const pages = 100
+	fileRequests(t, c, pages*100)
+	const signIn = 1 // the session; the principal is read below
+	after := ""
+	for n := 1; n <= pages; n++ {
+		statements.n.Store(signIn)
+		_, err := audit.EnsurePrincipal(t.Context(), pool, "https://id.example", "hannah", "hannah")
+		must(t, err)
+		a := c.do(c.handler, pageOfRequests, map[string]any{"after": some(after)})
+		if len(a.Errors) > 0 {
+			t.Fatal(a.Raw)
+		}
+		rows, _ := a.at(t, "requests", "nodes").([]any)
+		if len(rows) != 100 {
+			t.Fatalf("page %d has %d requests", n, len(rows))
+		}
+		if got := statements.n.Load(); got > 12 {
+			t.Errorf("page %d took %d statements, want 12 at most", n, got)
+		} else if n == 1 || n == pages {
+			t.Logf("page %d took %d statements and cost %d", n, got, a.Extensions.Cost.Requested)
+		}
+		if tasks := a.at(t, "requests", "nodes", 99, "tasks", "nodes").([]any); len(tasks) != 4 {
+			t.Fatalf("a request has %d tasks, want 4", len(tasks))
+		}
+		if owner := a.text(t, "requests", "nodes", 0, "tasks", "nodes", 0, "service", "owner", "name"); owner != "Orders" && owner != "Payments" {
+			t.Fatalf("owner %q", owner)
+		}
+		after = a.text(t, "requests", "pageInfo", "endCursor")
+	}
+}
+
+func some(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// fileRequests writes n requests with 4 tasks each, as if they had been worked.
+func fileRequests(t *testing.T, c *company, n int) {
+	t.Helper()
+	const qRequests = `
+		INSERT INTO erasure_request (id, case_number, kind, ground, controller_id, state, received_at, received_on, due_on, due_unpaused_on,
+		                             calendar, opened_by, opened_at, erase_before)
+		SELECT gen_random_uuid(), 'R-2026-' || lpad(i::text, 6, '0'), 'ERASURE', '17(1)(b)', (SELECT id FROM catalog_controller), 'VERIFIED',
+		       now(), current_date, current_date + i % 30, current_date + i % 30, 'test', $2, now(), now()
+		  FROM generate_series(1, $1::int) AS i`
+	const qTasks = `
+		INSERT INTO erasure_task (key, request_id, service_id, action, wave, state, next_at)
+		SELECT gen_random_uuid(), r.id, s.id, a.action, a.wave, 'READY', now()
+		  FROM erasure_request r, catalog_service s, (VALUES ('LOCATE', 1), ('ERASE', 3)) AS a (action, wave)`
+	_, err := c.db.Exec(t.Context(), qRequests, n, c.handler.ID)
+	must(t, err)
+	_, err = c.db.Exec(t.Context(), qTasks)
+	must(t, err)
+}
+
+// A page of datasets with everything around them takes a fixed number too: 40
+// datasets cost as many statements as 3.
+func TestPageOfDatasetsTakesFewStatements(t *testing.T) {
+	t.Parallel()
+	pool, statements := counted(t)
+	c := furnish(t, rooms(t, pool))
+	const query = `{ datasets(first: 100) { nodes { name store { name } service { ref stopped delivery { failures } } owner { name } derivedFrom { name } retentionPolicy { ref }
+		topic { topic } fields(first: 10) { nodes { path } } tags { term { key } } permittedUses { purpose { ref } } consumption { service { ref } }
+		observedReads { group } readers { standing } findings { code } } } }`
+	cost := func() int64 {
+		statements.n.Store(0)
+		a := c.do(c.admin, query)
+		if len(a.Errors) > 0 {
+			t.Fatal(a.Raw)
+		}
+		return statements.n.Load()
+	}
+	derive := func(n int) {
+		c.declare("declareDataset", "dataset", fmt.Sprintf(`namespace: "postgres://orders", name: "t%d", kind: TABLE, storeId: %q, derivedFrom: [%q]`, n, c.ordersStore, c.order))
+	}
+	derive(0)
+	few := cost()
+	for i := range 37 {
+		derive(i + 1)
+	}
+	if many := cost(); many > few {
+		t.Errorf("40 datasets took %d statements, 3 took %d", many, few)
+	}
+}
