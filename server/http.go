@@ -21,8 +21,9 @@ import (
 )
 
 const (
-	requestsInFlight = 64  // then 503, before any work of the database
-	streamsInFlight  = 256 // progress of requests, uploads and downloads
+	requestsInFlight = 64                      // then 503, before any work of the database
+	streamsInFlight  = 256                     // progress of requests, uploads and downloads
+	callerFor        = 2500 * time.Millisecond // to find out who calls
 	streamFor        = time.Hour
 	streamPause      = 30 * time.Second // a stream that moves no byte for so long is cut
 )
@@ -181,6 +182,10 @@ func (f *front) caller(w http.ResponseWriter, r *http.Request, l lane) (access.P
 	if l.callers == anybody {
 		return access.Principal{}, nil
 	}
+	// A database or an issuer that hangs must not hang us with it.
+	ctx, cancel := context.WithTimeout(r.Context(), callerFor)
+	defer cancel()
+	r = r.WithContext(ctx)
 	by, err := f.bearer.principal(r)
 	if !errors.Is(err, errNoToken) {
 		return by, err

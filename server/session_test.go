@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -10,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/flowmart/lethe/server/issuertest"
 	"github.com/flowmart/lethe/server/servertest"
@@ -315,4 +317,31 @@ func (b *browser) known(id string) bool {
 	b.t.Helper()
 	fresh := newBrowser(b.t, b.s)
 	return fresh.do("POST", b.s.URL+"/graphql", "application/json", "Cookie", "lethe="+id).StatusCode != http.StatusUnauthorized
+}
+
+// A table that is locked stands for a database that hangs: nobody waits for it
+// longer than three seconds.
+func TestSessionsDoNotHangWithTheDatabase(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, servertest.New(t))
+	b.signIn(ada)
+	tx, err := b.s.DB.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(context.Background()) //nolint:errcheck // the test is over
+	if _, err := tx.Exec(t.Context(), `LOCK TABLE server_session IN ACCESS EXCLUSIVE MODE`); err != nil {
+		t.Fatal(err)
+	}
+	started := time.Now()
+	resp := b.do("POST", b.s.URL+"/graphql", "application/json")
+	if took := time.Since(started); resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" || took > 4*time.Second {
+		t.Errorf("%d after %s", resp.StatusCode, took)
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !b.signedIn() {
+		t.Error("not known once the database is back")
+	}
 }
