@@ -147,15 +147,21 @@ func connect(ctx context.Context, log *slog.Logger) (*pgxpool.Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	for until := time.Now().Add(30 * time.Second); ; time.Sleep(300 * time.Millisecond) {
-		if err = db.Ping(ctx); err == nil {
+	until, stop := context.WithTimeout(ctx, 30*time.Second)
+	defer stop()
+	again := time.NewTicker(300 * time.Millisecond)
+	defer again.Stop()
+	for {
+		if err = db.Ping(until); err == nil {
 			return db, nil
 		}
-		if time.Now().After(until) || ctx.Err() != nil {
+		select {
+		case <-until.Done():
 			db.Close()
 			return nil, fmt.Errorf("the database does not answer: %w", err)
+		case <-again.C:
+			log.Info("waiting for the database")
 		}
-		log.Info("waiting for the database")
 	}
 }
 

@@ -93,13 +93,15 @@ func (s *Service) takeTasks(w http.ResponseWriter, r *http.Request) {
 
 // writeDown stores a task, or finds that it is here already. A code rejects it.
 func (s *Service) writeDown(ctx context.Context, tx pgx.Tx, t task) (code string, err error) {
-	if _, err := uuid.Parse(t.Task); err != nil || !strings.HasPrefix(t.ReplyTo, s.Lethe.URL+"/") || t.PartsTo != "" && !strings.HasPrefix(t.PartsTo, s.Lethe.URL+"/") {
+	if !uuidForm.MatchString(t.Task) || !strings.HasPrefix(t.ReplyTo, s.Lethe.URL+"/") || t.PartsTo != "" && !strings.HasPrefix(t.PartsTo, s.Lethe.URL+"/") {
 		return "INTERNAL_ERROR", nil
 	}
 	if t.Sealed != "" {
-		if t.Identifiers, err = s.Keys.open(t.Sealed); err != nil {
+		ids, ok := s.Keys.open(t.Sealed)
+		if !ok {
 			return "CANNOT_UNSEAL", nil
 		}
+		t.Identifiers = ids
 		t.Sealed = ""
 	}
 	if code := s.Holdings.cannot(t); code != "" {
@@ -231,17 +233,17 @@ func (s *Service) send(w http.ResponseWriter, status int, message any, sign *Key
 
 func (k *Keys) public() publicKey { return publicKey{k.id, k.sign[32:]} }
 
-func (k *Keys) open(sealed string) ([]identifier, error) {
+// open opens sealed identifiers, if they are sealed to us.
+func (k *Keys) open(sealed string) (ids []identifier, ok bool) {
 	r, err := age.Decrypt(base64.NewDecoder(base64.StdEncoding, strings.NewReader(sealed)), k.unseal)
 	if err != nil {
-		return nil, err
+		return nil, false
 	}
 	plain, err := io.ReadAll(io.LimitReader(r, maxRequestBytes))
-	if err != nil {
-		return nil, err
+	if err != nil || json.Unmarshal(plain, &ids) != nil {
+		return nil, false
 	}
-	var ids []identifier
-	return ids, json.Unmarshal(plain, &ids)
+	return ids, true
 }
 
 // leak is how a broken service behaves: the first time it sees a task it puts

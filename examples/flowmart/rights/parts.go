@@ -50,14 +50,15 @@ func (s *Service) export(ctx context.Context, tx pgx.Tx, t task, p person) (resu
 	return res, nil
 }
 
-func (s *Service) exportTable(ctx context.Context, tx pgx.Tx, t task, d dataset, table *Table, p person) (part, error) {
+func (s *Service) exportTable(ctx context.Context, tx pgx.Tx, t task, d dataset, table *Table, p person) (declared part, err error) {
 	file, err := os.CreateTemp("", "export")
 	if err != nil {
 		return part{}, err
 	}
-	defer os.Remove(file.Name())
-	defer file.Close()
-	declared := part{Dataset: d.ID, N: 1, Format: "ndjson"}
+	defer func() { // it holds somebody's data: the result tells if it could not be removed
+		err = errors.Join(err, file.Close(), os.Remove(file.Name()))
+	}()
+	declared = part{Dataset: d.ID, N: 1, Format: "ndjson"}
 	sum := sha256.New()
 	to := io.MultiWriter(file, sum)
 	err = table.rows(ctx, tx, p, func(line []byte) error {

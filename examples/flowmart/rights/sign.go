@@ -109,6 +109,7 @@ var (
 	errUnsigned = errors.New("no valid signature")
 	errClock    = errors.New("timestamp out of range")
 	errID       = errors.New("bad id")
+	uuidForm    = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 	idForm      = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 )
 

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -234,7 +233,7 @@ func (s *Service) Forgotten(ctx context.Context, tx pgx.Tx, at time.Time, ids ma
 
 // cancel stops a task that has not begun.
 func (s *Service) cancel(ctx context.Context, tx pgx.Tx, t task) (result, error) {
-	if _, err := uuid.Parse(t.Cancels); err != nil {
+	if !uuidForm.MatchString(t.Cancels) {
 		return result{State: "done", Code: "UNKNOWN_TASK"}, nil
 	}
 	var state, digest string
