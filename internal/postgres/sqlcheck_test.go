@@ -177,7 +177,7 @@ type house struct {
 }
 
 // others lists what speaks to no database of Lethe, or only in tests.
-var others = []string{"examples", "web", "tools", "docs", "e2e", "internal/devstack", "internal/postgres/pgtest", "graph/exec"}
+var others = []string{"examples", "web", "tools", "docs", "e2e", "internal/demo", "internal/devstack", "internal/postgres/pgtest", "graph/exec"}
 
 func readHouse(t *testing.T, root string) *house {
 	t.Helper()

@@ -1,6 +1,7 @@
 package pgtest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -116,6 +117,7 @@ func startKeeper(dir string) error {
 		return err
 	}
 	// No pipe of ours: `go test` would wait for its other end.
+	inheritNothing()
 	cmd := exec.Command(self)
 	cmd.Env = append(os.Environ(), keeperDir+"="+dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -124,6 +126,18 @@ func startKeeper(dir string) error {
 	}
 	go func() { _ = cmd.Wait() }()
 	return nil
+}
+
+// inheritNothing marks what this process was born with, beyond the standard
+// three, as not for its children: the keeper would hold a pipe open that
+// somebody waits for the end of.
+func inheritNothing() {
+	open, _ := os.ReadDir("/dev/fd")
+	for _, f := range open {
+		if fd, err := strconv.Atoi(f.Name()); err == nil && fd > 2 {
+			syscall.CloseOnExec(fd)
+		}
+	}
 }
 
 func awaitKeeper(ctx context.Context, dir string) (string, error) {
@@ -160,15 +174,26 @@ func keep(dir string) error {
 	if err := os.Rename(state+".new", state); err != nil {
 		return err
 	}
-	defer os.Remove(state)
-	return awaitUnused(dir)
+	ours := func() bool {
+		now, err := os.ReadFile(state)
+		return err == nil && bytes.Equal(now, text)
+	}
+	defer func() {
+		if ours() {
+			_ = os.Remove(state)
+		}
+	}()
+	return awaitUnused(dir, ours)
 }
 
 // awaitUnused returns, with the gate closed to newcomers, when nobody has used
-// the server for a while.
-func awaitUnused(dir string) error {
+// the server for a while; or at once when nobody can find it any more.
+func awaitUnused(dir string, ours func() bool) error {
 	for unused := time.Duration(0); ; {
 		time.Sleep(time.Second)
+		if !ours() {
+			return nil
+		}
 		lock, err := lockFile(filepath.Join(dir, "users"), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err != nil {
 			unused = 0
