@@ -15,7 +15,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
 
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/erasure"
@@ -81,17 +80,14 @@ func (e *Exports) Prepare(ctx context.Context, by access.Principal, request uuid
 		if err := setHandover(ctx, tx, h, by.ID); err != nil {
 			return err
 		}
-		if _, err := e.jobs.InsertTx(ctx, tx, erasure.Pack{Request: request}, pending); err != nil {
+		// Another such job may run and have read the old handover: this one is
+		// posted whatever there is. Building twice makes one package.
+		if _, err := e.jobs.InsertTx(ctx, tx, erasure.Pack{Request: request}, nil); err != nil {
 			return err
 		}
 		return audit.Append(ctx, tx, audit.Entry{Actor: by.ID, Act: "package.prepared", Entity: request, Request: request, Code: h.code()})
 	})
 }
-
-// pending keeps a job from being posted while one like it still waits. One
-// that runs may have read the handover already.
-var pending = &river.InsertOpts{UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
-	rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning, rivertype.JobStateRetryable, rivertype.JobStateScheduled}}}
 
 const placeHandover = "handover"
 
