@@ -14,7 +14,6 @@ import (
 	"filippo.io/age"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river"
 
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/erasure"
