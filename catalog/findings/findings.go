@@ -5,6 +5,8 @@ package findings
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -140,21 +142,54 @@ func compute(ctx context.Context, db postgres.DB, now time.Time) ([]found, error
 	return postgres.Many[found](ctx, db, q, now, evidenceDays)
 }
 
-// save opens what is new or came back and closes what is gone, and touches
+// save opens what is new or came back, closes what is gone, and touches
 // nothing else.
 func save(ctx context.Context, db postgres.DB, all []found) error {
-	n := len(all)
+	const q = `SELECT fingerprint, severity, message FROM catalog_finding WHERE state = 'OPEN' ORDER BY fingerprint`
+	rows, err := postgres.Many[standing](ctx, db, q)
+	if err != nil {
+		return err
+	}
+	open := make(map[string]standing, len(rows))
+	for _, r := range rows {
+		open[r.Fingerprint] = r
+	}
+	var news []found
+	for _, f := range all {
+		f.Fingerprint = f.Code + ":" + f.Fingerprint
+		if open[f.Fingerprint] != (standing{f.Fingerprint, f.Severity, f.Message}) {
+			news = append(news, f)
+		}
+		delete(open, f.Fingerprint)
+	}
+	if err := closeFixed(ctx, db, slices.Collect(maps.Keys(open))); err != nil {
+		return err
+	}
+	return openNew(ctx, db, news)
+}
+
+// standing is what an open finding says.
+type standing struct{ Fingerprint, Severity, Message string }
+
+func closeFixed(ctx context.Context, db postgres.DB, prints []string) error {
+	if len(prints) == 0 {
+		return nil
+	}
+	const q = `UPDATE catalog_finding SET state = 'FIXED', last_seen = now() WHERE fingerprint = ANY ($1)`
+	_, err := db.Exec(ctx, q, prints)
+	return err
+}
+
+func openNew(ctx context.Context, db postgres.DB, news []found) error {
+	if len(news) == 0 {
+		return nil
+	}
+	n := len(news)
 	ids, entities := make([]uuid.UUID, n), make([]uuid.UUID, n)
 	codes, severities, prints, kinds, messages := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
-	for i, f := range all {
+	for i, f := range news {
 		ids[i], entities[i] = uuid.Must(uuid.NewV7()), f.EntityID
-		codes[i], severities[i], prints[i], kinds[i], messages[i] = f.Code, f.Severity, f.Code+":"+f.Fingerprint, f.EntityKind, f.Message
-	}
-	const qFixed = `
-		UPDATE catalog_finding SET state = 'FIXED', last_seen = now()
-		 WHERE state = 'OPEN' AND fingerprint <> ALL ($1::text[])`
-	if _, err := db.Exec(ctx, qFixed, prints); err != nil {
-		return err
+		codes[i], severities[i], prints[i], kinds[i], messages[i] = f.Code, f.Severity, f.Fingerprint, f.EntityKind, f.Message
 	}
 	const q = `
 		INSERT INTO catalog_finding AS f (id, code, severity, fingerprint, entity_kind, entity_id, message)
@@ -163,8 +198,7 @@ func save(ctx context.Context, db postgres.DB, all []found) error {
 		       AS n (id, code, severity, fingerprint, entity_kind, entity_id, message)
 		    ON CONFLICT (fingerprint) DO UPDATE
 		   SET severity = excluded.severity, message = excluded.message, state = 'OPEN', last_seen = now(),
-		       first_seen = CASE WHEN f.state = 'OPEN' THEN f.first_seen ELSE now() END
-		 WHERE (f.severity, f.message, f.state) IS DISTINCT FROM (excluded.severity, excluded.message, 'OPEN')`
+		       first_seen = CASE WHEN f.state = 'OPEN' THEN f.first_seen ELSE now() END`
 	_, err := db.Exec(ctx, q, ids, codes, severities, prints, kinds, entities, messages)
 	return err
 }

@@ -1,0 +1,228 @@
+package catalog_test
+
+import (
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
+)
+
+// Who may do what, by hand from the roles of the design (§4.4): an admin
+// everything, a steward what its team owns, nobody else anything. "own" is an
+// act on what the team customer-platform owns.
+func TestAuthorisation(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	who := map[string]access.Principal{
+		"admin": b.admin, "own steward": b.steward, "other steward": b.other, "nobody": {},
+		"lethe":                   access.System,
+		"viewer":                  person(t, b.db, access.Viewer, "customer-platform"),
+		"handler":                 person(t, b.db, access.Handler, "customer-platform"),
+		"approver":                person(t, b.db, access.Approver, "customer-platform"),
+		"dpo":                     person(t, b.db, access.DPO, "customer-platform"),
+		"auditor":                 person(t, b.db, access.Auditor, "customer-platform"),
+		"pipeline":                machine(t, b, access.CI, "customers"),
+		"service":                 machine(t, b, access.Service, "customers"),
+		"steward of no team":      person(t, b.db, access.Steward),
+		"steward of a team of ''": person(t, b.db, access.Steward, ""),
+	}
+	own := []string{"admin", "lethe", "own steward"}
+	organisation := []string{"admin", "lethe"}
+	for act, a := range acts() {
+		allowed := own
+		if a.organisation {
+			allowed = organisation
+		}
+		if act == "schema tags" {
+			allowed = append([]string{"pipeline"}, own...)
+		}
+		for name, by := range who {
+			err := a.do(t, b, by)
+			may := false
+			for _, n := range allowed {
+				may = may || n == name
+			}
+			kind := fault.KindOf(err)
+			switch {
+			case may && err != nil && (kind == fault.Denied || kind == fault.Unknown || kind == fault.Internal):
+				t.Errorf("%s by %s: %v", act, name, err)
+			case !may && name == "nobody" && kind != fault.Unknown:
+				t.Errorf("%s by nobody: %v, want to be asked to sign in", act, err)
+			case !may && name != "nobody" && kind != fault.Denied:
+				t.Errorf("%s by %s: %v, want a refusal", act, name, err)
+			}
+		}
+	}
+}
+
+func machine(t *testing.T, b *bench, role access.Role, service string) access.Principal {
+	p := person(t, b.db, role)
+	p.Service = service
+	return p
+}
+
+type authorised struct {
+	organisation bool // only admins: it binds every team
+	do           func(t *testing.T, b *bench, by access.Principal) error
+}
+
+// acts is every act of the catalog. It may fail for another reason than who
+// acts; that is told apart by the kind of the fault.
+func acts() map[string]authorised {
+	all := map[string]authorised{}
+	org := func(name string, do func(t *testing.T, b *bench, by access.Principal) error) {
+		all[name] = authorised{true, do}
+	}
+	own := func(name string, do func(t *testing.T, b *bench, by access.Principal) error) {
+		all[name] = authorised{false, do}
+	}
+	org("declare controller", func(t *testing.T, b *bench, by access.Principal) error {
+		_, err := b.DeclareController(t.Context(), by, catalog.Controller{Ref: fresh("c"), Name: "C", Country: "IT", TimeZone: "Europe/Rome"})
+		return err
+	})
+	org("declare owner", func(t *testing.T, b *bench, by access.Principal) error {
+		_, err := b.DeclareOwner(t.Context(), by, catalog.Owner{Kind: catalog.Person, Ref: fresh("o"), Name: "O", Active: true})
+		return err
+	})
+	org("declare policy", func(t *testing.T, b *bench, by access.Principal) error {
+		_, err := b.DeclareRetentionPolicy(t.Context(), by, catalog.RetentionPolicy{Ref: fresh("p"), Name: "P", Duration: "P1Y", Trigger: "CREATION", Action: "DELETE"})
+		return err
+	})
+	org("declare purpose", func(t *testing.T, b *bench, by access.Principal) error {
+		_, err := b.DeclarePurpose(t.Context(), by, catalog.Purpose{Ref: fresh("u"), Name: "U", Use: "collect", LegalBasis: "CONSENT"})
+		return err
+	})
+	org("register a service that nobody owns", func(t *testing.T, b *bench, by access.Principal) error {
+		s := b.aService(fresh("s"))
+		s.OwnerID = nil
+		_, err := b.RegisterService(t.Context(), by, s)
+		return err
+	})
+	org("declare a store that nobody owns", func(t *testing.T, b *bench, by access.Principal) error {
+		_, err := b.DeclareStore(t.Context(), by, catalog.Store{Ref: fresh("t"), Name: "T", Technology: "S3"})
+		return err
+	})
+	own("register service", func(t *testing.T, b *bench, by access.Principal) error {
+		_, err := b.RegisterService(t.Context(), by, b.aService(fresh("s")))
+		return err
+	})
+	own("update service", func(t *testing.T, b *bench, by access.Principal) error {
+		_, err := b.UpdateService(t.Context(), by, b.service)
+		return err
+	})
+	own("give service away", func(t *testing.T, b *bench, by access.Principal) error {
+		_, err := b.SetServiceOwner(t.Context(), by, b.service.ID, b.service.Rev, &b.team.ID)
+		return err
+	})
+	own("disable service", func(t *testing.T, b *bench, by access.Principal) error {
+		_, err := b.DisableService(t.Context(), by, b.service.ID, 99)
+		if fault.KindOf(err) == fault.Conflict { // the revision is judged first: try with the right one on a service of its own
+			s, _ := b.RegisterService(t.Context(), b.admin, b.aService(fresh("d")))
+			_, err = b.DisableService(t.Context(), by, s.ID, s.Rev)
+		}
+		return err
+	})
+	own("begin challenge", func(t *testing.T, b *bench, by access.Principal) error {
+		_, err := b.BeginChallenge(t.Context(), by, b.service.ID)
+		return err
+	})
+	own("complete challenge", func(t *testing.T, b *bench, by access.Principal) error {
+		_, err := b.CompleteChallenge(t.Context(), by, b.service.ID, catalog.Answer{})
+		return err
+	})
+	own("revoke key", func(t *testing.T, b *bench, by access.Principal) error {
+		return b.RevokeKey(t.Context(), by, b.service.ID, "none")
+	})
+	own("declare store", func(t *testing.T, b *bench, by access.Principal) error {
+		_, err := b.DeclareStore(t.Context(), by, catalog.Store{Ref: fresh("t"), Name: "T", Technology: "S3", ServiceID: &b.service.ID})
+		return err
+	})
+	own("declare reader", func(t *testing.T, b *bench, by access.Principal) error {
+		_, err := b.DeclareStoreReader(t.Context(), by, catalog.StoreReader{StoreID: b.store.ID, ServiceID: b.service.ID})
+		return err
+	})
+	own("declare dataset", func(t *testing.T, b *bench, by access.Principal) error {
+		_, err := b.DeclareDataset(t.Context(), by, catalog.Dataset{Namespace: "s3://x", Name: fresh("d"), Kind: "OBJECTS", StoreID: &b.store.ID})
+		return err
+	})
+	own("give dataset away", func(t *testing.T, b *bench, by access.Principal) error {
+		_, err := b.SetDatasetOwner(t.Context(), by, b.dataset.ID, b.dataset.Rev, nil)
+		return err
+	})
+	own("declare fields", func(t *testing.T, b *bench, by access.Principal) error {
+		_, err := b.DeclareFields(t.Context(), by, b.dataset.ID, []catalog.Field{{Path: fresh("f")}})
+		return err
+	})
+	own("assert tags", func(t *testing.T, b *bench, by access.Principal) error {
+		_, err := b.AssertTags(t.Context(), by, []catalog.Tag{{DatasetID: b.dataset.ID, Term: "user.name", Reason: fresh("r")}})
+		return err
+	})
+	own("schema tags", func(t *testing.T, b *bench, by access.Principal) error {
+		_, err := b.AssertTags(t.Context(), by, []catalog.Tag{{DatasetID: b.dataset.ID, Term: "user.name", Source: "SCHEMA", Reason: fresh("r")}})
+		return err
+	})
+	own("end tags", func(t *testing.T, b *bench, by access.Principal) error {
+		tags, err := b.AssertTags(t.Context(), b.admin, []catalog.Tag{{DatasetID: b.dataset.ID, Term: "user.social"}})
+		if err != nil {
+			return err
+		}
+		return b.EndTags(t.Context(), by, []uuid.UUID{tags[0].ID})
+	})
+	own("permit use", func(t *testing.T, b *bench, by access.Principal) error {
+		_, err := b.DeclarePermittedUse(t.Context(), by, catalog.PermittedUse{DatasetID: b.dataset.ID, PurposeID: nobody})
+		return err
+	})
+	own("declare consumption", func(t *testing.T, b *bench, by access.Principal) error {
+		_, err := b.DeclareConsumption(t.Context(), by, catalog.Consumption{ServiceID: b.service.ID, DatasetID: nobody})
+		return err
+	})
+	own("declare actor", func(t *testing.T, b *bench, by access.Principal) error {
+		_, err := b.DeclareActorAlias(t.Context(), by, catalog.ActorAlias{Kind: "GROUP", Name: fresh("g"), ServiceID: b.service.ID})
+		return err
+	})
+	own("apply", func(t *testing.T, b *bench, by access.Principal) error {
+		return b.Apply(t.Context(), by, catalog.Changes{Put: catalog.Contents{Stores: []catalog.Store{{Ref: fresh("t"), Name: "T", Technology: "S3", ServiceID: &b.service.ID}}}})
+	})
+	return all
+}
+
+func fresh(prefix string) string { return prefix + "-" + uuid.NewString()[:8] }
+
+// Nothing slips to another team: what a steward has, it cannot put under a
+// service of others, nor take from them.
+func TestStewardsKeepToTheirTeams(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	theirs := b.aService("orders")
+	theirs.OwnerID = &b.orders.ID
+	theirs = must(b.RegisterService(ctx, b.other, theirs))(t)
+	denied := func(what string, err error) {
+		t.Helper()
+		if fault.KindOf(err) != fault.Denied {
+			t.Errorf("%s: %v, want a refusal", what, err)
+		}
+	}
+	store, dataset := b.store, b.dataset
+	store.ServiceID = &theirs.ID
+	_, err := b.DeclareStore(ctx, b.steward, store)
+	denied("own store under their service", err)
+	_, err = b.DeclareStore(ctx, b.other, store)
+	denied("our store taken", err)
+	dataset.ServiceID = &theirs.ID
+	_, err = b.DeclareDataset(ctx, b.steward, dataset)
+	denied("own dataset under their service", err)
+	_, err = b.DeclareDataset(ctx, b.other, dataset)
+	denied("our dataset taken", err)
+	alias := must(b.DeclareActorAlias(ctx, b.other, catalog.ActorAlias{Kind: "GROUP", Name: "orders", ServiceID: theirs.ID}))(t)
+	alias.ServiceID = b.service.ID
+	_, err = b.DeclareActorAlias(ctx, b.steward, alias)
+	denied("their consumer group taken", err)
+	_, err = b.AssertTags(ctx, machine(t, b, access.CI, "orders"), []catalog.Tag{{DatasetID: b.dataset.ID, Term: "user.name", Source: "SCHEMA"}})
+	denied("tags by another service's pipeline", err)
+	_, err = b.AssertTags(ctx, machine(t, b, access.CI, ""), []catalog.Tag{{DatasetID: b.dataset.ID, Term: "user.name", Source: "SCHEMA"}})
+	denied("tags by a pipeline of no service", err)
+}

@@ -1,0 +1,84 @@
+package catalog_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/flowmart/lethe/catalog"
+)
+
+// large fills a catalog with 2,000 datasets of ten fields, every second one
+// personal, in one act.
+func large(t testing.TB) *bench {
+	t.Helper()
+	b := setup(t)
+	var ch catalog.Changes
+	for i := range 2000 {
+		d := catalog.Dataset{ID: uuid.Must(uuid.NewV7()), Namespace: "postgres://customers", Name: fmt.Sprintf("public.t%04d", i), Kind: "TABLE", StoreID: &b.store.ID}
+		ch.Put.Datasets = append(ch.Put.Datasets, d)
+		for j := range 10 {
+			f := catalog.Field{ID: uuid.Must(uuid.NewV7()), DatasetID: d.ID, Path: fmt.Sprintf("field%d", j)}
+			ch.Put.Fields = append(ch.Put.Fields, f)
+			if i%2 == 0 && j < 3 {
+				ch.Put.Tags = append(ch.Put.Tags, catalog.Tag{DatasetID: d.ID, FieldID: &f.ID, Term: "user.contact.email", Source: "IMPORT"})
+			}
+		}
+	}
+	if err := b.Apply(t.Context(), b.admin, ch); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func BenchmarkPersonalDatasets(b *testing.B) {
+	s := large(b)
+	for b.Loop() {
+		rows, err := catalog.PersonalDatasets(context.Background(), s.db, s.controller.ID)
+		if err != nil || len(rows) != 1000 {
+			b.Fatal(len(rows), err)
+		}
+	}
+}
+
+func BenchmarkRefreshFindings(b *testing.B) {
+	s := large(b)
+	for b.Loop() {
+		if err := s.RefreshFindings(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkDeclareDataset is one small change in a large catalog, findings
+// included.
+func BenchmarkDeclareDataset(b *testing.B) {
+	s := large(b)
+	n := 0
+	for b.Loop() {
+		n++
+		d := catalog.Dataset{Namespace: "s3://bench", Name: fmt.Sprint(n), Kind: "OBJECTS", StoreID: &s.store.ID}
+		if _, err := s.DeclareDataset(context.Background(), s.steward, d); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkApply changes the description of 2,000 datasets in one act.
+func BenchmarkApply(b *testing.B) {
+	s := large(b)
+	for n := 0; b.Loop(); n++ {
+		all, err := catalog.Everything(context.Background(), s.db)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for i := range all.Datasets {
+			all.Datasets[i].Doc = fmt.Sprint(n)
+		}
+		if err := s.Apply(context.Background(), s.admin, catalog.Changes{Put: catalog.Contents{Datasets: all.Datasets}}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
