@@ -138,6 +138,7 @@ type request struct {
 		State       string
 		SHA256      *string
 		DownloadURL *string
+		Lock        *string
 	}
 }
 
@@ -176,7 +177,7 @@ const requestFields = `
 		dataset { namespace name } service { ref } owner { name } } } }
 	tasks(first: 100) { nodes { action state wave attempt code service { ref } } }
 	certificate { json }
-	package { state sha256 downloadUrl }`
+	package { state lock sha256 downloadUrl }`
 
 // look reads a request.
 func (s *stack) look(ctx context.Context, caseNumber string) (request, error) {

@@ -61,9 +61,6 @@ func (s *scene) play(ctx context.Context) error {
 // furnish imports the catalog with the command that a team would use.
 func (s *scene) furnish(ctx context.Context) error {
 	s.step("The catalog of FlowMart, from YAML")
-	if err := s.fingerprints(ctx); err != nil {
-		return err
-	}
 	for _, name := range append(slices.Clone(services), exporter) {
 		at, err := freePort()
 		if err != nil {
@@ -158,7 +155,28 @@ func (s *scene) readers(ctx context.Context) error {
 		s.say("%-16s %-20s %s", r.Standing, r.name(), strings.Join(r.groups(), ", "))
 	}
 	s.expect(err == nil, "a reader that nobody declared is seen", "%s", describe(seen, "UNKNOWN_READER"))
-	return nil
+	return s.topics(ctx)
+}
+
+// topics waits until the cluster has told how long each topic keeps data. A
+// plan made before would rightly name what nobody has seen as a gap.
+func (s *scene) topics(ctx context.Context) error {
+	names := []string{"flowmart.customers.v1", "flowmart.orders.v1", "flowmart.payments.v1", "flowmart.shipments.v1", "flowmart.reviews.v1"}
+	return until(ctx, 30*time.Second, func() (bool, error) {
+		for _, name := range names {
+			var answer struct {
+				Dataset *struct {
+					Topic *struct{ CleanupPolicy *string }
+				}
+			}
+			err := s.ask(ctx, "viewer", `query($n: String!) { dataset(namespace: "kafka://default", name: $n) { topic { cleanupPolicy } } }`,
+				map[string]any{"n": name}, &answer)
+			if err != nil || answer.Dataset == nil || answer.Dataset.Topic == nil || answer.Dataset.Topic.CleanupPolicy == nil {
+				return false, err
+			}
+		}
+		return true, nil
+	})
 }
 
 type reader struct {

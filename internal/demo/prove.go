@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -16,29 +15,6 @@ import (
 	"filippo.io/age"
 	"github.com/jackc/pgx/v5"
 )
-
-// fingerprints learns, from the key files and as an operator would tell them
-// by telephone, which keys to trust.
-func (s *scene) fingerprints(ctx context.Context) error {
-	for _, k := range []struct {
-		into *string
-		args []string
-	}{
-		{&s.signing, []string{"key", "show", s.file("signing.key"), "--output", "json"}},
-		{&s.auditKey, []string{"audit", "key", "show", s.file("checkpoint.key.pub"), "--output", "json"}},
-	} {
-		out, err := s.run(ctx, nil, k.args...)
-		if err != nil {
-			return fmt.Errorf("lethe %s: %w\n%s", strings.Join(k.args, " "), err, out)
-		}
-		var shown struct{ Fingerprint string }
-		if err := json.Unmarshal([]byte(out), &shown); err != nil {
-			return err
-		}
-		*k.into = shown.Fingerprint
-	}
-	return nil
-}
 
 // handOver plays the access request and opens the package as its receiver.
 func (s *scene) handOver(ctx context.Context) error {
@@ -76,7 +52,7 @@ func (s *scene) unpack(ctx context.Context, r request) error {
 	}
 	err = until(ctx, 30*time.Second, func() (bool, error) {
 		r, err = s.look(ctx, r.CaseNumber)
-		return r.Package != nil && r.Package.DownloadURL != nil, err
+		return r.Package != nil && r.Package.Lock != nil && *r.Package.Lock == "RECIPIENT" && r.Package.DownloadURL != nil, err
 	})
 	if err != nil {
 		return fmt.Errorf("no package: %w", err)

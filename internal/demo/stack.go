@@ -7,6 +7,7 @@ package demo
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -123,22 +124,35 @@ func freePort() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// keys makes the keys with the commands that an operator would use.
+// keys makes the keys with the commands that an operator would use, and learns
+// the fingerprints that services and verifiers are told by another way.
 func (s *stack) keys(ctx context.Context) error {
 	for _, dir := range []string{"anchors", "storage", "keys"} {
 		if err := os.Mkdir(s.file(dir), 0o700); err != nil {
 			return err
 		}
 	}
-	for _, args := range [][]string{
-		{"key", "kek", s.file("kek")},
-		{"key", "signing", s.file("signing.key")},
-		{"audit", "key", "generate", s.file("checkpoint.key"), "--name", "flowmart.example/lethe"},
-		{"migrate"},
+	for _, step := range []struct {
+		into *string
+		args []string
+	}{
+		{nil, []string{"key", "kek", s.file("kek")}},
+		{&s.signing, []string{"key", "signing", s.file("signing.key"), "--output", "json"}},
+		{&s.auditKey, []string{"audit", "key", "generate", s.file("checkpoint.key"), "--name", "flowmart.example/lethe", "--output", "json"}},
+		{nil, []string{"migrate"}},
 	} {
-		if out, err := s.run(ctx, nil, args...); err != nil {
-			return fmt.Errorf("lethe %s: %w\n%s", args[0], err, out)
+		out, err := s.run(ctx, nil, step.args...)
+		if err != nil {
+			return fmt.Errorf("lethe %s: %w\n%s", strings.Join(step.args, " "), err, out)
 		}
+		if step.into == nil {
+			continue
+		}
+		var made struct{ Fingerprint string }
+		if err := json.Unmarshal([]byte(out), &made); err != nil {
+			return fmt.Errorf("lethe %s: %w", strings.Join(step.args, " "), err)
+		}
+		*step.into = made.Fingerprint
 	}
 	return nil
 }
@@ -196,9 +210,11 @@ func (s *stack) open(ctx context.Context, service string) (err error) {
 		"FLOWMART_REGISTRY_URL=http://" + s.url + "/registry", "FLOWMART_REGISTRY_TOKEN=" + token,
 		"FLOWMART_LETHE_URL=http://" + s.url, "FLOWMART_LETHE_KEY=" + s.signing, "FLOWMART_THINK=150ms",
 	}
-	if s.o.Break != "" && s.o.Break != "tampers-audit" && service == misbehaving(s.o.Break) {
-		env = append(env, "BREAK="+s.o.Break)
+	how := ""
+	if service == misbehaving(s.o.Break) {
+		how = s.o.Break
 	}
+	env = append(env, "FLOWMART_BREAK="+how) // always: BREAK itself may be set for all of us
 	ctx, cancel := context.WithTimeout(ctx, 40*time.Second)
 	defer cancel()
 	s.shops[service], err = devstack.StartProgram(ctx, devstack.ProgramOptions{
@@ -210,10 +226,13 @@ func (s *stack) open(ctx context.Context, service string) (err error) {
 
 // misbehaving names the service that does something wrong.
 func misbehaving(how string) string {
-	if how == "wrong-part" || how == "keeps-row" || how == "lies" {
+	switch how {
+	case "keeps-row", "lies", "wrong-part":
 		return "orders"
+	case "leaks-log", "drops-result":
+		return "notifications"
 	}
-	return "notifications"
+	return ""
 }
 
 // stop ends everything in order and removes what it kept.
