@@ -64,7 +64,7 @@ func challenge(ctx context.Context, c *catalog.Catalog, by access.Principal, ser
 	if err != nil {
 		return catalog.Service{}, err
 	}
-	return c.CompleteChallenge(ctx, by, service, catalog.Answer{Nonce: ch.Nonce, Keys: []catalog.ServiceKey{{ID: "key-1", PublicKey: public}}})
+	return c.CompleteChallenge(ctx, by, service, catalog.Answer{Nonce: ch.Nonce, Keys: []catalog.ServiceKey{{ID: "key-" + uuid.NewString(), PublicKey: public}}})
 }
 
 // company is an API with FlowMart's beginnings in its catalog, all of it
@@ -76,6 +76,7 @@ type company struct {
 	controller, ordersTeam      string
 	paymentsTeam                string
 	orders, payments            string // services
+	paymentsStore               string
 	ordersStore, order, invoice string
 }
 
@@ -91,7 +92,7 @@ func furnish(t *testing.T, change ...func(*graph.Config)) *company {
 	c.paymentsTeam = c.declare("declareOwner", "owner", `kind: TEAM, ref: "payments-team", name: "Payments"`)
 	c.orders, c.payments = c.service("orders", c.ordersTeam), c.service("payments", c.paymentsTeam)
 	c.ordersStore, c.order = c.storeAndTable("orders", c.orders, "public.order")
-	_, c.invoice = c.storeAndTable("payments", c.payments, "public.invoice")
+	c.paymentsStore, c.invoice = c.storeAndTable("payments", c.payments, "public.invoice")
 	return c
 }
 

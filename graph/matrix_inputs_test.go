@@ -1,0 +1,268 @@
+package graph_test
+
+import (
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/flowmart/lethe/graph/node"
+)
+
+// variables are the arguments of an operation, for one cell of the matrix.
+func (x *cell) variables(operation string) map[string]any {
+	input := func(kv ...any) map[string]any { return map[string]any{"input": object(kv...)} }
+	service := func() string { return x.of("Service", x.orders, x.payments) }
+	team := func() string { return x.of("Owner", x.ordersTeam, x.paymentsTeam) }
+	dataset := func() string { return x.of("Dataset", x.order, x.invoice) }
+	ref := "r" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	switch operation {
+	case "viewer", "health", "auditCheckpoint", "emergencyStops":
+		return nil
+	case "auditEntries", "controllers", "owners", "services", "stores", "purposes", "retentionPolicies", "datasets", "readerNames", "terms", "findings", "requests", "schemaSubjects":
+		return object("first", 10)
+	case "requestCounts":
+		return object("filter", object("open", true))
+	case "search":
+		return object("first", 10, "query", "order")
+	case "node":
+		return object("id", x.request("RECEIVED"))
+	case "nodes":
+		return object("ids", []any{x.request("RECEIVED")})
+	case "auditTrail":
+		return object("first", 10, "requestId", x.request("RECEIVED"))
+	case "request":
+		return object("caseNumber", x.caseNumber())
+	case "service":
+		return object("ref", x.of("", "orders", "payments"))
+	case "serviceKeys":
+		return object("serviceId", service())
+	case "dataset":
+		return object("namespace", "postgres://"+x.of("", "orders", "payments"), "name", x.of("", "public.order", "public.invoice"))
+	case "downstream":
+		return object("datasetId", dataset())
+	case "schemaSubject":
+		return object("name", "orders-value")
+	case "requestProgress":
+		return object("id", x.request("CLOSED"))
+
+	case "registerService":
+		return input("ref", ref, "name", "New", "ownerId", team(), "controllerId", x.controller)
+	case "updateService":
+		id := x.freshService(ref)
+		return input("id", id, "rev", 1, "ref", ref, "name", "Renamed", "ownerId", team(), "controllerId", x.controller)
+	case "challengeService", "rotateKey":
+		return input("serviceId", service())
+	case "revokeKey":
+		return input("serviceId", service(), "keyId", x.serviceKey(ref))
+	case "disableService":
+		return input("serviceId", x.freshService(ref), "rev", 1)
+	case "declareController":
+		return input("ref", ref, "name", "Another", "country", "AT", "timeZone", "Europe/Vienna")
+	case "declareOwner":
+		return input("kind", "TEAM", "ref", ref, "name", "Another")
+	case "declareStore":
+		return input("ref", ref, "name", "Another", "serviceId", service(), "technology", "REDIS")
+	case "declareDataset":
+		return input("namespace", "redis://"+ref, "name", "keys", "kind", "CACHE", "serviceId", service())
+	case "declareFields":
+		return input("datasetId", dataset(), "fields", []any{object("path", ref)})
+	case "declarePurpose":
+		return input("ref", ref, "name", "Delivery", "use", "essential.service", "legalBasis", "CONTRACT")
+	case "declareRetentionPolicy":
+		return input("ref", ref, "name", "A year", "duration", "P1Y", "trigger", "CREATION", "action", "DELETE")
+	case "declareConsumption":
+		return input("serviceId", service(), "datasetId", x.order)
+	case "endConsumption":
+		return input("id", x.freshConsumption())
+	case "endTags":
+		return input("ids", []any{x.freshTag()})
+	case "declareStoreReader":
+		return input("storeId", x.of("Store", x.ordersStore, x.paymentsStore), "serviceId", x.reader(), "reason", "reports")
+	case "declarePermittedUse":
+		return input("datasetId", dataset(), "purposeId", x.purpose())
+	case "declareReader":
+		return input("name", ref, "serviceId", service())
+	case "assertTags":
+		return input("tags", []any{object("datasetId", dataset(), "term", "user.name")})
+	case "setOwner":
+		id := x.freshService(ref)
+		return input("entityId", id, "rev", 1, "ownerId", x.ordersTeam)
+	case "importCatalog":
+		return input("yaml", "services: 5", "dryRun", true)
+
+	case "openRequest":
+		return input("type", "ACCESS", "controller", "flowmart-de", "identifiers", []any{object("type", "customer_id", "value", ref)})
+	case "verifyIdentity":
+		return input("requestId", x.request("RECEIVED"), "method", "DOCUMENT")
+	case "approvePlan":
+		return input("requestId", x.request("PLANNED"), "digest", strings.Repeat("ab", 32))
+	case "refuseRequest":
+		return input("requestId", x.request("RECEIVED"), "ground", "EXCESSIVE")
+	case "extendDeadline":
+		return input("requestId", x.request("RECEIVED"), "reason", "COMPLEXITY", "noticeSentOn", x.today(), "channel", "EMAIL")
+	case "pauseClock":
+		return input("requestId", x.request("RECEIVED"), "reason", "CLARIFICATION")
+	case "cancelRequest", "replan", "resumeClock", "resolveBlock", "closePartially", "reopenRequest", "destroyRequestKey":
+		return input("requestId", x.request("RECEIVED"))
+	case "preparePackage":
+		return input("requestId", x.request("ACCESS"))
+	case "retryTask":
+		return input("taskId", x.task())
+	case "recordNotice":
+		return input("noticeId", x.notice(), "sentOn", x.today(), "channel", "LETTER")
+	case "recordNoticeFailure":
+		return input("noticeId", x.notice())
+	case "createPackageLink", "tellPassphrase":
+		return input("packageId", x.pack())
+	case "emergencyStop", "resume":
+		return input("serviceId", x.orders)
+	case "erasePrincipal":
+		return input("principalId", x.stranger())
+	}
+	x.t.Fatalf("%s: say how to try it", operation)
+	return nil
+}
+
+func object(kv ...any) map[string]any {
+	o := map[string]any{}
+	for i := 0; i < len(kv); i += 2 {
+		o[kv[i].(string)] = kv[i+1]
+	}
+	return o
+}
+
+func id(kind node.Kind, key uuid.UUID) string { return node.ID{Kind: kind, Key: key}.String() }
+
+func (x *cell) exec(q string, args ...any) {
+	x.t.Helper()
+	_, err := x.db.Exec(x.t.Context(), q, args...)
+	must(x.t, err)
+}
+
+// row writes a request that the caller opened, or somebody else.
+func (x *cell) row(state string) uuid.UUID {
+	x.t.Helper()
+	key, by := uuid.New(), x.by.ID
+	if x.whose == "other" || by == uuid.Nil {
+		by = x.company.handler.ID
+		if by == x.by.ID {
+			by = x.approver.ID
+		}
+	}
+	kind, ground, outcome := "ERASURE", some("17(1)(b)"), (*string)(nil)
+	var approved *uuid.UUID
+	if state == "ACCESS" {
+		kind, ground, state, approved = "ACCESS", nil, "EXECUTING", &x.company.admin.ID
+	}
+	if state == "CLOSED" {
+		outcome = some("NO_DATA_HELD")
+	}
+	const q = `
+		INSERT INTO erasure_request (id, case_number, kind, ground, controller_id, state, outcome, received_at, received_on, due_on, due_unpaused_on,
+		                             calendar, opened_by, opened_at, erase_before, approved_by)
+		SELECT $1, 'R-2026-' || nextval('erasure_case_number'), $2, $3, id, $4, $5, now(), current_date, current_date + 30, current_date + 30,
+		       'test', $6, now(), now(), $7 FROM catalog_controller WHERE ref = 'flowmart-de'`
+	x.exec(q, key, kind, ground, state, outcome, by, approved)
+	return key
+}
+
+func (x *cell) request(state string) string {
+	if x.whose == "absent" {
+		return missing("Request")
+	}
+	return id("Request", x.row(state))
+}
+
+func (x *cell) caseNumber() (number string) {
+	if x.whose == "absent" {
+		return "R-2026-999999"
+	}
+	must(x.t, x.db.QueryRow(x.t.Context(), `SELECT case_number FROM erasure_request WHERE id = $1`, x.row("RECEIVED")).Scan(&number))
+	return number
+}
+
+func (x *cell) task() string {
+	if x.whose == "absent" {
+		return missing("Task")
+	}
+	key := uuid.New()
+	x.exec(`INSERT INTO erasure_task (key, request_id, service_id, action, wave, state, next_at) SELECT $1, $2, id, 'LOCATE', 1, 'READY', now() FROM catalog_service WHERE ref = 'orders'`, key, x.row("RECEIVED"))
+	return id("Task", key)
+}
+
+func (x *cell) notice() string {
+	if x.whose == "absent" {
+		return missing("Notice")
+	}
+	key := uuid.New()
+	x.exec(`INSERT INTO erasure_notice (id, request_id, kind, due_on) VALUES ($1, $2, 'RECEIPT', current_date)`, key, x.row("RECEIVED"))
+	return id("Notice", key)
+}
+
+func (x *cell) pack() string {
+	if x.whose == "absent" {
+		return missing("Package")
+	}
+	key := uuid.New()
+	const q = `
+		INSERT INTO erasure_package (id, request_id, no, state, content, bytes, sha256, complete, lock, sealed_at, expires_at)
+		VALUES ($1, $2, 1, 'SEALED', sha256('a'), 1, sha256('a'), true, 'RECIPIENT', now(), now() + interval '1 day')`
+	x.exec(q, key, x.row("ACCESS"))
+	return id("Package", key)
+}
+
+func (x *cell) stranger() string {
+	key := uuid.New()
+	x.exec(`INSERT INTO audit_principal (id, issuer, subject, name) VALUES ($1::uuid, 'https://id.example', $1::text, 'Somebody')`, key)
+	return id("Principal", key)
+}
+
+func (x *cell) today() (day string) {
+	must(x.t, x.db.QueryRow(x.t.Context(), `SELECT current_date::text`).Scan(&day))
+	return day
+}
+
+// serviceKey is a key that a service has now.
+func (x *cell) serviceKey(id string) string {
+	x.exec(`INSERT INTO catalog_service_key (service_id, id, public_key) SELECT s.id, $1::text, sha256($1::bytea) FROM catalog_service s WHERE ref = $2`, id, x.of("", "orders", "payments"))
+	return id
+}
+
+// freshService is a service at its first revision.
+func (x *cell) freshService(ref string) string {
+	if x.whose == "absent" {
+		return missing("Service")
+	}
+	c := *x.company
+	c.t = x.t
+	return c.declare("registerService", "service", `ref: "`+ref+`", name: "New", ownerId: "`+x.of("Owner", x.ordersTeam, x.paymentsTeam)+`", controllerId: "`+x.controller+`"`)
+}
+
+func (x *cell) freshConsumption() string {
+	if x.whose == "absent" {
+		return missing("Consumption")
+	}
+	return x.declare("declareConsumption", "consumption", `serviceId: "`+x.of("", x.orders, x.payments)+`", datasetId: "`+x.order+`"`)
+}
+
+func (x *cell) freshTag() string {
+	if x.whose == "absent" {
+		return missing("TagAssertion")
+	}
+	a := x.do(x.admin, `mutation($i: AssertTagsInput!) { assertTags(input: $i) { tags { id } userErrors { code message path } } }`,
+		object("i", object("tags", []any{object("datasetId", x.of("", x.order, x.invoice), "term", "user.contact.phone_number")})))
+	x.clean(a, "assertTags")
+	return a.text(x.t, "assertTags", "tags", 0, "id")
+}
+
+// reader is a service that may read a store: not the one that owns it.
+func (x *cell) reader() string {
+	if x.whose == "own" {
+		return x.payments
+	}
+	return x.orders
+}
+
+func (x *cell) purpose() string {
+	return x.declare("declarePurpose", "purpose", `ref: "p`+strings.ReplaceAll(uuid.NewString(), "-", "")+`", name: "Delivery", use: "essential.service", legalBasis: CONTRACT`)
+}
