@@ -117,8 +117,9 @@ func TestDeadlockIsTriedAgain(t *testing.T) {
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if tries.Load() != 3 || worth(t, db) != 204 {
-		t.Errorf("%d attempts, worth %d; want 3 and 204", tries.Load(), worth(t, db))
+	// The one that was rolled back may meet the other once more.
+	if tries.Load() < 3 || worth(t, db) != 204 {
+		t.Errorf("%d attempts, worth %d; want 3 or more and 204", tries.Load(), worth(t, db))
 	}
 }
 
