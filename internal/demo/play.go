@@ -40,6 +40,7 @@ func Run(ctx context.Context, o Options, out io.Writer, keep bool) (failed int, 
 	sc := &scene{stack: s, teller: t}
 	if err := sc.play(ctx); err != nil {
 		t.expect(false, "the scenario ran to its end", "%v", err)
+		sc.aftermath(ctx)
 	}
 	t.summary()
 	if keep && ctx.Err() == nil {
@@ -56,6 +57,18 @@ func (s *scene) play(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// aftermath looks for traces even where the scenario broke off: whatever went
+// wrong, nothing personal may have been left anywhere.
+func (s *scene) aftermath(ctx context.Context) {
+	if s.erased.CustomerID == "" || ctx.Err() != nil {
+		return
+	}
+	s.step("It broke off; what was left behind?")
+	if err := s.searchLethe(ctx); err != nil {
+		s.expect(false, "the search ran", "%v", err)
+	}
 }
 
 // furnish imports the catalog with the command that a team would use.
