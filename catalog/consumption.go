@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -87,7 +88,7 @@ func (n Consumption) check() error {
 	m.require(len(n.Fields) <= maxFields, "fields", "TOO_MANY", "name at most %d fields", maxFields)
 	for i, f := range n.Fields {
 		if _, err := fieldpath.Parse(f); err != nil {
-			m.add(err.(*fault.Fault).At("fields", fmt.Sprint(i)))
+			m.add(at(err, "fields", fmt.Sprint(i)))
 		}
 	}
 	return m.err()
@@ -100,7 +101,7 @@ func (a *act) openConsumption(ctx context.Context, service, dataset uuid.UUID) (
 		  FROM catalog_consumption c
 		 WHERE service_id = $1 AND dataset_id = $2 AND valid_to IS NULL`
 	n, err := postgres.One[Consumption](ctx, a.db, q, service, dataset)
-	if err == postgres.ErrNotFound {
+	if errors.Is(err, postgres.ErrNotFound) {
 		return nil, nil
 	}
 	return &n, err
@@ -138,7 +139,7 @@ func (a *act) endConsumption(ctx context.Context, id uuid.UUID) error {
 		  FROM catalog_consumption c
 		 WHERE id = $1 AND valid_to IS NULL`
 	n, err := postgres.One[Consumption](ctx, a.db, q, id)
-	if err == postgres.ErrNotFound {
+	if errors.Is(err, postgres.ErrNotFound) {
 		return missing("consumption")
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 	_ "time/tzdata" // the same time zones on every machine
@@ -27,8 +28,8 @@ type Controller struct {
 	Rev          int
 }
 
-func (c Controller) key() uuid.UUID { return c.ID }
-func (c Controller) revision() int  { return c.Rev }
+func (d Controller) key() uuid.UUID { return d.ID }
+func (d Controller) revision() int  { return d.Rev }
 
 const defaultCeiling = 200
 
@@ -111,7 +112,7 @@ func ControllerByRef(ctx context.Context, db postgres.DB, ref string) (Controlle
 		  FROM catalog_controller
 		 WHERE ref = $1`
 	c, err := postgres.One[Controller](ctx, db, q, ref)
-	if err == postgres.ErrNotFound {
+	if errors.Is(err, postgres.ErrNotFound) {
 		const q = `SELECT ref FROM catalog_controller ORDER BY ref`
 		return c, absent(ctx, db, "controller", ref, q)
 	}

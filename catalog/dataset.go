@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"unicode"
 
@@ -217,7 +218,7 @@ func keepNames(ctx context.Context, db postgres.DB, d Dataset, old *Dataset) err
 		 WHERE a.dataset_id = excluded.dataset_id
 		RETURNING dataset_id`
 	_, err := postgres.Scalar[uuid.UUID](ctx, db, q, d.Environment, d.Namespace, d.Name, d.ID)
-	if err == postgres.ErrNotFound {
+	if errors.Is(err, postgres.ErrNotFound) {
 		return datasetTaken
 	}
 	if err != nil || old == nil || old.Namespace == d.Namespace && old.Name == d.Name {
@@ -261,7 +262,7 @@ func DatasetByName(ctx context.Context, db postgres.DB, environment, namespace, 
 		  FROM catalog_dataset_alias
 		 WHERE environment = $1 AND namespace = $2 AND name = $3`
 	id, err := postgres.Scalar[uuid.UUID](ctx, db, q, environment, namespace, name)
-	if err == postgres.ErrNotFound {
+	if errors.Is(err, postgres.ErrNotFound) {
 		return Dataset{}, fault.Missing("dataset", "no dataset has this name in this environment, or ever had")
 	}
 	if err != nil {

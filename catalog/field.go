@@ -10,7 +10,6 @@ import (
 
 	"github.com/flowmart/lethe/catalog/fieldpath"
 	"github.com/flowmart/lethe/internal/access"
-	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
@@ -93,13 +92,13 @@ func checkFields(fields []Field) error {
 	m.require(len(fields) >= 1 && len(fields) <= maxFields, "fields", "OUT_OF_RANGE", "give 1 to %d fields at a time", maxFields)
 	seen := make(map[string]bool, len(fields))
 	for i, f := range fields {
-		at := fmt.Sprint(i)
+		nth := fmt.Sprint(i)
 		if _, err := fieldpath.Parse(f.Path); err != nil {
-			m.add(err.(*fault.Fault).At("fields", at))
+			m.add(at(err, "fields", nth))
 		}
-		m.require(!seen[f.Path], "fields."+at+".path", "TWICE", "name each path once")
-		m.require(len(f.DataType) <= 200 && printable(f.DataType), "fields."+at+".dataType", "TOO_LONG", "a data type has at most 200 printable characters")
-		m.require(len(f.Doc) <= 4000 && !bytes.ContainsRune([]byte(f.Doc), 0), "fields."+at+".doc", "TOO_LONG", "a description has at most 4000 bytes and no NUL")
+		m.require(!seen[f.Path], "fields."+nth+".path", "TWICE", "name each path once")
+		m.require(len(f.DataType) <= 200 && printable(f.DataType), "fields."+nth+".dataType", "TOO_LONG", "a data type has at most 200 printable characters")
+		m.require(len(f.Doc) <= 4000 && !bytes.ContainsRune([]byte(f.Doc), 0), "fields."+nth+".doc", "TOO_LONG", "a description has at most 4000 bytes and no NUL")
 		seen[f.Path] = true
 	}
 	return m.err()

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"reflect"
 
 	"github.com/google/uuid"
@@ -100,7 +101,7 @@ func same[T any](old, next T) bool { return reflect.DeepEqual(old, next) }
 // lost turns the answer "no row" of a guarded write into what it means: the id
 // is in use at another revision.
 func lost(err error) error {
-	if err == postgres.ErrNotFound {
+	if errors.Is(err, postgres.ErrNotFound) {
 		return idTaken
 	}
 	return err
@@ -158,7 +159,7 @@ func (a *act) teamOfDataset(ctx context.Context, dataset uuid.UUID) (string, err
 }
 
 func orEmpty(ref string, err error) (string, error) {
-	if err == postgres.ErrNotFound {
+	if errors.Is(err, postgres.ErrNotFound) {
 		return "", nil
 	}
 	return ref, err

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -137,7 +138,7 @@ func (a *act) putPermittedUse(ctx context.Context, u PermittedUse) (PermittedUse
 		    ON CONFLICT (dataset_id, coalesce(field_id, '00000000-0000-0000-0000-000000000000'), purpose_id) WHERE valid_to IS NULL DO NOTHING
 		RETURNING id, dataset_id, field_id, purpose_id, valid_from, valid_to, created_by`
 	saved, err := postgres.One[PermittedUse](ctx, a.db, q, newID(uuid.Nil), u.DatasetID, u.FieldID, u.PurposeID, a.by.ID)
-	if err == postgres.ErrNotFound {
+	if errors.Is(err, postgres.ErrNotFound) {
 		const q = `
 			SELECT id, dataset_id, field_id, purpose_id, valid_from, valid_to, created_by
 			  FROM catalog_permitted_use
@@ -162,7 +163,7 @@ func (a *act) endPermittedUse(ctx context.Context, id uuid.UUID) error {
 		  FROM catalog_permitted_use
 		 WHERE id = $1 AND valid_to IS NULL`
 	u, err := postgres.One[PermittedUse](ctx, a.db, qFind, id)
-	if err == postgres.ErrNotFound {
+	if errors.Is(err, postgres.ErrNotFound) {
 		return missing("permitted_use")
 	}
 	if err != nil {

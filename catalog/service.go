@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 
@@ -236,7 +237,7 @@ func ServiceByRef(ctx context.Context, db postgres.DB, ref string) (Service, err
 		  FROM catalog_service
 		 WHERE ref = $1`
 	s, err := postgres.One[Service](ctx, db, q, ref)
-	if err == postgres.ErrNotFound {
+	if errors.Is(err, postgres.ErrNotFound) {
 		const q = `SELECT ref FROM catalog_service ORDER BY ref`
 		return s, absent(ctx, db, "service", ref, q)
 	}

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -225,7 +226,7 @@ func (a *act) putStoreReader(ctx context.Context, r StoreReader) (StoreReader, e
 		 WHERE catalog_store_reader.reason <> excluded.reason
 		RETURNING id, store_id, service_id, reason, valid_from, valid_to`
 	saved, err := postgres.One[StoreReader](ctx, a.db, q, newID(uuid.Nil), r.StoreID, r.ServiceID, r.Reason)
-	if err == postgres.ErrNotFound {
+	if errors.Is(err, postgres.ErrNotFound) {
 		return a.openReader(ctx, r)
 	}
 	if err == nil {
@@ -266,7 +267,7 @@ func (a *act) endStoreReader(ctx context.Context, reader uuid.UUID) error {
 		  FROM catalog_store_reader
 		 WHERE id = $1 AND valid_to IS NULL`
 	r, err := postgres.One[StoreReader](ctx, a.db, qFind, reader)
-	if err == postgres.ErrNotFound {
+	if errors.Is(err, postgres.ErrNotFound) {
 		return missing("store_reader")
 	}
 	if err != nil {

@@ -71,11 +71,11 @@ func (w *writer) line(depth int, text string, args ...any) {
 // item writes the keys of an entry of a list. Absent values are left out.
 func (w *writer) item(depth int, keys ...string) {
 	dash := "- "
-	for i := 0; i < len(keys); i += 2 {
-		if keys[i+1] == "" {
+	for pair := range slices.Chunk(keys, 2) {
+		if len(pair) < 2 || pair[1] == "" {
 			continue
 		}
-		w.line(depth, "%s%s: %s", dash, keys[i], keys[i+1])
+		w.line(depth, "%s%s: %s", dash, pair[0], pair[1])
 		dash = "  "
 	}
 }

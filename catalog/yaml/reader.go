@@ -203,7 +203,7 @@ func (r *reader) object(n ast.Node, what string, known ...string) (object, bool)
 
 // scalar reads a value as text, whatever type YAML takes it for: NO is Norway.
 func (r *reader) scalar(n ast.Node) (string, bool) {
-	text := ""
+	var text string
 	switch n := n.(type) {
 	case nil, *ast.NullNode:
 		return "", false
