@@ -14,6 +14,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/internal/fault"
 )
 
@@ -44,9 +45,13 @@ type Config struct {
 	Kafka         []Cluster
 	LineageTopics []string
 
-	Only       []Part        // what this process does; all parts by default
-	Dev        bool          // development: HTTP on loopback, GraphiQL, introspection
-	LogLevel   string        // debug, info, warn or error
+	Only            []Part         // what this process does; all parts by default
+	Dev             bool           // development: HTTP on loopback, GraphiQL, introspection
+	LogLevel        string         // debug, info, warn or error
+	Requests        erasure.Config // times of data subjects' requests
+	ClockInterval   time.Duration  // between two looks at what time makes due
+	ObserveInterval time.Duration  // between two looks at the Kafka clusters
+
 	DrainDelay time.Duration // between readiness failing and the listener closing
 
 	origin map[string]string // where each setting came from, for print

@@ -83,6 +83,14 @@ var settings = []Setting{
 	{key: "only", Help: "what this process does: registry, intake, requests, web", fallback: "registry,intake,requests,web", example: "registry,web", set: setParts, get: func(c *Config) string { return joinParts(c.Only) }},
 	flag("dev", "development: HTTP on loopback, GraphiQL, introspection", "false", func(c *Config) *bool { return &c.Dev }),
 	text("log_level", "debug, info, warn or error", "info", "info", oneOf("debug", "info", "warn", "error"), func(c *Config) *string { return &c.LogLevel }),
+	span("probe_delay", "from the last erasure to the first probe", "1h", func(c *Config) *time.Duration { return &c.Requests.ProbeDelay }),
+	spans("probe_follow_ups", "later probes, counted from the closing", "24h,168h,840h", func(c *Config) *[]time.Duration { return &c.Requests.FollowUps }),
+	span("locate_patience", "how long a plan waits for services to count", "15m", func(c *Config) *time.Duration { return &c.Requests.LocatePatience }),
+	span("wave_patience", "how long a silent service holds up the next wave", "1h", func(c *Config) *time.Duration { return &c.Requests.WavePatience }),
+	span("key_period", "how long the key of a closed request is kept", "2160h", func(c *Config) *time.Duration { return &c.Requests.KeyPeriod }),
+	span("clock_interval", "how often what time alone makes due is looked for", "15s", func(c *Config) *time.Duration { return &c.ClockInterval }),
+	flag("no_probes", "close without asking whether anything is left; for benchmarks, with dev alone", "false", func(c *Config) *bool { return &c.Requests.NoProbes }),
+	span("observe_interval", "how often the Kafka clusters are asked who reads", "60s", func(c *Config) *time.Duration { return &c.ObserveInterval }),
 	{key: "drain_delay", Help: "from readiness failing to the listener closing", fallback: "5s", example: "5s", set: setDrainDelay, get: func(c *Config) string { return c.DrainDelay.String() }},
 }
 
@@ -102,6 +110,39 @@ func list(key, help, fallback, example string, at func(*Config) *[]string) Setti
 	return Setting{key: key, Help: help, fallback: fallback, example: example,
 		set: func(c *Config, s string) error { *at(c) = splitList(s); return nil },
 		get: func(c *Config) string { return strings.Join(*at(c), ",") }}
+}
+
+func span(key, help, fallback string, at func(*Config) *time.Duration) Setting {
+	return Setting{key: key, Help: help, fallback: fallback, example: fallback,
+		set: func(c *Config, s string) (err error) {
+			if *at(c), err = time.ParseDuration(s); err != nil || *at(c) <= 0 {
+				return errors.New("write a duration longer than nothing, such as 15s or 1h30m")
+			}
+			return nil
+		},
+		get: func(c *Config) string { return at(c).String() }}
+}
+
+func spans(key, help, fallback string, at func(*Config) *[]time.Duration) Setting {
+	return Setting{key: key, Help: help, fallback: fallback, example: fallback,
+		set: func(c *Config, s string) error {
+			*at(c) = []time.Duration{}
+			for _, one := range splitList(s) {
+				d, err := time.ParseDuration(one)
+				if err != nil || d <= 0 {
+					return errors.New("write durations with commas between, such as 24h,168h")
+				}
+				*at(c) = append(*at(c), d)
+			}
+			return nil
+		},
+		get: func(c *Config) string {
+			words := make([]string, len(*at(c)))
+			for i, d := range *at(c) {
+				words[i] = d.String()
+			}
+			return strings.Join(words, ",")
+		}}
 }
 
 func flag(key, help, fallback string, at func(*Config) *bool) Setting {

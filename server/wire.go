@@ -56,31 +56,32 @@ type house struct {
 // plan: audit, catalog, schemas, lineage, erasure, their doors, the graph.
 func wire(g *ground) (*house, error) {
 	h := &house{workers: workers{workers: river.NewWorkers(), queues: map[string]river.QueueConfig{}}}
-	if err := wireAudit(g, h); err != nil {
+	log, err := wireAudit(g, h)
+	if err != nil {
 		return nil, err
 	}
-	return h, nil
+	return h, wireRooms(g, h, log)
 }
 
-// wireAudit seals the audit log where requests are worked.
-func wireAudit(g *ground, h *house) error {
-	if !g.conf.Runs(Requests) {
-		return nil
-	}
+// wireAudit opens the audit log, and seals it where requests are worked.
+func wireAudit(g *ground, h *house) (*audit.Log, error) {
 	signer, err := audit.LoadSigner(g.conf.CheckpointKeyFile)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	anchor, err := audit.OpenAnchor(g.conf.AnchorDir, signer.Keys)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	log := audit.New(g.sealer, signer, anchor)
+	if !g.conf.Runs(Requests) {
+		return log, nil
+	}
 	h.loops = append(h.loops, loop{"sealer", func(ctx context.Context) error {
 		log.Run(ctx, func(err error) { report(ctx, g.log, "sealing", err) })
 		return nil
 	}})
-	return nil
+	return log, nil
 }
 
 // wireSignIn makes what recognises callers.

@@ -19,6 +19,7 @@ import (
 	"github.com/flowmart/lethe/erasure/protocol/signature"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/problem"
 )
 
 // Results takes the results of services.
@@ -28,9 +29,6 @@ type Results struct {
 	PublicURL string                // the audience that a message must name
 	Keys      []signature.PublicKey // Lethe's own, published
 	Log       *slog.Logger
-	// Problem answers with a fault (RFC 9457); the server lends its own, so
-	// that every door of the house answers alike.
-	Problem func(w http.ResponseWriter, r *http.Request, err error)
 }
 
 // Mount adds the door's paths to mux.
@@ -43,7 +41,7 @@ func (d *Results) Mount(mux *http.ServeMux) {
 func (d *Results) keys(w http.ResponseWriter, r *http.Request) {
 	set, err := signature.JWKS(d.Keys...)
 	if err != nil {
-		d.Problem(w, r, err)
+		problem.Write(w, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/jwk-set+json")
@@ -55,12 +53,12 @@ func (d *Results) keys(w http.ResponseWriter, r *http.Request) {
 func (d *Results) take(w http.ResponseWriter, r *http.Request) {
 	body, err := protocol.ReadBody(r.Body, protocol.MaxResultsBytes)
 	if err != nil {
-		d.Problem(w, r, err)
+		problem.Write(w, err)
 		return
 	}
 	service, signed, err := d.signer(r, body)
 	if err != nil {
-		d.Problem(w, r, err)
+		problem.Write(w, err)
 		return
 	}
 	verdicts, err := d.receive(r, service, signed, body)
@@ -68,7 +66,7 @@ func (d *Results) take(w http.ResponseWriter, r *http.Request) {
 		if fault.KindOf(err) == fault.Denied {
 			d.Log.WarnContext(r.Context(), "security: a service spoke about another service's task", "service", service.Ref)
 		}
-		d.Problem(w, r, err)
+		problem.Write(w, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
