@@ -107,9 +107,10 @@ func (a *act) putDataset(ctx context.Context, d Dataset) (Dataset, error) {
 }
 
 // mayChangeDataset asks whoever owns the dataset now, and for a new place also
-// whoever owns that.
+// whoever owns that. A draft that an observer entered and nobody took on is
+// open to whoever puts it under a service of their own.
 func (a *act) mayChangeDataset(ctx context.Context, old *Dataset, d Dataset) error {
-	if old != nil {
+	if old != nil && !old.unclaimed() {
 		team, err := a.teamOfDataset(ctx, old.ID)
 		if err != nil {
 			return err
@@ -126,6 +127,11 @@ func (a *act) mayChangeDataset(ctx context.Context, old *Dataset, d Dataset) err
 		return err
 	}
 	return a.requireOwner(team)
+}
+
+// unclaimed reports whether nobody ever said anything about the dataset.
+func (d Dataset) unclaimed() bool {
+	return d.Lifecycle == "DRAFT" && d.StoreID == nil && d.ServiceID == nil && d.OwnerID == nil
 }
 
 // teamOfPlace finds the team that owns the service a dataset is put under.

@@ -100,8 +100,16 @@ func TestTopicsAreDraftedAndObserved(t *testing.T) {
 		t.Errorf("draft: %+v", draft)
 	}
 	// Somebody takes it on: one change away from being in every plan.
+	nobodys := draft
+	nobodys.Doc = "mine"
+	if _, err := b.DeclareDataset(ctx, b.steward, nobodys); fault.KindOf(err) != fault.Denied {
+		t.Errorf("a draft changed by somebody who does not take it on: %v", err)
+	}
 	draft.ServiceID, draft.Lifecycle = &b.service.ID, "ACTIVE"
-	must(b.DeclareDataset(ctx, b.admin, draft))(t)
+	if _, err := b.DeclareDataset(ctx, b.other, draft); fault.KindOf(err) != fault.Denied {
+		t.Errorf("a draft put under another team's service: %v", err)
+	}
+	must(b.DeclareDataset(ctx, b.steward, draft))(t)
 	renamed := must(catalog.DatasetsByID(ctx, b.db, []uuid.UUID{declared.ID}))(t)[declared.ID]
 	renamed.Name = "customers.v2"
 	must(b.DeclareDataset(ctx, b.steward, renamed))(t)

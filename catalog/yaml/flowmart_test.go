@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -180,5 +181,58 @@ func personal(t *testing.T, b *bench) {
 	}
 	for name := range want {
 		t.Errorf("%s is not among the personal datasets", name)
+	}
+}
+
+// A renamed dataset keeps its identity, its tags and its old name.
+func TestFormerly(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.apply(t, []byte(small))
+	before := b.everything(t)
+	renamed := strings.Replace(small, "name: public.customer\n", "name: crm.customer\n        formerly: [postgres://shop/public.customer]\n", 1)
+	plan := b.apply(t, []byte(renamed))
+	if len(plan.Steps) != 1 || plan.Steps[0].Action != yaml.Update || !slices.Equal(plan.Steps[0].Keys, []string{"name"}) || plan.Steps[0].Line == 0 {
+		t.Errorf("steps: %+v", plan.Steps)
+	}
+	if again := b.plan(t, []byte(renamed)); len(again.Steps) != 0 {
+		t.Errorf("a second import: %+v", again.Steps)
+	}
+	after := b.everything(t)
+	if len(after.Datasets) != 1 || after.Datasets[0].ID != before.Datasets[0].ID || len(after.Tags) != len(before.Tags) {
+		t.Errorf("after: %+v", after.Datasets)
+	}
+	if old, err := catalog.DatasetByName(t.Context(), b.db, "production", "postgres://shop", "public.customer"); err != nil || old.Name != "crm.customer" {
+		t.Errorf("by its old name: %v %v", old, err)
+	}
+}
+
+// A file ends what an import said and it no longer says, and nothing else.
+func TestFileSpeaksForWhatItLists(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.apply(t, []byte(small))
+	all := b.everything(t)
+	table, field := all.Datasets[0].ID, all.Fields[0].ID
+	if _, err := b.AssertTags(t.Context(), b.admin, []catalog.Tag{{DatasetID: table, Term: "user.social"}, {DatasetID: table, FieldID: &field, Term: "user.name", Source: "SCHEMA"}}); err != nil {
+		t.Fatal(err)
+	}
+	fewer := strings.Replace(small, ", tags: [user.contact.email]", "", 1)
+	plan := b.apply(t, []byte(fewer))
+	if len(plan.Steps) != 1 || plan.Steps[0].Action != yaml.End || plan.Steps[0].Kind != "TAG" {
+		t.Errorf("steps: %+v", plan.Steps)
+	}
+	var left []string
+	for _, tag := range b.everything(t).Tags {
+		left = append(left, tag.Term+" "+tag.Source)
+	}
+	slices.Sort(left)
+	if want := []string{"customer IMPORT", "user.name SCHEMA", "user.social MANUAL"}; !slices.Equal(left, want) {
+		t.Errorf("left %v, want %v", left, want)
+	}
+	// What a person says already is not said again by the import.
+	manual := strings.Replace(fewer, "tags: [customer]", "tags: [customer, user.social]", 1)
+	if plan := b.plan(t, []byte(manual)); len(plan.Steps) != 0 {
+		t.Errorf("steps: %+v", plan.Steps)
 	}
 }
