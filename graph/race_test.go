@@ -3,4 +3,4 @@
 package graph_test
 
 // slack is how much slower than stated a test with the race detector may be.
-const slack = 10
+const slack = 40
