@@ -25,17 +25,19 @@ func (s *Requests) Tick(ctx context.Context) error {
 	)
 }
 
-// nudge takes on the requests that may go on by now: a wave that has waited
-// long enough, a count that did not come.
+// nudge looks at each open request now and then, for whatever may go on by
+// now: a wave that has waited long enough, a count that did not come. Each is
+// looked at by one replica at a time, and none is starved by another.
 func (s *Requests) nudge(ctx context.Context) error {
 	const q = `
-		SELECT r.id
-		  FROM erasure_request r
-		 WHERE r.state IN ('VERIFIED', 'EXECUTING', 'VERIFYING')
-		   AND NOT EXISTS (SELECT FROM erasure_task t WHERE t.request_id = r.id AND t.state IN ('READY', 'SENT', 'WORKING') AND t.attempt = 0 AND t.action <> 'PROBE')
-		 ORDER BY r.due_on, r.id
-		 LIMIT 500`
-	ids, err := postgres.Scalars[uuid.UUID](ctx, s.db, q)
+		UPDATE erasure_request SET nudge_at = $2
+		 WHERE id IN (SELECT id FROM erasure_request
+		               WHERE state IN ('VERIFIED', 'EXECUTING', 'VERIFYING') AND nudge_at <= $1
+		               ORDER BY nudge_at
+		               LIMIT 200
+		                 FOR UPDATE SKIP LOCKED)
+		RETURNING id`
+	ids, err := postgres.Scalars[uuid.UUID](ctx, s.db, q, s.now(), s.now().Add(s.conf.NudgeEvery)) // any order
 	if err != nil {
 		return err
 	}

@@ -200,6 +200,9 @@ func (s *Requests) verify(ctx context.Context, tx pgx.Tx, r *Request) error {
 		return nil
 	}
 	last := r.lastProbes(all)
+	if len(last) == 0 {
+		return s.finish(ctx, tx, r)
+	}
 	if slices.ContainsFunc(last, func(t Task) bool { return t.State.Stopped() }) && r.ClosedWithGapsBy == nil {
 		return s.block(ctx, tx, r, TaskStopped)
 	}

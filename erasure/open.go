@@ -49,7 +49,7 @@ func (s *Requests) Open(ctx context.Context, by access.Principal, o Opening) (r 
 	if err := s.vault.Create(ctx, id); err != nil {
 		return r, fmt.Errorf("key store: %w", err)
 	}
-	err = postgres.Work(ctx, s.db, func(tx pgx.Tx) error {
+	open := func(tx pgx.Tx) error {
 		controller, err := s.checkOpening(ctx, tx, o, now)
 		if err != nil {
 			return err
@@ -65,7 +65,10 @@ func (s *Requests) Open(ctx context.Context, by access.Principal, o Opening) (r 
 			return err
 		}
 		return s.file(ctx, tx, by, &r, o)
-	})
+	}
+	if err = postgres.Work(ctx, s.db, open); postgres.Violates(err, "erasure_opening_repeated") {
+		err = postgres.Work(ctx, s.db, open) // the same opening came twice at once; now the first is found
+	}
 	return r, err
 }
 

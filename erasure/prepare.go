@@ -186,7 +186,12 @@ func (s *Requests) unusual(ctx context.Context, db postgres.DB, r Request, f fac
 	if err != nil {
 		return "", err
 	}
-	planned, err := plannedSince(ctx, db, r.ControllerID, today)
+	zone, err := time.LoadLocation(controller.TimeZone)
+	if err != nil {
+		return "", err
+	}
+	midnight := time.Date(today.Year(), today.Month(), today.Day(), 0, 0, 0, 0, zone)
+	planned, err := plannedSince(ctx, db, r.ControllerID, midnight)
 	if err != nil {
 		return "", err
 	}

@@ -78,10 +78,11 @@ func Waiting(ctx context.Context, db postgres.DB, at time.Time) ([]uuid.UUID, er
 	const q = `
 		SELECT t.service_id
 		  FROM erasure_task t
+		  JOIN catalog_service s ON s.id = t.service_id AND s.state = 'ACTIVE' AND s.endpoint IS NOT NULL
 		  LEFT JOIN erasure_delivery d ON d.service_id = t.service_id
 		 WHERE t.state IN ('READY', 'SENT', 'WORKING') AND t.next_at <= $1 AND (t.lease_until IS NULL OR t.lease_until < now())
 		   AND (d.open_until IS NULL OR d.open_until <= now())
-		   AND NOT EXISTS (SELECT FROM erasure_stop s WHERE s.lifted_at IS NULL AND (s.service_id IS NULL OR s.service_id = t.service_id))
+		   AND NOT EXISTS (SELECT FROM erasure_stop x WHERE x.lifted_at IS NULL AND (x.service_id IS NULL OR x.service_id = t.service_id))
 		 GROUP BY t.service_id
 		 ORDER BY t.service_id`
 	return postgres.Scalars[uuid.UUID](ctx, db, q, at)
@@ -92,11 +93,12 @@ func Waiting(ctx context.Context, db postgres.DB, at time.Time) ([]uuid.UUID, er
 func (s *Requests) AnyDue(ctx context.Context, db postgres.DB, service uuid.UUID) (bool, error) {
 	const q = `
 		SELECT EXISTS (SELECT FROM erasure_task t
+		                JOIN catalog_service s ON s.id = t.service_id AND s.state = 'ACTIVE' AND s.endpoint IS NOT NULL
 		                LEFT JOIN erasure_delivery d ON d.service_id = t.service_id
 		                WHERE t.service_id = $1 AND t.state IN ('READY', 'SENT', 'WORKING') AND t.next_at <= $2
 		                  AND (t.lease_until IS NULL OR t.lease_until < now())
 		                  AND (d.open_until IS NULL OR d.open_until <= now())
-		                  AND NOT EXISTS (SELECT FROM erasure_stop s WHERE s.lifted_at IS NULL AND (s.service_id IS NULL OR s.service_id = t.service_id)))`
+		                  AND NOT EXISTS (SELECT FROM erasure_stop x WHERE x.lifted_at IS NULL AND (x.service_id IS NULL OR x.service_id = t.service_id)))`
 	return postgres.Scalar[bool](ctx, db, q, service, s.now())
 }
 
@@ -149,6 +151,18 @@ func (s *Requests) Undelivered(ctx context.Context, failed []Delivery, code stri
 		nexts[i] = s.now().Add(max(notBefore, backOff(d, s.now())))
 	}
 	_, err := s.db.Exec(ctx, q, ids, fences, nexts, code)
+	return err
+}
+
+// Release gives leased tasks back untried, because an emergency stop stands.
+// They are due at once when it is lifted.
+func (s *Requests) Release(ctx context.Context, held []Delivery) error {
+	const q = `
+		UPDATE erasure_task t SET lease_until = NULL, attempt = greatest(attempt - 1, 0)
+		  FROM unnest($1::bigint[], $2::int[]) AS d (id, fence)
+		 WHERE t.id = d.id AND t.fence = d.fence`
+	ids, fences := leases(held)
+	_, err := s.db.Exec(ctx, q, ids, fences)
 	return err
 }
 

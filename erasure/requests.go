@@ -37,6 +37,9 @@ type Config struct {
 	// next wave. The last wave, the directory, waits for all without end,
 	// because others resolve people through it. Default 1 h.
 	WavePatience time.Duration
+	// NudgeEvery is how often an open request is looked at for what time alone
+	// may have made possible. Default 1 min.
+	NudgeEvery time.Duration
 	// KeyPeriod is how long after closing the key of a request is kept.
 	// Default 90 days.
 	KeyPeriod time.Duration
@@ -51,6 +54,7 @@ func (c Config) withDefaults() Config {
 	set(&c.ProbeDelay, time.Hour)
 	set(&c.LocatePatience, 15*time.Minute)
 	set(&c.WavePatience, time.Hour)
+	set(&c.NudgeEvery, time.Minute)
 	set(&c.KeyPeriod, 90*24*time.Hour)
 	if c.FollowUps == nil {
 		c.FollowUps = []time.Duration{24 * time.Hour, 7 * 24 * time.Hour, 35 * 24 * time.Hour}

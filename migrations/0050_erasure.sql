@@ -49,6 +49,7 @@ CREATE TABLE erasure_request (
     closed_with_gaps_by uuid REFERENCES audit_principal (id),
     key_destroy_on   date,
     key_destroyed_at timestamptz,
+    nudge_at         timestamptz NOT NULL DEFAULT now(), -- when the clock looks at it again
     rev              int NOT NULL DEFAULT 1,
     CONSTRAINT erasure_approver_is_requester CHECK (approved_by <> opened_by),
     CONSTRAINT erasure_erasure_has_ground CHECK ((kind = 'ERASURE') = (ground IS NOT NULL)),
@@ -62,6 +63,7 @@ CREATE TABLE erasure_request (
 );
 CREATE INDEX erasure_request_due ON erasure_request (due_on, id);
 CREATE INDEX erasure_request_open ON erasure_request (state, due_on) WHERE state NOT IN ('CLOSED', 'MERGED');
+CREATE INDEX erasure_request_nudge ON erasure_request (nudge_at) WHERE state IN ('VERIFIED', 'EXECUTING', 'VERIFYING');
 CREATE INDEX erasure_request_key ON erasure_request (key_destroy_on) WHERE key_destroyed_at IS NULL;
 
 -- The state machine, as data: docs/states.md is drawn from it and a trigger

@@ -59,7 +59,7 @@ func (d *Dispatcher) call(ctx context.Context, s catalog.Service, method, path, 
 // is no harm: the leases run out and the tasks are sent again.
 func (d *Dispatcher) deliver(ctx context.Context, s catalog.Service, e envelope) {
 	if !d.clear(ctx, s) {
-		d.back(ctx, s, e.tasks, "STOPPED", 0)
+		d.release(ctx, s, e.tasks)
 		return
 	}
 	r := d.call(ctx, s, http.MethodPost, "/lethe/v1/tasks", e.id.String(), e.body)
@@ -164,14 +164,20 @@ func (d *Dispatcher) giveUp(ctx context.Context, tasks []erasure.Delivery, state
 	return nil
 }
 
+// release gives tasks back that an emergency stop held at the last moment.
+func (d *Dispatcher) release(ctx context.Context, s catalog.Service, tasks []erasure.Delivery) {
+	ctx = context.WithoutCancel(ctx)
+	if err := d.requests.Release(ctx, tasks); err != nil {
+		d.log.ErrorContext(ctx, "leases not given back; they will run out", "service", s.Ref, "err", err)
+	}
+}
+
 // back gives tasks back to be sent later.
 func (d *Dispatcher) back(ctx context.Context, s catalog.Service, tasks []erasure.Delivery, code string, rest time.Duration) error {
 	ctx = context.WithoutCancel(ctx)
 	d.note(ctx, s, "not delivered; will be tried again", code, len(tasks))
-	if code != "STOPPED" {
-		if err := erasure.Unreached(ctx, d.db, s.ID, code, rest); err != nil {
-			return err
-		}
+	if err := erasure.Unreached(ctx, d.db, s.ID, code, rest); err != nil {
+		return err
 	}
 	return d.requests.Undelivered(ctx, tasks, code, rest)
 }

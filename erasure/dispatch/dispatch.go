@@ -33,6 +33,11 @@ type Config struct {
 	// Patience is how long one turn of a pump works before it makes room for
 	// another service's. Default 20 s.
 	Patience time.Duration
+	// MaxPartBytes is what services are told that one part of an export may be
+	// at most. Default 5 GiB; whoever takes the parts must accept as much.
+	MaxPartBytes int64
+	// Failed counts messages that were not delivered, by code. May be nil.
+	Failed func(code string)
 	// Dev lets a service be on loopback, at its registered host and port only.
 	Dev bool
 }
@@ -57,6 +62,12 @@ func New(db *pgxpool.Pool, requests *erasure.Requests, c *catalog.Catalog, v *va
 	}
 	if conf.Patience == 0 {
 		conf.Patience = 20 * time.Second
+	}
+	if conf.MaxPartBytes == 0 {
+		conf.MaxPartBytes = 5 << 30
+	}
+	if conf.Failed == nil {
+		conf.Failed = func(string) {}
 	}
 	return &Dispatcher{db: db, requests: requests, vault: v, catalog: c, conf: conf, log: log, clients: clients{dev: conf.Dev}}
 }
@@ -182,5 +193,6 @@ func (d *Dispatcher) clear(ctx context.Context, s catalog.Service) bool {
 
 // note logs what went wrong with a service; ids and codes only.
 func (d *Dispatcher) note(ctx context.Context, s catalog.Service, what, code string, n int) {
+	d.conf.Failed(code)
 	d.log.WarnContext(ctx, what, "service", s.Ref, "code", code, "tasks", n)
 }

@@ -103,7 +103,7 @@ func (d *Dispatcher) task(s catalog.Service, t erasure.Delivery, q erasure.Quest
 	}
 	if t.Action == erasure.Export {
 		out.PartsTo = d.conf.PublicURL + "/rights/v1/parts/" + strings.ToLower(t.Key.String())
-		out.MaxPartBytes = maxPart
+		out.MaxPartBytes = d.conf.MaxPartBytes
 	}
 	for _, ds := range q.Datasets {
 		out.Datasets = append(out.Datasets, protocol.Dataset{ID: ds.ID, Namespace: ds.Namespace, Name: ds.Name})
@@ -118,10 +118,7 @@ func (d *Dispatcher) task(s catalog.Service, t erasure.Delivery, q erasure.Quest
 	return out, err
 }
 
-const (
-	expiry  = 72 * time.Hour // a service does not begin later; we send again before
-	maxPart = 5 << 30        // bytes of one part of an export
-)
+const expiry = 72 * time.Hour // a service does not begin later; we send again before
 
 func wanted(s catalog.Service, all []erasure.Identifier) []protocol.Identifier {
 	var out []protocol.Identifier

@@ -21,7 +21,7 @@ import (
 // says is signed like a message of its own and taken in the same way.
 func (d *Dispatcher) poll(ctx context.Context, s catalog.Service, t erasure.Delivery) {
 	if !d.clear(ctx, s) {
-		d.back(ctx, s, []erasure.Delivery{t}, "STOPPED", 0)
+		d.release(ctx, s, []erasure.Delivery{t})
 		return
 	}
 	id := t.Key.String()
@@ -57,15 +57,15 @@ func (d *Dispatcher) heard(ctx context.Context, s catalog.Service, t erasure.Del
 		return err
 	}
 	sum := sha256.Sum256(r.body)
-	_, err = d.requests.Receive(ctx, by, erasure.Message{Service: s.ID, Body: sum[:], Answers: erasure.AnswersOf(m.Results), Polled: true})
-	if err != nil {
+	verdicts, err := d.requests.Receive(ctx, by, erasure.Message{Service: s.ID, Body: sum[:], Answers: erasure.AnswersOf(m.Results), Polled: true})
+	if err != nil || len(verdicts) > 0 && verdicts[0].Disposition == erasure.Recorded {
 		return err
 	}
-	// Still at work: ask again later, less and less often.
-	return d.requests.Undelivered(ctx, one, "STILL_WORKING", pollAgain)
+	return d.requests.Undelivered(ctx, one, "NO_NEWS", pollAgain)
 }
 
-// pollAgain is the shortest time between two polls of a task.
+// pollAgain is the shortest time until a task that has no news is asked about
+// again; it grows like every other wait.
 const pollAgain = 30 * time.Second
 
 func verify(ctx context.Context, d *Dispatcher, s catalog.Service, r reply) error {
