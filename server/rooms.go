@@ -45,6 +45,7 @@ func wireRooms(g *ground, h *house, log *audit.Log) error {
 		h.doors = append(h.doors, rest.New(r.registry, g.log))
 	}
 	if g.conf.Runs(Intake) {
+		wireUpkeep(g, h, r)
 		if err := wireObserver(g, h); err != nil {
 			return err
 		}
