@@ -1,0 +1,409 @@
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/flowmart/lethe/erasure/protocol"
+	"github.com/flowmart/lethe/erasure/protocol/signature"
+)
+
+// Service is one of the company's services. It verifies what it is sent,
+// writes it down, does each task once, writes every effect to a file of its
+// own, and signs what it says. With a database it commits what it was sent
+// before it says 202, and what it did before it says done.
+type Service struct {
+	Ref string
+	URL string
+
+	key     signature.Key
+	issuer  string
+	trusted []signature.PublicKey
+	db      *pgxpool.Pool // nil: memory and the file alone
+	batch   int           // results in one message
+	file    *os.File
+	client  *http.Client
+	server  *http.Server
+	ended   chan struct{}
+	queue   chan *job
+	workers sync.WaitGroup
+
+	// Messages counts the task requests that came, Last is when the latest did.
+	Messages atomic.Int64
+	Last     atomic.Int64
+	// Counts is for what the bench wants to know.
+	mu   sync.Mutex
+	jobs map[uuid.UUID]*job
+	// acknowledged are the tasks whose result Lethe said it had recorded.
+	acknowledged map[uuid.UUID]bool
+}
+
+// job is a task as a service keeps it, for ever.
+type job struct {
+	task       protocol.Task
+	deliveries int
+	seq        int64
+	result     *protocol.Result
+}
+
+type serviceOptions struct {
+	issuer  string
+	trusted []signature.PublicKey
+	db      *pgxpool.Pool
+	batch   int
+	workers int
+	effects string
+	client  *http.Client
+}
+
+func startService(ref string, o serviceOptions) (*Service, error) {
+	_, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{Ref: ref, key: signature.Key{ID: ref + "-1", Private: private}, issuer: o.issuer, trusted: o.trusted, db: o.db, batch: o.batch,
+		client: o.client, ended: make(chan struct{}), queue: make(chan *job, 100_000), jobs: map[uuid.UUID]*job{}, acknowledged: map[uuid.UUID]bool{}}
+	if s.file, err = os.OpenFile(o.effects, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
+		return nil, err
+	}
+	if s.db != nil {
+		const q = `
+			CREATE TABLE IF NOT EXISTS task (key uuid PRIMARY KEY, case_number text NOT NULL, action text NOT NULL, done boolean NOT NULL DEFAULT false);
+			CREATE TABLE IF NOT EXISTS effect (task uuid NOT NULL, rows bigint NOT NULL)`
+		if _, err := s.db.Exec(context.Background(), q); err != nil {
+			return nil, err
+		}
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s.URL = "http://" + l.Addr().String()
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /lethe/v1/tasks", s.take)
+	mux.HandleFunc("GET /lethe/v1/tasks/{id}", s.tell)
+	mux.HandleFunc("POST /lethe/v1/ping", s.pong)
+	s.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	go s.server.Serve(l)
+	for range o.workers {
+		s.workers.Go(s.work)
+	}
+	return s, nil
+}
+
+func (s *Service) stop() {
+	close(s.ended)
+	s.server.Close()
+	s.workers.Wait()
+	s.file.Close()
+	if s.db != nil {
+		s.db.Close()
+	}
+}
+
+// read verifies a message.
+func (s *Service) read(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
+	body, err := protocol.ReadBody(r.Body, protocol.MaxRequestsBytes)
+	if err == nil {
+		_, err = signature.Verify(s.trusted, r.Header, body, time.Now(), signature.Tolerance)
+	}
+	if err != nil {
+		w.WriteHeader(http.StatusUnauthorized)
+	}
+	return body, err == nil
+}
+
+func (s *Service) take(w http.ResponseWriter, r *http.Request) {
+	body, ok := s.read(w, r)
+	if !ok {
+		return
+	}
+	m, err := protocol.DecodeRequests(body)
+	if err != nil || m.Audience != s.Ref || m.Issuer != s.issuer {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		return
+	}
+	s.Messages.Add(1)
+	s.Last.Store(time.Now().UnixNano())
+	if err := s.writeDown(r.Context(), m.Tasks); err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	answer := protocol.Acceptance{Accepted: make([]uuid.UUID, len(m.Tasks))}
+	for i, t := range m.Tasks {
+		answer.Accepted[i] = t.Task
+	}
+	out, err := protocol.Encode(answer)
+	if err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	w.WriteHeader(http.StatusAccepted)
+	w.Write(out)
+	s.begin(m.Tasks)
+}
+
+// writeDown commits tasks before they are accepted.
+func (s *Service) writeDown(ctx context.Context, tasks []protocol.Task) error {
+	const q = `
+		INSERT INTO task (key, case_number, action) SELECT key, case_number, action FROM unnest($1::uuid[], $2::text[], $3::text[]) AS t (key, case_number, action)
+		ON CONFLICT DO NOTHING`
+	if s.db == nil {
+		return nil
+	}
+	keys, cases, actions := make([]uuid.UUID, len(tasks)), make([]string, len(tasks)), make([]string, len(tasks))
+	for i, t := range tasks {
+		keys[i], cases[i], actions[i] = t.Task, t.Case, string(t.Action)
+	}
+	_, err := s.db.Exec(ctx, q, keys, cases, actions)
+	return err
+}
+
+// begin queues what is new. A task that comes again is not done again; its
+// result is told again, for the first telling may have been lost.
+func (s *Service) begin(tasks []protocol.Task) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range tasks {
+		j := s.jobs[t.Task]
+		if j == nil {
+			j = &job{task: t}
+			s.jobs[t.Task] = j
+			s.queue <- j
+		} else if j.result != nil {
+			s.queue <- j
+		}
+		j.deliveries++
+	}
+}
+
+// work does tasks and tells their results, several in one message where
+// several are waiting.
+func (s *Service) work() {
+	for {
+		var jobs []*job
+		select {
+		case <-s.ended:
+			return
+		case j := <-s.queue:
+			jobs = append(jobs, j)
+		}
+	more:
+		for len(jobs) < s.batch {
+			select {
+			case j := <-s.queue:
+				jobs = append(jobs, j)
+			default:
+				break more
+			}
+		}
+		if err := s.do(jobs); err != nil {
+			continue // asked for again by Lethe's poll
+		}
+		s.say(jobs)
+	}
+}
+
+// do carries out what is not done yet.
+func (s *Service) do(jobs []*job) error {
+	s.mu.Lock()
+	fresh := make([]*job, 0, len(jobs))
+	for _, j := range jobs {
+		if j.result == nil {
+			j.seq++
+			j.result = s.resultOf(j)
+			fresh = append(fresh, j)
+			fmt.Fprintf(s.file, "%s %s %s %d\n", j.task.Task, j.task.Action, j.task.Case, j.task.Wave)
+		}
+	}
+	s.mu.Unlock()
+	if s.db == nil || len(fresh) == 0 {
+		return nil
+	}
+	const q = `
+		WITH done AS (UPDATE task SET done = true WHERE key = ANY($1) AND NOT done RETURNING key)
+		INSERT INTO effect (task, rows) SELECT key, 3 FROM done`
+	keys := make([]uuid.UUID, len(fresh))
+	for i, j := range fresh {
+		keys[i] = j.task.Task
+	}
+	_, err := s.db.Exec(context.Background(), q, keys)
+	return err
+}
+
+func (s *Service) resultOf(j *job) *protocol.Result {
+	r := &protocol.Result{Task: j.task.Task, Seq: j.seq, PlanDigest: j.task.PlanDigest, State: protocol.Done}
+	for _, d := range j.task.Datasets {
+		o := protocol.DatasetOutcome{Dataset: d.ID, Outcome: protocol.Erased, Count: 3, Method: "delete"}
+		switch j.task.Action {
+		case protocol.Locate:
+			o = protocol.DatasetOutcome{Dataset: d.ID, Outcome: protocol.Present, Count: 3}
+		case protocol.Probe:
+			o = protocol.DatasetOutcome{Dataset: d.ID, Outcome: protocol.Absent}
+		}
+		r.Outcomes = append(r.Outcomes, o)
+	}
+	return r
+}
+
+// say tells results until Lethe has taken them.
+func (s *Service) say(jobs []*job) {
+	m := protocol.Results{Spec: protocol.Spec, Type: protocol.TypeResults, Issuer: s.Ref, Audience: s.issuer, IssuedAt: time.Now().UTC()}
+	s.mu.Lock()
+	for _, j := range jobs {
+		m.Results = append(m.Results, *j.result)
+	}
+	s.mu.Unlock()
+	body, err := protocol.Encode(m)
+	if err != nil {
+		panic(err) // our own words
+	}
+	id := uuid.NewString()
+	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
+		answer, final := s.post(jobs[0].task.ReplyTo, id, body)
+		if final {
+			s.heard(answer)
+			return
+		}
+		select {
+		case <-s.ended:
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (s *Service) post(to, id string, body []byte) (answer protocol.Dispositions, final bool) {
+	headers, err := signature.Sign(id, time.Now(), body, s.key)
+	if err != nil {
+		panic(err) // our own key
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
+	if err != nil {
+		return answer, true
+	}
+	req.Header = headers
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return answer, false
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	switch {
+	case err != nil || resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
+		return answer, false
+	case resp.StatusCode != http.StatusOK:
+		return answer, true
+	}
+	answer, err = protocol.DecodeDispositions(raw)
+	return answer, err == nil
+}
+
+func (s *Service) heard(answer protocol.Dispositions) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range answer.Results {
+		if r.Disposition == protocol.Recorded || r.Disposition == protocol.Duplicate {
+			s.acknowledged[r.Task] = true
+		}
+	}
+}
+
+// tell answers a poll.
+func (s *Service) tell(w http.ResponseWriter, r *http.Request) {
+	if _, ok := s.read(w, r); !ok {
+		return
+	}
+	id, err := uuid.Parse(r.PathValue("id"))
+	s.mu.Lock()
+	j := s.jobs[id]
+	var res protocol.Result
+	if j != nil && j.result != nil {
+		res = *j.result
+	} else if j != nil {
+		j.seq++
+		res = protocol.Result{Task: id, Seq: j.seq, PlanDigest: j.task.PlanDigest, State: protocol.Working}
+	}
+	s.mu.Unlock()
+	if err != nil || j == nil {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	s.answer(w, protocol.Results{Spec: protocol.Spec, Type: protocol.TypeResults, Issuer: s.Ref, Audience: s.issuer, IssuedAt: time.Now().UTC(), Results: []protocol.Result{res}})
+}
+
+// pong answers the challenge of registration.
+func (s *Service) pong(w http.ResponseWriter, r *http.Request) {
+	body, ok := s.read(w, r)
+	if !ok {
+		return
+	}
+	m, err := protocol.DecodePing(body)
+	if err != nil {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		return
+	}
+	public := s.key.Public()
+	s.answer(w, protocol.Pong{Spec: protocol.Spec, Type: protocol.TypePong, Issuer: s.Ref, Nonce: m.Nonce, Keys: []protocol.PublicKey{{ID: public.ID, Public: public.Public}}})
+}
+
+func (s *Service) answer(w http.ResponseWriter, message any) {
+	var body []byte
+	var err error
+	switch m := message.(type) {
+	case protocol.Results:
+		body, err = protocol.Encode(m)
+	case protocol.Pong:
+		body, err = protocol.Encode(m)
+	}
+	var headers http.Header
+	if err == nil {
+		headers, err = signature.Sign(uuid.NewString(), time.Now(), body, s.key)
+	}
+	if err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	for name, values := range headers {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(body)
+}
+
+// Deliveries tells how often each task came: tasks, and deliveries in all.
+func (s *Service) Deliveries() (tasks, deliveries int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, j := range s.jobs {
+		deliveries += j.deliveries
+	}
+	return len(s.jobs), deliveries
+}
+
+// Acknowledged lists the tasks whose result Lethe said it had recorded.
+func (s *Service) Acknowledged() []uuid.UUID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]uuid.UUID, 0, len(s.acknowledged))
+	for id := range s.acknowledged {
+		out = append(out, id)
+	}
+	return out
+}
+
