@@ -1,0 +1,27 @@
+package graph_test
+
+import (
+	"os"
+	"regexp"
+	"testing"
+
+	"github.com/vektah/gqlparser/v2"
+)
+
+// What the documentation shows can be sent.
+func TestDocumentedQueriesAreOfThisSchema(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/graphql.md")
+	must(t, err)
+	s := currentSchema(t)
+	queries := regexp.MustCompile("(?s)```graphql\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	queries = append(queries, regexp.MustCompile(`"query": ?"([^"]+)"`).FindAllStringSubmatch(string(text), -1)...)
+	if len(queries) < 7 {
+		t.Errorf("found %d queries", len(queries))
+	}
+	for _, q := range queries {
+		if _, err := gqlparser.LoadQuery(s, q[1]); err != nil {
+			t.Errorf("%v in %s", err, q[1])
+		}
+	}
+}
