@@ -51,6 +51,7 @@ type Config struct {
 	Requests        erasure.Config // times of data subjects' requests
 	ClockInterval   time.Duration  // between two looks at what time makes due
 	ObserveInterval time.Duration  // between two looks at the Kafka clusters
+	MaxPartBytes    int64          // one part of an export: told to services, and accepted from them
 
 	DrainDelay time.Duration // between readiness failing and the listener closing
 
@@ -119,6 +120,15 @@ var Parts = []Part{Registry, Intake, Requests, Web}
 
 // Runs reports whether this process does a part.
 func (c Config) Runs(p Part) bool { return slices.Contains(c.Only, p) }
+
+// clusters names the Kafka clusters.
+func (c Config) clusters() []string {
+	out := make([]string, len(c.Kafka))
+	for i, k := range c.Kafka {
+		out[i] = k.Name
+	}
+	return out
+}
 
 // Sources is where settings come from, the strongest first: flags, then
 // variables, then the file.
@@ -192,6 +202,9 @@ func (c *Config) check() error {
 	}
 	if c.SigningKeyFile != "" && c.SigningKeyFile == c.CheckpointKeyFile {
 		bad("checkpoint_key_file", "use another key than LETHE_SIGNING_KEY_FILE: who signs task requests must not be able to sign the audit log")
+	}
+	if c.Requests.NoProbes && !c.Dev {
+		bad("no_probes", "what was erased is always looked for again; only a benchmark in development (--dev) may leave that out")
 	}
 	seen := map[string]bool{}
 	for _, k := range c.Kafka {

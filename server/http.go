@@ -61,6 +61,7 @@ var lanes = []lane{
 // front stands before the doors: what it refuses costs no door any work.
 type front struct {
 	mux       *http.ServeMux
+	site      http.Handler // has every path that is no API's; may be nil
 	log       *slog.Logger
 	metrics   *metrics
 	bearer    *bearer
@@ -146,7 +147,16 @@ func (f *front) pass(w *answer, r *http.Request, l lane, ctx context.Context) {
 		_ = w.patient.SetReadDeadline(time.Time{}) // else the context ends with ReadTimeout
 		r.Body = patientBody{r.Body, w.patient}
 	}
-	f.mux.ServeHTTP(w, r)
+	f.door(r, l).ServeHTTP(w, r)
+}
+
+// door finds who answers. The portal is not a pattern of the mux: it would
+// turn every wrong method of an API into a page that was not found.
+func (f *front) door(r *http.Request, l lane) http.Handler {
+	if _, pattern := f.mux.Handler(r); pattern == "" && l.prefix == "/" && f.site != nil {
+		return f.site
+	}
+	return f.mux
 }
 
 // refuse names what is wrong with a request before anybody looks who sent it.

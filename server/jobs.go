@@ -26,6 +26,12 @@ type workers struct {
 	periodic []*river.PeriodicJob
 }
 
+// every posts a job again and again, once for all replicas.
+func (w *workers) every(interval time.Duration, job river.JobArgs) {
+	w.periodic = append(w.periodic, river.NewPeriodicJob(river.PeriodicInterval(interval),
+		func() (river.JobArgs, *river.InsertOpts) { return job, nil }, &river.PeriodicJobOpts{RunOnStart: true}))
+}
+
 const (
 	jobFor     = 30 * time.Second // a job's patience
 	rescueFrom = 2 * time.Minute  // a killed worker's jobs come back; the library's hour is too long

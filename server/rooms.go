@@ -43,6 +43,7 @@ func wireRooms(g *ground, h *house, log *audit.Log) error {
 	}
 	if g.conf.Runs(Registry) {
 		h.doors = append(h.doors, rest.New(r.registry, g.log))
+		h.loops = append(h.loops, loop{"fields", newFiller(g, r.registry).run})
 	}
 	if g.conf.Runs(Intake) {
 		wireUpkeep(g, h, r)
@@ -68,11 +69,7 @@ func makeRooms(g *ground, log *audit.Log) (*rooms, error) {
 		options = append(options, catalog.Dev)
 	}
 	r.catalog = catalog.New(g.web, g.now, options...)
-	clusters := make([]string, len(g.conf.Kafka))
-	for i, k := range g.conf.Kafka {
-		clusters[i] = k.Name
-	}
-	r.registry = schemas.New(g.web, g.now, clusters...)
+	r.registry = schemas.New(g.web, g.now, g.conf.clusters()...)
 	keys, err := ReadSigningKeys(g.conf.SigningKeyFile)
 	if err != nil {
 		return nil, err
@@ -81,12 +78,13 @@ func makeRooms(g *ground, log *audit.Log) (*rooms, error) {
 		DB: g.web, Jobs: g.queue, Vault: g.vault, Log: log, Now: g.now, Issuer: g.conf.PublicURL, Keys: keys,
 		Parts: export.Accept, Config: g.conf.Requests,
 	})
-	r.exports, err = export.New(g.web, g.queue, g.vault, g.conf.StorageDir, g.now, export.Config{Log: g.log}, r.requests.Packaged)
+	r.exports, err = export.New(g.web, g.queue, g.vault, g.conf.StorageDir, g.now, export.Config{Log: g.log, MaxPartBytes: g.conf.MaxPartBytes}, r.requests.Packaged)
 	if err != nil {
 		return nil, err
 	}
 	r.dispatcher = dispatch.New(g.jobs, r.requests, r.catalog, g.vault, dispatch.Config{
 		PublicURL: g.conf.PublicURL, Keys: messageKeys(keys), Dev: g.conf.Dev,
+		MaxPartBytes: g.conf.MaxPartBytes, Failed: g.metrics.failedDelivery,
 	}, g.log)
 	return r, nil
 }
@@ -111,17 +109,19 @@ func wireRequests(g *ground, h *house, r *rooms) error {
 	for _, k := range messageKeys(keys) {
 		public = append(public, k.Public())
 	}
+	g.metrics.watchWork(g.jobs, r.log, g.now)
 	h.doors = append(h.doors,
-		&results.Results{DB: g.web, Requests: r.requests, PublicURL: g.conf.PublicURL, Keys: public, Log: g.log},
+		&results.Results{DB: g.web, Requests: r.requests, PublicURL: g.conf.PublicURL, Keys: public, Log: g.log, Judged: g.metrics.judged},
 		mounted(r.exports.Routes))
 	w := h.workers.workers
 	erasure.AddWorkers(w, r.requests)
 	river.AddWorker(w, r.dispatcher)
 	river.AddWorker(w, &dispatch.Recaller{Dispatcher: r.dispatcher})
 	river.AddWorker(w, &export.Packer{Exports: r.exports})
+	river.AddWorker(w, &sweeper{exports: r.exports})
 	h.workers.queues[river.QueueDefault] = river.QueueConfig{MaxWorkers: 50}
-	h.workers.periodic = append(h.workers.periodic, river.NewPeriodicJob(river.PeriodicInterval(g.conf.ClockInterval),
-		func() (river.JobArgs, *river.InsertOpts) { return erasure.Clock{}, nil }, &river.PeriodicJobOpts{RunOnStart: true}))
+	h.workers.every(g.conf.ClockInterval, erasure.Clock{})
+	h.workers.every(sweepInterval, Sweep{})
 	h.loops = append(h.loops, loop{"exports", func(ctx context.Context) error {
 		<-ctx.Done()
 		return r.exports.Close()
@@ -152,12 +152,20 @@ func wireObserver(g *ground, h *house) error {
 	if err != nil {
 		return err
 	}
+	g.metrics.watchClusters(g.conf.clusters(), o.States)
+	for i, k := range g.conf.Kafka {
+		h.checks = append(h.checks, check{"kafka " + k.Name, false, func(context.Context) error { return seen(o.States()[i]) }})
+	}
 	h.loops = append(h.loops, loop{"observer", func(ctx context.Context) error {
 		defer o.Close()
 		return o.Run(ctx)
 	}})
 	return nil
 }
+
+// seen reports whether the last round at a cluster went well. A first round
+// that is still under way says nothing against the cluster.
+func seen(s observer.State) error { return s.Err }
 
 func observed(k Cluster) (observer.Cluster, error) {
 	c := observer.Cluster{Name: k.Name, Environment: k.Environment, Brokers: k.Brokers}

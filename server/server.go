@@ -88,7 +88,7 @@ func New(ctx context.Context, conf Config, opts ...Option) (_ *Server, err error
 
 // openGround opens the pools, each of its own size, and what stands on them.
 func (s *Server) openGround(ctx context.Context, now func() time.Time) error {
-	g := &ground{conf: s.conf, log: s.log, gauges: s.metrics.registry, now: now}
+	g := &ground{conf: s.conf, log: s.log, metrics: s.metrics, now: now}
 	s.ground = g
 	for _, p := range []struct {
 		into    **pgxpool.Pool
@@ -164,7 +164,7 @@ func (s *Server) openFront() error {
 	if err != nil {
 		return err
 	}
-	f.log, f.metrics, f.bearer, f.sessions = s.log, s.metrics, tokens, login.sessions
+	f.log, f.metrics, f.bearer, f.sessions, f.site = s.log, s.metrics, tokens, login.sessions, s.house.site
 	s.public = newHTTPServer(f, s.log)
 	s.ops = newHTTPServer(s.metrics.opsHandler(s.health), s.log)
 	s.ops.WriteTimeout = 2 * time.Minute // a profile takes its time

@@ -17,6 +17,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/flowmart/lethe/erasure/protocol"
 	"github.com/flowmart/lethe/internal/fault"
 )
 
@@ -91,6 +92,7 @@ var settings = []Setting{
 	span("clock_interval", "how often what time alone makes due is looked for", "15s", func(c *Config) *time.Duration { return &c.ClockInterval }),
 	flag("no_probes", "close without asking whether anything is left; for benchmarks, with dev alone", "false", func(c *Config) *bool { return &c.Requests.NoProbes }),
 	span("observe_interval", "how often the Kafka clusters are asked who reads", "60s", func(c *Config) *time.Duration { return &c.ObserveInterval }),
+	{key: "max_part_bytes", Help: "largest part of an export, in bytes; services are told", fallback: "5368709120", example: "5368709120", set: setMaxPart, get: func(c *Config) string { return strconv.FormatInt(c.MaxPartBytes, 10) }},
 	{key: "drain_delay", Help: "from readiness failing to the listener closing", fallback: "5s", example: "5s", set: setDrainDelay, get: func(c *Config) string { return c.DrainDelay.String() }},
 }
 
@@ -283,6 +285,14 @@ func setDrainDelay(c *Config, s string) (err error) {
 	c.DrainDelay, err = time.ParseDuration(s)
 	if err != nil || c.DrainDelay < 0 || c.DrainDelay > 10*time.Second {
 		return errors.New("write a duration from 0s to 10s")
+	}
+	return nil
+}
+
+// setMaxPart keeps to what the protocol allows.
+func setMaxPart(c *Config, s string) (err error) {
+	if c.MaxPartBytes, err = strconv.ParseInt(s, 10, 64); err != nil || c.MaxPartBytes < 1<<20 || c.MaxPartBytes > protocol.MaxPartBytes {
+		return fmt.Errorf("write a number of bytes from %d to %d", 1<<20, int64(protocol.MaxPartBytes))
 	}
 	return nil
 }

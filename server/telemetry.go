@@ -114,6 +114,8 @@ type metrics struct {
 	inFlight prometheus.Gauge
 	refused  *prometheus.CounterVec
 	jobs     *prometheus.CounterVec
+	unsent   *prometheus.CounterVec
+	results  *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -126,11 +128,17 @@ func newMetrics() *metrics {
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "lethe_http_in_flight", Help: "Requests being answered."}),
 		refused:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "lethe_http_refused_total", Help: "Requests refused before they reached a door, by code."}, []string{"code"}),
 		jobs:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "lethe_job_failures_total", Help: "Attempts of jobs that failed, by kind and whether it was the last."}, []string{"kind", "last"}),
+		unsent:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "lethe_deliveries_failed_total", Help: "Messages to services that were not delivered, by code."}, []string{"code"}),
+		results:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "lethe_results_total", Help: "Task results of services, by what became of them."}, []string{"disposition"}),
 	}
-	m.registry.MustRegister(m.requests, m.inFlight, m.refused, m.jobs,
+	m.registry.MustRegister(m.requests, m.inFlight, m.refused, m.jobs, m.unsent, m.results,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
+
+func (m *metrics) failedDelivery(code string) { m.unsent.WithLabelValues(code).Inc() }
+
+func (m *metrics) judged(disposition string) { m.results.WithLabelValues(disposition).Inc() }
 
 // watchPool shows how full a pool is.
 func (m *metrics) watchPool(name string, pool *pgxpool.Pool) {

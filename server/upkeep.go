@@ -14,7 +14,7 @@ const findingsEvery = time.Minute
 // wireUpkeep keeps the catalog's own derived rows up to date.
 func wireUpkeep(g *ground, h *house, r *rooms) {
 	h.loops = append(h.loops, loop{"catalog", func(ctx context.Context) error {
-		if err := taxonomy.Sync(ctx, g.jobs); err != nil {
+		if err := taxonomy.Sync(ctx, g.jobs); err != nil && ctx.Err() == nil {
 			report(ctx, g.log, "writing the taxonomy", err)
 		}
 		for {

@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	"github.com/flowmart/lethe/graph"
+	"github.com/flowmart/lethe/graph/graphiql"
+	"github.com/flowmart/lethe/web"
 )
 
 // wireWeb opens the front door: GraphQL, and the portal that speaks it.
@@ -16,7 +18,13 @@ func wireWeb(g *ground, h *house, r *rooms) error {
 			g.log.ErrorContext(ctx, "graph", "request_id", requestID, "err", scrub(err))
 		},
 	})
-	h.doors = append(h.doors, mounted(func(mux *http.ServeMux) { mux.Handle("/graphql", api) }),
-		&catalogFile{g.web, r.catalog, g.log})
+	h.site = web.Handler()
+	h.doors = append(h.doors, mounted(func(mux *http.ServeMux) {
+		mux.Handle("/graphql", api)
+		if g.conf.Dev {
+			mux.Handle("GET /graphiql", graphiql.Handler())
+			mux.Handle("GET /graphiql/", graphiql.Handler())
+		}
+	}), &catalogFile{g.web, r.catalog, g.log})
 	return nil
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/riverqueue/river"
 	"golang.org/x/time/rate"
 
@@ -22,16 +21,16 @@ import (
 
 // ground is what rooms and doors stand on.
 type ground struct {
-	conf   Config
-	web    *pgxpool.Pool // of requests from outside
-	jobs   *pgxpool.Pool // of jobs and loops; a full queue must not starve the portal
-	sealer *pgxpool.Pool // of the audit log's sealer alone
-	keys   *pgxpool.Pool // of the key store
-	vault  *vault.Vault
-	queue  *Queue // posts jobs
-	log    *slog.Logger
-	gauges prometheus.Registerer
-	now    func() time.Time
+	conf    Config
+	web     *pgxpool.Pool // of requests from outside
+	jobs    *pgxpool.Pool // of jobs and loops; a full queue must not starve the portal
+	sealer  *pgxpool.Pool // of the audit log's sealer alone
+	keys    *pgxpool.Pool // of the key store
+	vault   *vault.Vault
+	queue   *Queue // posts jobs
+	log     *slog.Logger
+	metrics *metrics
+	now     func() time.Time
 }
 
 // door mounts the paths it serves.
@@ -47,6 +46,7 @@ type loop struct {
 // house is the rooms and doors, made and not yet started.
 type house struct {
 	doors   []door
+	site    http.Handler // the portal; nil where it is not served
 	loops   []loop
 	checks  []check
 	workers workers

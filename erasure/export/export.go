@@ -28,7 +28,7 @@ import (
 
 // Config of the exports. The zero value is fit for production.
 type Config struct {
-	// MaxPartBytes is how large a part may be. Default 16 GiB. Task requests
+	// MaxPartBytes is how large a part may be. Default 5 GiB. Task requests
 	// tell services the same figure.
 	MaxPartBytes int64
 	// Keep is how long a package can be fetched. Default 14 days.
@@ -41,7 +41,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	if c.MaxPartBytes == 0 {
-		c.MaxPartBytes = 16 << 30
+		c.MaxPartBytes = 5 << 30
 	}
 	if c.Keep == 0 {
 		c.Keep = 14 * 24 * time.Hour

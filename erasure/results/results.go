@@ -29,6 +29,7 @@ type Results struct {
 	PublicURL string                // the audience that a message must name
 	Keys      []signature.PublicKey // Lethe's own, published
 	Log       *slog.Logger
+	Judged    func(disposition string) // counts results by what became of them; may be nil
 }
 
 // Mount adds the door's paths to mux.
@@ -69,6 +70,7 @@ func (d *Results) take(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, err)
 		return
 	}
+	d.count(verdicts)
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(answer(verdicts))
 }
@@ -113,6 +115,15 @@ func (d *Results) signer(r *http.Request, body []byte) (catalog.Service, signatu
 	// Nobody's key: verify against none, for the fault that names the reason.
 	_, err = signature.Verify(nil, r.Header, body, time.Now(), signature.Tolerance)
 	return catalog.Service{}, signature.Signed{}, err
+}
+
+func (d *Results) count(verdicts []erasure.Verdict) {
+	if d.Judged == nil {
+		return
+	}
+	for _, v := range verdicts {
+		d.Judged(string(v.Disposition))
+	}
 }
 
 func answer(verdicts []erasure.Verdict) protocol.Dispositions {
