@@ -156,6 +156,7 @@ func (d *Dispatcher) accepted(ctx context.Context, s catalog.Service, e envelope
 }
 
 func (d *Dispatcher) giveUp(ctx context.Context, tasks []erasure.Delivery, state erasure.TaskState, code string) error {
+	d.conf.Failed(code)
 	for _, t := range tasks {
 		if err := d.requests.GiveUp(ctx, t, state, code); err != nil {
 			return err
