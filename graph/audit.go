@@ -83,7 +83,7 @@ func auditFilter(f *exec.AuditFilter) audit.Filter {
 		return audit.Filter{}
 	}
 	return audit.Filter{
-		Actor: orNil(f.ActorID).Of(kindPrincipal), Entity: orNil(f.Entity), Request: orNil(f.RequestID).Key,
+		Actor: orNil(key(f.ActorID, kindPrincipal)), Entity: orNil(f.Entity), Request: orNil(key(f.RequestID, kindRequest)),
 		Act: orNil(f.Act), Since: orNil(f.From), Until: orNil(f.To),
 	}
 }

@@ -20,11 +20,12 @@ type ID struct {
 	Key  uuid.UUID
 }
 
-// Of returns the key of an id of the kind, and uuid.Nil for any other: what
-// is not of the kind is not there.
+// Of returns the key of an id of the kind, and for any other uuid.Max, the key
+// of nothing: what is not of the kind is not there. It is not uuid.Nil, which
+// means that nothing was asked for.
 func (id ID) Of(k Kind) uuid.UUID {
 	if id.Kind != k {
-		return uuid.Nil
+		return uuid.Max
 	}
 	return id.Key
 }

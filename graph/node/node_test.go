@@ -21,7 +21,7 @@ func TestIDs(t *testing.T) {
 			t.Errorf("Parse(%q) = %v", s, got)
 		}
 	}
-	if id.Of("Request") != id.Key || id.Of("Task") != uuid.Nil {
+	if id.Of("Request") != id.Key || id.Of("Task") != uuid.Max {
 		t.Error("an id is of one kind only")
 	}
 }
