@@ -23,10 +23,7 @@ const maxBody = 256 << 10
 
 // door lets only well-formed requests of signed-in callers through. Its
 // refusals never quote what was sent, which may hold identifiers of a person.
-type door struct {
-	next http.Handler
-	conf Config
-}
+type door struct{ next http.Handler }
 
 // ServeHTTP answers a GraphQL request.
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/99designs/gqlgen/graphql/handler/transport"
@@ -60,7 +59,10 @@ type Config struct {
 
 // New returns the handler of /graphql. Whoever is signed in is in the context
 // of the request (see access.With); nobody else is let in.
-func New(c Config) http.Handler {
+func New(c Config) http.Handler { return &door{next: inside(c)} }
+
+// inside is the API behind its door.
+func inside(c Config) http.Handler {
 	if c.Timeout == 0 {
 		c.Timeout = 5 * time.Second
 	}
@@ -68,35 +70,24 @@ func New(c Config) http.Handler {
 		c.Poll = 500 * time.Millisecond
 	}
 	srv := handler.New(exec.NewExecutableSchema(exec.Config{Resolvers: newResolver(c)}))
-	setUp(srv, c)
+	limit(srv, c)
 	srv.AddTransport(transport.SSE{KeepAlivePingInterval: 15 * time.Second})
 	srv.AddTransport(transport.POST{})
-	return &door{next: srv, conf: c}
+	return srv
 }
 
-// machinery is what a server and a bare executor have in common.
-type machinery interface {
-	SetParserTokenLimit(limit int)
-	SetErrorPresenter(f graphql.ErrorPresenterFunc)
-	SetRecoverFunc(f graphql.RecoverFunc)
-	SetDisableSuggestion(value bool)
-	Use(extension graphql.HandlerExtension)
-}
-
-var _, _ machinery = (*handler.Server)(nil), (*executor.Executor)(nil)
-
-// setUp puts the limits first: a body that would break the parser or the
-// validator never reaches them.
-func setUp(m machinery, c Config) {
-	m.SetParserTokenLimit(maxTokens)
-	m.SetErrorPresenter(presenter(c))
-	m.SetRecoverFunc(recovered)
-	m.SetDisableSuggestion(!c.Dev)
-	m.Use(guard{dev: c.Dev})
-	m.Use(deadline(c.Timeout))
-	m.Use(relations{c.DB})
+// limit puts the limits first: what would break the parser or the validator
+// never reaches them.
+func limit(srv *handler.Server, c Config) {
+	srv.SetParserTokenLimit(maxTokens)
+	srv.SetErrorPresenter(presenter(c))
+	srv.SetRecoverFunc(recovered)
+	srv.SetDisableSuggestion(!c.Dev)
+	srv.Use(guard{dev: c.Dev})
+	srv.Use(deadline(c.Timeout))
+	srv.Use(relations{c.DB})
 	if c.Dev {
-		m.Use(extension.Introspection{})
+		srv.Use(extension.Introspection{})
 	}
 }
 

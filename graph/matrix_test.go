@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	sdl "github.com/vektah/gqlparser/v2/ast"
 
+	"github.com/flowmart/lethe/graph"
 	"github.com/flowmart/lethe/graph/node"
 	"github.com/flowmart/lethe/internal/access"
 )
@@ -168,6 +169,33 @@ func TestAccessMatrix(t *testing.T) {
 		root, field, _ := strings.Cut(name, ".")
 		if s.Types[root].Fields.ForName(field) == nil {
 			t.Errorf("%s is in the matrix and not in the schema", name)
+		}
+	}
+}
+
+// The door lets nobody in who is not signed in, and if it did, the rooms would
+// refuse; so they do for somebody who has no role, but for the registry, whose
+// schemas describe data and hold none.
+func TestRoomsRefuseWhoeverHasNoRole(t *testing.T) {
+	t.Parallel()
+	var conf graph.Config
+	c := furnish(t, func(made *graph.Config) { conf = *made })
+	c.fixture.handler = graph.Inside(conf)
+	s := currentSchema(t)
+	for name, by := range map[string]access.Principal{"UNAUTHENTICATED": {}, "ROLE_REQUIRED": c.person(t, "newcomer")} {
+		for _, root := range []*sdl.Definition{s.Query, s.Mutation, s.Subscription} {
+			for _, f := range root.Fields {
+				open := strings.HasPrefix(f.Name, "schemaSubject") && by.ID != uuid.Nil
+				if strings.HasPrefix(f.Name, "__") || open {
+					continue
+				}
+				x := &cell{company: c, t: t, by: by, whose: "own"}
+				got, raw := x.try(s, root, f)
+				hidden := got == absent && by.ID != uuid.Nil && root == s.Query
+				if !hidden && (got != denied || !strings.Contains(raw, name)) {
+					t.Errorf("%s for %s: %s %s", f.Name, name, got, raw)
+				}
+			}
 		}
 	}
 }
