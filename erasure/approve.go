@@ -3,6 +3,7 @@ package erasure
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -69,7 +70,7 @@ var errSelfApproval = fault.New(fault.Denied, "APPROVER_IS_REQUESTER", "you open
 // recordRefusal leaves a trace of somebody who tried to approve their own
 // request. The refusal itself rolled back, so the trace is a work of its own.
 func (s *Requests) recordRefusal(ctx context.Context, by access.Principal, request uuid.UUID, err error) error {
-	if err != errSelfApproval {
+	if !errors.Is(err, errSelfApproval) {
 		return err
 	}
 	trace := audit.Entry{Actor: by.ID, Act: "request.approval_refused", Entity: request, Request: request, Code: errSelfApproval.Code}

@@ -2,6 +2,7 @@ package erasure
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -101,7 +102,7 @@ func (s *Requests) RecordNoticeFailure(ctx context.Context, by access.Principal,
 }
 
 func noOpenNotice(err error) error {
-	if err == postgres.ErrNotFound {
+	if errors.Is(err, postgres.ErrNotFound) {
 		return fault.Missing("notice", "no such notice, or it was sent before")
 	}
 	return err

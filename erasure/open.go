@@ -3,6 +3,7 @@ package erasure
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -202,7 +203,7 @@ func (s *Requests) openedBefore(ctx context.Context, db postgres.DB, by access.P
 		OpeningBody []byte
 	}
 	found, err := postgres.One[row](ctx, db, q, by.ID, openingKey(o))
-	if err == postgres.ErrNotFound {
+	if errors.Is(err, postgres.ErrNotFound) {
 		return Request{}, false, nil
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package erasure
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -56,7 +57,7 @@ func (s *Requests) Resume(ctx context.Context, by access.Principal, service *uui
 	}
 	err = postgres.Work(ctx, s.db, func(tx pgx.Tx) error {
 		if stop, err = postgres.One[Stop](ctx, tx, q, service, by.ID); err != nil {
-			if err == postgres.ErrNotFound {
+			if errors.Is(err, postgres.ErrNotFound) {
 				return fault.New(fault.NotFound, "NOT_STOPPED", "no emergency stop stands here")
 			}
 			return err

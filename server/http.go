@@ -74,7 +74,7 @@ type front struct {
 	ending    context.Context // ends when the server stops: streams end with it
 }
 
-func newFront(mux *http.ServeMux, public *url.URL, ending context.Context) (*front, error) {
+func newFront(ending context.Context, mux *http.ServeMux, public *url.URL) (*front, error) {
 	f := &front{mux: mux, host: public.Hostname(), https: public.Scheme == "https", ending: ending,
 		crossSite: http.NewCrossOriginProtection(),
 		slots:     make(chan struct{}, requestsInFlight), streams: make(chan struct{}, streamsInFlight)}
@@ -113,11 +113,11 @@ func (f *front) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 		f.turnAway(w, 0, err)
 		return
 	}
-	f.pass(w, r, l, access.With(r.Context(), by))
+	f.pass(access.With(r.Context(), by), w, r, l)
 }
 
 // pass lets a request through when there is room for it.
-func (f *front) pass(w *answer, r *http.Request, l lane, ctx context.Context) {
+func (f *front) pass(ctx context.Context, w *answer, r *http.Request, l lane) {
 	slots := f.slots
 	if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
 		l.streams = true
@@ -242,7 +242,7 @@ func (f *front) recovered(w *answer, r *http.Request, id string, what any) {
 	if what == nil {
 		return
 	}
-	if what == http.ErrAbortHandler {
+	if err, ok := what.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(what)
 	}
 	stack := make([]byte, 16<<10)

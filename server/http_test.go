@@ -54,7 +54,7 @@ func guard(t *testing.T, release chan struct{}) guarded {
 	var out bytes.Buffer
 	ending, cut := context.WithCancel(t.Context())
 	t.Cleanup(cut)
-	f, err := newFront(mux, &url.URL{Scheme: "https", Host: "lethe.example.com"}, ending)
+	f, err := newFront(ending, mux, &url.URL{Scheme: "https", Host: "lethe.example.com"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -160,7 +160,7 @@ func (s *Server) openFront() error {
 	}
 	ending, cut := context.WithCancel(context.Background())
 	s.cut = cut
-	f, err := newFront(mux, public, ending)
+	f, err := newFront(ending, mux, public)
 	if err != nil {
 		return err
 	}
@@ -246,7 +246,7 @@ func runLoop(ctx context.Context, l loop) error {
 func (s *Server) stop() error {
 	s.health.draining.Store(true)
 	s.log.Info("draining")
-	time.Sleep(s.conf.DrainDelay) // load balancers look away meanwhile
+	<-time.After(s.conf.DrainDelay) // load balancers look away meanwhile
 	s.cut()
 	answering, cancel := context.WithTimeout(context.Background(), 18*time.Second)
 	defer cancel()

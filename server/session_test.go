@@ -329,7 +329,7 @@ func TestSessionsDoNotHangWithTheDatabase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tx.Rollback(context.Background()) //nolint:errcheck // the test is over
+	defer tx.Rollback(context.Background())
 	if _, err := tx.Exec(t.Context(), `LOCK TABLE server_session IN ACCESS EXCLUSIVE MODE`); err != nil {
 		t.Fatal(err)
 	}

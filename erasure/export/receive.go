@@ -143,7 +143,9 @@ func (in *receiver) take(plain []byte) error {
 		return errLost // somebody else may hold the part by now
 	}
 	in.digest.Write(plain)
-	in.tally.Write(plain)
+	if _, err := in.tally.Write(plain); err != nil {
+		return err
+	}
 	chunk := in.at / chunkSize
 	if _, err := in.file.WriteAt(in.seal.seal(chunk, plain), storedAt(chunk)); err != nil {
 		return fmt.Errorf("storage: %w", err)

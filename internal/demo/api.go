@@ -65,8 +65,8 @@ func (u userError) Error() string { return u.Code + ": " + strings.Join(u.Path, 
 // userErrors finds the first error of any payload in an answer.
 func userErrors(data json.RawMessage) error {
 	var payloads map[string]json.RawMessage
-	if json.Unmarshal(data, &payloads) != nil {
-		return nil
+	if err := json.Unmarshal(data, &payloads); err != nil {
+		return err
 	}
 	for _, raw := range payloads {
 		var p struct{ UserErrors []userError }

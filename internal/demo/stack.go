@@ -253,6 +253,6 @@ func (s *stack) stop() {
 		s.postgres.Stop()
 	}
 	if s.dir != "" {
-		os.RemoveAll(s.dir)
+		_ = os.RemoveAll(s.dir) // what is left lies in the temporary directory
 	}
 }
