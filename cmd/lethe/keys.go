@@ -18,7 +18,7 @@ import (
 )
 
 func newKey(e *env) *cobra.Command {
-	return group("key", "Make the keys that a server needs", "  lethe key kek /etc/lethe/kek\n  lethe key signing /etc/lethe/signing.key", newKeyKEK(e), newKeySigning(e))
+	return group("key", "Make and show the keys that a server needs", "  lethe key kek /etc/lethe/kek\n  lethe key signing /etc/lethe/signing.key", newKeyKEK(e), newKeySigning(e), newKeyShow(e))
 }
 
 func newKeyKEK(*env) *cobra.Command {
@@ -99,7 +99,7 @@ afterwards.`,
 		},
 	}
 	rotate.Flags().String("config", "", "YAML file of settings (LETHE_CONFIG)")
-	return group("key", "Make and replace the key that signs checkpoints", "  lethe audit key rotate --config /etc/lethe/lethe.yaml", generate, rotate)
+	return group("key", "Make, replace and show the key that signs checkpoints", "  lethe audit key rotate --config /etc/lethe/lethe.yaml", generate, rotate, newAuditKeyShow(e))
 }
 
 // rotateCheckpointKey acts as Lethe itself: whoever can read the key file and

@@ -94,7 +94,7 @@ func TestDocumentsFitTheSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, doc := range map[string]string{
-		"cases": casesDocument, "list": listDocument, "find": findDocument, "open": openDocument, "approve": approveDocument,
+		"case": caseDocument, "list": listDocument, "find": findDocument, "open": openDocument, "approve": approveDocument,
 		"cancel": cancelDocument, "plan": planDocument, "certificate": certificateDocument, "stop": stopDocument, "resume": resumeDocument, "service": serviceDocument,
 	} {
 		if _, err := gqlparser.LoadQueryWithRules(schema, doc, nil); err != nil {
@@ -350,22 +350,66 @@ func TestFollowEndsWithTheRequest(t *testing.T) {
 	}
 }
 
-// A case number is looked for page by page.
 func TestCaseNumbersAreFound(t *testing.T) {
 	t.Parallel()
-	f := answering(t, 200,
-		`{"data":{"requests":{"nodes":[{"id":"a","caseNumber":"R-2026-000001"}],"pageInfo":{"hasNextPage":true,"endCursor":"c1"}}}}`,
-		`{"data":{"requests":{"nodes":[{"id":"b","caseNumber":"R-2026-000123"}],"pageInfo":{"hasNextPage":true,"endCursor":"c2"}}}}`,
-		`{"data":{"cancelRequest":{"request":`+aRequest+`,"userErrors":[]}}}`)
+	f := answering(t, 200, `{"data":{"request":{"id":"b"}}}`, `{"data":{"cancelRequest":{"request":`+aRequest+`,"userErrors":[]}}}`)
 	r := lethe(t, f.env(), "request", "cancel", "R-2026-000123")
-	if r.code != exitOK || len(f.asked) != 3 || f.asked[1].Variables["after"] != "c1" {
+	if r.code != exitOK || len(f.asked) != 2 || f.asked[0].Variables["caseNumber"] != "R-2026-000123" {
 		t.Fatalf("%d %s after %d calls", r.code, r.err, len(f.asked))
 	}
-	if in := f.asked[2].Variables["input"].(map[string]any); in["requestId"] != "b" {
+	if in := f.asked[1].Variables["input"].(map[string]any); in["requestId"] != "b" {
 		t.Errorf("cancelled %v", in)
 	}
-	f = answering(t, 200, `{"data":{"requests":{"nodes":[],"pageInfo":{"hasNextPage":false,"endCursor":null}}}}`)
+	f = answering(t, 200, `{"data":{"request":null}}`)
 	if r := lethe(t, f.env(), "request", "show", "R-2026-000124"); r.code != exitNo || !strings.Contains(r.err, "there is no request R-2026-000124") {
 		t.Errorf("%d %s", r.code, r.err)
+	}
+}
+
+// What is shown is what was printed when the key was made; no private half is.
+func TestKeysAreShown(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	signing, checkpoint := filepath.Join(dir, "signing"), filepath.Join(dir, "checkpoint")
+	made := func(args ...string) string {
+		t.Helper()
+		var out struct{ Fingerprint string }
+		r := lethe(t, env{}, append(args, "-o", "json")...)
+		if err := json.Unmarshal([]byte(r.out), &out); err != nil || len(out.Fingerprint) != 64 {
+			t.Fatalf("%v: %d %s%s", args, r.code, r.out, r.err)
+		}
+		return out.Fingerprint
+	}
+	first, second := made("key", "signing", signing), made("key", "signing", signing, "--rotate")
+	audited := made("audit", "key", "generate", checkpoint, "--name", "shop.example/lethe")
+	e := env{environ: []string{"LETHE_SIGNING_KEY_FILE=" + signing, "LETHE_CHECKPOINT_KEY_FILE=" + checkpoint}}
+	for line, want := range map[string][]string{
+		"key show":                              {second, first},
+		"key show " + signing:                   {second, first},
+		"audit key show":                        {audited, "shop.example/lethe"},
+		"audit key show " + checkpoint + ".pub": {audited, "shop.example/lethe"},
+	} {
+		for _, as := range []string{"", " -o json"} {
+			r := lethe(t, e, strings.Fields(line+as)...)
+			at := 0
+			for _, w := range want {
+				if i := strings.Index(r.out, w); i < 0 || (strings.HasPrefix(line, "key") && i < at) {
+					t.Errorf("lethe %s%s: %d lacks %s, or in another order\n%s%s", line, as, r.code, w, r.out, r.err)
+				} else {
+					at = i
+				}
+			}
+			raw, _ := os.ReadFile(signing)
+			for _, secret := range strings.Fields(string(raw)) {
+				if strings.Contains(r.out, secret) {
+					t.Error("a private key is shown")
+				}
+			}
+		}
+	}
+	for _, line := range []string{"key show " + dir + "/none", "audit key show " + dir + "/none", "key show", "audit key show"} {
+		if r := lethe(t, env{}, strings.Fields(line)...); r.code != exitUsage {
+			t.Errorf("lethe %s: %d %s", line, r.code, r.err)
+		}
 	}
 }

@@ -31,11 +31,8 @@ query Requests($first: Int!, $after: String, $filter: RequestFilter) {
 
 const findDocument = `query Request($id: ID!) { node(id: $id) { ... on Request { ...Summary } } }` + summary
 
-// casesDocument finds the id of a case number.
-const casesDocument = `
-query Cases($first: Int!, $after: String) {
-  requests(first: $first, after: $after) { nodes { id caseNumber } pageInfo { hasNextPage endCursor } }
-}`
+// caseDocument finds the id of a case number.
+const caseDocument = `query Case($caseNumber: String!) { request(caseNumber: $caseNumber) { id } }`
 
 const openDocument = `
 mutation Open($input: OpenRequestInput!) {
@@ -282,35 +279,19 @@ func (c *client) request(ctx context.Context, id, number string) (caseRequest, e
 	return *a.Node, nil
 }
 
-// caseID finds the id of a case number, page by page. An id is taken as it is.
+// caseID finds the id of a case number. An id is taken as it is.
 func (c *client) caseID(ctx context.Context, number string) (string, error) {
 	if !strings.HasPrefix(number, "R-") {
 		return number, nil
 	}
-	vars := map[string]any{"first": 100}
-	for {
-		var a struct {
-			Requests struct {
-				Nodes    []struct{ ID, CaseNumber string }
-				PageInfo struct {
-					HasNextPage bool
-					EndCursor   string
-				}
-			}
-		}
-		if err := c.ask(ctx, casesDocument, vars, &a); err != nil {
-			return "", err
-		}
-		for _, n := range a.Requests.Nodes {
-			if n.CaseNumber == number {
-				return n.ID, nil
-			}
-		}
-		if !a.Requests.PageInfo.HasNextPage {
-			return "", noRequest(number)
-		}
-		vars["after"] = a.Requests.PageInfo.EndCursor
+	var a struct{ Request *struct{ ID string } }
+	if err := c.ask(ctx, caseDocument, map[string]any{"caseNumber": number}, &a); err != nil {
+		return "", err
 	}
+	if a.Request == nil {
+		return "", noRequest(number)
+	}
+	return a.Request.ID, nil
 }
 
 func noRequest(number string) error {
