@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
 // What the documentation shows can be sent.
@@ -20,7 +21,7 @@ func TestDocumentedQueriesAreOfThisSchema(t *testing.T) {
 		t.Errorf("found %d queries", len(queries))
 	}
 	for _, q := range queries {
-		if _, err := gqlparser.LoadQuery(s, q[1]); err != nil {
+		if _, err := gqlparser.LoadQueryWithRules(s, q[1], rules.NewDefaultRules()); err != nil {
 			t.Errorf("%v in %s", err, q[1])
 		}
 	}

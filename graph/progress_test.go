@@ -166,8 +166,6 @@ func TestListenersThatGoLeaveNothing(t *testing.T) {
 	}
 }
 
-func (c *company) handler_principal() access.Principal { return c.handler }
-
 // told says when the first event was written.
 type told struct {
 	*httptest.ResponseRecorder

@@ -9,7 +9,9 @@ import (
 	"github.com/flowmart/lethe/erasure"
 )
 
-// The connections of the API, as gqlgen.yml names them.
+// gqlgen.yml names each connection of the API, and each edge.
+//
+//nolint:revive // the names say what the sentence above does
 type (
 	AuditEntries      = Connection[audit.Record]
 	Controllers       = Connection[catalog.Controller]
@@ -30,7 +32,7 @@ type (
 	Tasks             = Connection[erasure.Task]
 )
 
-// Their edges.
+//nolint:revive // as above
 type (
 	AuditEntry      = Edge[audit.Record]
 	Controller      = Edge[catalog.Controller]
