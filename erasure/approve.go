@@ -65,9 +65,23 @@ func (s *Requests) mayApprove(ctx context.Context, db postgres.DB, by access.Pri
 	return nil
 }
 
-var errSelfApproval = fault.New(fault.Denied, "APPROVER_IS_REQUESTER", "you opened this request; another approver must approve it")
+var errSelfApproval = fault.New(fault.Denied, "APPROVER_IS_REQUESTER", "you opened this request; another approver must decide on it")
 
-// recordRefusal leaves a trace of somebody who tried to approve their own
+// decide runs fn as the decision of an approver who did not open the request.
+func (s *Requests) decide(ctx context.Context, by access.Principal, request uuid.UUID, fn func(tx pgx.Tx, r *Request) error) (Request, error) {
+	if err := by.Require(access.Approver); err != nil {
+		return Request{}, err
+	}
+	r, err := s.act(ctx, request, func(tx pgx.Tx, r *Request) error {
+		if by.ID == r.OpenedBy {
+			return errSelfApproval
+		}
+		return fn(tx, r)
+	})
+	return r, s.recordRefusal(ctx, by, request, err)
+}
+
+// recordRefusal leaves a trace of somebody who tried to decide on their own
 // request. The refusal itself rolled back, so the trace is a work of its own.
 func (s *Requests) recordRefusal(ctx context.Context, by access.Principal, request uuid.UUID, err error) error {
 	if !errors.Is(err, errSelfApproval) {

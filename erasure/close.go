@@ -218,10 +218,7 @@ func (s *Requests) Refuse(ctx context.Context, by access.Principal, request uuid
 	if !slices.Contains([]Refusal{CannotIdentify, ManifestlyUnfounded, Excessive, Exempt, OutsideScope}, why) {
 		return Request{}, fault.Bad("ground", "UNKNOWN_GROUND", "the ground is CANNOT_IDENTIFY, MANIFESTLY_UNFOUNDED, EXCESSIVE, EXEMPT_17_3 or OUTSIDE_SCOPE")
 	}
-	return s.act(ctx, request, func(tx pgx.Tx, r *Request) error {
-		if by.ID == r.OpenedBy {
-			return errSelfApproval
-		}
+	return s.decide(ctx, by, request, func(tx pgx.Tx, r *Request) error {
 		if err := r.in(Received, IdentityPending, Verified, Planned, Blocked); err != nil {
 			return err
 		}
@@ -258,13 +255,7 @@ func (s *Requests) end(ctx context.Context, tx pgx.Tx, by access.Principal, r *R
 // CloseInPart closes a request although something could not be done: an
 // approver who did not open it takes responsibility. Its outcome says so.
 func (s *Requests) CloseInPart(ctx context.Context, by access.Principal, request uuid.UUID) (Request, error) {
-	if err := by.Require(access.Approver); err != nil {
-		return Request{}, err
-	}
-	return s.act(ctx, request, func(tx pgx.Tx, r *Request) error {
-		if by.ID == r.OpenedBy {
-			return errSelfApproval
-		}
+	return s.decide(ctx, by, request, func(tx pgx.Tx, r *Request) error {
 		if err := r.in(Blocked); err != nil {
 			return err
 		}
@@ -294,13 +285,7 @@ func (s *Requests) CloseInPart(ctx context.Context, by access.Principal, request
 // ResolveBlock lets a blocked request go on as it is: an approver who did not
 // open it has looked at what was unusual.
 func (s *Requests) ResolveBlock(ctx context.Context, by access.Principal, request uuid.UUID) (Request, error) {
-	if err := by.Require(access.Approver); err != nil {
-		return Request{}, err
-	}
-	return s.act(ctx, request, func(tx pgx.Tx, r *Request) error {
-		if by.ID == r.OpenedBy {
-			return errSelfApproval
-		}
+	return s.decide(ctx, by, request, func(tx pgx.Tx, r *Request) error {
 		if err := r.in(Blocked); err != nil {
 			return err
 		}
