@@ -20,6 +20,11 @@ func (s *Requests) execute(ctx context.Context, tx pgx.Tx, r *Request) error {
 	if err != nil {
 		return err
 	}
+	return s.executeWith(ctx, tx, r, all)
+}
+
+// executeWith is execute for a caller that has read the tasks.
+func (s *Requests) executeWith(ctx context.Context, tx pgx.Tx, r *Request, all []Task) error {
 	work := r.doing(all)
 	if !terminal(work) {
 		return s.openWaves(ctx, tx, *r, work)
@@ -48,6 +53,9 @@ func (r Request) doing(all []Task) []Task {
 // copies are not kept for weeks because one service is down; the directory
 // goes last, whatever it takes.
 func (s *Requests) openWaves(ctx context.Context, tx pgx.Tx, r Request, work []Task) error {
+	if _, ok := nextWave(work); !ok {
+		return nil
+	}
 	if r.Kind == Erasure {
 		// What an open access request must still hand over is not erased first.
 		if hold, err := accessOpen(ctx, tx, r); err != nil || hold {

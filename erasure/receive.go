@@ -1,10 +1,10 @@
 package erasure
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -32,44 +32,40 @@ var ErrMessageReused = fault.New(fault.Conflict, "ID_REUSED", "another message c
 // ErrWrongService reports an answer about another service's task.
 var ErrWrongService = fault.New(fault.Denied, "WRONG_SERVICE", "a task in this message belongs to another service")
 
-// Receive takes a message of a service. It may come before its task was sent,
-// twice, late, or out of order; each answer changes its task once or not at
-// all. When it returns, everything that follows is committed.
-func (s *Requests) Receive(ctx context.Context, by access.Principal, m Message) (verdicts []Verdict, err error) {
-	err = postgres.Work(ctx, s.db, func(tx pgx.Tx) error {
-		if !m.Polled {
-			if err := remember(ctx, tx, m); err != nil {
-				return err
-			}
-		}
-		in, err := s.readInbox(ctx, tx, m)
-		if err != nil {
-			return err
-		}
-		if err := s.checkParts(ctx, tx, in, m.Answers); err != nil {
-			return err
-		}
-		verdicts = in.judgeAll(m)
-		return s.settle(ctx, tx, by, in, m, verdicts)
-	})
-	return verdicts, err
-}
-
-// remember keeps the id of a message for ever. The same message again is no
+// remember keeps the ids of messages for ever. The same message again is no
 // mistake: its answers will be found to be duplicates.
-func remember(ctx context.Context, db postgres.DB, m Message) error {
-	const q = `INSERT INTO erasure_inbox (service_id, message, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
-	tag, err := db.Exec(ctx, q, m.Service, m.ID, m.Body)
-	if err != nil || tag.RowsAffected() == 1 {
+func remember(ctx context.Context, db postgres.DB, group []*letter) error {
+	const q = `
+		INSERT INTO erasure_inbox (service_id, message, body)
+		SELECT m.service_id, m.message, m.body FROM unnest($1::uuid[], $2::text[], $3::bytea[]) AS m (service_id, message, body)
+		ON CONFLICT DO NOTHING`
+	var services []uuid.UUID
+	var ids []string
+	var bodies [][]byte
+	for _, l := range group {
+		if m := l.message; !m.Polled {
+			services, ids, bodies = append(services, m.Service), append(ids, m.ID), append(bodies, m.Body)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	tag, err := db.Exec(ctx, q, services, ids, bodies)
+	if err != nil || int(tag.RowsAffected()) == len(ids) {
 		return err
 	}
-	return sameBody(ctx, db, m)
+	return sameBodies(ctx, db, services, ids, bodies)
 }
 
-func sameBody(ctx context.Context, db postgres.DB, m Message) error {
-	const q = `SELECT body FROM erasure_inbox WHERE service_id = $1 AND message = $2`
-	body, err := postgres.Scalar[[]byte](ctx, db, q, m.Service, m.ID)
-	if err == nil && !bytes.Equal(body, m.Body) {
+// sameBodies refuses messages that came before with another body.
+func sameBodies(ctx context.Context, db postgres.DB, services []uuid.UUID, ids []string, bodies [][]byte) error {
+	const q = `
+		SELECT EXISTS (
+			SELECT FROM unnest($1::uuid[], $2::text[], $3::bytea[]) AS m (service_id, message, body)
+			  JOIN erasure_inbox i ON i.service_id = m.service_id AND i.message = m.message
+			 WHERE i.body <> m.body)`
+	other, err := postgres.Scalar[bool](ctx, db, q, services, ids, bodies)
+	if err == nil && other {
 		return ErrMessageReused
 	}
 	return err
@@ -83,12 +79,14 @@ type inbox struct {
 	said     map[int64][]TaskOutcome
 }
 
-func (s *Requests) readInbox(ctx context.Context, tx pgx.Tx, m Message) (inbox, error) {
-	keys := make([]uuid.UUID, len(m.Answers))
-	for i, a := range m.Answers {
-		keys[i] = a.Task
-	}
+func (s *Requests) readInbox(ctx context.Context, tx pgx.Tx, group []*letter) (inbox, error) {
 	var in inbox
+	var keys []uuid.UUID
+	for _, l := range group {
+		for _, a := range l.message.Answers {
+			keys = append(keys, a.Task)
+		}
+	}
 	owners, err := requestsOfTasks(ctx, tx, keys)
 	if err != nil {
 		return in, err
@@ -99,11 +97,15 @@ func (s *Requests) readInbox(ctx context.Context, tx pgx.Tx, m Message) (inbox, 
 	if in.tasks, err = tasksByKey(ctx, tx, keys); err != nil {
 		return in, err
 	}
+	for _, l := range group {
+		for _, a := range l.message.Answers {
+			if t, ok := in.tasks[a.Task]; ok && t.ServiceID != l.message.Service {
+				return in, ErrWrongService
+			}
+		}
+	}
 	var ids []int64
 	for _, t := range in.tasks {
-		if t.ServiceID != m.Service {
-			return in, ErrWrongService
-		}
 		ids = append(ids, t.ID)
 	}
 	if in.scopes, err = ScopesOf(ctx, tx, ids); err != nil {
@@ -160,14 +162,41 @@ func (o DatasetAnswer) outcome(t Task, a Answer, v Verdict) TaskOutcome {
 }
 
 // settle writes what the verdicts mean, and takes their requests on.
-func (s *Requests) settle(ctx context.Context, tx pgx.Tx, by access.Principal, in inbox, m Message, verdicts []Verdict) error {
-	var outcomes []TaskOutcome
-	var entries []audit.Entry
-	var changed []Task
-	moved := map[uuid.UUID]bool{}
-	back := map[uuid.UUID]bool{} // a follow-up found the person again
-	for i, v := range verdicts {
-		a := m.Answers[i]
+func (s *Requests) settle(ctx context.Context, tx pgx.Tx, in inbox, group []*letter) error {
+	var out settlement
+	for _, l := range group {
+		if err := s.gatherUp(ctx, tx, in, l, &out); err != nil {
+			return err
+		}
+	}
+	if err := saveAnswered(ctx, tx, out.changed, s.now()); err != nil {
+		return err
+	}
+	if err := insertOutcomes(ctx, tx, out.outcomes); err != nil {
+		return err
+	}
+	if err := audit.Append(ctx, tx, out.entries...); err != nil {
+		return err
+	}
+	return s.onward(ctx, tx, in, out)
+}
+
+// settlement is everything that verdicts change.
+type settlement struct {
+	outcomes []TaskOutcome
+	entries  []audit.Entry
+	changed  []Task
+	moved    map[uuid.UUID]bool // requests; whether one of its tasks has ended
+	back     map[uuid.UUID]bool // requests of which a follow-up found the person again
+}
+
+// gatherUp adds what the verdicts about one message change.
+func (s *Requests) gatherUp(ctx context.Context, tx pgx.Tx, in inbox, l *letter, out *settlement) error {
+	if out.moved == nil {
+		out.moved, out.back = map[uuid.UUID]bool{}, map[uuid.UUID]bool{}
+	}
+	for i, v := range l.verdicts {
+		a := l.message.Answers[i]
 		t, ok := in.tasks[a.Task]
 		if !ok || v.Disposition == Rejected || v.Disposition == Duplicate || v.Disposition == Late && len(v.outcomes) == 0 {
 			continue
@@ -176,33 +205,12 @@ func (s *Requests) settle(ctx context.Context, tx pgx.Tx, by access.Principal, i
 			return err
 		}
 		for _, o := range v.outcomes {
-			outcomes = append(outcomes, o.outcome(t, a, v))
+			out.outcomes = append(out.outcomes, o.outcome(t, a, v))
 		}
-		changed = append(changed, t)
-		moved[t.RequestID] = moved[t.RequestID] || t.State.Terminal()
-		back[t.RequestID] = back[t.RequestID] || t.Action == Probe && found(v.outcomes)
-		entries = append(entries, answered(by, t, m, a, v))
-	}
-	if err := saveAnswered(ctx, tx, changed, s.now()); err != nil {
-		return err
-	}
-	if err := insertOutcomes(ctx, tx, outcomes); err != nil {
-		return err
-	}
-	if err := audit.Append(ctx, tx, entries...); err != nil {
-		return err
-	}
-	for id, finished := range moved {
-		r := in.requests[id]
-		if back[id] && r.State == Closed && r.KeyDestroyedAt == nil {
-			if err := s.reopen(ctx, tx, access.System, &r, "RESIDUE"); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := s.onward(ctx, tx, r, finished); err != nil {
-			return err
-		}
+		out.changed = append(out.changed, t)
+		out.moved[t.RequestID] = out.moved[t.RequestID] || t.State.Terminal()
+		out.back[t.RequestID] = out.back[t.RequestID] || t.Action == Probe && found(v.outcomes)
+		out.entries = append(out.entries, answered(l.by, t, l.message, a, v))
 	}
 	return nil
 }
@@ -211,15 +219,35 @@ func found(outcomes []DatasetAnswer) bool {
 	return slices.ContainsFunc(outcomes, func(o DatasetAnswer) bool { return o.Outcome == "PRESENT" && o.Count > 0 })
 }
 
-// onward takes a request on after one of its tasks ended.
-func (s *Requests) onward(ctx context.Context, tx pgx.Tx, r Request, finished bool) error {
-	switch {
-	case r.State == Closed:
-		return s.recount(ctx, tx, &r)
-	case !finished:
+// onward takes requests on after tasks of theirs ended.
+func (s *Requests) onward(ctx context.Context, tx pgx.Tx, in inbox, out settlement) error {
+	if len(out.moved) == 0 {
 		return nil
 	}
-	return s.advance(ctx, tx, &r)
+	ids := slices.SortedFunc(maps.Keys(out.moved), func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+	all, err := TasksOf(ctx, tx, ids)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		r := in.requests[id]
+		var err error
+		switch {
+		case out.back[id] && r.State == Closed && r.KeyDestroyedAt == nil:
+			err = s.reopen(ctx, tx, access.System, &r, "RESIDUE")
+		case r.State == Closed:
+			err = s.recount(ctx, tx, &r)
+		case !out.moved[id]:
+		case r.State == Executing:
+			err = s.executeWith(ctx, tx, &r, all[id])
+		default:
+			err = s.advance(ctx, tx, &r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func answered(by access.Principal, t Task, m Message, a Answer, v Verdict) audit.Entry {

@@ -74,6 +74,7 @@ type Requests struct {
 	issuer string
 	keys   []ed25519.PrivateKey
 	parts  PartsCheck
+	inbox  intake
 }
 
 // PartsCheck checks that the parts which a result declares have arrived whole;

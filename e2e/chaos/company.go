@@ -107,6 +107,9 @@ func (c *Company) infrastructure(ctx context.Context) (err error) {
 	if c.pg, err = devstack.StartPostgres(ctx, devstack.PostgresOptions{}); err != nil {
 		return err
 	}
+	if err := c.watchStatements(ctx); err != nil {
+		return err
+	}
 	for _, name := range append([]string{"lethe", "lethe_keys"}, refs...) {
 		if err := c.pg.CreateDatabase(ctx, name); err != nil {
 			return err

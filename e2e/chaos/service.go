@@ -406,4 +406,3 @@ func (s *Service) Acknowledged() []uuid.UUID {
 	}
 	return out
 }
-

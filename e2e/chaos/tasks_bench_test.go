@@ -56,12 +56,16 @@ func tasksToClosed(b *testing.B, batch int) {
 	for i := range c.ops {
 		c.profile(&profiles, i)
 	}
+	_, err = c.statements(ctx, true)
+	must(err)
 	before := cpu()
 	must(c.Stop(ctx, true))
 	must(c.Await(ctx, requests, "CLOSED"))
 	used := cpu().minus(before)
 	took := c.fromResumeToClosed(ctx, b)
 	profiles.Wait()
+	costs, err := c.statements(ctx, false)
+	must(err)
 	floor, err := c.bareRate(ctx, requests)
 	must(err)
 	rate := float64(tasks) / took.Seconds()
@@ -71,6 +75,9 @@ func tasksToClosed(b *testing.B, batch int) {
 	b.ReportMetric(0, "ns/op")
 	b.Logf("%d tasks of %d requests: %.1f s from the lifted stop to the last closing, %.0f tasks/s; the bare program %.0f/s; ratio %.2f", tasks, requests, took.Seconds(), rate, floor, rate/floor)
 	b.Logf("processor seconds: Lethe %.1f, PostgreSQL %.1f, the services and the bench %.1f; load %s", used.lethe, used.postgres, used.services, load())
+	if costs != "" {
+		b.Logf("the costliest statements:\n%s", costs)
+	}
 }
 
 func (c *Company) fromResumeToClosed(ctx context.Context, b *testing.B) time.Duration {

@@ -1,0 +1,151 @@
+package erasure
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/postgres"
+)
+
+// intake gathers the messages that come while others are being taken, so that
+// one unit of work and one round of statements serve all of them. A message
+// that comes alone waits for nobody.
+type intake struct {
+	mu      sync.Mutex
+	waiting []*letter
+	busy    int // units of work under way
+}
+
+// letter is a message that waits for its unit of work, and what came of it.
+type letter struct {
+	by       access.Principal
+	message  Message
+	verdicts []Verdict
+	err      error
+	done     chan struct{}
+}
+
+const (
+	intakeWidth = 2               // units of work at a time in one process
+	intakeMost  = 500             // answers in one unit of work, but for a single message's
+	intakeFor   = 3 * time.Second // the patience of one unit of work
+)
+
+// add queues a letter. It reports whether a new unit of work must begin.
+func (q *intake) add(l *letter) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(q.waiting, l)
+	if q.busy == intakeWidth {
+		return false
+	}
+	q.busy++
+	return true
+}
+
+// next takes the letters of the next unit of work, none when nobody waits.
+// Letters about the same task are taken one after the other, each by the state
+// that the one before it left.
+func (q *intake) next() (group []*letter) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var left []*letter
+	seen := map[uuid.UUID]bool{}
+	answers := 0
+	for _, l := range q.waiting {
+		if len(group) > 0 && (answers+len(l.message.Answers) > intakeMost || l.about(seen)) {
+			left = append(left, l)
+			continue
+		}
+		for _, a := range l.message.Answers {
+			seen[a.Task] = true
+		}
+		answers += len(l.message.Answers)
+		group = append(group, l)
+	}
+	if q.waiting = left; len(group) == 0 {
+		q.busy--
+	}
+	return group
+}
+
+func (l *letter) about(seen map[uuid.UUID]bool) bool {
+	for _, a := range l.message.Answers {
+		if seen[a.Task] {
+			return true
+		}
+	}
+	return false
+}
+
+// Receive takes a message of a service. It may come before its task was sent,
+// twice, late, or out of order; each answer changes its task once or not at
+// all. When it returns, everything that follows is committed.
+func (s *Requests) Receive(ctx context.Context, by access.Principal, m Message) ([]Verdict, error) {
+	l := &letter{by: by, message: m, done: make(chan struct{})}
+	if s.inbox.add(l) {
+		go s.takeIn()
+	}
+	select {
+	case <-l.done:
+		return l.verdicts, l.err
+	case <-ctx.Done():
+		return nil, ctx.Err() // it may be taken all the same, as a lost answer may
+	}
+}
+
+// takeIn takes letters until none waits.
+func (s *Requests) takeIn() {
+	for {
+		group := s.inbox.next()
+		if len(group) == 0 {
+			return
+		}
+		s.takeGroup(group)
+		for _, l := range group {
+			close(l.done)
+		}
+	}
+}
+
+// takeGroup takes letters in one unit of work. Where one of them is at fault
+// each is taken for itself, so that nobody pays for another's mistake.
+func (s *Requests) takeGroup(group []*letter) {
+	err := s.take(group)
+	if err == nil || len(group) == 1 || postgres.Away(err) || errors.Is(err, context.DeadlineExceeded) {
+		for _, l := range group {
+			l.err = err
+		}
+		return
+	}
+	for _, l := range group {
+		l.err = s.take([]*letter{l})
+	}
+}
+
+func (s *Requests) take(group []*letter) error {
+	ctx, cancel := context.WithTimeout(context.Background(), intakeFor)
+	defer cancel()
+	return postgres.Work(ctx, s.db, func(tx pgx.Tx) error {
+		if err := remember(ctx, tx, group); err != nil {
+			return err
+		}
+		in, err := s.readInbox(ctx, tx, group)
+		if err != nil {
+			return err
+		}
+		for _, l := range group {
+			if err := s.checkParts(ctx, tx, in, l.message.Answers); err != nil {
+				return err
+			}
+			l.verdicts = in.judgeAll(l.message)
+		}
+		return s.settle(ctx, tx, in, group)
+	})
+}
