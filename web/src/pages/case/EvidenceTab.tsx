@@ -1,0 +1,95 @@
+import { Button } from '@mantine/core';
+import { IconDownload, IconPrinter } from '@tabler/icons-react';
+import type { DatasetOutcome } from '../../gql/graphql';
+import { statement, type Statement } from '../../lib/certificate';
+import { download } from '../../lib/download';
+import { text } from '../../lib/text';
+import { day, moment, shortDay } from '../../lib/time';
+import { Digest, Empty, Scroll } from '../../ui/page';
+import { RequestStatus } from '../../ui/status';
+import type { Request } from './queries';
+
+/** The proof of how the request ended, to read, print and take along. */
+export function EvidenceTab({ request }: { request: Request }) {
+  const { certificate } = request;
+  const e = text.evidence;
+  if (!certificate) return <div className="sheet"><Empty title={e.none} why={e.noneWhy} /></div>;
+  const said = statement(certificate.json);
+  const file = `certificate-${request.caseNumber}-${certificate.number}.json`;
+  return (
+    <div className="stack">
+      <section className="sheet" aria-label={e.title}>
+        <header>
+          <h2>{e.of(text.type[request.type], request.caseNumber)}</h2>
+          <div className="push">
+            <Button variant="default" leftSection={<IconPrinter size={16} stroke={1.6} />} onClick={() => window.print()}>{e.print}</Button>
+            <Button leftSection={<IconDownload size={16} stroke={1.6} />} onClick={() => download(file, 'application/json', certificate.json)}>{e.download}</Button>
+          </div>
+        </header>
+        <div className="pad">
+          <dl className="facts wide">
+            <dt>{e.outcome}</dt>
+            <dd><RequestStatus state={request.state} outcome={request.outcome} /></dd>
+            <dt>{e.controller}</dt>
+            <dd>{request.controller.name}</dd>
+            <dt>{e.received}</dt>
+            <dd>{day(request.receivedOn)}</dd>
+            <dt>{e.due}</dt>
+            <dd>{day(request.dueOn)}</dd>
+            {request.closedAt && <><dt>{e.closed}</dt><dd>{moment(request.closedAt)}</dd></>}
+            <dt>{e.issued}</dt>
+            <dd>{moment(certificate.issuedAt)}</dd>
+            {said?.last_byte_by && <><dt>{e.lastByte}</dt><dd>{day(said.last_byte_by)}</dd></>}
+            <dt>{e.fingerprint}</dt>
+            <dd><Digest value={certificate.fingerprint} short={false} /></dd>
+            <dt>{e.root}</dt>
+            <dd><Digest value={certificate.merkleRoot} short={false} /></dd>
+          </dl>
+          <p className="small dim" style={{ marginTop: 14 }}>
+            {e.verify} <code>{e.cli}</code>
+          </p>
+          <KeyLife request={request} />
+        </div>
+      </section>
+      {said && <section className="sheet" aria-label={e.columns.outcome}><Outcomes said={said} /></section>}
+    </div>
+  );
+}
+
+function KeyLife({ request: r }: { request: Request }) {
+  if (r.keyDestroyedAt) return <p className="small dim">{text.evidence.keyGone(moment(r.keyDestroyedAt))}</p>;
+  if (r.keyDestroyOn) return <p className="small dim">{text.evidence.keyGoes(day(r.keyDestroyOn))}</p>;
+  return null;
+}
+
+function Outcomes({ said }: { said: Statement }) {
+  const c = text.evidence.columns;
+  const words = (n: Statement['nodes'][number]) =>
+    n.outcome ? (text.progress.outcome[n.outcome as DatasetOutcome] ?? n.outcome) : (text.plan.kind[n.kind as keyof typeof text.plan.kind] ?? n.kind);
+  return (
+    <Scroll label={c.outcome}>
+      <table className="grid">
+        <thead>
+          <tr>
+            <th scope="col">{c.dataset}</th>
+            <th scope="col">{c.service}</th>
+            <th scope="col">{c.outcome}</th>
+            <th scope="col" className="num">{c.rows}</th>
+            <th scope="col">{c.until}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {said.nodes.map((n) => (
+            <tr key={n.number} className={n.kind === 'GAP' ? 'gap' : undefined}>
+              <td className="break">{n.dataset.split(' ').at(-1)}<span className="sub break">{n.dataset.split(' ')[0]}</span></td>
+              <td>{n.service ?? text.app.none}</td>
+              <td>{words(n)}{n.ground && <span className="sub">{text.plan.on(n.ground)}</span>}</td>
+              <td className="num">{n.count?.toLocaleString(text.locale) ?? text.app.none}</td>
+              <td className="nowrap">{n.until ? shortDay(n.until) : n.effective_by ? shortDay(n.effective_by) : text.app.none}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Scroll>
+  );
+}

@@ -1,0 +1,181 @@
+import { Button } from '@mantine/core';
+import { IconAlertTriangle } from '@tabler/icons-react';
+import { useState } from 'react';
+import { useMutation } from 'urql';
+import { has, mayApprove } from '../../lib/roles';
+import { text } from '../../lib/text';
+import { moment, shortDay } from '../../lib/time';
+import { useViewer } from '../../lib/viewer';
+import { Act, Errors, errorsOf, type UserError } from '../../ui/act';
+import { Digest, Empty, nameOf, Scroll } from '../../ui/page';
+import { PlanKind } from '../../ui/status';
+import { Approve, Replan, type Plan, type Request } from './queries';
+
+/** Who will be asked to do what, what stays and why, and what cannot be done. */
+export function PlanTab({ request, refresh }: { request: Request; refresh: () => void }) {
+  const { plan } = request;
+  if (!plan) {
+    return <div className="sheet"><Empty title={text.state[request.state]} why={text.case.waiting[request.state] ?? text.case.waiting.VERIFIED!} /></div>;
+  }
+  const gaps = plan.nodes.nodes.filter((n) => n.kind === 'GAP').length;
+  const exports = request.type !== 'ERASURE';
+  return (
+    <div className="stack">
+      <Summary request={request} plan={plan} refresh={refresh} />
+      {gaps > 0 && (
+        <div className="notice bad">
+          <IconAlertTriangle size={20} stroke={1.8} aria-hidden />
+          <div>
+            <strong>{text.plan.gapsTitle(plan.summary.gaps)}</strong>
+            <p>{text.plan.gapsWhy}</p>
+          </div>
+        </div>
+      )}
+      <section className="sheet" aria-label={text.plan.title}>
+        <Nodes plan={plan} exports={exports} />
+      </section>
+    </div>
+  );
+}
+
+function Summary({ request, plan, refresh }: { request: Request; plan: Plan; refresh: () => void }) {
+  const s = plan.summary;
+  const f = text.plan.figures;
+  const facts: [string, string | number, string?][] = [
+    [f.rows, s.rows.toLocaleString(text.locale)],
+    [f.services, s.services],
+    [f.ask, s.ask],
+    ...(request.type === 'ERASURE' ? ([[f.keep, s.keep], [f.expire, s.expire]] as [string, number][]) : []),
+    [f.gaps, s.gaps, s.gaps > 0 ? 'bad' : ''],
+    ...(request.type === 'ERASURE' ? ([[f.last, s.effectiveBy ? shortDay(s.effectiveBy) : text.plan.openEnd]] as [string, string][]) : []),
+  ];
+  return (
+    <section className="sheet" aria-label={text.plan.title}>
+      <header>
+        <h2>{text.plan.title}</h2>
+        <span className="dim small">{text.plan.number(plan.number, moment(plan.createdAt))}</span>
+        <div className="push"><Approval request={request} plan={plan} refresh={refresh} /></div>
+      </header>
+      <div className="pad">
+        <dl className="facts">
+          {facts.map(([name, value, tint]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd className={`big ${tint ?? ''}`}>{value}</dd>
+            </div>
+          ))}
+        </dl>
+        <p className="small dim" style={{ marginTop: 12 }}>
+          {text.plan.digest}: <Digest value={plan.digest} />
+          {request.approvedAt && <> · {text.plan.approved(nameOf(request.approvedBy), moment(request.approvedAt))}</>}
+        </p>
+      </div>
+    </section>
+  );
+}
+
+function Approval({ request, plan, refresh }: { request: Request; plan: Plan; refresh: () => void }) {
+  const who = useViewer();
+  const [opened, setOpened] = useState(false);
+  const [stale, setStale] = useState<UserError[]>([]);
+  const [, approve] = useMutation(Approve);
+  const [{ fetching }, replan] = useMutation(Replan);
+  if (request.state !== 'PLANNED') return null;
+  const s = plan.summary;
+  const p = text.plan;
+  const erases = request.type === 'ERASURE';
+  const again = async () => {
+    const done = await replan({ input: { requestId: request.id } });
+    setStale(errorsOf(done.data?.replan, done.error));
+  };
+  return (
+    <>
+      <Errors errors={stale} />
+      {has(who, 'HANDLER', 'APPROVER') && <Button variant="default" loading={fetching} onClick={() => void again()}>{p.replan}</Button>}
+      {mayApprove(who, request.openedBy) && <Button onClick={() => setOpened(true)}>{p.approve}</Button>}
+      {!mayApprove(who, request.openedBy) && <span className="dim small" style={{ alignSelf: 'center' }}>{has(who, 'APPROVER') ? p.notYours : p.waits}</span>}
+      <Act
+        opened={opened}
+        onClose={() => setOpened(false)}
+        title={p.approveTitle}
+        button={p.approveButton}
+        danger={erases}
+        type={erases ? { label: p.approveType(String(s.rows)), word: String(s.rows) } : undefined}
+        why={
+          <div className="stack">
+            <p><strong>{erases ? p.approveErase(s.rows, s.services) : p.approveExport(s.rows, s.services)}</strong></p>
+            {s.keep > 0 && <p>{p.approveKeep(s.keep)}</p>}
+            {s.gaps > 0 && <p className="errors">{p.approveGaps(s.gaps)}</p>}
+            <p className="small dim">{p.digest}: <Digest value={plan.digest} /></p>
+          </div>
+        }
+        act={async () => {
+          const done = await approve({ input: { requestId: request.id, digest: plan.digest } });
+          const errors = errorsOf(done.data?.approvePlan, done.error);
+          if (errors.some((e) => e.code === 'PLAN_STALE')) {
+            // What was read is not what would be done: the new plan must be read first.
+            setStale([{ code: 'PLAN_STALE', path: [], message: p.stale }]);
+            refresh();
+            return [];
+          }
+          return errors;
+        }}
+      />
+    </>
+  );
+}
+
+type Node = Plan['nodes']['nodes'][number];
+
+const rank = { GAP: 0, ASK: 1, KEEP: 1, EXPIRE: 2, EXCLUDED: 3 };
+
+function Nodes({ plan, exports }: { plan: Plan; exports: boolean }) {
+  const c = text.plan.columns;
+  // Gaps first: they are what a reader must not miss.
+  const nodes = plan.nodes.nodes.toSorted((a, b) => rank[a.kind] - rank[b.kind] || a.number - b.number);
+  return (
+    <Scroll label={text.plan.title}>
+      <table className="grid">
+        <thead>
+          <tr>
+            <th scope="col">{c.what}</th>
+            <th scope="col">{c.who}</th>
+            <th scope="col">{c.does}</th>
+            <th scope="col">{c.why}</th>
+            <th scope="col" className="num">{c.rows}</th>
+            {!exports && <th scope="col">{c.gone}</th>}
+          </tr>
+        </thead>
+        <tbody>
+          {nodes.map((n) => <NodeRow key={n.number} node={n} exports={exports} />)}
+        </tbody>
+      </table>
+    </Scroll>
+  );
+}
+
+function NodeRow({ node: n, exports }: { node: Node; exports: boolean }) {
+  const p = text.plan;
+  return (
+    <tr className={n.kind === 'GAP' ? 'gap' : undefined}>
+      <td>
+        <span className="break">{n.dataset.name}</span>
+        <span className="sub break">{n.dataset.namespace}</span>
+      </td>
+      <td>
+        {n.service?.name ?? (n.kind === 'GAP' || n.kind === 'ASK' ? p.nobody : '')}
+        <span className="sub">{n.reader ? p.readBy(n.reader) : n.owner?.name}</span>
+      </td>
+      <td>
+        <PlanKind kind={n.kind} exports={exports} />
+        {n.wave !== null && n.wave !== undefined && <span className="sub">{p.wave(n.wave)}</span>}
+      </td>
+      <td>
+        {p.reason[n.reason]}
+        {n.retentionGround && <span className="sub">{p.on(n.retentionGround)}{n.until && `, ${p.until(shortDay(n.until))}`}</span>}
+      </td>
+      <td className="num">{n.count?.toLocaleString(text.locale) ?? text.app.none}</td>
+      {!exports && <td className="nowrap">{n.effectiveBy ? shortDay(n.effectiveBy) : text.app.none}</td>}
+    </tr>
+  );
+}
