@@ -1,10 +1,10 @@
 // Package graph is the front door: GraphQL and nothing else. The schema lies
 // in schema/, one file a room; the code that reads it is generated into exec/.
 // Domain structs are bound to GraphQL types, so that a resolver is one call
-// into a room. Authorisation is the rooms' own.
-//
-//	go run github.com/99designs/gqlgen generate
+// into a room. Authorisation is the rooms' own. Go generate makes exec/ anew.
 package graph
+
+//go:generate go run github.com/99designs/gqlgen@v0.17.95 generate
 
 import (
 	"context"

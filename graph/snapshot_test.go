@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/vektah/gqlparser/v2"
 	sdl "github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/formatter"
+
+	"github.com/flowmart/lethe/graph/exec"
 )
 
 const snapshot = "schema.snapshot.graphql"
@@ -38,6 +41,19 @@ func TestSchemaKeepsItsPromises(t *testing.T) {
 	}
 	if !t.Failed() && !bytes.Equal(was, b.Bytes()) {
 		t.Errorf("%s is not as the schema is now, and no client breaks; write it again: go test ./graph -run TestSchemaKeepsItsPromises -accept", snapshot)
+	}
+}
+
+// The generated code is of the schema as it is now.
+func TestGeneratedCodeIsCurrent(t *testing.T) {
+	t.Parallel()
+	text := func(s *sdl.Schema) string {
+		var b strings.Builder
+		formatter.NewFormatter(&b).FormatSchema(s)
+		return b.String()
+	}
+	if text(exec.NewExecutableSchema(exec.Config{}).Schema()) != text(currentSchema(t)) {
+		t.Error("the schema has changed since graph/exec was generated: go generate ./graph")
 	}
 }
 

@@ -606,7 +606,7 @@ type PlanSummary struct {
 type PreparePackageInput struct {
 	// The request.
 	RequestID node.ID `json:"requestId"`
-	// An age X25519 public key of the data subject, age1…
+	// An age X25519 public key of the data subject, as it begins with age1.
 	Recipient *string `json:"recipient,omitempty"`
 	// A passphrase that the data subject is told by another channel, at least 12 characters. Lethe does not keep it.
 	Passphrase *string `json:"passphrase,omitempty"`

@@ -2016,7 +2016,7 @@ extend type Mutation {
   retryTask("Which." input: RetryTaskInput!): RetryTaskPayload!
   "Closes a request although not everybody could be asked; its outcome says so. For an approver who did not open it."
   closePartially("Which." input: RequestInput!): RequestPayload!
-  "Stops all messages to one service, or to all. Nothing leaves after one second. For handler, approver and admin."
+  "Stops all messages to one service, or to all. Nothing leaves after one second. For approver."
   emergencyStop("For whom." input: EmergencyStopInput!): EmergencyStopPayload!
   "Lifts an emergency stop; nothing is lost and nothing goes twice. For approver."
   resume("For whom." input: EmergencyStopInput!): EmergencyStopPayload!
@@ -2848,7 +2848,7 @@ input PackageInput {
 input PreparePackageInput {
   "The request."
   requestId: ID!
-  "An age X25519 public key of the data subject, age1…"
+  "An age X25519 public key of the data subject, as it begins with age1."
   recipient: String
   "A passphrase that the data subject is told by another channel, at least 12 characters. Lethe does not keep it."
   passphrase: String
