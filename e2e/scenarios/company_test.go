@@ -14,6 +14,7 @@ import (
 	"github.com/flowmart/lethe/erasure/protocol"
 	"github.com/flowmart/lethe/erasure/protocol/signature"
 	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/postgres/pgtest"
 	"github.com/flowmart/lethe/server/issuertest"
 	"github.com/flowmart/lethe/server/servertest"
 )
@@ -38,6 +39,12 @@ func (c *clock) advance(d time.Duration) {
 	c.ahead += d
 }
 
+func (c *clock) set(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ahead = time.Until(t)
+}
+
 // company is a server with services around it, all of them registered through
 // the public doors.
 type company struct {
@@ -47,6 +54,8 @@ type company struct {
 	keys     []signature.PublicKey
 	services map[string]*erasuretest.Service
 	ids      map[string]string // GraphQL ids of the services
+	ceiling  int               // erasures a day
+	files    string            // keys and directories
 	catalog  []string          // what the catalog's file says of stores
 	declared []string          // … and of services
 }
@@ -60,6 +69,7 @@ type member struct {
 	extra    string // more lines for each dataset
 	limits   string // more lines for the service
 	sealed   bool   // identifiers go to it sealed
+	front    front
 	how      []erasuretest.Option
 }
 
@@ -84,11 +94,20 @@ func found(t *testing.T, members []member, opts ...servertest.Option) *company {
 
 func foundAt(t *testing.T, c *clock, members []member, opts ...servertest.Option) *company {
 	t.Helper()
-	co := &company{t: t, clock: c, services: map[string]*erasuretest.Service{}, ids: map[string]string{}}
-	co.Server = servertest.New(t, settings(c, opts)...)
+	co := &company{t: t, clock: c, services: map[string]*erasuretest.Service{}, ids: map[string]string{}, ceiling: 200, files: servertest.Files(t)}
+	co.Server = co.serve(issuertest.New(t), opts...)
 	co.learnKeys()
 	co.enlist(members...)
 	return co
+}
+
+// serve starts a server on the company's databases: the first, a replica, or
+// one that takes the place of another.
+func (c *company) serve(issuer *issuertest.Issuer, opts ...servertest.Option) *servertest.Server {
+	c.t.Helper()
+	database, _, _ := pgtest.URLs(c.t)
+	keystore, _, _ := pgtest.KeystoreURLs(c.t)
+	return servertest.On(c.t, issuer, database, keystore, c.files, settings(c.clock, opts)...)
 }
 
 // learnKeys reads Lethe's public keys where every service reads them.
@@ -116,7 +135,11 @@ func (c *company) enlist(members ...member) {
 			s.Recipient = ""
 		}
 		c.services[m.ref] = s
-		c.enter(m, s.URL)
+		if at := s.URL; m.front == nil {
+			c.enter(m, at)
+		} else {
+			c.enter(m, facade(c.t, at, m.front))
+		}
 	}
 	c.importCatalog()
 	for _, m := range members {
@@ -149,7 +172,7 @@ func (c *company) enter(m member, url string) {
 
 const catalogHead = `lethe: catalog/1
 controllers:
-  - {ref: flowmart-de, name: FlowMart GmbH, country: DE, time_zone: Europe/Berlin}
+  - {ref: flowmart-de, name: FlowMart GmbH, country: DE, time_zone: Europe/Berlin, daily_ceiling: %d}
 retention_policies:
   - {ref: invoices, name: Invoices, duration: P10Y, trigger: END_OF_FISCAL_YEAR, action: DELETE, ground: 17(3)(b), legal_reference: Sec. 147 AO}
 services:
@@ -158,7 +181,7 @@ services:
 // importCatalog enters everything; what is there already stays as it is.
 func (c *company) importCatalog() {
 	c.t.Helper()
-	text := catalogHead + strings.Join(c.declared, "")
+	text := fmt.Sprintf(catalogHead, c.ceiling) + strings.Join(c.declared, "")
 	if len(c.catalog) > 0 {
 		text += "stores:\n" + strings.Join(c.catalog, "")
 	}

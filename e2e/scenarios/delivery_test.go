@@ -45,7 +45,9 @@ func TestScenario02_ResultIsDroppedOnTheWay(t *testing.T) {
 		if action == "ERASE" {
 			c.approve(c.reach(number, "PLANNED"))
 		}
-		c.when(number, "support took the "+action, func(r request) bool { return len(r.of("support", action)) == 1 && r.of("support", action)[0].State == "SENT" })
+		c.when(number, "support took the "+action, func(r request) bool {
+			return len(r.of("support", action)) == 1 && r.of("support", action)[0].State == "SENT"
+		})
 		c.clock.advance(11 * time.Minute) // a service may be silent for ten
 	}
 	r := c.closes(number, "FULFILLED")

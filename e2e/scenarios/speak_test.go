@@ -13,16 +13,24 @@ import (
 )
 
 // awaits waits until a service was asked for an action, and returns the task.
-func (c *company) awaits(ref string, action protocol.Action) (found protocol.Task) {
+func (c *company) awaits(ref string, action protocol.Action) protocol.Task {
 	c.t.Helper()
-	c.until(fmt.Sprintf("%s at %s", action, ref), func() bool {
+	return c.awaitsNth(ref, action, 1)
+}
+
+// awaitsNth is awaits for the nth task of the action.
+func (c *company) awaitsNth(ref string, action protocol.Action, n int) (found protocol.Task) {
+	c.t.Helper()
+	c.until(fmt.Sprintf("%s number %d at %s", action, n, ref), func() bool {
+		seen := 0
 		for _, t := range c.services[ref].Tasks() {
 			if t.Action == action {
-				found = t
-				return true
+				if seen++; seen == n {
+					found = t
+				}
 			}
 		}
-		return false
+		return seen >= n
 	})
 	return found
 }
@@ -111,6 +119,9 @@ func (c *company) expect(got, want string) {
 // them; locating and probing it does itself only if the test says so.
 func mute() []erasuretest.Option { return []erasuretest.Option{erasuretest.DropsResults()} }
 
+// lies makes a service that says erased and erases nothing.
+func lies() []erasuretest.Option { return []erasuretest.Option{erasuretest.Lies()} }
+
 // counts answers the locate task of a mute service.
 func (c *company) counts(ref string) {
 	c.t.Helper()
@@ -122,3 +133,6 @@ func (c *company) clean(ref string) {
 	c.t.Helper()
 	c.expect(c.says(ref, result(c.awaits(ref, protocol.Probe), 1, protocol.Done)), "recorded")
 }
+
+// needsPerson is the reason of a service that cannot go on by itself.
+func needsPerson(r *protocol.Result) { r.Code = protocol.NeedsPerson }

@@ -1,0 +1,204 @@
+package scenarios_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/flowmart/lethe/erasure/erasuretest"
+	"github.com/flowmart/lethe/erasure/protocol"
+	"github.com/flowmart/lethe/internal/access"
+)
+
+const gretasMail = "greta.vogel@example.org"
+
+func greta() []map[string]any {
+	return []map[string]any{{"type": "customer_id", "value": "C-001042"}, {"type": "email", "value": gretasMail}}
+}
+
+func TestScenario09_PoisonedAnswers(t *testing.T) {
+	t.Parallel()
+	var written atomic.Int64 // of the 50 MB
+	huge := func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusAccepted)
+		block := strings.Repeat(" ", 1<<20)
+		for range 50 {
+			n, err := io.WriteString(w, block)
+			written.Add(int64(n))
+			if err != nil {
+				return
+			}
+		}
+	}
+	serve := func(body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusAccepted)
+			io.WriteString(w, body)
+		}
+	}
+	poisons := map[string]http.HandlerFunc{
+		"huge": huge, "broken": serve(`{"accepted":["`), "nul": serve("{\"accepted\":[\"\x00\"]}"),
+		"deep": serve(strings.Repeat(`{"accepted":`, 1_000_000)), "deep-enough": serve(strings.Repeat(`[`, 60_000)),
+		"html": serve("<html><body>We could not delete <b>" + gretasMail + "</b></body></html>"),
+	}
+	members := []member{{ref: "orders"}}
+	for name, poison := range poisons {
+		members = append(members, member{ref: name, types: "customer_id, email", front: at(protocol.Erase, poison)})
+	}
+	c := found(t, members)
+	r := c.approved(greta())
+	r = c.blocks(r.CaseNumber, "TASK_STOPPED")
+	for name := range poisons {
+		if task := r.erases(name); task.State != "POISONED" || task.code() != "UNREADABLE_ANSWER" {
+			t.Errorf("%s: %s %s", name, task.State, task.code())
+		}
+	}
+	if got := r.erases("orders").State; got != "DONE" {
+		t.Errorf("orders, which did nothing wrong, is %s", got)
+	}
+	if n := written.Load(); n > 16<<20 { // what lies in buffers of the network, and no more
+		t.Errorf("%d MB of 50 were read", n>>20)
+	}
+	if found := needlesOf(gretasMail).database(t); len(found) > 0 {
+		t.Errorf("the address in the answer was kept: %v", found)
+	}
+	if needlesOf(gretasMail).in(c.Log.String()) {
+		t.Error("the address in the answer was logged")
+	}
+}
+
+func TestScenario19_RedirectIsNotFollowed(t *testing.T) {
+	t.Parallel()
+	var inner atomic.Int64
+	secret := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { inner.Add(1) }))
+	t.Cleanup(secret.Close)
+	to := func(url string) front {
+		return at(protocol.Erase, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, url, http.StatusTemporaryRedirect) })
+	}
+	c := found(t, []member{{ref: "orders", front: to(secret.URL)}, {ref: "loyalty", front: to("http://169.254.169.254/latest/meta-data")}})
+	r := c.approved(person(1))
+	r = c.blocks(r.CaseNumber, "TASK_STOPPED")
+	for _, ref := range []string{"orders", "loyalty"} {
+		if task := r.erases(ref); task.State != "REFUSED" || task.code() != "ENDPOINT_REJECTED" {
+			t.Errorf("%s: %s %s", ref, task.State, task.code())
+		}
+	}
+	if inner.Load() != 0 {
+		t.Error("the redirect was followed: identifiers reached another address")
+	}
+	if !strings.Contains(c.Log.String(), "security: the service redirects") {
+		t.Error("nobody was told of the redirects")
+	}
+}
+
+func TestScenario43_StatusesThatNoRepetitionMends(t *testing.T) {
+	t.Parallel()
+	codes := map[string]struct {
+		status int
+		code   string
+	}{"gone": {410, "ENDPOINT_GONE"}, "unsupported": {422, "UNSUPPORTED"}, "conflict": {409, "TASK_CONFLICT"},
+		"large": {413, "TOO_LARGE"}, "missing": {404, "ENDPOINT_NOT_FOUND"}, "puzzled": {400, "NOT_UNDERSTOOD"}}
+	var members []member
+	calls := map[string]*atomic.Int64{}
+	for name, want := range codes {
+		n := &atomic.Int64{}
+		calls[name] = n
+		members = append(members, member{ref: name, front: at(protocol.Erase, func(w http.ResponseWriter, _ *http.Request) {
+			n.Add(1)
+			w.WriteHeader(want.status)
+		})})
+	}
+	members = append(members, member{ref: "rejecting", front: rejecting})
+	c := found(t, members)
+	r := c.approved(person(1))
+	r = c.blocks(r.CaseNumber, "TASK_STOPPED")
+	for name, want := range codes {
+		if task := r.erases(name); task.State != "REFUSED" || task.code() != want.code {
+			t.Errorf("%s: %s %s, want %s", name, task.State, task.code(), want.code)
+		}
+	}
+	if task := r.erases("rejecting"); task.State != "REFUSED" || task.code() != "UNSUPPORTED_IDENTIFIER" {
+		t.Errorf("rejecting: %s %s", task.State, task.code())
+	}
+	c.clock.advance(48 * time.Hour)
+	ticks := c.ticks()
+	c.until("the clock to look again", func() bool { return c.ticks() > ticks+3 })
+	for name, n := range calls {
+		if n.Load() != 1 {
+			t.Errorf("%s was sent its task %d times", name, n.Load())
+		}
+	}
+	// Each waits for a person, who can ask again.
+	c.do(access.Handler, "retryTask", "RetryTaskInput", map[string]any{"taskId": r.erases("gone").ID})
+	c.until("asked again", func() bool { return calls["gone"].Load() == 2 })
+}
+
+// rejecting names the task of an erasure as one it will never do.
+func rejecting(w http.ResponseWriter, r *http.Request, body []byte, next http.Handler) {
+	if !asks(r, body, protocol.Erase) {
+		next.ServeHTTP(w, r)
+		return
+	}
+	m, err := protocol.DecodeRequests(body)
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	w.WriteHeader(http.StatusAccepted)
+	io.WriteString(w, `{"accepted":[],"rejected":[{"task":"`+m.Tasks[0].Task.String()+`","code":"UNSUPPORTED_IDENTIFIER"}]}`)
+}
+
+// ticks counts how often the clock has looked what time made due.
+func (c *company) ticks() (n int) {
+	c.t.Helper()
+	const q = `SELECT count(*)::int FROM river_job WHERE kind = 'erasure.clock' AND state = 'completed'`
+	if err := c.DB.QueryRow(c.t.Context(), q).Scan(&n); err != nil {
+		c.t.Fatal(err)
+	}
+	return n
+}
+
+func TestScenario44_CancelledWhenHalfIsDone(t *testing.T) {
+	t.Parallel()
+	pace := &clock{}
+	slow := []erasuretest.Option{erasuretest.Dawdles(time.Hour, pace.now)}
+	c := found(t, []member{{ref: "orders"}, {ref: "loyalty"}, {ref: "search"}, {ref: "support", how: slow}, {ref: "marketing", how: slow},
+		{ref: "copies", extra: "        derived: true\n"}})
+	number := c.open(erasureOf(person(1)))
+	c.awaits("support", protocol.Locate)
+	c.awaits("marketing", protocol.Locate)
+	pace.advance(2 * time.Hour)
+	c.approve(c.reach(number, "PLANNED"))
+	r := c.when(number, "three done, two sent", func(r request) bool {
+		return r.erases("orders").State == "DONE" && r.erases("loyalty").State == "DONE" && r.erases("search").State == "DONE" &&
+			r.erases("support").State == "SENT" && r.erases("marketing").State == "SENT"
+	})
+	c.act(access.Handler, "cancelRequest", r)
+	r = c.closes(number, "CANCELLED_AFTER_PARTIAL")
+	for _, ref := range []string{"support", "marketing"} {
+		cancel := c.awaits(ref, protocol.Cancel)
+		if cancel.Cancels.String() != r.erases(ref).Key {
+			t.Errorf("%s was told to cancel another task", ref)
+		}
+	}
+	pace.advance(2 * time.Hour)
+	for _, ref := range []string{"support", "marketing", "copies"} {
+		if got := r.erases(ref).State; got != "CANCELLED" {
+			t.Errorf("%s is %s", ref, got)
+		}
+		if n := c.effects(ref, protocol.Erase); n != 0 {
+			t.Errorf("%s erased after the cancelling", ref)
+		}
+	}
+	if n := len(c.services["copies"].Tasks()); n != 1 { // it was asked how much it holds
+		t.Errorf("copies, whose turn had not come, got %d tasks", n)
+	}
+	r = c.when(number, "a certificate", func(r request) bool { return r.Certificate != nil })
+	if n := c.certified(r).count("ERASED"); n != 3 {
+		t.Errorf("the certificate lists %d datasets as erased, want 3", n)
+	}
+}
