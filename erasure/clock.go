@@ -9,6 +9,7 @@ import (
 
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
@@ -116,6 +117,9 @@ func (s *Requests) Reopen(ctx context.Context, by access.Principal, request uuid
 	return s.act(ctx, request, func(tx pgx.Tx, r *Request) error {
 		if err := r.in(Closed); err != nil {
 			return err
+		}
+		if r.KeyDestroyedAt != nil {
+			return fault.New(fault.Conflict, "KEY_DESTROYED", "the key of this request was destroyed and nobody can say about whom it was; open a new request")
 		}
 		return s.reopen(ctx, tx, by, r, "BY_PERSON")
 	})

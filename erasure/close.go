@@ -40,7 +40,11 @@ func (s *Requests) outcome(ctx context.Context, db postgres.DB, r Request, nodes
 	if err != nil {
 		return "", err
 	}
-	return conclude(r, nodes, final, stopped), nil
+	found, err := residue(ctx, db, r.lastProbes(all)) // somebody said erased, and it is still there
+	if err != nil {
+		return "", err
+	}
+	return conclude(r, nodes, final, stopped || len(found) > 0), nil
 }
 
 // finals is the last word about each dataset over all rounds of the work.
@@ -49,7 +53,7 @@ func finals(ctx context.Context, db postgres.DB, work []Task) (map[uuid.UUID]Tas
 	stopped := false
 	for i, t := range work {
 		ids[i] = t.ID
-		stopped = stopped || t.State != TaskDone
+		stopped = stopped || t.State != TaskDone || value(t.Code) == codeConflict
 	}
 	said, err := OutcomesOf(ctx, db, ids)
 	if err != nil {
@@ -66,7 +70,8 @@ func finals(ctx context.Context, db postgres.DB, work []Task) (map[uuid.UUID]Tas
 
 // conclude derives the outcome of a request from what became of its datasets.
 // It is the only function that does. Skipped is never done: a gap, a task that
-// stopped, or a part that was left makes the whole partial.
+// stopped or contradicts itself, or a part that was left makes the whole
+// partial.
 func conclude(r Request, nodes []Node, final map[uuid.UUID]TaskOutcome, stopped bool) Outcome {
 	effect, kept, left, gap := false, false, stopped, false
 	for _, n := range nodes {
