@@ -93,6 +93,18 @@ func (l *Log) EntriesOf(ctx context.Context, by access.Principal, request uuid.U
 	return RecordsOf(ctx, l.db, request)
 }
 
+// LatestOf finds the latest entry of a data subject's request that records an
+// act, or postgres.ErrNotFound.
+func LatestOf(ctx context.Context, db postgres.DB, request uuid.UUID, act string) (Record, error) {
+	const q = `
+		SELECT e.id, e.at, e.actor_id, e.act, e.entity_id, e.request_id, e.code, e.digest, e.day, e.amounts, l.index
+		  FROM audit_entry e LEFT JOIN audit_leaf l ON l.entry_id = e.id
+		 WHERE e.request_id = $1 AND e.act = $2
+		 ORDER BY e.id DESC
+		 LIMIT 1`
+	return postgres.One[Record](ctx, db, q, request, act)
+}
+
 // RecordsOf reads what was done for a data subject's request, in the order it
 // was done. The caller has seen to it that this may be known.
 func RecordsOf(ctx context.Context, db postgres.DB, request uuid.UUID) ([]Record, error) {

@@ -43,6 +43,27 @@ func DeclaredReaders(ctx context.Context, db postgres.DB, datasets []uuid.UUID) 
 	return postgres.Many[DeclaredReader](ctx, db, q, datasets)
 }
 
+// Signer is a key in force, and whose it is.
+type Signer struct {
+	KeyID      string
+	PublicKey  []byte // ed25519
+	ServiceID  uuid.UUID
+	ServiceRef string
+}
+
+// SignersByKey finds the keys in force with an id. Two services may have
+// chosen the same one, so the caller tries each.
+func SignersByKey(ctx context.Context, db postgres.DB, id string) ([]Signer, error) {
+	const q = `
+		SELECT k.id AS key_id, k.public_key, k.service_id, s.ref AS service_ref
+		  FROM catalog_service_key k
+		  JOIN catalog_service s ON s.id = k.service_id
+		 WHERE k.id = $1 AND k.revoked_at IS NULL AND k.valid_from <= now() AND (k.valid_to IS NULL OR k.valid_to > now())
+		 ORDER BY k.service_id
+		 LIMIT 100`
+	return postgres.Many[Signer](ctx, db, q, id)
+}
+
 // KeysByID lists the keys of a key id that are good now. Key ids are the
 // services' own choice, so several services may have one of the same name.
 func KeysByID(ctx context.Context, db postgres.DB, id string) ([]ServiceKey, error) {

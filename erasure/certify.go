@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -166,16 +165,11 @@ func (s *Requests) insertCertificate(ctx context.Context, tx pgx.Tx, r Request, 
 
 // concluded finds the entry that recorded the last closing of a request.
 func concluded(ctx context.Context, db postgres.DB, request uuid.UUID) (audit.Record, error) {
-	records, err := audit.RecordsOf(ctx, db, request)
-	if err != nil {
-		return audit.Record{}, err
+	entry, err := audit.LatestOf(ctx, db, request, certificate.Act)
+	if errors.Is(err, postgres.ErrNotFound) {
+		err = errors.New("a closed request without a conclusion in the audit log")
 	}
-	for _, rec := range slices.Backward(records) {
-		if rec.Act == certificate.Act {
-			return rec, nil
-		}
-	}
-	return audit.Record{}, errors.New("a closed request without a conclusion in the audit log")
+	return entry, err
 }
 
 func (s *Requests) statement(ctx context.Context, db postgres.DB, r Request, number int) (certificate.Statement, error) {

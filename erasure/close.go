@@ -150,7 +150,7 @@ func (s *Requests) close(ctx context.Context, tx pgx.Tx, by access.Principal, r 
 			return err
 		}
 	}
-	return s.post(ctx, tx, Certify{r.ID})
+	return s.postCertify(ctx, tx, r.ID)
 }
 
 // sameOpen lists the erasures of the same person that wait for r, an access

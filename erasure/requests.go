@@ -165,6 +165,22 @@ func (s *Requests) post(ctx context.Context, tx pgx.Tx, job river.JobArgs) error
 	return err
 }
 
+// postCertify orders the certificate for when the closing will have been
+// sealed. Whatever moves a request on goes before it.
+func (s *Requests) postCertify(ctx context.Context, tx pgx.Tx, request uuid.UUID) error {
+	how := once()
+	how.ScheduledAt, how.Priority = time.Now().Add(sealedAfter), lowest
+	_, err := s.jobs.InsertTx(ctx, tx, Certify{request}, how)
+	return err
+}
+
+// lowest is the last of the four priorities of jobs.
+const lowest = 4
+
+// sealedAfter is when an entry of the audit log has been sealed for sure, if
+// nothing is wrong.
+const sealedAfter = 2 * time.Second
+
 func (s *Requests) postAt(ctx context.Context, tx pgx.Tx, job river.JobArgs, at time.Time) error {
 	_, err := s.jobs.InsertTx(ctx, tx, job, &river.InsertOpts{ScheduledAt: at})
 	return err

@@ -119,6 +119,9 @@ func OutcomesOf(ctx context.Context, db postgres.DB, taskIDs []int64) (map[int64
 		  FROM erasure_outcome
 		 WHERE task_id = ANY($1)
 		 ORDER BY task_id, round, seq, dataset_id`
+	if len(taskIDs) == 0 {
+		return nil, nil
+	}
 	rows, err := postgres.Many[TaskOutcome](ctx, db, q, taskIDs)
 	out := map[int64][]TaskOutcome{}
 	for _, o := range rows {

@@ -3,10 +3,12 @@
 package results
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,6 +32,8 @@ type Results struct {
 	Keys      []signature.PublicKey // Lethe's own, published
 	Log       *slog.Logger
 	Judged    func(disposition string) // counts results by what became of them; may be nil
+
+	principals sync.Map // ref → id of the service's principal, which never changes
 }
 
 // Mount adds the door's paths to mux.
@@ -65,7 +69,7 @@ func (d *Results) take(w http.ResponseWriter, r *http.Request) {
 	verdicts, err := d.receive(r, service, signed, body)
 	if err != nil {
 		if fault.KindOf(err) == fault.Denied {
-			d.Log.WarnContext(r.Context(), "security: a service spoke about another service's task", "service", service.Ref)
+			d.Log.WarnContext(r.Context(), "security: a service spoke about another service's task", "service", service.ServiceRef)
 		}
 		problem.Write(w, err)
 		return
@@ -75,46 +79,23 @@ func (d *Results) take(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(answer(verdicts))
 }
 
-func (d *Results) receive(r *http.Request, s catalog.Service, signed signature.Signed, body []byte) ([]erasure.Verdict, error) {
+func (d *Results) receive(r *http.Request, s catalog.Signer, signed signature.Signed, body []byte) ([]erasure.Verdict, error) {
 	m, err := protocol.DecodeResults(body)
 	if err != nil {
 		return nil, err
 	}
 	switch {
-	case m.Issuer != s.Ref:
+	case m.Issuer != s.ServiceRef:
 		return nil, fault.New(fault.Denied, "WRONG_ISSUER", "the message names another service than the one whose key signed it")
 	case m.Audience != d.PublicURL:
 		return nil, fault.New(fault.Denied, "WRONG_AUDIENCE", "the message is meant for another Lethe; this one is %s", d.PublicURL)
 	}
-	id, err := audit.EnsurePrincipal(r.Context(), d.DB, erasure.ServiceIssuer, s.Ref, s.Ref)
+	by, err := d.principal(r.Context(), s.ServiceRef)
 	if err != nil {
 		return nil, err
 	}
-	by := access.Principal{ID: id, Name: s.Ref, Roles: []access.Role{access.Service}, Service: s.Ref}
 	sum := sha256.Sum256(body)
-	return d.Requests.Receive(r.Context(), by, erasure.Message{Service: s.ID, ID: signed.ID, Body: sum[:], Answers: erasure.AnswersOf(m.Results)})
-}
-
-// signer finds out which service signed a message. The header names a key; the
-// key itself comes from our register, never from the message.
-func (d *Results) signer(r *http.Request, body []byte) (catalog.Service, signature.Signed, error) {
-	hint := r.Header.Get(signature.HeaderKey)
-	candidates, err := catalog.KeysByID(r.Context(), d.DB, hint)
-	if err != nil {
-		return catalog.Service{}, signature.Signed{}, err
-	}
-	for _, k := range candidates {
-		known := []signature.PublicKey{{ID: k.ID, Public: k.PublicKey}}
-		signed, err := signature.Verify(known, r.Header, body, time.Now(), signature.Tolerance)
-		if err != nil {
-			continue
-		}
-		found, err := catalog.ServicesByID(r.Context(), d.DB, []uuid.UUID{k.ServiceID})
-		return found[k.ServiceID], signed, err
-	}
-	// Nobody's key: verify against none, for the fault that names the reason.
-	_, err = signature.Verify(nil, r.Header, body, time.Now(), signature.Tolerance)
-	return catalog.Service{}, signature.Signed{}, err
+	return d.Requests.Receive(r.Context(), by, erasure.Message{Service: s.ServiceID, ID: signed.ID, Body: sum[:], Answers: erasure.AnswersOf(m.Results)})
 }
 
 func (d *Results) count(verdicts []erasure.Verdict) {
@@ -124,6 +105,40 @@ func (d *Results) count(verdicts []erasure.Verdict) {
 	for _, v := range verdicts {
 		d.Judged(string(v.Disposition))
 	}
+}
+
+// principal is whom the audit log knows a service as.
+func (d *Results) principal(ctx context.Context, ref string) (access.Principal, error) {
+	by := access.Principal{Name: ref, Roles: []access.Role{access.Service}, Service: ref}
+	if id, ok := d.principals.Load(ref); ok {
+		by.ID = id.(uuid.UUID)
+		return by, nil
+	}
+	id, err := audit.EnsurePrincipal(ctx, d.DB, erasure.ServiceIssuer, ref, ref)
+	if err == nil {
+		d.principals.Store(ref, id)
+	}
+	by.ID = id
+	return by, err
+}
+
+// signer finds out which service signed a message. The header names a key; the
+// key itself comes from our register, never from the message.
+func (d *Results) signer(r *http.Request, body []byte) (catalog.Signer, signature.Signed, error) {
+	hint := r.Header.Get(signature.HeaderKey)
+	candidates, err := catalog.SignersByKey(r.Context(), d.DB, hint)
+	if err != nil {
+		return catalog.Signer{}, signature.Signed{}, err
+	}
+	for _, k := range candidates {
+		known := []signature.PublicKey{{ID: k.KeyID, Public: k.PublicKey}}
+		if signed, err := signature.Verify(known, r.Header, body, time.Now(), signature.Tolerance); err == nil {
+			return k, signed, nil
+		}
+	}
+	// Nobody's key: verify against none, for the fault that names the reason.
+	_, err = signature.Verify(nil, r.Header, body, time.Now(), signature.Tolerance)
+	return catalog.Signer{}, signature.Signed{}, err
 }
 
 func answer(verdicts []erasure.Verdict) protocol.Dispositions {
