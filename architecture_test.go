@@ -60,7 +60,7 @@ type pkg struct {
 func (p pkg) room() string { return strings.Split(p.name, "/")[0] }
 
 // furniture is what exists for tests: erasuretest, pgtest and their like.
-func furniture(name string) bool { return strings.HasSuffix(name, "test") || name == "e2e" }
+func furniture(name string) bool { return strings.HasSuffix(name, "test") || inside(name, "e2e") }
 
 func packages(t *testing.T) []pkg {
 	t.Helper()
