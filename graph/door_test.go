@@ -207,6 +207,10 @@ func TestHeavyQueriesAreRefusedAtOnce(t *testing.T) {
 		"a million levels":    {strings.Repeat("{a", 100_000), "QUERY_TOO_LARGE"},
 		"a list of lists":     {"{viewer(a:" + strings.Repeat("[", 100_000), "QUERY_TOO_LARGE"},
 		"fragments doubling":  {doubling(100), "QUERY_TOO_LARGE"},
+		"one field, 1,900":    {"{viewer{" + strings.Repeat("name ", 1_900) + "}}", "QUERY_TOO_LARGE"},
+		"a root again":        {"{" + strings.Repeat("viewer{name}", 400) + "}", "QUERY_TOO_LARGE"},
+		"fragments crossing":  {crossing(60), "QUERY_TOO_LARGE"},
+		"two by two":          {"{request(caseNumber:\"x\"){" + twice(8) + "}}", "QUERY_TOO_LARGE"},
 		"one field again":     {"{viewer{" + strings.Repeat("name ", 3_000) + "}}", "QUERY_TOO_LARGE"},
 		"ten thousand names":  {"{viewer{" + aliases(10_000) + "}}", "QUERY_TOO_LARGE"},
 		"fragment of itself":  {"{viewer{...A}} fragment A on Viewer{name ...A}", "GRAPHQL_VALIDATION_FAILED"},
@@ -234,6 +238,43 @@ func doubling(n int) string {
 	}
 	fmt.Fprintf(&b, " fragment F%d on Viewer{name}", n)
 	return b.String()
+}
+
+// crossing makes the validator compare every fragment with every other.
+func crossing(n int) string {
+	var b strings.Builder
+	b.WriteString(`{request(caseNumber:"x"){...F0}}`)
+	for i := range n {
+		fmt.Fprintf(&b, " fragment F%d on Request{...F%d mergedInto{...F%d} ...on Request{mergedInto{...F%d}}}", i, i+1, i+1, i+1)
+	}
+	fmt.Fprintf(&b, " fragment F%d on Request{id}", n)
+	return b.String()
+}
+
+func twice(depth int) string {
+	if depth == 0 {
+		return "id "
+	}
+	return strings.Repeat("mergedInto{"+twice(depth-1)+"}", 2)
+}
+
+// The worst that the limits let through is no burden either.
+func TestQueriesWithinTheLimitsAreQuick(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	const nested = "...on Request{mergedInto{mergedInto{id caseNumber type state rev reopened ground outcome dueOn}}}"
+	for name, query := range map[string]string{
+		"fragments side by side": `{request(caseNumber:"x"){` + strings.Repeat(nested, 49) + "}}",
+		"crossing":               crossing(12),
+		"names":                  "{viewer{" + aliases(600) + "}}",
+	} {
+		start := time.Now()
+		a := f.ask(t, anyone, query, nil)
+		t.Logf("%s: %v, %d %s", name, time.Since(start), a.Status, a.code())
+		if took := time.Since(start); took > 150*time.Millisecond*slack {
+			t.Errorf("%s took %v", name, took)
+		}
+	}
 }
 
 func aliases(n int) string {
