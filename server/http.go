@@ -34,6 +34,7 @@ type lane struct {
 	body     int64 // largest body, bytes; 0: the door limits it
 	callers  callers
 	streams  bool // long-lived by nature
+	events   bool // long-lived when the caller asks for text/event-stream
 	unlogged bool
 }
 
@@ -48,7 +49,7 @@ const (
 // lanes are searched in order; the first prefix that fits decides.
 var lanes = []lane{
 	{prefix: "/healthz", unlogged: true}, {prefix: "/readyz", unlogged: true},
-	{prefix: "/graphql", body: 1 << 20, callers: signedIn},
+	{prefix: "/graphql", body: 1 << 20, callers: signedIn, events: true},
 	{prefix: "/registry/", body: 2 << 20, callers: signedIn},
 	{prefix: "/api/", body: 4 << 20, callers: signedIn},
 	{prefix: "/rights/v1/parts/", callers: anybody, streams: true},
@@ -116,10 +117,14 @@ func (f *front) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	f.pass(access.With(r.Context(), by), w, r, l)
 }
 
-// pass lets a request through when there is room for it.
+// pass lets a request through when there is room for it. Its body is here by
+// then: whoever sends slowly takes up no room.
 func (f *front) pass(ctx context.Context, w *answer, r *http.Request, l lane) {
 	slots := f.slots
-	if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+	if l.body > 0 {
+		r.Body = arrived(http.MaxBytesReader(w.ResponseWriter, r.Body, l.body))
+	}
+	if l.events && strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
 		l.streams = true
 	}
 	if l.streams {
@@ -139,13 +144,12 @@ func (f *front) pass(ctx context.Context, w *answer, r *http.Request, l lane) {
 		}
 	}
 	r = r.WithContext(ctx)
-	if l.body > 0 {
-		r.Body = http.MaxBytesReader(w.ResponseWriter, r.Body, l.body)
-	}
 	if l.streams {
 		w.patient = http.NewResponseController(w.ResponseWriter)
 		_ = w.patient.SetReadDeadline(time.Time{}) // else the context ends with ReadTimeout
-		r.Body = patientBody{r.Body, w.patient}
+		if l.body == 0 {
+			r.Body = patientBody{r.Body, w.patient}
+		}
 	}
 	f.door(r, l).ServeHTTP(w, r)
 }

@@ -166,6 +166,7 @@ func (s *Server) openFront() error {
 	}
 	f.log, f.metrics, f.bearer, f.sessions, f.site = s.log, s.metrics, tokens, login.sessions, s.house.site
 	s.public = newHTTPServer(f, s.log)
+	s.public.IdleTimeout = 30 * time.Second // connections that anybody opens are not kept for long
 	s.ops = newHTTPServer(s.metrics.opsHandler(s.health), s.log)
 	s.ops.WriteTimeout = 2 * time.Minute // a profile takes its time
 	return nil
