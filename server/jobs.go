@@ -34,7 +34,7 @@ func (w *workers) every(interval time.Duration, job river.JobArgs) {
 
 const (
 	jobFor     = 30 * time.Second // a job's patience
-	rescueFrom = 2 * time.Minute  // a killed worker's jobs come back; the library's hour is too long
+	rescueFrom = time.Minute      // a killed worker's jobs come back; the library's hour is too long
 	softStop   = 10 * time.Second // for running jobs at the end
 	retryCap   = 15 * time.Minute
 )
