@@ -9,8 +9,8 @@ import (
 
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/internal/access"
-	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
+	"github.com/flowmart/lethe/internal/vault"
 )
 
 // Tick does what time alone makes due: it wakes pumps, takes on requests that
@@ -119,7 +119,7 @@ func (s *Requests) Reopen(ctx context.Context, by access.Principal, request uuid
 			return err
 		}
 		if r.KeyDestroyedAt != nil {
-			return fault.New(fault.Conflict, "KEY_DESTROYED", "the key of this request was destroyed and nobody can say about whom it was; open a new request")
+			return vault.ErrDestroyed // nobody can say any more about whom it was
 		}
 		return s.reopen(ctx, tx, by, r, "BY_PERSON")
 	})
