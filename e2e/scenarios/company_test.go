@@ -1,6 +1,7 @@
 package scenarios_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -55,6 +56,7 @@ type company struct {
 	services map[string]*erasuretest.Service
 	ids      map[string]string // GraphQL ids of the services
 	ceiling  int               // erasures a day
+	patience time.Duration     // how long to wait for what must come
 	files    string            // keys and directories
 	catalog  []string          // what the catalog's file says of stores
 	declared []string          // … and of services
@@ -94,7 +96,7 @@ func found(t *testing.T, members []member, opts ...servertest.Option) *company {
 
 func foundAt(t *testing.T, c *clock, members []member, opts ...servertest.Option) *company {
 	t.Helper()
-	co := &company{t: t, clock: c, services: map[string]*erasuretest.Service{}, ids: map[string]string{}, ceiling: 200, files: servertest.Files(t)}
+	co := &company{t: t, clock: c, services: map[string]*erasuretest.Service{}, ids: map[string]string{}, ceiling: 200, patience: patience, files: servertest.Files(t)}
 	co.Server = co.serve(issuertest.New(t), opts...)
 	co.learnKeys()
 	co.enlist(members...)
@@ -341,4 +343,22 @@ func (c *company) effects(ref string, action protocol.Action) (n int) {
 		}
 	}
 	return n
+}
+
+// tryApprove approves a plan; the server may die before it has answered.
+func (c *company) tryApprove(r request) {
+	body, err := json.Marshal(map[string]any{"query": `mutation($i: ApprovePlanInput!) { approvePlan(input: $i) { userErrors { code } } }`,
+		"variables": map[string]any{"i": map[string]any{"requestId": r.ID, "digest": r.Plan.Digest}}})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodPost, c.URL+"/graphql", bytes.NewReader(body))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+c.token(access.Approver))
+	if resp, err := c.Client.Do(req); err == nil {
+		resp.Body.Close()
+	}
 }

@@ -15,7 +15,7 @@ type request struct {
 	ReceivedOn, DueOn      string
 	DueUnpausedOn          string
 	PausedDays, Reopened   int
-	KeyDestroyOn           *string
+	KeyDestroyOn, ClosedAt *string
 	KeyDestroyedAt         *string
 	MergedInto             *struct{ CaseNumber string }
 	Plan                   *plan
@@ -61,7 +61,7 @@ type notice struct {
 	Attempt         int
 }
 
-const requestFields = `id caseNumber state outcome blockedReason receivedOn dueOn dueUnpausedOn pausedDays reopened keyDestroyOn keyDestroyedAt
+const requestFields = `id caseNumber state outcome blockedReason receivedOn dueOn dueUnpausedOn pausedDays reopened keyDestroyOn closedAt keyDestroyedAt
 	mergedInto { caseNumber }
 	plan { digest number nodes(first: 100) { nodes { kind reason count dataset { namespace name } service { ref } } } }
 	tasks(first: 100) { nodes { id key action state wave round attempt code sentAt service { ref }
@@ -88,11 +88,11 @@ const patience = 60 * time.Second
 // until looks again and again until ok, and fails the test after a while.
 func (c *company) until(what string, ok func() bool) {
 	c.t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(c.patience)
 	for !ok() {
 		select {
 		case <-deadline:
-			c.t.Fatalf("waited %s for %s", patience, what)
+			c.t.Fatalf("waited %s for %s", c.patience, what)
 		case <-time.After(60 * time.Millisecond):
 		}
 	}
@@ -101,14 +101,14 @@ func (c *company) until(what string, ok func() bool) {
 // when waits until something holds of a request.
 func (c *company) when(caseNumber, what string, ok func(r request) bool) (r request) {
 	c.t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(c.patience)
 	for {
 		if r = c.look(caseNumber); ok(r) {
 			return r
 		}
 		select {
 		case <-deadline:
-			c.t.Fatalf("%s: waited %s for %s; it is %s", caseNumber, patience, what, r)
+			c.t.Fatalf("%s: waited %s for %s; it is %s", caseNumber, c.patience, what, r)
 		case <-time.After(60 * time.Millisecond):
 		}
 	}

@@ -1,0 +1,19 @@
+package scenarios_test
+
+import (
+	"flag"
+	"os"
+	"testing"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asServer) != "" {
+		os.Exit(serveUntilKilled())
+	}
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		_ = flag.Set("test.parallel", "6") // scenarios wait more than they work
+	}
+	resolveByOurselves()
+	os.Exit(m.Run())
+}
