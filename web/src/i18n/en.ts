@@ -12,6 +12,7 @@ export const en = {
     signOut: 'Sign out',
     signedInAs: (name: string) => `Signed in as ${name}`,
     loading: 'Loading',
+    table: (of: string) => `${of}: table`,
     retry: 'Try again',
     copy: 'Copy',
     copied: 'Copied',

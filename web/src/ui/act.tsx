@@ -46,9 +46,19 @@ interface ActProps {
 /** A dialogue that says in numbers what will happen, and does it. */
 export function Act({ opened, onClose, title, ...rest }: ActProps) {
   return (
-    <Modal opened={opened} onClose={onClose} title={title} closeButtonProps={{ 'aria-label': text.app.close }}>
-      {opened && <Body onClose={onClose} {...rest} />}
-    </Modal>
+    <Modal.Root opened={opened} onClose={onClose} centered transitionProps={{ duration: 120 }} radius={10}>
+      <Modal.Overlay backgroundOpacity={0.4} />
+      <Modal.Content>
+        <Modal.Body>
+          {/* Not Modal.Header: its element would be a second banner of the page. */}
+          <div className="dialog-head">
+            <Modal.Title>{title}</Modal.Title>
+            <Modal.CloseButton aria-label={text.app.close} />
+          </div>
+          {opened && <Body onClose={onClose} {...rest} />}
+        </Modal.Body>
+      </Modal.Content>
+    </Modal.Root>
   );
 }
 

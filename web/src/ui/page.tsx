@@ -96,7 +96,7 @@ export function Bar({ done, stopped = 0, total, label }: { done: number; stopped
 /** A wide table that can be scrolled by keyboard where it does not fit. */
 export function Scroll({ label, children }: { label: string; children: ReactNode }) {
   return (
-    <div className="scroll" role="region" aria-label={label} tabIndex={0}>
+    <div className="scroll" role="region" aria-label={text.app.table(label)} tabIndex={0}>
       {children}
     </div>
   );

@@ -1,5 +1,5 @@
 import { Link, useParams } from '@tanstack/react-router';
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useRef } from 'react';
 import { useQuery, useSubscription } from 'urql';
 import { elapsed, due } from '../../lib/due';
 import { needs } from '../../lib/roles';
@@ -120,7 +120,7 @@ function useLive(request: Request, refresh: () => void): 'live' | 'polling' | 'f
   return mode;
 }
 
-/** What somebody who opens the page probably came for. */
+/** What somebody who opens the page probably came for. The page follows the request until they choose a tab. */
 function usual(r: Request): Tab {
   if (r.certificate) return r.type === 'ERASURE' ? 'evidence' : 'package';
   if (r.state === 'PLANNED' || (!r.approvedAt && r.plan)) return 'plan';
@@ -129,13 +129,11 @@ function usual(r: Request): Tab {
 
 function Tabs({ request, shown, live }: { request: Request; shown: Tab; live: 'live' | 'polling' | 'final' }) {
   const all: Tab[] = ['plan', 'progress', 'evidence', ...(request.type === 'ERASURE' ? [] : ['package' as const]), 'notices', 'trail'];
-  // Once chosen, a tab stays as the request goes on; until then the page follows it.
-  const [, redraw] = useState(0);
   return (
     <ul className="tabs">
       {all.map((t) => (
         <li key={t}>
-          <Link to="/requests/$caseNumber" params={{ caseNumber: request.caseNumber }} search={{ tab: t }} replace aria-current={t === shown ? 'true' : undefined} activeProps={{}} onClick={() => redraw((n) => n + 1)}>
+          <Link to="/requests/$caseNumber" params={{ caseNumber: request.caseNumber }} search={{ tab: t }} replace activeOptions={{ exact: true, explicitUndefined: true }} aria-current={t === shown ? 'true' : undefined}>
             {text.case.tabs[t]}
           </Link>
         </li>

@@ -31,9 +31,7 @@ export function PlanTab({ request, refresh }: { request: Request; refresh: () =>
           </div>
         </div>
       )}
-      <section className="sheet" aria-label={text.plan.title}>
-        <Nodes plan={plan} exports={exports} />
-      </section>
+      <div className="sheet"><Nodes plan={plan} exports={exports} /></div>
     </div>
   );
 }

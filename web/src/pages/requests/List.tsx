@@ -137,7 +137,7 @@ function Filters({ search, count }: { search: ListSearch; count?: (v: View) => n
       <ul className="views" aria-label={text.list.view}>
         {(Object.keys(views) as View[]).map((v) => (
           <li key={v}>
-            <Link to="/requests" search={{ ...search, after: undefined, view: v === 'open' ? undefined : v }} aria-current={v === (search.view ?? 'open') ? 'true' : undefined} activeProps={{}}>
+            <Link to="/requests" search={{ ...search, after: undefined, view: v === 'open' ? undefined : v }} activeOptions={{ exact: true, explicitUndefined: true }} aria-current={v === (search.view ?? 'open') ? 'true' : undefined}>
               {text.list.views[v]}
               {count && <b>{count(v)}</b>}
             </Link>

@@ -71,9 +71,10 @@ function Frame() {
 
 function Navigation() {
   const who = useViewer();
+  const onCase = useRouterState({ select: (s) => /^\/requests\/R-/.test(s.location.pathname) });
   const entry = (to: '/requests' | '/requests/new' | '/services' | '/catalog' | '/audit', words: string, Sign: typeof IconPlus) => (
     <li key={to}>
-      <Link to={to} activeOptions={{ exact: to !== '/requests', includeSearch: false }} activeProps={{ 'aria-current': 'page' }}>
+      <Link to={to} activeOptions={{ exact: true, includeSearch: false }} aria-current={to === '/requests' && onCase ? 'true' : undefined}>
         <Sign size={17} stroke={1.6} aria-hidden />
         {words}
       </Link>
