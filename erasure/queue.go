@@ -115,10 +115,16 @@ func (s *Requests) wake(ctx context.Context, tx pgx.Tx) error {
 // meanwhile is not taken back.
 func (s *Requests) Delivered(ctx context.Context, sent []Delivery, message []byte) error {
 	const q = `
+		WITH mine AS (
+			SELECT t.id FROM erasure_task t JOIN unnest($1::bigint[], $2::int[]) AS d (id, fence) ON d.id = t.id
+			 WHERE t.fence = d.fence AND t.state = 'READY'
+			 ORDER BY t.id
+			   FOR NO KEY UPDATE OF t
+		)
 		UPDATE erasure_task t
 		   SET state = 'SENT', sent_at = $3, next_at = $4, lease_until = NULL, attempt = 0
-		  FROM unnest($1::bigint[], $2::int[]) AS d (id, fence)
-		 WHERE t.id = d.id AND t.fence = d.fence AND t.state = 'READY'`
+		  FROM mine
+		 WHERE t.id = mine.id`
 	entries := make([]audit.Entry, len(sent))
 	for i, d := range sent {
 		entries[i] = audit.Entry{Actor: access.System.ID, Act: "task.sent", Entity: d.Key, Request: d.RequestID, Code: string(d.Action),

@@ -94,7 +94,7 @@ func (s *Requests) readInbox(ctx context.Context, tx pgx.Tx, group []*letter) (i
 	if in.requests, err = lockRequests(ctx, tx, owners); err != nil {
 		return in, err
 	}
-	if in.tasks, err = tasksByKey(ctx, tx, keys); err != nil {
+	if in.tasks, err = lockTasks(ctx, tx, keys); err != nil {
 		return in, err
 	}
 	for _, l := range group {
@@ -299,12 +299,28 @@ func requestsOfTasks(ctx context.Context, db postgres.DB, keys []uuid.UUID) ([]u
 	return postgres.Scalars[uuid.UUID](ctx, db, q, keys)
 }
 
+// lockTasks locks tasks in the order of their ids, as whoever sends them does:
+// an answer may come while its task is being marked as sent.
+func lockTasks(ctx context.Context, db postgres.DB, keys []uuid.UUID) (map[uuid.UUID]Task, error) {
+	const q = `
+		SELECT id, key, request_id, service_id, action, wave, state, round, attempt, next_at, seq_seen, sent_at, answered_at, code
+		  FROM erasure_task
+		 WHERE key = ANY($1)
+		 ORDER BY id
+		   FOR NO KEY UPDATE`
+	return taskMap(ctx, db, q, keys)
+}
+
 func tasksByKey(ctx context.Context, db postgres.DB, keys []uuid.UUID) (map[uuid.UUID]Task, error) {
 	const q = `
 		SELECT id, key, request_id, service_id, action, wave, state, round, attempt, next_at, seq_seen, sent_at, answered_at, code
 		  FROM erasure_task
 		 WHERE key = ANY($1)
 		 ORDER BY id`
+	return taskMap(ctx, db, q, keys)
+}
+
+func taskMap(ctx context.Context, db postgres.DB, q string, keys []uuid.UUID) (map[uuid.UUID]Task, error) {
 	rows, err := postgres.Many[Task](ctx, db, q, keys)
 	out := make(map[uuid.UUID]Task, len(rows))
 	for _, t := range rows {

@@ -203,7 +203,7 @@ func lockRequests(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uui
 		  FROM erasure_request
 		 WHERE id = ANY($1)
 		 ORDER BY id
-		   FOR UPDATE`
+		   FOR NO KEY UPDATE`
 	return requestMap(ctx, db, q, ids)
 }
 

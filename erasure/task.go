@@ -202,7 +202,8 @@ func cancelTasks(ctx context.Context, db postgres.DB, request uuid.UUID, actions
 		WITH stopped AS (
 			SELECT id, state FROM erasure_task
 			 WHERE request_id = $1 AND action = ANY($2::text[]) AND state NOT IN ('DONE', 'CANCELLED')
-			   FOR UPDATE
+			 ORDER BY id
+			   FOR NO KEY UPDATE
 		), done AS (
 			UPDATE erasure_task t SET state = 'CANCELLED', code = $3, lease_until = NULL
 			  FROM stopped s WHERE t.id = s.id

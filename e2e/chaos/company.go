@@ -39,6 +39,7 @@ type Options struct {
 	Replicas  int  // of Lethe; default 2
 	Databases bool // each service commits to a database of its own
 	Batch     int  // results in one message of a service; default 1
+	Rate      int  // messages a second to a service; default 1,000
 	// Database is the address that Lethe finds PostgreSQL at instead of its
 	// own, where something stands between them. It is given the server's.
 	Database func(address string) string
@@ -74,6 +75,9 @@ func Open(tb testing.TB, o Options) *Company {
 	}
 	if o.Batch == 0 {
 		o.Batch = 1
+	}
+	if o.Rate == 0 {
+		o.Rate = 1000
 	}
 	c := &Company{tb: tb, o: o, dir: tb.TempDir(), tokens: map[string]string{}}
 	c.client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: c.dial, MaxIdleConns: 200, MaxIdleConnsPerHost: 200, IdleConnTimeout: time.Minute}}
@@ -283,7 +287,7 @@ func (c *Company) catalog() []byte {
 	b.WriteString("lethe: catalog/1\ncontrollers:\n  - {ref: flowmart-de, name: FlowMart, country: DE, time_zone: Europe/Berlin, daily_ceiling: 1000000}\n")
 	b.WriteString("teams:\n  - {ref: platform, name: Platform}\nservices:\n")
 	for _, s := range c.Services {
-		fmt.Fprintf(&b, "  - {ref: %s, name: %s, owner: platform, controller: flowmart-de, endpoint: '%s', identifier_types: [customer_id], rate_per_second: 1000, max_in_flight: 4}\n", s.Ref, s.Ref, s.URL)
+		fmt.Fprintf(&b, "  - {ref: %s, name: %s, owner: platform, controller: flowmart-de, endpoint: '%s', identifier_types: [customer_id], rate_per_second: %d, max_in_flight: 4}\n", s.Ref, s.Ref, s.URL, c.o.Rate)
 	}
 	b.WriteString("stores:\n")
 	for _, s := range c.Services {

@@ -66,15 +66,21 @@ func tasksToClosed(b *testing.B, batch int) {
 	profiles.Wait()
 	costs, err := c.statements(ctx, false)
 	must(err)
+	must(c.certified(ctx, requests))
+	beforeBare := cpu()
 	floor, err := c.bareRate(ctx, requests)
 	must(err)
+	bareUsed := cpu().minus(beforeBare)
 	rate := float64(tasks) / took.Seconds()
 	b.ReportMetric(rate, "tasks/s")
 	b.ReportMetric(floor, "bare/s")
 	b.ReportMetric(rate/floor, "ratio")
+	b.ReportMetric(used.all()/float64(tasks)*1000, "cpu-ms/task")
+	b.ReportMetric(bareUsed.all()/float64(tasks)*1000, "bare-cpu-ms/task")
 	b.ReportMetric(0, "ns/op")
 	b.Logf("%d tasks of %d requests: %.1f s from the lifted stop to the last closing, %.0f tasks/s; the bare program %.0f/s; ratio %.2f", tasks, requests, took.Seconds(), rate, floor, rate/floor)
-	b.Logf("processor seconds: Lethe %.1f, PostgreSQL %.1f, the services and the bench %.1f; load %s", used.lethe, used.postgres, used.services, load())
+	b.Logf("processor seconds: Lethe %.1f, PostgreSQL %.1f, the services and the bench %.1f; of the bare program's run %.1f, ratio %.2f; load %s",
+		used.lethe, used.postgres, used.services, bareUsed.all(), bareUsed.all()/used.all(), load())
 	if costs != "" {
 		b.Logf("the costliest statements:\n%s", costs)
 	}
@@ -87,6 +93,19 @@ func (c *Company) fromResumeToClosed(ctx context.Context, b *testing.B) time.Dur
 		b.Fatal(err)
 	}
 	return time.Duration(seconds * float64(time.Second))
+}
+
+// certified waits until every request has its certificate, so that issuing
+// them does not burden the floor.
+func (c *Company) certified(ctx context.Context, requests int) error {
+	const q = `SELECT count(*)::int FROM erasure_certificate`
+	for n := 0; n < requests; {
+		if err := c.DB.QueryRow(ctx, q).Scan(&n); err != nil {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return nil
 }
 
 func (c *Company) bareRate(ctx context.Context, requests int) (float64, error) {

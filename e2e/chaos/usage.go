@@ -15,6 +15,8 @@ func (a usage) minus(b usage) usage {
 	return usage{a.lethe - b.lethe, a.postgres - b.postgres, a.services - b.services}
 }
 
+func (a usage) all() float64 { return a.lethe + a.postgres + a.services }
+
 // cpu adds up the processor time of our own processes: those that lead back to
 // this one.
 func cpu() (u usage) {
