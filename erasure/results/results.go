@@ -68,13 +68,11 @@ func (d *Results) take(w http.ResponseWriter, r *http.Request) {
 	}
 	verdicts, err := d.receive(r, service, signed, body)
 	if err != nil {
-		if fault.KindOf(err) == fault.Denied {
-			d.Log.WarnContext(r.Context(), "security: a service spoke about another service's task", "service", service.ServiceRef)
-		}
+		d.tell(r.Context(), service.ServiceRef, err)
 		problem.Write(w, err)
 		return
 	}
-	d.count(verdicts)
+	d.count(r.Context(), service.ServiceRef, verdicts)
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(answer(verdicts))
 }
@@ -98,12 +96,26 @@ func (d *Results) receive(r *http.Request, s catalog.Signer, signed signature.Si
 	return d.Requests.Receive(r.Context(), by, erasure.Message{Service: s.ServiceID, ID: signed.ID, Body: sum[:], Answers: erasure.AnswersOf(m.Results)})
 }
 
-func (d *Results) count(verdicts []erasure.Verdict) {
-	if d.Judged == nil {
-		return
+// tell logs why a service's message was refused: codes, never what it said.
+func (d *Results) tell(ctx context.Context, service string, err error) {
+	what := "a message of a service was refused"
+	if fault.KindOf(err) == fault.Denied {
+		what = "security: a service spoke for another"
 	}
+	for _, f := range fault.All(err) {
+		d.Log.WarnContext(ctx, what, "service", service, "code", f.Code)
+	}
+}
+
+// count counts what became of answers, and logs the rejected ones.
+func (d *Results) count(ctx context.Context, service string, verdicts []erasure.Verdict) {
 	for _, v := range verdicts {
-		d.Judged(string(v.Disposition))
+		if d.Judged != nil {
+			d.Judged(string(v.Disposition))
+		}
+		if v.Disposition == erasure.Rejected || v.Disposition == erasure.Conflict {
+			d.Log.WarnContext(ctx, "an answer of a service was not taken", "service", service, "code", v.Code, "task_id", v.Task)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -19,6 +20,7 @@ type scene struct {
 	erased person // who asks to be forgotten
 	access person // who asks for her data
 	before map[string]hits
+	opened []string // case numbers
 }
 
 // person is one of FlowMart's customers.
@@ -65,9 +67,41 @@ func (s *scene) aftermath(ctx context.Context) {
 	if s.erased.CustomerID == "" || ctx.Err() != nil {
 		return
 	}
-	s.step("It broke off; what was left behind?")
+	s.step("It broke off; why, and what was left behind?")
+	s.reasons(ctx)
 	if err := s.searchLethe(ctx); err != nil {
 		s.expect(false, "the search ran", "%v", err)
+	}
+}
+
+// reasons prints what Lethe itself has to say: tasks that are not done, and what
+// it refused to take from services.
+func (s *scene) reasons(ctx context.Context) {
+	for _, number := range s.opened {
+		r, err := s.look(ctx, number)
+		if err != nil {
+			continue
+		}
+		for _, t := range r.Tasks.Nodes {
+			if t.State != "DONE" && t.State != "WAITING" && t.State != "CANCELLED" {
+				s.say("%s still waits for %s: %s is %s", r.CaseNumber, t.Service.Ref, t.Action, t.State)
+			}
+		}
+	}
+	log, err := os.ReadFile(s.file("lethe.log"))
+	if err != nil {
+		return
+	}
+	told := map[string]bool{}
+	for line := range strings.Lines(string(log)) {
+		var entry struct{ Level, Msg, Service, Code string }
+		if json.Unmarshal([]byte(line), &entry) != nil || entry.Level == "INFO" || entry.Service == "" {
+			continue
+		}
+		if words := fmt.Sprintf("%s: %s, %s", entry.Service, entry.Msg, entry.Code); !told[words] {
+			told[words] = true
+			s.say("%s", words)
+		}
 	}
 }
 

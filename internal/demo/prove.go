@@ -30,7 +30,7 @@ func (s *scene) handOver(ctx context.Context) error {
 	if err := s.approve(ctx, r); err != nil {
 		return err
 	}
-	if r, err = s.follow(ctx, number, 60*time.Second); err != nil {
+	if r, err = s.follow(ctx, number, s.patience()); err != nil {
 		return err
 	}
 	s.expect(r.Outcome != nil && *r.Outcome == "FULFILLED", "the access request closes with a part of every service", "%s", *r.Outcome)
