@@ -70,16 +70,29 @@ func (s *Requests) RecordNotice(ctx context.Context, by access.Principal, notice
 	if !slices.Contains(channels, channel) {
 		return n, fault.Bad("channel", "UNKNOWN_CHANNEL", "the channel is one of %s", channels)
 	}
-	if sentOn.After(s.now()) {
-		return n, fault.Bad("sentOn", "IN_THE_FUTURE", "record the notice when it has been sent")
-	}
 	err = postgres.Work(ctx, s.db, func(tx pgx.Tx) error {
 		if n, err = postgres.One[Notice](ctx, tx, q, notice, sentOn, channel, by.ID); err != nil {
 			return noOpenNotice(err)
 		}
+		if err := s.notLater(ctx, tx, n); err != nil {
+			return err
+		}
 		return audit.Append(ctx, tx, audit.Entry{Actor: by.ID, Act: "notice.sent", Entity: n.ID, Request: n.RequestID, Code: string(n.Kind), Day: n.SentOn})
 	})
 	return n, err
+}
+
+// notLater refuses a day that has not come where the controller is.
+func (s *Requests) notLater(ctx context.Context, db postgres.DB, n Notice) error {
+	r, err := RequestByID(ctx, db, n.RequestID)
+	if err != nil {
+		return err
+	}
+	today, _, err := s.today(ctx, db, r)
+	if err == nil && n.SentOn.After(today) {
+		err = fault.Bad("sentOn", "IN_THE_FUTURE", "record the notice when it has been sent")
+	}
+	return err
 }
 
 // RecordNoticeFailure counts an attempt to send a notice that failed. What was

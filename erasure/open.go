@@ -46,21 +46,22 @@ func (s *Requests) Open(ctx context.Context, by access.Principal, o Opening) (r 
 	if o.ReceivedAt.IsZero() {
 		o.ReceivedAt = now
 	}
+	controller, err := s.checkOpening(ctx, s.db, o, now)
+	if err != nil {
+		return r, err
+	}
+	if before, found, err := s.openedBefore(ctx, s.db, by, o); err != nil || found {
+		return before, err
+	}
 	id := uuid.Must(uuid.NewV7())
 	if err := s.vault.Create(ctx, id); err != nil {
 		return r, fmt.Errorf("key store: %w", err)
 	}
 	open := func(tx pgx.Tx) error {
-		controller, err := s.checkOpening(ctx, tx, o, now)
-		if err != nil {
+		before, found, err := s.openedBefore(ctx, tx, by, o) // by another call, at the same moment
+		if err != nil || found {
+			r = before
 			return err
-		}
-		if o.ClientRequestID != "" {
-			before, found, err := s.openedBefore(ctx, tx, by, o)
-			if err != nil || found {
-				r = before
-				return err
-			}
 		}
 		if r, err = newRequest(id, by, o, controller, now); err != nil {
 			return err
@@ -142,7 +143,9 @@ func (s *Requests) checkOpening(ctx context.Context, db postgres.DB, o Opening, 
 		if fault.KindOf(err) == fault.Internal {
 			return controller, err
 		}
-		mistakes = append(mistakes, err)
+		for _, f := range fault.All(err) {
+			mistakes = append(mistakes, f.At("controller"))
+		}
 	}
 	return controller, join(mistakes)
 }
@@ -201,6 +204,9 @@ func (s *Requests) openedBefore(ctx context.Context, db postgres.DB, by access.P
 	type row struct {
 		ID          uuid.UUID
 		OpeningBody []byte
+	}
+	if o.ClientRequestID == "" {
+		return Request{}, false, nil
 	}
 	found, err := postgres.One[row](ctx, db, q, by.ID, openingKey(o))
 	if errors.Is(err, postgres.ErrNotFound) {

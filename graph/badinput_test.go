@@ -51,7 +51,7 @@ func TestWrongInputsAreExplainedAndChangeNothing(t *testing.T) {
 		{"openRequest", other(erasure, "identifiers", []any{object("type", "customer_id", "value", "a\nb")}), "BAD_IDENTIFIER", "input.identifiers.0.value", "line break"},
 		{"openRequest", other(erasure, "identifiers", []any{object("type", "customer_id", "value", strings.Repeat("x", 321))}), "BAD_IDENTIFIER", "input.identifiers.0.value", "320"},
 		{"openRequest", other(erasure, "identifiers", many(51, object("type", "customer_id", "value", "c"))), "TOO_MANY", "input.identifiers", "50"},
-		{"openRequest", other(erasure, "controller", "flowmart-ed"), "CONTROLLER_NOT_FOUND", "", `did you mean "flowmart-de"?`},
+		{"openRequest", other(erasure, "controller", "flowmart-ed"), "CONTROLLER_NOT_FOUND", "input.controller", `did you mean "flowmart-de"?`},
 		{"openRequest", other(erasure, "receivedAt", "2999-01-01T00:00:00Z"), "IN_THE_FUTURE", "input.receivedAt", "future"},
 		{"openRequest", other(erasure, "receivedAt", "2001-01-01T00:00:00Z"), "TOO_LONG_AGO", "input.receivedAt", "a year"},
 		{"openRequest", other(erasure, "clientRequestId", strings.Repeat("x", 201)), "TOO_LONG", "input.clientRequestId", "200"},
