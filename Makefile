@@ -36,7 +36,6 @@ chaos: build ## kills, outages, lies and broken code; CAMPAIGN=long for hours
 	CAMPAIGN=$(CAMPAIGN) go test -count=1 -timeout 12h -tags chaos -run Chaos ./...
 
 generate: ## code made from GraphQL, and what else is made
-	go run github.com/99designs/gqlgen generate
 	go generate ./...
 
 clean: ## what was built

@@ -249,6 +249,9 @@ func (k *Keys) open(sealed string) (ids []identifier, ok bool) {
 // leak is how a broken service behaves: the first time it sees a task it puts
 // the person's address into its log and into an error page.
 func (s *Service) leak(w http.ResponseWriter, r *http.Request, t task) bool {
+	if ids, ok := s.Keys.open(t.Sealed); ok && t.Sealed != "" {
+		t.Identifiers = ids
+	}
 	email := s.Holdings.emailOf(r.Context(), s.DB, t.Identifiers)
 	var known bool
 	if err := s.DB.QueryRow(r.Context(), `SELECT EXISTS (SELECT 1 FROM rights_effect WHERE task = $1)`, t.Task).Scan(&known); err != nil || known || email == "" {
