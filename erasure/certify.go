@@ -44,8 +44,8 @@ func CertificatesOf(ctx context.Context, db postgres.DB, requests []uuid.UUID) (
 
 // conclusion records, in the closing's own unit of work, the root over what
 // became of every node, so that the audit log proves the certificate.
-func (s *Requests) conclusion(ctx context.Context, tx pgx.Tx, by access.Principal, r Request) error {
-	nodes, err := certifiedNodes(ctx, tx, r)
+func (s *Requests) conclusion(ctx context.Context, tx pgx.Tx, by access.Principal, r Request, k reckoning) error {
+	nodes, err := certifiedNodes(ctx, tx, k)
 	if err != nil {
 		return err
 	}
@@ -55,21 +55,10 @@ func (s *Requests) conclusion(ctx context.Context, tx pgx.Tx, by access.Principa
 	})
 }
 
-// certifiedNodes is the plan of r with what became of each node. Once r is
-// closed it never changes, so that it can be computed again.
-func certifiedNodes(ctx context.Context, db postgres.DB, r Request) ([]certificate.Node, error) {
-	nodes, err := nodesOf(ctx, db, r.ID)
-	if err != nil {
-		return nil, err
-	}
-	all, err := tasks(ctx, db, r.ID)
-	if err != nil {
-		return nil, err
-	}
-	final, _, err := finals(ctx, db, r.doing(all))
-	if err != nil {
-		return nil, err
-	}
+// certifiedNodes is the plan of a request with what became of each node. Once
+// the request is closed it never changes, so that it can be computed again.
+func certifiedNodes(ctx context.Context, db postgres.DB, k reckoning) ([]certificate.Node, error) {
+	nodes := k.nodes
 	var datasetIDs, serviceIDs []uuid.UUID
 	for _, n := range nodes {
 		datasetIDs = append(datasetIDs, n.DatasetID)
@@ -86,7 +75,7 @@ func certifiedNodes(ctx context.Context, db postgres.DB, r Request) ([]certifica
 	out := make([]certificate.Node, len(nodes))
 	for i, n := range nodes {
 		d := datasets[n.DatasetID]
-		out[i] = certifiedNode(n, final)
+		out[i] = certifiedNode(n, k.final)
 		out[i].Dataset, out[i].Service = d.Namespace+" "+d.Name, services[value(n.ServiceID)].Ref
 	}
 	return out, nil
@@ -173,7 +162,15 @@ func concluded(ctx context.Context, db postgres.DB, request uuid.UUID) (audit.Re
 }
 
 func (s *Requests) statement(ctx context.Context, db postgres.DB, r Request, number int) (certificate.Statement, error) {
-	nodes, err := certifiedNodes(ctx, db, r)
+	all, err := tasks(ctx, db, r.ID)
+	if err != nil {
+		return certificate.Statement{}, err
+	}
+	k, err := reckon(ctx, db, r, all)
+	if err != nil {
+		return certificate.Statement{}, err
+	}
+	nodes, err := certifiedNodes(ctx, db, k)
 	if err != nil {
 		return certificate.Statement{}, err
 	}
@@ -181,7 +178,7 @@ func (s *Requests) statement(ctx context.Context, db postgres.DB, r Request, num
 	if err != nil {
 		return certificate.Statement{}, err
 	}
-	probes, err := s.probeResults(ctx, db, r)
+	probes, err := s.probeResults(ctx, db, r, all)
 	if err != nil {
 		return certificate.Statement{}, err
 	}
@@ -208,12 +205,11 @@ func maxText(a, b string) string {
 	return b
 }
 
-func (s *Requests) probeResults(ctx context.Context, db postgres.DB, r Request) ([]certificate.Probe, error) {
-	all, err := tasks(ctx, db, r.ID)
-	if err != nil {
-		return nil, err
-	}
+func (s *Requests) probeResults(ctx context.Context, db postgres.DB, r Request, all []Task) ([]certificate.Probe, error) {
 	probes := r.lastProbes(all)
+	if len(probes) == 0 {
+		return []certificate.Probe{}, nil
+	}
 	left, err := residue(ctx, db, probes)
 	if err != nil {
 		return nil, err

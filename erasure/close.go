@@ -16,36 +16,39 @@ import (
 
 // finish closes a request whose work is done. With a gap it waits for an
 // approver who takes responsibility for closing it in part.
-func (s *Requests) finish(ctx context.Context, tx pgx.Tx, r *Request) error {
-	nodes, err := nodesOf(ctx, tx, r.ID)
+func (s *Requests) finish(ctx context.Context, tx pgx.Tx, r *Request, all []Task) error {
+	k, err := reckon(ctx, tx, *r, all)
 	if err != nil {
 		return err
 	}
-	if r.ClosedWithGapsBy == nil && slices.ContainsFunc(nodes, func(n Node) bool { return n.Kind == Gap }) {
+	if r.ClosedWithGapsBy == nil && slices.ContainsFunc(k.nodes, func(n Node) bool { return n.Kind == Gap }) {
 		return s.block(ctx, tx, r, Gaps)
 	}
-	outcome, err := s.outcome(ctx, tx, *r, nodes)
-	if err != nil {
-		return err
-	}
-	return s.close(ctx, tx, access.System, r, outcome)
+	return s.close(ctx, tx, access.System, r, k)
 }
 
-func (s *Requests) outcome(ctx context.Context, db postgres.DB, r Request, nodes []Node) (Outcome, error) {
-	all, err := tasks(ctx, db, r.ID)
-	if err != nil {
-		return "", err
+// reckoning is what a request has come to: its plan, and the last word about
+// each dataset.
+type reckoning struct {
+	nodes   []Node
+	final   map[uuid.UUID]TaskOutcome
+	stopped bool // something was left: a task that stopped, a contradiction, residue
+}
+
+// reckon reads what r has come to, from all of its tasks.
+func reckon(ctx context.Context, db postgres.DB, r Request, all []Task) (k reckoning, err error) {
+	if k.nodes, err = nodesOf(ctx, db, r.ID); err != nil {
+		return k, err
 	}
-	final, stopped, err := finals(ctx, db, r.doing(all))
-	if err != nil {
-		return "", err
+	if k.final, k.stopped, err = finals(ctx, db, r.doing(all)); err != nil {
+		return k, err
 	}
 	found, err := residue(ctx, db, r.lastProbes(all)) // somebody said erased, and it is still there
-	if err != nil {
-		return "", err
-	}
-	return conclude(r, nodes, final, stopped || len(found) > 0), nil
+	k.stopped = k.stopped || len(found) > 0
+	return k, err
 }
+
+func (k reckoning) outcome(r Request) Outcome { return conclude(r, k.nodes, k.final, k.stopped) }
 
 // finals is the last word about each dataset over all rounds of the work.
 func finals(ctx context.Context, db postgres.DB, work []Task) (map[uuid.UUID]TaskOutcome, bool, error) {
@@ -112,7 +115,8 @@ func conclude(r Request, nodes []Node, final map[uuid.UUID]TaskOutcome, stopped 
 
 // close ends a request: what is due to the data subject is noted, the day its
 // key will be destroyed is set, and its certificate is ordered.
-func (s *Requests) close(ctx context.Context, tx pgx.Tx, by access.Principal, r *Request, outcome Outcome) error {
+func (s *Requests) close(ctx context.Context, tx pgx.Tx, by access.Principal, r *Request, k reckoning) error {
+	outcome := k.outcome(*r)
 	now := s.now()
 	today, _, err := s.today(ctx, tx, *r)
 	if err != nil {
@@ -127,7 +131,7 @@ func (s *Requests) close(ctx context.Context, tx pgx.Tx, by access.Principal, r 
 	if err := s.move(ctx, tx, by, r, Closed, string(outcome)); err != nil {
 		return err
 	}
-	if err := s.conclusion(ctx, tx, by, *r); err != nil {
+	if err := s.conclusion(ctx, tx, by, *r, k); err != nil {
 		return err
 	}
 	notice := NoticeOutcome
@@ -174,13 +178,17 @@ func (s *Requests) recount(ctx context.Context, tx pgx.Tx, r *Request) error {
 	if *r.Outcome != Cancelled {
 		return nil
 	}
-	nodes, err := nodesOf(ctx, tx, r.ID)
+	all, err := tasks(ctx, tx, r.ID)
 	if err != nil {
 		return err
 	}
-	outcome, err := s.outcome(ctx, tx, *r, nodes)
-	if err != nil || outcome == *r.Outcome {
+	k, err := reckon(ctx, tx, *r, all)
+	if err != nil {
 		return err
+	}
+	outcome := k.outcome(*r)
+	if outcome == *r.Outcome {
+		return nil
 	}
 	r.Outcome = &outcome
 	if err := saveRequest(ctx, tx, *r); err != nil {
@@ -196,7 +204,11 @@ func (s *Requests) Packaged(ctx context.Context, tx pgx.Tx, request uuid.UUID) e
 	if err != nil || r.State != Executing {
 		return err
 	}
-	return s.finish(ctx, tx, &r)
+	all, err := tasks(ctx, tx, r.ID)
+	if err != nil {
+		return err
+	}
+	return s.finish(ctx, tx, &r, all)
 }
 
 // Cancel ends a request at the data subject's wish. What is done stays done
@@ -246,15 +258,15 @@ func (s *Requests) end(ctx context.Context, tx pgx.Tx, by access.Principal, r *R
 			return err
 		}
 	}
-	nodes, err := nodesOf(ctx, tx, r.ID)
+	all, err := tasks(ctx, tx, r.ID)
 	if err != nil {
 		return err
 	}
-	outcome, err := s.outcome(ctx, tx, *r, nodes)
+	k, err := reckon(ctx, tx, *r, all)
 	if err != nil {
 		return err
 	}
-	return s.close(ctx, tx, by, r, outcome)
+	return s.close(ctx, tx, by, r, k)
 }
 
 // CloseInPart closes a request although something could not be done: an
@@ -275,15 +287,11 @@ func (s *Requests) CloseInPart(ctx context.Context, by access.Principal, request
 			return fault.New(fault.Conflict, "TASKS_OPEN", "services are still at work; wait for them or cancel the request")
 		}
 		r.ClosedWithGapsBy = &by.ID
-		nodes, err := nodesOf(ctx, tx, r.ID)
+		k, err := reckon(ctx, tx, *r, all)
 		if err != nil {
 			return err
 		}
-		outcome, err := s.outcome(ctx, tx, *r, nodes)
-		if err != nil {
-			return err
-		}
-		return s.close(ctx, tx, by, r, outcome)
+		return s.close(ctx, tx, by, r, k)
 	})
 }
 

@@ -36,7 +36,7 @@ func (s *Requests) executeWith(ctx context.Context, tx pgx.Tx, r *Request, all [
 	case r.Kind != Erasure && len(work) > 0:
 		return s.post(ctx, tx, Pack{r.ID})
 	case s.conf.NoProbes:
-		return s.finish(ctx, tx, r)
+		return s.finish(ctx, tx, r, all)
 	}
 	return s.probe(ctx, tx, r, all)
 }
@@ -133,7 +133,7 @@ func (s *Requests) probe(ctx context.Context, tx pgx.Tx, r *Request, all []Task)
 		return err
 	}
 	if len(todo) == 0 {
-		return s.finish(ctx, tx, r)
+		return s.finish(ctx, tx, r, all)
 	}
 	if err := s.move(ctx, tx, access.System, r, Verifying, ""); err != nil {
 		return err
@@ -209,7 +209,7 @@ func (s *Requests) verify(ctx context.Context, tx pgx.Tx, r *Request) error {
 	}
 	last := r.lastProbes(all)
 	if len(last) == 0 {
-		return s.finish(ctx, tx, r)
+		return s.finish(ctx, tx, r, all)
 	}
 	if slices.ContainsFunc(last, func(t Task) bool { return t.State.Stopped() }) && r.ClosedWithGapsBy == nil {
 		return s.block(ctx, tx, r, TaskStopped)
@@ -220,7 +220,7 @@ func (s *Requests) verify(ctx context.Context, tx pgx.Tx, r *Request) error {
 	}
 	switch {
 	case len(left) == 0 || r.ClosedWithGapsBy != nil:
-		return s.finish(ctx, tx, r)
+		return s.finish(ctx, tx, r, all)
 	case last[0].Wave > r.wave(waveProbe):
 		return s.block(ctx, tx, r, Residue)
 	}
