@@ -113,9 +113,9 @@ func together(n int, do func(int) error) []error {
 func BenchmarkRegister(b *testing.B) {
 	bench := setup(b)
 	wide := func(i int) string {
-		fields := make([]string, 20)
-		for n := range fields {
-			fields[n] = fmt.Sprintf("field_%d?", n)
+		var fields []string
+		for n := range 20 {
+			fields = append(fields, fmt.Sprintf("field_%d?", n))
 		}
 		return record(append(fields, fmt.Sprintf("f%d?", i))...)
 	}

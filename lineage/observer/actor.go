@@ -31,7 +31,7 @@ func names(actor string) []string {
 		return true
 	}
 	for add(actor) {
-		next := actor
+		var next string
 		if m := javaName.FindStringSubmatch(actor); m != nil {
 			next = m[1]
 		} else if cut := streams.ReplaceAllString(actor, ""); cut != actor {
