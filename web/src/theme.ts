@@ -2,11 +2,13 @@ import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from 
 
 const petrol: MantineColorsTuple = ['#eef6f7', '#d9ebed', '#b3d7db', '#7fc3cd', '#4a9ba6', '#2f8794', '#22737f', '#155f6b', '#0f4c56', '#073a43'];
 
+const dark: MantineColorsTuple = ['#e6e8ea', '#c9ced3', '#9aa4ad', '#7d8790', '#3a4148', '#24292e', '#1b1f23', '#14171a', '#101316', '#0b0d0f'];
+
 /** "Calm ledger": warm paper, white sheets, one accent. */
 export const theme = createTheme({
   primaryColor: 'petrol',
   primaryShade: { light: 7, dark: 6 },
-  colors: { petrol },
+  colors: { petrol, dark },
   fontFamily: "'Inter Variable', system-ui, sans-serif",
   fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, monospace',
   fontSizes: { xs: '12px', sm: '13px', md: '14px', lg: '15px', xl: '22px' },

@@ -16,6 +16,14 @@ export function moment(at: string, now: Date = new Date()): string {
   return new Intl.DateTimeFormat(text.locale, sameDay ? { hour: '2-digit', minute: '2-digit', second: '2-digit' } : { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' }).format(when);
 }
 
+/** A moment with its date, whenever it is read: for what is printed. */
+export const fullMoment = (at: string): string =>
+  new Intl.DateTimeFormat(text.locale, { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'short' }).format(new Date(at));
+
+/** The calendar day of a moment in a time zone, as 2026-03-05. Legal days are the controller's, not the reader's. */
+export const dayIn = (zone: string, at: Date): string =>
+  new Intl.DateTimeFormat('en-CA', { year: 'numeric', month: '2-digit', day: '2-digit', timeZone: zone }).format(at);
+
 /** A size in bytes for people. */
 export function bytes(n: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];

@@ -70,7 +70,7 @@ export function Skeleton({ lines = 6 }: { lines?: number }) {
 export function Digest({ value, short = true }: { value: string; short?: boolean }) {
   return (
     <span className="digest">
-      <code title={value}>{short ? `${value.slice(0, 16)}…` : value}</code>
+      <code title={value} className={short ? undefined : 'break'}>{short ? `${value.slice(0, 16)}…` : value}</code>
       <CopyButton value={value}>
         {({ copied, copy }) => (
           <ActionIcon className="no-print" variant="subtle" size={24} color="gray" onClick={copy} aria-label={copied ? text.app.copied : `${text.app.copy} ${value.slice(0, 8)}`}>

@@ -5,6 +5,7 @@ import { useMutation } from 'urql';
 import type { ExtensionReason, IdentityMethod, NoticeChannel, PauseReason, RefusalGround } from '../../gql/graphql';
 import { has, mayApprove, type Viewer } from '../../lib/roles';
 import { text } from '../../lib/text';
+import { dayIn } from '../../lib/time';
 import { useViewer } from '../../lib/viewer';
 import { Act, errorsOf } from '../../ui/act';
 import { Cancel, DestroyKey, Extend, Pause, Refuse, Reopen, Unpause, Verify, type Request } from './queries';
@@ -64,7 +65,6 @@ interface Props {
 }
 
 const choices = (words: Record<string, string>) => Object.entries(words).map(([value, label]) => ({ value, label }));
-const today = () => new Date().toISOString().slice(0, 10);
 
 function VerifyAct({ request, ...rest }: Props) {
   const [method, setMethod] = useState<IdentityMethod>('ACCOUNT_LOGIN');
@@ -86,7 +86,7 @@ function VerifyAct({ request, ...rest }: Props) {
 
 function ExtendAct({ request, ...rest }: Props) {
   const [reason, setReason] = useState<ExtensionReason>('COMPLEXITY');
-  const [noticeSentOn, setOn] = useState(today);
+  const [noticeSentOn, setOn] = useState(() => dayIn(request.controller.timeZone, new Date()));
   const [channel, setChannel] = useState<NoticeChannel>('EMAIL');
   const [, extend] = useMutation(Extend);
   return (

@@ -1,10 +1,10 @@
 import { Link, useParams } from '@tanstack/react-router';
 import { useEffect, useRef } from 'react';
 import { useQuery, useSubscription } from 'urql';
-import { elapsed, due } from '../../lib/due';
+import { daysBetween, due, elapsed } from '../../lib/due';
 import { needs } from '../../lib/roles';
 import { text } from '../../lib/text';
-import { day, moment, shortDay } from '../../lib/time';
+import { day, dayIn, moment, shortDay } from '../../lib/time';
 import { caseRoute, type Tab } from '../../router';
 import { Bar, Empty, Failure, Head, nameOf, Skeleton } from '../../ui/page';
 import { RequestStatus } from '../../ui/status';
@@ -153,13 +153,21 @@ function Deadline({ request: r }: { request: Request }) {
   const closed = r.daysLeft === null || r.daysLeft === undefined;
   const share = closed ? 1 : elapsed(r.receivedOn, r.dueOn, r.daysLeft!);
   return (
-    <section className="sheet pad" aria-label={c.timeLeft}>
+    <section className="sheet pad no-print" aria-label={c.timeLeft}>
       <div className="deadline">
-        <div>
-          <div className="dim small">{c.timeLeft}</div>
-          <div className={`big ${urgency}`}>{words}</div>
-          <div>{closed && r.closedAt ? c.closedOn(moment(r.closedAt)) : c.dueOn(day(r.dueOn))}</div>
-        </div>
+        {closed && r.closedAt ? (
+          <div>
+            <div className="dim small">{c.closed}</div>
+            <div className="big">{shortDay(dayIn(r.controller.timeZone, new Date(r.closedAt)))}</div>
+            <div>{c.early(daysBetween(dayIn(r.controller.timeZone, new Date(r.closedAt)), r.dueOn))}</div>
+          </div>
+        ) : (
+          <div>
+            <div className="dim small">{c.timeLeft}</div>
+            <div className={`big ${urgency}`}>{words}</div>
+            <div>{c.dueOn(day(r.dueOn))}</div>
+          </div>
+        )}
         <div>
           {!closed && (
             <div className="bar" aria-hidden>
@@ -179,7 +187,7 @@ function Deadline({ request: r }: { request: Request }) {
       </div>
       <details className="why">
         <summary>{c.why}</summary>
-        <p>{c.whyDate.month(day(r.receivedOn), day(r.extendedDueOn ? r.dueUnpausedOn : r.dueUnpausedOn))}</p>
+        <p>{c.whyDate.month(day(r.receivedOn), day(r.dueUnpausedOn))}</p>
         {r.extendedDueOn && r.extensionReason && <p>{c.whyDate.extended(day(r.extendedDueOn), text.extension[r.extensionReason])}</p>}
         {r.pausedOn && r.pauseReason && <p>{c.whyDate.standing(day(r.pausedOn), text.pause[r.pauseReason])}</p>}
         {r.pausedDays > 0 && <p>{c.whyDate.paused(r.pausedDays)}</p>}

@@ -4,7 +4,7 @@ import type { DatasetOutcome } from '../../gql/graphql';
 import { statement, type Statement } from '../../lib/certificate';
 import { download } from '../../lib/download';
 import { text } from '../../lib/text';
-import { day, moment, shortDay } from '../../lib/time';
+import { day, fullMoment, shortDay } from '../../lib/time';
 import { Digest, Empty, Scroll } from '../../ui/page';
 import { RequestStatus } from '../../ui/status';
 import type { Request } from './queries';
@@ -36,9 +36,9 @@ export function EvidenceTab({ request }: { request: Request }) {
             <dd>{day(request.receivedOn)}</dd>
             <dt>{e.due}</dt>
             <dd>{day(request.dueOn)}</dd>
-            {request.closedAt && <><dt>{e.closed}</dt><dd>{moment(request.closedAt)}</dd></>}
+            {request.closedAt && <><dt>{e.closed}</dt><dd>{fullMoment(request.closedAt)}</dd></>}
             <dt>{e.issued}</dt>
-            <dd>{moment(certificate.issuedAt)}</dd>
+            <dd>{fullMoment(certificate.issuedAt)}</dd>
             {said?.last_byte_by && <><dt>{e.lastByte}</dt><dd>{day(said.last_byte_by)}</dd></>}
             <dt>{e.fingerprint}</dt>
             <dd><Digest value={certificate.fingerprint} short={false} /></dd>
@@ -57,10 +57,13 @@ export function EvidenceTab({ request }: { request: Request }) {
 }
 
 function KeyLife({ request: r }: { request: Request }) {
-  if (r.keyDestroyedAt) return <p className="small dim">{text.evidence.keyGone(moment(r.keyDestroyedAt))}</p>;
+  if (r.keyDestroyedAt) return <p className="small dim">{text.evidence.keyGone(fullMoment(r.keyDestroyedAt))}</p>;
   if (r.keyDestroyOn) return <p className="small dim">{text.evidence.keyGoes(day(r.keyDestroyOn))}</p>;
   return null;
 }
+
+/** What is kept goes when it may, and its backups after it. */
+const lastDay = (n: Statement['nodes'][number]) => [n.until, n.effective_by].filter((d) => d !== undefined).toSorted().at(-1);
 
 function Outcomes({ said }: { said: Statement }) {
   const c = text.evidence.columns;
@@ -75,7 +78,7 @@ function Outcomes({ said }: { said: Statement }) {
             <th scope="col">{c.service}</th>
             <th scope="col">{c.outcome}</th>
             <th scope="col" className="num">{c.rows}</th>
-            <th scope="col">{c.until}</th>
+            <th scope="col">{c.gone}</th>
           </tr>
         </thead>
         <tbody>
@@ -83,9 +86,9 @@ function Outcomes({ said }: { said: Statement }) {
             <tr key={n.number} className={n.kind === 'GAP' ? 'gap' : undefined}>
               <td className="break">{n.dataset.split(' ').at(-1)}<span className="sub break">{n.dataset.split(' ')[0]}</span></td>
               <td>{n.service ?? text.app.none}</td>
-              <td>{words(n)}{n.ground && <span className="sub">{text.plan.on(n.ground)}</span>}</td>
+              <td>{words(n)}{n.ground && <span className="sub">{text.plan.on(n.ground)}{n.until && `, ${text.plan.until(shortDay(n.until))}`}</span>}</td>
               <td className="num">{n.count?.toLocaleString(text.locale) ?? text.app.none}</td>
-              <td className="nowrap">{n.until ? shortDay(n.until) : n.effective_by ? shortDay(n.effective_by) : text.app.none}</td>
+              <td className="nowrap">{lastDay(n) ? shortDay(lastDay(n)!) : text.app.none}</td>
             </tr>
           ))}
         </tbody>

@@ -4,7 +4,7 @@ import { useMutation } from 'urql';
 import type { NoticeChannel } from '../../gql/graphql';
 import { has } from '../../lib/roles';
 import { text } from '../../lib/text';
-import { day, shortDay } from '../../lib/time';
+import { day, dayIn, shortDay } from '../../lib/time';
 import { useViewer } from '../../lib/viewer';
 import { Act, Errors, errorsOf, type UserError } from '../../ui/act';
 import { Empty, nameOf, Scroll } from '../../ui/page';
@@ -30,14 +30,14 @@ export function NoticesTab({ request }: { request: Request }) {
               <th scope="col">{n.columns.by}</th>
             </tr>
           </thead>
-          <tbody>{request.notices.map((x) => <Row key={x.id} notice={x} />)}</tbody>
+          <tbody>{request.notices.map((x) => <Row key={x.id} notice={x} zone={request.controller.timeZone} />)}</tbody>
         </table>
       </Scroll>
     </section>
   );
 }
 
-function Row({ notice: x }: { notice: Notice }) {
+function Row({ notice: x, zone }: { notice: Notice; zone: string }) {
   const who = useViewer();
   const n = text.notices;
   return (
@@ -45,16 +45,16 @@ function Row({ notice: x }: { notice: Notice }) {
       <td>{n.kind[x.kind]}{x.attempt > 0 && <span className="sub errors">{n.attempts(x.attempt)}</span>}</td>
       <td className="nowrap">{day(x.dueOn)}</td>
       <td className="nowrap">{x.sentOn ? shortDay(x.sentOn) : <span className="dim">{n.open}</span>}</td>
-      <td>{x.channel ? text.channel[x.channel] : !x.sentOn && has(who, 'HANDLER') && <Record notice={x} />}</td>
+      <td>{x.channel ? text.channel[x.channel] : !x.sentOn && has(who, 'HANDLER') && <Record notice={x} zone={zone} />}</td>
       <td>{x.sentOn ? nameOf(x.recordedBy) : ''}</td>
     </tr>
   );
 }
 
-function Record({ notice }: { notice: Notice }) {
+function Record({ notice, zone }: { notice: Notice; zone: string }) {
   const n = text.notices;
   const [opened, setOpened] = useState(false);
-  const [sentOn, setSentOn] = useState(() => new Date().toISOString().slice(0, 10));
+  const [sentOn, setSentOn] = useState(() => dayIn(zone, new Date()));
   const [channel, setChannel] = useState<NoticeChannel>('EMAIL');
   const [errors, setErrors] = useState<UserError[]>([]);
   const [, record] = useMutation(RecordNotice);

@@ -82,6 +82,8 @@ function Approval({ request, plan, refresh }: { request: Request; plan: Plan; re
   const s = plan.summary;
   const p = text.plan;
   const erases = request.type === 'ERASURE';
+  const kept = plan.nodes.nodes.filter((n) => n.kind === 'KEEP').reduce((sum, n) => sum + (n.count ?? 0), 0);
+  const rows = s.rows - kept;
   const again = async () => {
     const done = await replan({ input: { requestId: request.id } });
     setStale(errorsOf(done.data?.replan, done.error));
@@ -98,11 +100,11 @@ function Approval({ request, plan, refresh }: { request: Request; plan: Plan; re
         title={p.approveTitle}
         button={p.approveButton}
         danger={erases}
-        type={erases ? { label: p.approveType(String(s.rows)), word: String(s.rows) } : undefined}
+        type={erases ? { label: p.approveType(String(rows)), word: String(rows) } : undefined}
         why={
           <div className="stack">
-            <p><strong>{erases ? p.approveErase(s.rows, s.services) : p.approveExport(s.rows, s.services)}</strong></p>
-            {s.keep > 0 && <p>{p.approveKeep(s.keep)}</p>}
+            <p><strong>{erases ? p.approveErase(rows, s.services) : p.approveExport(s.rows, s.services)}</strong></p>
+            {s.keep > 0 && <p>{p.approveKeep(kept, s.keep)}</p>}
             {s.gaps > 0 && <p className="errors">{p.approveGaps(s.gaps)}</p>}
             <p className="small dim">{p.digest}: <Digest value={plan.digest} /></p>
           </div>

@@ -9,7 +9,7 @@ import { Errors, errorsOf, type UserError } from '../../ui/act';
 import { Bar, Empty, Scroll } from '../../ui/page';
 import { TaskStatus } from '../../ui/status';
 import { Retry, type Request, type Task } from './queries';
-import { span } from './span';
+import { range, span } from './span';
 
 const phases = [
   { name: text.progress.phases.probe, actions: ['PROBE'] },
@@ -23,8 +23,6 @@ export function ProgressTab({ request }: { request: Request }) {
   const { done, stopped, total } = request.progress;
   const p = text.progress;
   if (tasks.length === 0) return <div className="sheet"><Empty title={p.empty} why={p.emptyWhy} /></div>;
-  const from = Date.parse(request.openedAt);
-  const to = request.closedAt ? Date.parse(request.closedAt) : Date.now();
   return (
     <section className="sheet" aria-label={p.title}>
       <header>
@@ -46,9 +44,16 @@ export function ProgressTab({ request }: { request: Request }) {
           </thead>
           {phases.map(({ name, actions }) => {
             const of = tasks.filter((t) => actions.includes(t.action));
-            return of.length > 0 && (
+            if (of.length === 0) return null;
+            // Each phase has an axis of its own: an idle week between them would
+            // squeeze every second of work to nothing.
+            const { from, to } = range(of, Date.now());
+            return (
               <tbody key={name}>
-                <tr className="band"><th scope="colgroup" colSpan={6}>{name}</th></tr>
+                <tr className="band">
+                  <th scope="colgroup" colSpan={4}>{name}</th>
+                  <td className="range" colSpan={2}>{from < to && `${moment(new Date(from).toISOString())} – ${moment(new Date(to).toISOString())}`}</td>
+                </tr>
                 {of.map((t) => <Row key={t.id} task={t} from={from} to={to} />)}
               </tbody>
             );

@@ -35,6 +35,7 @@ export const CaseDocument = graphql(`
         id
         ref
         name
+        timeZone
       }
       openedBy {
         id

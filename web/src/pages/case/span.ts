@@ -15,7 +15,16 @@ export function span(t: Timed, from: number, to: number): { left: number; width:
   const at = (ms: number) => Math.min(100, Math.max(0, (100 * (ms - from)) / total));
   if (!t.sentAt) return { left: 98, width: 2 };
   const left = Math.min(98, at(Date.parse(t.sentAt)));
-  const over = t.state === 'DONE' || t.state === 'REFUSED' || t.state === 'POISONED' || t.state === 'CANCELLED';
-  const end = over && t.answeredAt ? at(Date.parse(t.answeredAt)) : 100;
+  const end = over(t) && t.answeredAt ? at(Date.parse(t.answeredAt)) : 100;
   return { left, width: Math.max(2, end - left) };
+}
+
+const over = (t: Timed) => t.state === 'DONE' || t.state === 'REFUSED' || t.state === 'POISONED' || t.state === 'CANCELLED';
+
+/** From when the first of some tasks was sent to when the last was answered, or to now while one is under way. */
+export function range(tasks: Timed[], now: number): { from: number; to: number } {
+  const sent = tasks.flatMap((t) => (t.sentAt ? [Date.parse(t.sentAt)] : []));
+  const answered = tasks.flatMap((t) => (t.answeredAt ? [Date.parse(t.answeredAt)] : []));
+  const from = sent.length > 0 ? Math.min(...sent) : now;
+  return { from, to: tasks.every(over) && answered.length > 0 ? Math.max(...answered, from) : now };
 }

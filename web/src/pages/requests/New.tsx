@@ -7,6 +7,7 @@ import { graphql } from '../../gql';
 import type { IdentityMethod, RequestType } from '../../gql/graphql';
 import { needs } from '../../lib/roles';
 import { text } from '../../lib/text';
+import { dayIn } from '../../lib/time';
 import { Errors, errorsOf, type UserError } from '../../ui/act';
 import { Head } from '../../ui/page';
 import { Allowed } from '../shell/Allowed';
@@ -19,6 +20,7 @@ const Choices = graphql(`
         ref
         name
         country
+        timeZone
       }
     }
     services(first: 100) {
@@ -77,6 +79,7 @@ function Form() {
   const once = useRef(crypto.randomUUID());
   const controllers = data?.controllers.nodes ?? [];
   const chosen = controller || controllers[0]?.ref || '';
+  const zone = controllers.find((c) => c.ref === chosen)?.timeZone ?? 'UTC';
   const types = [...new Set(data?.services.nodes.flatMap((s) => s.identifierTypes))].sort();
   const at = (...path: string[]) => errors.find((e) => e.path.join('.').endsWith(path.join('.')))?.message;
   const shown = ['type', 'controller', 'ground', 'identity', 'receivedAt', ...typed.flatMap((_, i) => [`identifiers.${i}.type`, `identifiers.${i}.value`])];
@@ -92,7 +95,7 @@ function Form() {
         identifiers: typed.map((t) => ({ type: t.type || types[0] || '', value: t.value })),
         ground: right === 'ERASURE' ? ground : null,
         identity: identity || null,
-        receivedAt: received ? `${received}T12:00:00Z` : null,
+        receivedAt: received && received !== dayIn(zone, new Date()) ? `${received}T12:00:00Z` : null, // today is now
         clientRequestId: once.current,
       },
     });

@@ -45,9 +45,12 @@ function Frame() {
   const [open, setOpen] = useState(false);
   const main = useRef<HTMLElement>(null);
   const path = useRouterState({ select: (s) => s.location.pathname });
+  const before = useRef(path);
   useEffect(() => {
     setOpen(false);
-    main.current?.focus({ preventScroll: true }); // a new page is read from its start
+    // A new page is read from its start; the first begins where browsers begin.
+    if (before.current !== path) main.current?.focus({ preventScroll: true });
+    before.current = path;
   }, [path]);
   return (
     <div className="shell">
@@ -71,7 +74,7 @@ function Frame() {
 
 function Navigation() {
   const who = useViewer();
-  const onCase = useRouterState({ select: (s) => /^\/requests\/R-/.test(s.location.pathname) });
+  const onCase = useRouterState({ select: (s) => s.location.pathname.startsWith('/requests/R-') });
   const entry = (to: '/requests' | '/requests/new' | '/services' | '/catalog' | '/audit', words: string, Sign: typeof IconPlus) => (
     <li key={to}>
       <Link to={to} activeOptions={{ exact: true, includeSearch: false }} aria-current={to === '/requests' && onCase ? 'true' : undefined}>

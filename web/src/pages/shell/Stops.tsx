@@ -107,7 +107,9 @@ export function StopButton({ service, label }: { service?: { id: string; name: s
   const who = useViewer();
   const [opened, setOpened] = useState(false);
   const [, stop] = useMutation(Stop);
-  if (!has(who, 'APPROVER')) return null;
+  const [{ data }] = useQuery({ query: StopsQuery, context, requestPolicy: 'cache-first', pause: !has(who, 'APPROVER') });
+  const all = data?.emergencyStops.some((s) => !s.service);
+  if (!has(who, 'APPROVER') || all) return null;
   return (
     <>
       <Button variant="default" className="danger-line" size={service ? 'compact-xs' : 'sm'} onClick={() => setOpened(true)} leftSection={<IconHandStop size={15} stroke={1.8} />} aria-label={service ? text.services.stopWhy(service.name) : undefined}>
