@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/google/uuid"
@@ -156,6 +157,8 @@ func (b *bearer) read(ctx context.Context, token string) (claims, error) {
 	switch {
 	case c.Subject == "":
 		return claims{}, errToken.With(errors.New("no subject"))
+	case !plain(c.Subject), !plain(c.Service), slices.ContainsFunc(c.groups, func(g string) bool { return !plain(g) }):
+		return claims{}, errToken.With(errors.New("a control character in a claim"))
 	case c.Expiry == nil:
 		return claims{}, errToken.With(errors.New("no expiry"))
 	case *c.Expiry <= now:
@@ -165,6 +168,10 @@ func (b *bearer) read(ctx context.Context, token string) (claims, error) {
 	}
 	return c, nil
 }
+
+// plain reports whether a text holds no character that only controls, which no
+// name needs and no database takes.
+func plain(s string) bool { return !strings.ContainsFunc(s, unicode.IsControl) }
 
 // unverified tells a forged token from an issuer that is away. The library
 // wraps our key set's error as text alone.
@@ -235,6 +242,13 @@ func (p *people) principal(ctx context.Context, c claims) (access.Principal, err
 	if by.Name == "" {
 		by.Name = c.Username
 	}
+	// A name is for people to read, and does not decide who may come in.
+	by.Name = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, by.Name)
 	for _, g := range c.groups {
 		if role, ok := strings.CutPrefix(g, p.conf.RolePrefix); ok && slices.Contains(access.Roles, access.Role(role)) {
 			by.Roles = append(by.Roles, access.Role(role))

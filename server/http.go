@@ -25,6 +25,7 @@ const (
 	streamsInFlight  = 256                     // progress of requests, uploads and downloads
 	callerFor        = 2500 * time.Millisecond // to find out who calls
 	streamFor        = time.Hour
+	leftoverFor      = 5 * time.Second
 	streamPause      = 30 * time.Second // a stream that moves no byte for so long is cut
 )
 
@@ -147,6 +148,8 @@ func (f *front) pass(ctx context.Context, w *answer, r *http.Request, l lane) {
 	if l.streams {
 		w.patient = http.NewResponseController(w.ResponseWriter)
 		_ = w.patient.SetReadDeadline(time.Time{}) // else the context ends with ReadTimeout
+		// What is left of a body is read before the connection is used again.
+		defer func() { _ = w.patient.SetReadDeadline(time.Now().Add(leftoverFor)) }()
 		if l.body == 0 {
 			r.Body = patientBody{r.Body, w.patient}
 		}

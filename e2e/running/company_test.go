@@ -21,7 +21,9 @@ type userErrors []struct{ Code, Message string }
 
 func (h *house) importCatalog(text string) {
 	h.t.Helper()
-	var out struct{ ImportCatalog struct{ UserErrors userErrors } }
+	var out struct {
+		ImportCatalog struct{ UserErrors userErrors }
+	}
 	h.ask("admin", `mutation($i: ImportCatalogInput!) { importCatalog(input: $i) { userErrors { code message } } }`, map[string]any{"i": map[string]any{"yaml": text}}, &out)
 	if len(out.ImportCatalog.UserErrors) > 0 {
 		h.t.Fatalf("catalog: %+v", out.ImportCatalog.UserErrors)
@@ -82,7 +84,9 @@ func (h *house) reach(caseNumber, state string, patience time.Duration) request 
 
 func (h *house) approve(r request) {
 	h.t.Helper()
-	var out struct{ ApprovePlan struct{ UserErrors userErrors } }
+	var out struct {
+		ApprovePlan struct{ UserErrors userErrors }
+	}
 	h.ask("approver", `mutation($i: ApprovePlanInput!) { approvePlan(input: $i) { userErrors { code message } } }`, map[string]any{"i": map[string]any{"requestId": r.ID, "digest": r.Plan.Digest}}, &out)
 	if len(out.ApprovePlan.UserErrors) > 0 {
 		h.t.Fatalf("approvePlan: %+v", out.ApprovePlan.UserErrors)
@@ -113,7 +117,9 @@ func (h *house) enlist(refs ...string) []*erasuretest.Service {
 	for _, ref := range refs {
 		var found struct{ Service struct{ ID string } }
 		h.ask("admin", `query($r: String!) { service(ref: $r) { id } }`, map[string]any{"r": ref}, &found)
-		var out struct{ ChallengeService struct{ UserErrors userErrors } }
+		var out struct {
+			ChallengeService struct{ UserErrors userErrors }
+		}
 		h.ask("admin", `mutation($i: ServiceActInput!) { challengeService(input: $i) { userErrors { code message } } }`, map[string]any{"i": map[string]any{"serviceId": found.Service.ID}}, &out)
 		if len(out.ChallengeService.UserErrors) > 0 {
 			h.t.Fatalf("challenge of %s: %+v", ref, out.ChallengeService.UserErrors)
