@@ -3,6 +3,7 @@ package scenarios_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -47,18 +48,14 @@ type process struct {
 	*company
 	env  []string
 	cmd  *exec.Cmd
+	log  string      // path
 	died atomic.Bool // in the middle of something
 }
 
 // launch starts a company whose server is a process.
 func launch(t *testing.T, members func(p *process) []member) *process {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listen := l.Addr().String()
-	l.Close()
+	listen := address(t)
 	issuer := issuertest.New(t)
 	database, _, _ := pgtest.URLs(t)
 	keystore, _, _ := pgtest.KeystoreURLs(t)
@@ -71,11 +68,32 @@ func launch(t *testing.T, members func(p *process) []member) *process {
 		"LETHE_ANCHOR_DIR="+at("anchors"), "LETHE_STORAGE_DIR="+at("storage"), "LETHE_OIDC_ISSUER="+issuer.URL,
 		"LETHE_OIDC_CLIENT_ID="+issuertest.Client, "LETHE_OIDC_AUDIENCE="+issuertest.Audience, "LETHE_COUNTRY=DE", "LETHE_TIMEZONE=Europe/Berlin",
 		"LETHE_DEV=true", "LETHE_DRAIN_DELAY=0s", "LETHE_PROBE_DELAY=10ms", "LETHE_CLOCK_INTERVAL=200ms")}
-	t.Cleanup(p.kill)
+	p.log = filepath.Join(t.TempDir(), "log")
+	t.Cleanup(func() {
+		p.kill()
+		if text, err := os.ReadFile(p.log); t.Failed() && err == nil {
+			t.Logf("the server's log:\n%s", text)
+		}
+	})
 	p.start()
 	p.learnKeys()
 	p.enlist(members(p)...)
 	return p
+}
+
+// address is one that nobody takes while the server is down: it lies below the
+// ports that the system hands out.
+func address(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		at := fmt.Sprintf("127.0.0.1:%d", 20000+rand.N(10000))
+		if l, err := net.Listen("tcp", at); err == nil {
+			l.Close()
+			return at
+		}
+	}
+	t.Fatal("no free port between 20000 and 30000")
+	return ""
 }
 
 // start starts the server, with more settings, and waits until it is ready.
@@ -85,7 +103,7 @@ func (p *process) start(env ...string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	log, err := os.OpenFile(filepath.Join(p.t.TempDir(), "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -22,7 +22,10 @@ type request struct {
 	Tasks                  struct{ Nodes []task }
 	Notices                []notice
 	Certificate            *struct{ JSON string }
-	Package                *struct{ State, ID string }
+	Package                *struct {
+		State, ID, Lock string
+		DownloadURL     *string
+	}
 }
 
 type plan struct {
@@ -68,7 +71,7 @@ const requestFields = `id caseNumber state outcome blockedReason receivedOn dueO
 		outcomes { outcome dataset { name } count round ground until conflict } } }
 	notices { id kind dueOn sentOn attempt }
 	certificate { json }
-	package { id state }`
+	package { id state lock downloadUrl }`
 
 // look reads a request.
 func (c *company) look(caseNumber string) request {
