@@ -86,8 +86,8 @@ func (b *bare) service(ctx context.Context, c *Company, ref string) (*Service, e
 	if err != nil {
 		return nil, err
 	}
-	s, err := startService(ref, serviceOptions{issuer: b.url, trusted: []signature.PublicKey{b.key.Public()}, db: db, batch: c.o.Batch, workers: 4,
-		effects: c.file(ref + ".bare"), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}})
+	s, err := startService(ref, serviceOptions{issuer: b.url, trusted: []signature.PublicKey{b.key.Public()}, db: db, batch: c.o.Batch, workers: workers,
+		effects: c.file(ref + ".bare"), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 200}}})
 	if err != nil {
 		return nil, err
 	}

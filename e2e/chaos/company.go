@@ -239,7 +239,7 @@ func (c *Company) openServices(ctx context.Context) error {
 		return err
 	}
 	for _, ref := range refs {
-		o := serviceOptions{issuer: c.public(), trusted: trusted, batch: c.o.Batch, workers: 4, effects: c.effects(ref), client: c.client}
+		o := serviceOptions{issuer: c.public(), trusted: trusted, batch: c.o.Batch, workers: workers, effects: c.effects(ref), client: c.client}
 		if c.o.Databases {
 			o.db, err = postgres.Open(ctx, c.pg.OwnerURL(ref), postgres.Config{MaxConns: 6, Application: ref})
 			if err != nil {

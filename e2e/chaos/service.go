@@ -58,6 +58,9 @@ type job struct {
 	result     *protocol.Result
 }
 
+// workers is how many messages of results a service has under way.
+const workers = 16
+
 type serviceOptions struct {
 	issuer  string
 	trusted []signature.PublicKey
