@@ -36,7 +36,7 @@ func TestScenario07_KilledWhileSending(t *testing.T) {
 			p.tryApprove(r) // the server may be dead before it answers
 			p.until("the server to be dead", p.died.Load)
 			p.start()
-			p.patience = 150 * time.Second
+			p.patience += 90 * time.Second
 			p.closes(r.CaseNumber, "FULFILLED")
 			for _, ref := range []string{"orders", "loyalty"} {
 				if n := p.effects(ref, protocol.Erase); n != 1 {

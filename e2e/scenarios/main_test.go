@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"testing"
+	"time"
 )
 
 func TestMain(m *testing.M) {
@@ -13,6 +14,9 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
 		_ = flag.Set("test.parallel", "6") // scenarios wait more than they work
+	}
+	if d, err := time.ParseDuration(os.Getenv("LETHE_TEST_PATIENCE")); err == nil {
+		patience = d
 	}
 	resolveByOurselves()
 	os.Exit(m.Run())

@@ -85,8 +85,9 @@ func (c *company) look(caseNumber string) request {
 }
 
 // patience is how long a test waits for what must come. It is long, because
-// machines that build are busy; a test that passes never needs it.
-const patience = 60 * time.Second
+// machines that build are busy; a test that passes never needs it. Who expects
+// a failure shortens it.
+var patience = 60 * time.Second
 
 // until looks again and again until ok, and fails the test after a while.
 func (c *company) until(what string, ok func() bool) {

@@ -107,7 +107,7 @@ func TestScenario22_OneServiceSpeaksForAnother(t *testing.T) {
 	if task := r.erases("orders"); task.State != "SENT" || len(task.Outcomes) != 0 {
 		t.Errorf("the task is %s with %d outcomes", task.State, len(task.Outcomes))
 	}
-	if n := strings.Count(c.Log.String(), "security: a service spoke about another service's task"); n != 2 {
+	if n := strings.Count(c.Log.String(), "security: a service spoke for another"); n != 2 {
 		t.Errorf("the log tells of it %d times, want 2", n)
 	}
 }
