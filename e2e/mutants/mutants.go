@@ -59,7 +59,7 @@ var All = []Mutant{
 	{"21", "TestScenario21_ReplayedToAnotherTask", "a part is signed for one task", "erasure/protocol/signature/part.go",
 		"method, task, dataset, n, contentRange, sha256)", "method, uuid.Nil, dataset, n, contentRange, sha256)"},
 	{"22", "TestScenario22_OneServiceSpeaksForAnother", "a service answers its own tasks only", "erasure/receive.go",
-		"if t.ServiceID != m.Service {", "if t.ServiceID == uuid.Nil {"},
+		"ok && t.ServiceID != l.message.Service {", "ok && t.ServiceID == uuid.Nil {"},
 	{"23", "TestScenario23_KeyIsRotatedOnTheWay", "a revoked key is refused", "catalog/rights.go",
 		"WHERE k.id = $1 AND k.revoked_at IS NULL AND", "WHERE k.id = $1 AND"},
 	{"33", "TestScenario33_DueDateAndItsExtension", "an extension after the last day is refused", "erasure/deadline.go",
