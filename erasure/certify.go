@@ -49,7 +49,7 @@ func (s *Requests) conclusion(ctx context.Context, tx pgx.Tx, by access.Principa
 	if err != nil {
 		return err
 	}
-	return audit.Append(ctx, tx, audit.Entry{
+	return record(ctx, tx, audit.Entry{
 		Actor: by.ID, Act: certificate.Act, Entity: r.ID, Request: r.ID, Code: string(*r.Outcome),
 		Digest: certificate.Root(nodes), Amounts: map[string]int64{"nodes": int64(len(nodes))},
 	})

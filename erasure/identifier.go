@@ -194,9 +194,11 @@ func sameSubject(ctx context.Context, db postgres.DB, r Request) ([]uuid.UUID, e
 }
 
 func forgetMarks(ctx context.Context, db postgres.DB, request uuid.UUID) error {
-	const q = `DELETE FROM erasure_mark WHERE request_id = $1`
-	_, err := db.Exec(ctx, q, request)
-	return err
+	if j, ok := db.(*journal); ok {
+		j.closed = append(j.closed, request)
+		return nil
+	}
+	return forgetAllMarks(ctx, db, []uuid.UUID{request})
 }
 
 func typesOf(ids []Identifier) []string {

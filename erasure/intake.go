@@ -33,7 +33,7 @@ type letter struct {
 
 const (
 	intakeWidth = 1               // units of work at a time in one process; more would only be smaller
-	intakeMost  = 500             // answers in one unit of work, but for a single message's
+	intakeMost  = 100             // answers in one unit of work, but for a single message's
 	intakeFor   = 3 * time.Second // the patience of one unit of work
 )
 

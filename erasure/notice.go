@@ -122,9 +122,12 @@ func noOpenNotice(err error) error {
 }
 
 func insertNotice(ctx context.Context, db postgres.DB, request uuid.UUID, kind NoticeKind, dueOn time.Time) error {
-	const q = `INSERT INTO erasure_notice (id, request_id, kind, due_on) VALUES ($1, $2, $3, $4)`
-	_, err := db.Exec(ctx, q, uuid.Must(uuid.NewV7()), request, kind, dueOn)
-	return err
+	n := notice{request, kind, dueOn}
+	if j, ok := db.(*journal); ok {
+		j.notices = append(j.notices, n)
+		return nil
+	}
+	return insertNotices(ctx, db, []notice{n})
 }
 
 func insertSentNotice(ctx context.Context, db postgres.DB, by access.Principal, request uuid.UUID, kind NoticeKind, sentOn time.Time, channel Channel) error {

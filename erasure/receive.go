@@ -175,10 +175,11 @@ func (s *Requests) settle(ctx context.Context, tx pgx.Tx, in inbox, group []*let
 	if err := insertOutcomes(ctx, tx, out.outcomes); err != nil {
 		return err
 	}
-	if err := audit.Append(ctx, tx, out.entries...); err != nil {
+	j := &journal{Tx: tx, entries: out.entries}
+	if err := s.onward(ctx, j, in, out); err != nil {
 		return err
 	}
-	return s.onward(ctx, tx, in, out)
+	return s.write(ctx, j)
 }
 
 // settlement is everything that verdicts change.

@@ -156,13 +156,11 @@ func (s *Requests) pump(ctx context.Context, tx pgx.Tx, services ...uuid.UUID) e
 			seen[id] = true
 		}
 	}
-	_, err := s.jobs.InsertManyTx(ctx, tx, posts)
-	return err
+	return s.insertJobs(ctx, tx, posts...)
 }
 
 func (s *Requests) post(ctx context.Context, tx pgx.Tx, job river.JobArgs) error {
-	_, err := s.jobs.InsertTx(ctx, tx, job, once())
-	return err
+	return s.insertJobs(ctx, tx, river.InsertManyParams{Args: job, InsertOpts: once()})
 }
 
 // postCertify orders the certificate for when the closing will have been
@@ -170,8 +168,7 @@ func (s *Requests) post(ctx context.Context, tx pgx.Tx, job river.JobArgs) error
 func (s *Requests) postCertify(ctx context.Context, tx pgx.Tx, request uuid.UUID) error {
 	how := once()
 	how.ScheduledAt, how.Priority = time.Now().Add(sealedAfter), lowest
-	_, err := s.jobs.InsertTx(ctx, tx, Certify{request}, how)
-	return err
+	return s.insertJobs(ctx, tx, river.InsertManyParams{Args: Certify{request}, InsertOpts: how})
 }
 
 // lowest is the last of the four priorities of jobs.
@@ -208,7 +205,7 @@ func (s *Requests) move(ctx context.Context, db postgres.DB, by access.Principal
 	if err := saveRequest(ctx, db, *r); err != nil {
 		return err
 	}
-	return audit.Append(ctx, db, audit.Entry{
+	return record(ctx, db, audit.Entry{
 		Actor: by.ID, Act: "request." + acts[to], Entity: r.ID, Request: r.ID, Code: code,
 		Digest: r.PlanDigest, Day: &r.DueOn, Amounts: map[string]int64{"plan": int64(r.PlanNo), "from": int64(rankOf(from))},
 	})

@@ -1,0 +1,90 @@
+package erasure
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/internal/postgres"
+)
+
+// journal is the transaction of a unit of work that takes many requests on. It
+// keeps what each of them adds to the records until the end, and writes it
+// once for all of them, in the same transaction.
+type journal struct {
+	pgx.Tx
+	entries []audit.Entry
+	jobs    []river.InsertManyParams
+	notices []notice
+	closed  []uuid.UUID // requests whose marks go
+}
+
+// notice is something that the data subject must be told.
+type notice struct {
+	request uuid.UUID
+	kind    NoticeKind
+	dueOn   time.Time
+}
+
+// record writes entries of the audit log, now or with the journal.
+func record(ctx context.Context, db postgres.DB, entries ...audit.Entry) error {
+	if j, ok := db.(*journal); ok {
+		j.entries = append(j.entries, entries...)
+		return nil
+	}
+	return audit.Append(ctx, db, entries...)
+}
+
+// insertJobs posts jobs, now or with the journal.
+func (s *Requests) insertJobs(ctx context.Context, tx pgx.Tx, jobs ...river.InsertManyParams) error {
+	if j, ok := tx.(*journal); ok {
+		j.jobs = append(j.jobs, jobs...)
+		return nil
+	}
+	_, err := s.jobs.InsertManyTx(ctx, tx, jobs)
+	return err
+}
+
+// write writes everything that was kept.
+func (s *Requests) write(ctx context.Context, j *journal) error {
+	if err := audit.Append(ctx, j.Tx, j.entries...); err != nil {
+		return err
+	}
+	if len(j.notices) > 0 {
+		if err := insertNotices(ctx, j.Tx, j.notices); err != nil {
+			return err
+		}
+	}
+	if len(j.closed) > 0 {
+		if err := forgetAllMarks(ctx, j.Tx, j.closed); err != nil {
+			return err
+		}
+	}
+	if len(j.jobs) == 0 {
+		return nil
+	}
+	_, err := s.jobs.InsertManyTx(ctx, j.Tx, j.jobs)
+	return err
+}
+
+func insertNotices(ctx context.Context, db postgres.DB, notices []notice) error {
+	const q = `
+		INSERT INTO erasure_notice (id, request_id, kind, due_on)
+		SELECT n.id, n.request_id, n.kind, n.due_on FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::date[]) AS n (id, request_id, kind, due_on)`
+	ids, requests, kinds, dues := make([]uuid.UUID, len(notices)), make([]uuid.UUID, len(notices)), make([]string, len(notices)), make([]time.Time, len(notices))
+	for i, n := range notices {
+		ids[i], requests[i], kinds[i], dues[i] = uuid.Must(uuid.NewV7()), n.request, string(n.kind), n.dueOn
+	}
+	_, err := db.Exec(ctx, q, ids, requests, kinds, dues)
+	return err
+}
+
+func forgetAllMarks(ctx context.Context, db postgres.DB, requests []uuid.UUID) error {
+	const q = `DELETE FROM erasure_mark WHERE request_id = ANY($1)`
+	_, err := db.Exec(ctx, q, requests)
+	return err
+}
