@@ -33,7 +33,7 @@ var printable = map[string]bool{
 	"loop": true, "job": true, "job_id": true, "job_kind": true, "kind": true, "queue": true, "attempt": true, "max_attempts": true, "client_id": true,
 	"service": true, "cluster": true, "topic": true, "partition": true, "offset": true, "group": true, "role": true,
 	"request": true, "case": true, "task": true, "plan": true, "dataset": true, "action": true, "wave": true, "state": true, "outcome": true, "disposition": true,
-	"count": true, "records": true, "batch": true, "size": true, "seq": true, "due": true, "until": true, "reason": true,
+	"count": true, "tasks": true, "records": true, "batch": true, "size": true, "seq": true, "due": true, "until": true, "reason": true,
 }
 
 // verbatim are the keys whose texts are our own words and addresses.

@@ -1,6 +1,7 @@
 package running
 
 import (
+	"errors"
 	"os/exec"
 	"strings"
 	"testing"
@@ -14,7 +15,7 @@ func TestWrongSettingsAreAllNamed(t *testing.T) {
 	cmd.Env = []string{"LETHE_PUBLIC_URL=http://lethe.example.com", "LETHE_DATABASE_URL=postgres://u:hunter2@h:x/d", "LETHE_DATBASE_URL=x",
 		"LETHE_KEK_FILE=/nowhere", "LETHE_ONLY=regisry", "LETHE_TIMEZONE=Europe/Berln", "LETHE_MAX_PART_BYTES=many"}
 	out, err := cmd.CombinedOutput()
-	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 2 {
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 2 {
 		t.Errorf("serve ended with %v, want exit code 2", err)
 	}
 	for _, want := range []string{
