@@ -60,11 +60,6 @@ func at(action protocol.Action, f http.HandlerFunc) front {
 	}
 }
 
-// status answers with a bare status.
-func status(code int) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
-}
-
 // wire keeps what went over it.
 type wire struct {
 	mu     sync.Mutex
@@ -82,10 +77,4 @@ func (k *wire) all() []byte {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return bytes.Join(k.bodies, []byte("\n"))
-}
-
-func (k *wire) len() int {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return len(k.bodies)
 }

@@ -2,8 +2,8 @@ package scenarios_test
 
 import (
 	"bytes"
-	"crypto/md5"  //nolint:gosec // what a careless program would have used
-	"crypto/sha1" //nolint:gosec // the same
+	"crypto/md5"
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -30,7 +30,7 @@ func needlesOf(identifiers ...string) (all needles) {
 	for _, id := range identifiers {
 		for _, form := range []string{id, strings.ToLower(id)} {
 			b := []byte(form)
-			m, s1, s256 := md5.Sum(b), sha1.Sum(b), sha256.Sum256(b) //nolint:gosec // searched for, not used
+			m, s1, s256 := md5.Sum(b), sha1.Sum(b), sha256.Sum256(b)
 			add(form)
 			add(url.QueryEscape(form))
 			for _, b := range [][]byte{b, m[:], s1[:], s256[:]} {

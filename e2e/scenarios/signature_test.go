@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -120,9 +121,9 @@ func TestScenario23_KeyIsRotatedOnTheWay(t *testing.T) {
 	}
 	fresh := signature.Key{ID: "orders-2", Private: private}
 	var c *company
-	rotated := false
+	var rotated atomic.Bool
 	ping := func(w http.ResponseWriter, r *http.Request, body []byte, next http.Handler) {
-		if !strings.HasSuffix(r.URL.Path, "/ping") || !rotated {
+		if !strings.HasSuffix(r.URL.Path, "/ping") || !rotated.Load() {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -138,7 +139,7 @@ func TestScenario23_KeyIsRotatedOnTheWay(t *testing.T) {
 	}
 	old := c.services["orders"].Key
 	c.expect(with(result(erase, 1, protocol.Working), fresh), "401 SIGNATURE_INVALID") // nobody knows it yet
-	rotated = true
+	rotated.Store(true)
 	c.do(access.Admin, "rotateKey", "ServiceActInput", map[string]any{"serviceId": c.ids["orders"]})
 	c.expect(with(result(erase, 1, protocol.Working), old), "recorded")
 	c.expect(with(result(erase, 2, protocol.Working), fresh), "recorded")
