@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -91,6 +92,36 @@ func TestPlaceholderWithoutBuild(t *testing.T) {
 	w := ask(t, fstest.MapFS{"placeholder.html": build["placeholder.html"]}, "GET", "/requests", "")
 	if w.Code != 200 || w.Body.String() != "not built" {
 		t.Errorf("%d %q", w.Code, w.Body)
+	}
+}
+
+// entryBudget is how much script a browser may have to fetch before the first
+// page, compressed, in bytes.
+const entryBudget = 200 << 10
+
+func TestEntryWithinBudget(t *testing.T) {
+	t.Parallel()
+	page, err := fs.ReadFile(dist, "dist/index.html")
+	if errors.Is(err, fs.ErrNotExist) {
+		return // a bare clone: there is no entry to weigh
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := 0
+	for _, found := range regexp.MustCompile(`(?:src|href)="/(assets/[^"]+\.js)"`).FindAllStringSubmatch(string(page), -1) {
+		body, err := fs.ReadFile(dist, "dist/"+found[1]+".gz")
+		if errors.Is(err, fs.ErrNotExist) {
+			body, err = fs.ReadFile(dist, "dist/"+found[1])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		total += len(body)
+	}
+	t.Logf("%d KiB of script before the first page", total>>10)
+	if total == 0 || total > entryBudget {
+		t.Errorf("the entry is %d bytes of script compressed; the budget is %d", total, entryBudget)
 	}
 }
 

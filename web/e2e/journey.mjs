@@ -36,6 +36,7 @@ async function journey() {
   await approves(handler, approver, opened);
   await stops(approver);
   const access = await opens(handler, 'ACCESS', second, false);
+  await deaf(handler);
   await handsOver(handler, approver, access);
   await others();
   await small(handler, opened);
@@ -79,7 +80,7 @@ async function opens(handler, type, value, first = true) {
   await page.getByLabel('Who was asked').selectOption('flowmart-de');
   await page.getByLabel('Type of identifier 1').selectOption('customer_id');
   await page.getByLabel('Value 1').fill(value);
-  if (first) await handler.look('new');
+  if (first) await mistake(handler);
   await page.getByRole('button', { name: 'Open and look for the data' }).click();
   await page.waitForURL(/\/requests\/R-\d{4}-\d{6}/);
   const opened = new URL(page.url()).pathname;
@@ -89,10 +90,42 @@ async function opens(handler, type, value, first = true) {
   await page.locator('a[aria-current]', { hasText: 'Plan' }).waitFor();
   await page.getByText('waits for an approver who did not open it').waitFor();
   assert.equal(await page.getByRole('button', { name: 'Approve…' }).count(), 0, 'who opened it cannot approve');
-  if (first) await handler.look('plan');
+  if (first) {
+    await handler.look('plan');
+    await page.getByRole('button', { name: 'More' }).click();
+    await page.getByRole('menuitem', { name: 'Extend the due date…' }).waitFor();
+    await handler.look('menu');
+    await page.keyboard.press('Escape');
+  }
   const kept = await page.evaluate(() => JSON.stringify([location.href, { ...localStorage }, { ...sessionStorage }, document.documentElement.outerHTML]));
   assert(!kept.includes(value), 'the identifier is nowhere in the page, its address or its storage');
   return opened;
+}
+
+/** A mistake is told beside its field, and what was typed stays. */
+async function mistake(handler) {
+  const { page } = handler;
+  await page.getByRole('button', { name: 'Add an identifier' }).click();
+  await page.getByLabel('Value 2').fill(' ');
+  await page.getByRole('button', { name: 'Open and look for the data' }).click();
+  await page.getByText('the value is empty').waitFor();
+  await handler.look('new');
+  await page.getByRole('button', { name: 'Remove identifier 2' }).click();
+}
+
+/** While events do not arrive the page says so and looks by itself; then it listens again. */
+async function deaf(handler) {
+  const { page } = handler;
+  step('the stream of events breaks off, and comes back');
+  const before = handler.wrong.length;
+  const cut = (r) => (r.request().headers().accept?.includes('event-stream') ? r.abort() : r.continue());
+  await page.route('**/graphql', cut);
+  await page.reload();
+  await page.getByText('Live updates broke off').waitFor();
+  await page.unroute('**/graphql', cut);
+  await page.getByText('Live', { exact: true }).waitFor({ timeout: 30_000 });
+  const other = handler.wrong.splice(before).filter((w) => !w.includes('ERR_FAILED'));
+  assert.deepEqual(other, [], 'nothing but the cut stream is wrong');
 }
 
 /** Another person approves with the numbers in sight, and the handler’s page follows by itself. */

@@ -33,18 +33,46 @@ const ask: typeof fetch = async (input, init) => {
   return response;
 };
 
+let heard = true;
+const listeners = new Set<() => void>();
+
+function setHeard(now: boolean): void {
+  heard = now;
+  for (const tell of listeners) tell();
+}
+
+/** Whether events of the server arrive. While they do not, pages look again by themselves. */
+export const hearing = {
+  now: (): boolean => heard,
+  subscribe: (tell: () => void): (() => void) => {
+    listeners.add(tell);
+    return () => listeners.delete(tell);
+  },
+};
+
+const longestWait = 15_000;
+
 const stream = createStream({
   url: '/graphql',
   fetchFn: ask,
   credentials: 'same-origin',
-  retryAttempts: 5,
+  retryAttempts: Number.MAX_SAFE_INTEGER, // the server comes back at some time
+  retry: (n) => new Promise((done) => setTimeout(done, Math.min(500 * 2 ** n, longestWait) * (0.5 + Math.random() / 2))),
+  on: {
+    connecting: (again) => {
+      if (again) setHeard(false);
+    },
+    connected: () => setHeard(true),
+  },
 });
 
-/** Whether the stream of events is whole; the pages look again by themselves while it is not. */
+/** The way to the server: questions by POST, a subscription as a stream of events. */
 export const client = createClient({
   url: '/graphql',
   preferGetMethod: false,
   fetch: ask,
+  // Only a subscription is a stream, which the server gives other limits.
+  fetchOptions: { headers: { accept: 'application/graphql-response+json, application/json' } },
   requestPolicy: 'cache-and-network',
   exchanges: [
     mapExchange({ onError: (e) => void e.graphQLErrors.some((g) => g.extensions?.code === 'UNAUTHENTICATED' && signedOut()) }),

@@ -38,7 +38,7 @@ export function Acts({ request }: { request: Request }) {
   const props = (name: Name) => ({ request, opened: chosen === name, onClose: () => setChosen(null) });
   return (
     <>
-      <Menu position="bottom-end" transitionProps={{ duration: 100 }}>
+      <Menu position="bottom-end" transitionProps={{ duration: 100 }} withinPortal={false} withInitialFocusPlaceholder={false}>
         <Menu.Target>
           <Button variant="default" rightSection={<IconChevronDown size={15} />}>{a.more}</Button>
         </Menu.Target>

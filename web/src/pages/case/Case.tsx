@@ -1,7 +1,8 @@
 import { Link, useParams } from '@tanstack/react-router';
-import { useEffect, useRef } from 'react';
+import { useEffect, useRef, useSyncExternalStore } from 'react';
 import { useQuery, useSubscription } from 'urql';
 import { daysBetween, due, elapsed } from '../../lib/due';
+import { hearing } from '../../lib/client';
 import { needs } from '../../lib/roles';
 import { text } from '../../lib/text';
 import { day, dayIn, moment, shortDay } from '../../lib/time';
@@ -100,6 +101,7 @@ const final = (r: Request) => r.state === 'MERGED' || (r.state === 'CLOSED' && r
 function useLive(request: Request, refresh: () => void): 'live' | 'polling' | 'final' {
   const closed = request.state === 'CLOSED' || request.state === 'MERGED';
   const [{ data, error }] = useSubscription({ query: ProgressDocument, variables: { id: request.id }, pause: closed });
+  const heard = useSyncExternalStore(hearing.subscribe, hearing.now);
   const latest = useRef(refresh);
   latest.current = refresh;
   const at = data?.requestProgress.at;
@@ -108,7 +110,7 @@ function useLive(request: Request, refresh: () => void): 'live' | 'polling' | 'f
     const timer = setTimeout(() => latest.current(), 150); // a burst of events is one question
     return () => clearTimeout(timer);
   }, [at]);
-  const mode = final(request) ? 'final' : error ? 'polling' : 'live';
+  const mode = final(request) ? 'final' : error || !heard ? 'polling' : 'live';
   // The certificate comes some seconds after the last event, and a package may
   // be built anew long after: then, too, the page looks by itself.
   const look = mode === 'polling' || (closed && !final(request)) || request.package?.state === 'ASSEMBLING';

@@ -133,6 +133,8 @@ function Nodes({ plan, exports }: { plan: Plan; exports: boolean }) {
   const c = text.plan.columns;
   // Gaps first: they are what a reader must not miss.
   const nodes = plan.nodes.nodes.toSorted((a, b) => rank[a.kind] - rank[b.kind] || a.number - b.number);
+  // Waves are numbers of the whole protocol; readers count from 1.
+  const waves = [...new Set(nodes.flatMap((n) => n.wave ?? []))].sort((a, b) => a - b);
   return (
     <Scroll label={text.plan.title}>
       <table className="grid">
@@ -147,14 +149,14 @@ function Nodes({ plan, exports }: { plan: Plan; exports: boolean }) {
           </tr>
         </thead>
         <tbody>
-          {nodes.map((n) => <NodeRow key={n.number} node={n} exports={exports} />)}
+          {nodes.map((n) => <NodeRow key={n.number} node={n} step={n.wave === null || n.wave === undefined ? 0 : waves.indexOf(n.wave) + 1} exports={exports} />)}
         </tbody>
       </table>
     </Scroll>
   );
 }
 
-function NodeRow({ node: n, exports }: { node: Node; exports: boolean }) {
+function NodeRow({ node: n, step, exports }: { node: Node; step: number; exports: boolean }) {
   const p = text.plan;
   return (
     <tr className={n.kind === 'GAP' ? 'gap' : undefined}>
@@ -168,7 +170,7 @@ function NodeRow({ node: n, exports }: { node: Node; exports: boolean }) {
       </td>
       <td>
         <PlanKind kind={n.kind} exports={exports} />
-        {n.wave !== null && n.wave !== undefined && <span className="sub">{p.wave(n.wave)}</span>}
+        {step > 0 && <span className="sub">{p.wave(step)}</span>}
       </td>
       <td>
         {p.reason[n.reason]}
