@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -52,6 +53,11 @@ func whole(m *testing.M) (int, error) {
 		return 1, err
 	}
 	defer pg.Stop()
+	// These tests wait more than they work.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		return 1, err
+	}
 	return m.Run(), nil
 }
 
