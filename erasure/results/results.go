@@ -100,7 +100,7 @@ func (d *Results) receive(r *http.Request, s catalog.Signer, signed signature.Si
 func (d *Results) tell(ctx context.Context, service string, err error) {
 	what := "a message of a service was refused"
 	if fault.KindOf(err) == fault.Denied {
-		what = "security: a service spoke about another service's task"
+		what = "security: a service spoke for another"
 	}
 	for _, f := range fault.All(err) {
 		d.Log.WarnContext(ctx, what, "service", service, "code", f.Code)
