@@ -127,7 +127,7 @@ func (s *Service) writeDown(tasks []protocol.Task) (answer protocol.Acceptance, 
 		if !k.begun {
 			k.begun = true
 			fresh = append(fresh, k)
-		} else if k.result != nil { // the result may have been lost
+		} else if k.result != nil && !s.how.drop { // the result may have been lost
 			s.work.Go(func() { s.post(k, *k.result) })
 		}
 	}
