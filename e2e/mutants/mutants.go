@@ -79,7 +79,7 @@ var All = []Mutant{
 	{"44", "TestScenario44_CancelledWhenHalfIsDone", "services are told of a cancelled task", "erasure/close.go",
 		"\tif told {\n", "\tif told && r.Kind != Erasure {\n"},
 	{"47", "TestScenario47_TwoReplicasShareTheWork", "what was taken is not sent again", "erasure/queue.go",
-		"SET state = 'SENT', sent_at = $3, next_at = $4, lease_until = NULL, attempt = 0", "SET sent_at = $3, next_at = $3, lease_until = $4, attempt = 0"},
+		"SET state = 'SENT', sent_at = $3, next_at = $4, lease_until = NULL, attempt = 0", "SET next_at = least($3::timestamptz, $4::timestamptz), lease_until = NULL, attempt = 1"},
 	{"48", "TestScenario48_NoticeFails", "failed notices are counted", "erasure/notice.go",
 		"SET attempt = attempt + 1", "SET attempt = attempt"},
 	{"emergency stop", "TestEmergencyStop", "senders look at the stop before each message", "erasure/stop.go",

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flowmart/lethe/erasure/erasuretest"
 	"github.com/flowmart/lethe/erasure/protocol"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/server/servertest"
@@ -128,7 +129,8 @@ func (c *company) once(ref string, want int) {
 
 func TestScenario47_TwoReplicasShareTheWork(t *testing.T) {
 	t.Parallel()
-	c := found(t, shop(nil, nil))
+	slow := []erasuretest.Option{erasuretest.Dawdles(300*time.Millisecond, time.Now)} // time enough to be asked twice
+	c := found(t, shop(slow, nil))
 	second := c.serve(c.Issuer, servertest.With("public_url", c.URL))
 	requests := c.many(20)
 	for i, r := range requests { // half of them at each door
