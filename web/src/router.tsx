@@ -1,4 +1,5 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
+import { Broken } from './pages/shell/Broken';
 import { Shell } from './pages/shell/Shell';
 import { Lost } from './pages/shell/Lost';
 
@@ -81,6 +82,7 @@ export const router = createRouter({
     return q === '' ? '' : `?${q}`;
   },
   defaultPreload: 'intent',
+  defaultErrorComponent: Broken,
 });
 
 declare module '@tanstack/react-router' {

@@ -19,7 +19,6 @@ export const en = {
     close: 'Close',
     cancel: 'Cancel',
     save: 'Save',
-    back: 'Back',
     none: '—',
     somebody: 'Somebody whose name was erased',
     failed: 'This could not be loaded',
@@ -31,7 +30,8 @@ export const en = {
     forbidden: 'This page is not for your role',
     forbiddenWhy: (need: string, have: string) => `It needs the role ${need}; you have ${have}. Roles come from the groups of your identity provider: ask whoever runs it.`,
     noRole: 'none',
-    newVersion: 'Lethe was updated.',
+    broken: 'This page broke',
+    brokenWhy: 'Lethe may have been updated since you opened it. Reload; if it breaks again, tell whoever runs Lethe.',
     reload: 'Reload',
   },
   nav: {
@@ -149,8 +149,6 @@ export const en = {
     received: 'Received on',
     receivedHelp: 'The day it reached the organisation by whatever channel; the month starts there. Leave empty for today.',
     submit: 'Open and look for the data',
-    required: 'Please fill this in.',
-    choose: 'Choose…',
   },
   case: {
     lead: (type: string, controller: string, received: string) => `${type} · ${controller} · received ${received}`,
@@ -229,7 +227,6 @@ export const en = {
       WAITING: 'Waits its turn', READY: 'To be sent', SENT: 'Sent', WORKING: 'Working', POISONED: 'Unreadable answer', REFUSED: 'Refused', DONE: 'Done', CANCELLED: 'Called off',
     },
     again: 'Trying again',
-    down: 'cannot be reached',
     attempts: (n: number) => plural(n, 'attempt', 'attempts'),
     next: (when: string) => `next try ${when}`,
     answered: (when: string) => `answered ${when}`,
@@ -266,7 +263,6 @@ export const en = {
     columns: { dataset: 'Dataset', service: 'Service', outcome: 'What became of it', rows: 'Rows', gone: 'Gone by' },
     keyGone: (d: string) => `The key of this request was destroyed ${d}: nothing personal of it can be read any more, by anybody.`,
     keyGoes: (d: string) => `The key of this request will be destroyed on ${d}. After that nothing personal of it can be read.`,
-    raw: 'The signed document',
   },
   pack: {
     title: 'Package for the data subject',
