@@ -59,8 +59,8 @@ func runBare(ctx context.Context, c *Company, n int) (took time.Duration, err er
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /rights/v1/results", b.take)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	go server.Serve(l)
-	defer server.Close()
+	go func() { _ = server.Serve(l) }() // ends with Close
+	defer func() { _ = server.Close() }()
 	for _, ref := range refs {
 		s, err := b.service(ctx, c, ref)
 		if err != nil {

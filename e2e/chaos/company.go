@@ -52,19 +52,18 @@ type Company struct {
 	Replicas []*devstack.Program
 	DB       *pgxpool.Pool // Lethe's main database, to look into; reconnects
 
-	tb       testing.TB
-	o        Options
-	dir      string
-	binary   string
-	pg       *devstack.Postgres
-	issuer   *devstack.Issuer
-	listen   []string
-	ops      []string
-	client   *http.Client
-	next     atomic.Int64
-	mu       sync.Mutex
-	tokens   map[string]string
-	mintedAt time.Time
+	tb     testing.TB
+	o      Options
+	dir    string
+	binary string
+	pg     *devstack.Postgres
+	issuer *devstack.Issuer
+	listen []string
+	ops    []string
+	client *http.Client
+	next   atomic.Int64
+	mu     sync.Mutex
+	tokens map[string]string
 }
 
 // Open starts a company that lasts as long as the test.

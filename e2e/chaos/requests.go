@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -33,7 +34,7 @@ func (c *Company) insist(ctx context.Context, as, document string, variables map
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		if r, ok := err.(refusal); ok && r.Code != "INTERNAL" && r.Code != "UNAVAILABLE" && r.Code != "OVERLOADED" {
+		if r, ok := errors.AsType[refusal](err); ok && r.Code != "INTERNAL" && r.Code != "UNAVAILABLE" && r.Code != "OVERLOADED" {
 			return err
 		}
 		select {
@@ -52,7 +53,7 @@ func (c *Company) Approve(ctx context.Context) (int, error) {
 	return len(planned), each(len(planned), 8, func(i int) error {
 		input := map[string]any{"requestId": planned[i].ID, "digest": planned[i].Plan.Digest}
 		err := c.insist(ctx, "approver", `mutation($i: ApprovePlanInput!) { approvePlan(input: $i) { request { id } userErrors { code message } } }`, map[string]any{"i": input})
-		if r, ok := err.(refusal); ok && r.Code == "WRONG_STATE" {
+		if r, ok := errors.AsType[refusal](err); ok && r.Code == "WRONG_STATE" {
 			return nil // approved by the first of two askings
 		}
 		return err

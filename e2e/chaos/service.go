@@ -99,7 +99,7 @@ func startService(ref string, o serviceOptions) (*Service, error) {
 	mux.HandleFunc("GET /lethe/v1/tasks/{id}", s.tell)
 	mux.HandleFunc("POST /lethe/v1/ping", s.pong)
 	s.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	go s.server.Serve(l)
+	go func() { _ = s.server.Serve(l) }() // ends with stop
 	for range o.workers {
 		s.workers.Go(s.work)
 	}
@@ -108,7 +108,7 @@ func startService(ref string, o serviceOptions) (*Service, error) {
 
 func (s *Service) stop() {
 	close(s.ended)
-	s.server.Close()
+	_ = s.server.Close()
 	s.workers.Wait()
 	s.file.Close()
 	if s.db != nil {

@@ -2,7 +2,6 @@ package chaos
 
 import (
 	"bytes"
-	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -52,25 +51,10 @@ func (p *answerLoser) relay(client, server net.Conn) {
 	defer client.Close()
 	defer server.Close()
 	var mute atomic.Bool
-	p.all.Go(func() { // what PostgreSQL says
+	p.all.Go(func() {
 		defer client.Close()
 		defer server.Close()
-		buf := make([]byte, 32<<10)
-		for {
-			n, err := server.Read(buf)
-			if mute.Load() {
-				p.lost.Add(1)
-				return
-			}
-			if n > 0 {
-				if _, err := client.Write(buf[:n]); err != nil {
-					return
-				}
-			}
-			if err != nil {
-				return
-			}
-		}
+		p.answers(client, server, &mute)
 	})
 	buf := make([]byte, 32<<10)
 	for {
@@ -78,12 +62,22 @@ func (p *answerLoser) relay(client, server net.Conn) {
 		if bytes.Contains(buf[:n], commit) && p.armed.CompareAndSwap(true, false) {
 			mute.Store(true)
 		}
-		if n > 0 {
-			if _, err := server.Write(buf[:n]); err != nil {
-				return
-			}
+		if _, werr := server.Write(buf[:n]); werr != nil || err != nil {
+			return
 		}
-		if err != nil && err != io.EOF || n == 0 {
+	}
+}
+
+// answers carries what PostgreSQL says, until one answer is to be lost.
+func (p *answerLoser) answers(client, server net.Conn, mute *atomic.Bool) {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := server.Read(buf)
+		if mute.Load() {
+			p.lost.Add(1)
+			return
+		}
+		if _, werr := client.Write(buf[:n]); werr != nil || err != nil {
 			return
 		}
 	}
