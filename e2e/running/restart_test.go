@@ -33,8 +33,9 @@ func balance(t *testing.T, behind ...string) *balancer {
 		proxies[i].ErrorLog = quiet
 	}
 	b.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for range behind {
-			if i := int(b.next.Add(1)) % len(behind); b.up[i].Load() {
+		first := int(b.next.Add(1)) // once: others count on meanwhile
+		for k := range behind {
+			if i := (first + k) % len(behind); b.up[i].Load() {
 				proxies[i].ServeHTTP(w, r)
 				return
 			}
