@@ -259,7 +259,7 @@ export const en = {
     download: 'Download',
     print: 'Print',
     verify: 'Anybody can verify the file offline, with the fingerprint of Lethe’s signing key:',
-    cli: 'lethe certificate verify FILE --fingerprint …',
+    cli: 'lethe certificate verify FILE --signing-key … --audit-key …',
     columns: { dataset: 'Dataset', service: 'Service', outcome: 'What became of it', rows: 'Rows', gone: 'Gone by' },
     keyGone: (d: string) => `The key of this request was destroyed ${d}: nothing personal of it can be read any more, by anybody.`,
     keyGoes: (d: string) => `The key of this request will be destroyed on ${d}. After that nothing personal of it can be read.`,
