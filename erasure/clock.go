@@ -42,12 +42,19 @@ func (s *Requests) nudge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range ids {
-		if err := s.Advance(ctx, id); err != nil {
-			return err
+	return each(ids, func(id uuid.UUID) error { return s.Advance(ctx, id) })
+}
+
+// each does something for all, whatever goes wrong for some: a request that
+// cannot go on must not hold up those after it.
+func each[T any](all []T, do func(T) error) error {
+	var failed []error
+	for _, one := range all {
+		if err := do(one); err != nil {
+			failed = append(failed, err)
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // followUp asks again about requests that were closed a while ago.
@@ -65,28 +72,28 @@ func (s *Requests) followUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range due {
-		_, err := s.act(ctx, f.RequestID, func(tx pgx.Tx, r *Request) error {
-			const q = `UPDATE erasure_followup SET started_at = $3 WHERE request_id = $1 AND wave = $2 AND started_at IS NULL`
-			tag, err := tx.Exec(ctx, q, f.RequestID, f.Wave, s.now())
-			if err != nil || tag.RowsAffected() == 0 || r.State != Closed || r.KeyDestroyedAt != nil {
-				return err
-			}
-			all, err := tasks(ctx, tx, r.ID)
-			if err != nil {
-				return err
-			}
-			todo, err := s.probes(ctx, tx, *r, all, f.Wave, s.now())
-			if err != nil {
-				return err
-			}
-			return s.assign(ctx, tx, r.ID, todo)
-		})
+	return each(due, func(f row) error { return s.probeAgain(ctx, f.RequestID, f.Wave) })
+}
+
+// probeAgain sends one wave of follow-up probes.
+func (s *Requests) probeAgain(ctx context.Context, request uuid.UUID, wave int) error {
+	const q = `UPDATE erasure_followup SET started_at = $3 WHERE request_id = $1 AND wave = $2 AND started_at IS NULL`
+	_, err := s.act(ctx, request, func(tx pgx.Tx, r *Request) error {
+		tag, err := tx.Exec(ctx, q, request, wave, s.now())
+		if err != nil || tag.RowsAffected() == 0 || r.State != Closed || r.KeyDestroyedAt != nil {
+			return err
+		}
+		all, err := tasks(ctx, tx, r.ID)
 		if err != nil {
 			return err
 		}
-	}
-	return nil
+		todo, err := s.probes(ctx, tx, *r, all, wave, s.now())
+		if err != nil {
+			return err
+		}
+		return s.assign(ctx, tx, r.ID, todo)
+	})
+	return err
 }
 
 // reopen opens a closed request again, because a follow-up found the person's
@@ -136,16 +143,15 @@ func (s *Requests) destroyKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range ids {
-		if _, err := s.destroyKey(ctx, access.System, id); err != nil {
-			return err
-		}
-	}
-	return nil
+	return each(ids, func(id uuid.UUID) error {
+		_, err := s.destroyKey(ctx, access.System, id)
+		return err
+	})
 }
 
 // DestroyKey destroys the key of a closed request before its period is over.
-// No backup brings its identifiers back.
+// No backup of the main database brings its identifiers back. It may be asked
+// for again: a key store that was restored holds keys that were destroyed.
 func (s *Requests) DestroyKey(ctx context.Context, by access.Principal, request uuid.UUID) (Request, error) {
 	if err := by.Require(access.Approver); err != nil {
 		return Request{}, err
@@ -161,16 +167,17 @@ func (s *Requests) destroyKey(ctx context.Context, by access.Principal, request 
 		if err := r.in(Closed, Merged); err != nil {
 			return err
 		}
-		if r.KeyDestroyedAt != nil {
-			return nil
-		}
+		// The record says what was done once, the key store what is so now: a
+		// backup of it brings keys back, so it is asked whatever the record says.
 		if err := s.vault.Destroy(ctx, r.ID); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, q, r.ID); err != nil {
 			return err
 		}
-		r.KeyDestroyedAt = ptr(s.now())
+		if r.KeyDestroyedAt == nil {
+			r.KeyDestroyedAt = ptr(s.now())
+		}
 		if err := saveRequest(ctx, tx, *r); err != nil {
 			return err
 		}
