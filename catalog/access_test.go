@@ -1,6 +1,8 @@
 package catalog_test
 
 import (
+	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/google/uuid"
@@ -64,8 +66,35 @@ func machine(t *testing.T, b *bench, role access.Role, service string) access.Pr
 	return p
 }
 
+// Every method that takes a principal is tried: one that is new and not among
+// the acts fails here.
+func TestEveryActIsTried(t *testing.T) {
+	t.Parallel()
+	var tried []string
+	for _, a := range acts() {
+		tried = append(tried, a.method)
+	}
+	rooms, by := reflect.TypeFor[*catalog.Catalog](), reflect.TypeFor[access.Principal]()
+	for i := range rooms.NumMethod() {
+		m := rooms.Method(i)
+		takes := false
+		for n := range m.Type.NumIn() {
+			takes = takes || m.Type.In(n) == by
+		}
+		if takes && !slices.Contains(tried, m.Name) {
+			t.Errorf("%s takes a principal and is not among the acts", m.Name)
+		}
+	}
+	for _, name := range tried {
+		if _, ok := rooms.MethodByName(name); !ok {
+			t.Errorf("there is no act %s any more", name)
+		}
+	}
+}
+
 type authorised struct {
-	organisation bool // only admins: it binds every team
+	method       string // of the catalog
+	organisation bool   // only admins: it binds every team
 	do           func(t *testing.T, b *bench, by access.Principal) error
 }
 
@@ -73,51 +102,51 @@ type authorised struct {
 // acts; that is told apart by the kind of the fault.
 func acts() map[string]authorised {
 	all := map[string]authorised{}
-	org := func(name string, do func(t *testing.T, b *bench, by access.Principal) error) {
-		all[name] = authorised{true, do}
+	org := func(name, method string, do func(t *testing.T, b *bench, by access.Principal) error) {
+		all[name] = authorised{method, true, do}
 	}
-	own := func(name string, do func(t *testing.T, b *bench, by access.Principal) error) {
-		all[name] = authorised{false, do}
+	own := func(name, method string, do func(t *testing.T, b *bench, by access.Principal) error) {
+		all[name] = authorised{method, false, do}
 	}
-	org("declare controller", func(t *testing.T, b *bench, by access.Principal) error {
+	org("declare controller", "DeclareController", func(t *testing.T, b *bench, by access.Principal) error {
 		_, err := b.DeclareController(t.Context(), by, catalog.Controller{Ref: fresh("c"), Name: "C", Country: "IT", TimeZone: "Europe/Rome"})
 		return err
 	})
-	org("declare owner", func(t *testing.T, b *bench, by access.Principal) error {
+	org("declare owner", "DeclareOwner", func(t *testing.T, b *bench, by access.Principal) error {
 		_, err := b.DeclareOwner(t.Context(), by, catalog.Owner{Kind: catalog.Person, Ref: fresh("o"), Name: "O", Active: true})
 		return err
 	})
-	org("declare policy", func(t *testing.T, b *bench, by access.Principal) error {
+	org("declare policy", "DeclareRetentionPolicy", func(t *testing.T, b *bench, by access.Principal) error {
 		_, err := b.DeclareRetentionPolicy(t.Context(), by, catalog.RetentionPolicy{Ref: fresh("p"), Name: "P", Duration: "P1Y", Trigger: "CREATION", Action: "DELETE"})
 		return err
 	})
-	org("declare purpose", func(t *testing.T, b *bench, by access.Principal) error {
+	org("declare purpose", "DeclarePurpose", func(t *testing.T, b *bench, by access.Principal) error {
 		_, err := b.DeclarePurpose(t.Context(), by, catalog.Purpose{Ref: fresh("u"), Name: "U", Use: "collect", LegalBasis: "CONSENT"})
 		return err
 	})
-	org("register a service that nobody owns", func(t *testing.T, b *bench, by access.Principal) error {
+	org("register a service that nobody owns", "RegisterService", func(t *testing.T, b *bench, by access.Principal) error {
 		s := b.aService(fresh("s"))
 		s.OwnerID = nil
 		_, err := b.RegisterService(t.Context(), by, s)
 		return err
 	})
-	org("declare a store that nobody owns", func(t *testing.T, b *bench, by access.Principal) error {
+	org("declare a store that nobody owns", "DeclareStore", func(t *testing.T, b *bench, by access.Principal) error {
 		_, err := b.DeclareStore(t.Context(), by, catalog.Store{Ref: fresh("t"), Name: "T", Technology: "S3"})
 		return err
 	})
-	own("register service", func(t *testing.T, b *bench, by access.Principal) error {
+	own("register service", "RegisterService", func(t *testing.T, b *bench, by access.Principal) error {
 		_, err := b.RegisterService(t.Context(), by, b.aService(fresh("s")))
 		return err
 	})
-	own("update service", func(t *testing.T, b *bench, by access.Principal) error {
+	own("update service", "UpdateService", func(t *testing.T, b *bench, by access.Principal) error {
 		_, err := b.UpdateService(t.Context(), by, b.service)
 		return err
 	})
-	own("give service away", func(t *testing.T, b *bench, by access.Principal) error {
+	own("give service away", "SetServiceOwner", func(t *testing.T, b *bench, by access.Principal) error {
 		_, err := b.SetServiceOwner(t.Context(), by, b.service.ID, b.service.Rev, &b.team.ID)
 		return err
 	})
-	own("disable service", func(t *testing.T, b *bench, by access.Principal) error {
+	own("disable service", "DisableService", func(t *testing.T, b *bench, by access.Principal) error {
 		_, err := b.DisableService(t.Context(), by, b.service.ID, 99)
 		if fault.KindOf(err) == fault.Conflict { // the revision is judged first: try with the right one on a service of its own
 			s, _ := b.RegisterService(t.Context(), b.admin, b.aService(fresh("d")))
@@ -125,65 +154,97 @@ func acts() map[string]authorised {
 		}
 		return err
 	})
-	own("begin challenge", func(t *testing.T, b *bench, by access.Principal) error {
+	own("begin challenge", "BeginChallenge", func(t *testing.T, b *bench, by access.Principal) error {
 		_, err := b.BeginChallenge(t.Context(), by, b.service.ID)
 		return err
 	})
-	own("complete challenge", func(t *testing.T, b *bench, by access.Principal) error {
+	own("complete challenge", "CompleteChallenge", func(t *testing.T, b *bench, by access.Principal) error {
 		_, err := b.CompleteChallenge(t.Context(), by, b.service.ID, catalog.Answer{})
 		return err
 	})
-	own("revoke key", func(t *testing.T, b *bench, by access.Principal) error {
+	own("revoke key", "RevokeKey", func(t *testing.T, b *bench, by access.Principal) error {
 		return b.RevokeKey(t.Context(), by, b.service.ID, "none")
 	})
-	own("declare store", func(t *testing.T, b *bench, by access.Principal) error {
+	own("declare store", "DeclareStore", func(t *testing.T, b *bench, by access.Principal) error {
 		_, err := b.DeclareStore(t.Context(), by, catalog.Store{Ref: fresh("t"), Name: "T", Technology: "S3", ServiceID: &b.service.ID})
 		return err
 	})
-	own("declare reader", func(t *testing.T, b *bench, by access.Principal) error {
+	own("declare reader", "DeclareStoreReader", func(t *testing.T, b *bench, by access.Principal) error {
 		_, err := b.DeclareStoreReader(t.Context(), by, catalog.StoreReader{StoreID: b.store.ID, ServiceID: b.service.ID})
 		return err
 	})
-	own("declare dataset", func(t *testing.T, b *bench, by access.Principal) error {
+	own("declare dataset", "DeclareDataset", func(t *testing.T, b *bench, by access.Principal) error {
 		_, err := b.DeclareDataset(t.Context(), by, catalog.Dataset{Namespace: "s3://x", Name: fresh("d"), Kind: "OBJECTS", StoreID: &b.store.ID})
 		return err
 	})
-	own("give dataset away", func(t *testing.T, b *bench, by access.Principal) error {
+	own("give dataset away", "SetDatasetOwner", func(t *testing.T, b *bench, by access.Principal) error {
 		_, err := b.SetDatasetOwner(t.Context(), by, b.dataset.ID, b.dataset.Rev, nil)
 		return err
 	})
-	own("declare fields", func(t *testing.T, b *bench, by access.Principal) error {
+	own("declare fields", "DeclareFields", func(t *testing.T, b *bench, by access.Principal) error {
 		_, err := b.DeclareFields(t.Context(), by, b.dataset.ID, []catalog.Field{{Path: fresh("f")}})
 		return err
 	})
-	own("assert tags", func(t *testing.T, b *bench, by access.Principal) error {
+	own("assert tags", "AssertTags", func(t *testing.T, b *bench, by access.Principal) error {
 		_, err := b.AssertTags(t.Context(), by, []catalog.Tag{{DatasetID: b.dataset.ID, Term: "user.name", Reason: fresh("r")}})
 		return err
 	})
-	own("schema tags", func(t *testing.T, b *bench, by access.Principal) error {
+	own("schema tags", "AssertTags", func(t *testing.T, b *bench, by access.Principal) error {
 		_, err := b.AssertTags(t.Context(), by, []catalog.Tag{{DatasetID: b.dataset.ID, Term: "user.name", Source: "SCHEMA", Reason: fresh("r")}})
 		return err
 	})
-	own("end tags", func(t *testing.T, b *bench, by access.Principal) error {
+	own("end tags", "EndTags", func(t *testing.T, b *bench, by access.Principal) error {
 		tags, err := b.AssertTags(t.Context(), b.admin, []catalog.Tag{{DatasetID: b.dataset.ID, Term: "user.social"}})
 		if err != nil {
 			return err
 		}
 		return b.EndTags(t.Context(), by, []uuid.UUID{tags[0].ID})
 	})
-	own("permit use", func(t *testing.T, b *bench, by access.Principal) error {
+	own("permit use", "DeclarePermittedUse", func(t *testing.T, b *bench, by access.Principal) error {
 		_, err := b.DeclarePermittedUse(t.Context(), by, catalog.PermittedUse{DatasetID: b.dataset.ID, PurposeID: nobody})
 		return err
 	})
-	own("declare consumption", func(t *testing.T, b *bench, by access.Principal) error {
+	own("declare consumption", "DeclareConsumption", func(t *testing.T, b *bench, by access.Principal) error {
 		_, err := b.DeclareConsumption(t.Context(), by, catalog.Consumption{ServiceID: b.service.ID, DatasetID: nobody})
 		return err
 	})
-	own("declare actor", func(t *testing.T, b *bench, by access.Principal) error {
+	own("declare actor", "DeclareActorAlias", func(t *testing.T, b *bench, by access.Principal) error {
 		_, err := b.DeclareActorAlias(t.Context(), by, catalog.ActorAlias{Kind: "GROUP", Name: fresh("g"), ServiceID: b.service.ID})
 		return err
 	})
-	own("apply", func(t *testing.T, b *bench, by access.Principal) error {
+	own("end consumption", "EndConsumption", func(t *testing.T, b *bench, by access.Principal) error {
+		c, err := b.DeclareConsumption(t.Context(), b.admin, catalog.Consumption{ServiceID: b.service.ID, DatasetID: b.dataset.ID})
+		if err != nil {
+			return err
+		}
+		return b.EndConsumption(t.Context(), by, c.ID)
+	})
+	own("end a store's reader", "EndStoreReader", func(t *testing.T, b *bench, by access.Principal) error {
+		s, err := b.RegisterService(t.Context(), b.admin, b.aService(fresh("r")))
+		if err != nil {
+			return err
+		}
+		r, err := b.DeclareStoreReader(t.Context(), b.admin, catalog.StoreReader{StoreID: b.store.ID, ServiceID: s.ID, Reason: "reports"})
+		if err != nil {
+			return err
+		}
+		return b.EndStoreReader(t.Context(), by, r.ID)
+	})
+	own("end a permitted use", "EndPermittedUse", func(t *testing.T, b *bench, by access.Principal) error {
+		p, err := b.DeclarePurpose(t.Context(), b.admin, catalog.Purpose{Ref: fresh("u"), Name: "U", Use: "collect", LegalBasis: "CONSENT"})
+		if err != nil {
+			return err
+		}
+		u, err := b.DeclarePermittedUse(t.Context(), b.admin, catalog.PermittedUse{DatasetID: b.dataset.ID, PurposeID: p.ID})
+		if err != nil {
+			return err
+		}
+		return b.EndPermittedUse(t.Context(), by, u.ID)
+	})
+	own("rehearse", "Rehearse", func(t *testing.T, b *bench, by access.Principal) error {
+		return b.Rehearse(t.Context(), by, catalog.Changes{Put: catalog.Contents{Stores: []catalog.Store{{Ref: fresh("t"), Name: "T", Technology: "S3", ServiceID: &b.service.ID}}}})
+	})
+	own("apply", "Apply", func(t *testing.T, b *bench, by access.Principal) error {
 		return b.Apply(t.Context(), by, catalog.Changes{Put: catalog.Contents{Stores: []catalog.Store{{Ref: fresh("t"), Name: "T", Technology: "S3", ServiceID: &b.service.ID}}}})
 	})
 	return all

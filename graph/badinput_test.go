@@ -155,6 +155,32 @@ func TestEveryMistakeIsToldAtOnce(t *testing.T) {
 	}
 }
 
+// A value that is not of its scalar's form is the caller's mistake, told with
+// its place and the form, and nothing that we must look into.
+func TestValuesOfTheWrongFormAreNamed(t *testing.T) {
+	t.Parallel()
+	c := furnish(t)
+	request, _ := c.open(c.handler, "c-1")
+	for query, at := range map[string]string{
+		fmt.Sprintf(`mutation { approvePlan(input: {requestId: %q, digest: "00"}) { userErrors { code } } }`, request):                                                        "approvePlan input digest",
+		fmt.Sprintf(`mutation { extendDeadline(input: {requestId: %q, reason: COMPLEXITY, noticeSentOn: "5 March", channel: EMAIL}) { userErrors { code } } }`, request):      "extendDeadline input noticeSentOn",
+		`mutation { openRequest(input: {type: ACCESS, controller: "flowmart-de", identifiers: [], receivedAt: "today"}) { userErrors { code } } }`:                            "openRequest input receivedAt",
+		fmt.Sprintf(`mutation { registerService(input: {ref: "new", name: "New", controllerId: %q, allowedNetworks: ["10.99.0.0"]}) { userErrors { code } } }`, c.controller): "registerService input allowedNetworks 0",
+	} {
+		a := c.do(c.admin, query)
+		if a.Status != 200 || a.code() != "BAD_VALUE" || !strings.Contains(a.Errors[0].Message, "written like") && !strings.Contains(a.Errors[0].Message, "64 hexadecimal") {
+			t.Errorf("%s: %d %s", query, a.Status, a.Raw)
+			continue
+		}
+		if got := strings.Trim(fmt.Sprint(a.Errors[0].Path), "[]"); got != at {
+			t.Errorf("told at %q, want %q", got, at)
+		}
+	}
+	if len(c.reported) > 0 {
+		t.Errorf("reported to us: %v", c.reported)
+	}
+}
+
 // Arguments out of range and cursors of other lists are named.
 func TestListsRefuseWrongPages(t *testing.T) {
 	t.Parallel()

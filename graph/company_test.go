@@ -71,6 +71,7 @@ func challenge(ctx context.Context, c *catalog.Catalog, by access.Principal, ser
 // declared through the API.
 type company struct {
 	*fixture
+	rooms                       graph.Config // the rooms behind the API
 	t                           *testing.T
 	admin, handler, approver    access.Principal
 	controller, ordersTeam      string
@@ -83,7 +84,9 @@ type company struct {
 func furnish(t *testing.T, change ...func(*graph.Config)) *company {
 	t.Helper()
 	db := pgtest.New(t)
-	c := &company{t: t, fixture: setup(t, append([]func(*graph.Config){rooms(t, db)}, change...)...)}
+	c := &company{t: t}
+	keep := func(made *graph.Config) { c.rooms = *made }
+	c.fixture = setup(t, append(append([]func(*graph.Config){rooms(t, db)}, change...), keep)...)
 	c.admin = c.person(t, "ada", access.Admin)
 	c.handler = c.person(t, "hannah", access.Handler)
 	c.approver = c.person(t, "anton", access.Approver)

@@ -88,22 +88,33 @@ func (x *cell) variables(operation string) map[string]any {
 		id := x.freshService(ref)
 		return input("entityId", id, "rev", 1, "ownerId", x.ordersTeam)
 	case "importCatalog":
-		return input("yaml", "services: 5", "dryRun", true)
+		return input("yaml", x.file(ref))
 
 	case "openRequest":
 		return input("type", "ACCESS", "controller", "flowmart-de", "identifiers", []any{object("type", "customer_id", "value", ref)})
 	case "verifyIdentity":
 		return input("requestId", x.request("RECEIVED"), "method", "DOCUMENT")
 	case "approvePlan":
-		return input("requestId", x.request("PLANNED"), "digest", strings.Repeat("ab", 32))
+		plan, digest := x.planned()
+		return input("requestId", plan, "digest", digest)
 	case "refuseRequest":
 		return input("requestId", x.request("RECEIVED"), "ground", "EXCESSIVE")
 	case "extendDeadline":
 		return input("requestId", x.request("RECEIVED"), "reason", "COMPLEXITY", "noticeSentOn", x.today(), "channel", "EMAIL")
 	case "pauseClock":
 		return input("requestId", x.request("RECEIVED"), "reason", "CLARIFICATION")
-	case "cancelRequest", "replan", "resumeClock", "resolveBlock", "closePartially", "reopenRequest", "destroyRequestKey":
+	case "cancelRequest":
 		return input("requestId", x.request("RECEIVED"))
+	case "replan":
+		return input("requestId", x.request("PLANNED"))
+	case "resumeClock":
+		return input("requestId", x.request("PAUSED"))
+	case "resolveBlock":
+		return input("requestId", x.request("BLOCKED"))
+	case "closePartially":
+		return input("requestId", x.request("GAPS"))
+	case "reopenRequest", "destroyRequestKey":
+		return input("requestId", x.request("CLOSED"))
 	case "preparePackage":
 		return input("requestId", x.request("ACCESS"))
 	case "retryTask":
@@ -114,7 +125,10 @@ func (x *cell) variables(operation string) map[string]any {
 		return input("noticeId", x.notice())
 	case "createPackageLink", "tellPassphrase":
 		return input("packageId", x.pack())
-	case "emergencyStop", "resume":
+	case "emergencyStop":
+		return input("serviceId", x.orders)
+	case "resume":
+		x.stop()
 		return input("serviceId", x.orders)
 	case "erasePrincipal":
 		return input("principalId", x.stranger())
@@ -137,78 +151,6 @@ func (x *cell) exec(q string, args ...any) {
 	x.t.Helper()
 	_, err := x.db.Exec(x.t.Context(), q, args...)
 	must(x.t, err)
-}
-
-// row writes a request that the caller opened, or somebody else.
-func (x *cell) row(state string) uuid.UUID {
-	x.t.Helper()
-	key, by := uuid.New(), x.by.ID
-	if x.whose == "other" || by == uuid.Nil {
-		by = x.company.handler.ID
-		if by == x.by.ID {
-			by = x.approver.ID
-		}
-	}
-	kind, ground, outcome := "ERASURE", some("17(1)(b)"), (*string)(nil)
-	var approved *uuid.UUID
-	if state == "ACCESS" {
-		kind, ground, state, approved = "ACCESS", nil, "EXECUTING", &x.company.admin.ID
-	}
-	if state == "CLOSED" {
-		outcome = some("NO_DATA_HELD")
-	}
-	const q = `
-		INSERT INTO erasure_request (id, case_number, kind, ground, controller_id, state, outcome, received_at, received_on, due_on, due_unpaused_on,
-		                             calendar, opened_by, opened_at, erase_before, approved_by)
-		SELECT $1, 'R-2026-' || nextval('erasure_case_number'), $2, $3, id, $4, $5, now(), current_date, current_date + 30, current_date + 30,
-		       'test', $6, now(), now(), $7 FROM catalog_controller WHERE ref = 'flowmart-de'`
-	x.exec(q, key, kind, ground, state, outcome, by, approved)
-	return key
-}
-
-func (x *cell) request(state string) string {
-	if x.whose == "absent" {
-		return missing("Request")
-	}
-	return id("Request", x.row(state))
-}
-
-func (x *cell) caseNumber() (number string) {
-	if x.whose == "absent" {
-		return "R-2026-999999"
-	}
-	must(x.t, x.db.QueryRow(x.t.Context(), `SELECT case_number FROM erasure_request WHERE id = $1`, x.row("RECEIVED")).Scan(&number))
-	return number
-}
-
-func (x *cell) task() string {
-	if x.whose == "absent" {
-		return missing("Task")
-	}
-	key := uuid.New()
-	x.exec(`INSERT INTO erasure_task (key, request_id, service_id, action, wave, state, next_at) SELECT $1, $2, id, 'LOCATE', 1, 'READY', now() FROM catalog_service WHERE ref = 'orders'`, key, x.row("RECEIVED"))
-	return id("Task", key)
-}
-
-func (x *cell) notice() string {
-	if x.whose == "absent" {
-		return missing("Notice")
-	}
-	key := uuid.New()
-	x.exec(`INSERT INTO erasure_notice (id, request_id, kind, due_on) VALUES ($1, $2, 'RECEIPT', current_date)`, key, x.row("RECEIVED"))
-	return id("Notice", key)
-}
-
-func (x *cell) pack() string {
-	if x.whose == "absent" {
-		return missing("Package")
-	}
-	key := uuid.New()
-	const q = `
-		INSERT INTO erasure_package (id, request_id, no, state, content, bytes, sha256, complete, lock, sealed_at, expires_at)
-		VALUES ($1, $2, 1, 'SEALED', sha256('a'), 1, sha256('a'), true, 'RECIPIENT', now(), now() + interval '1 day')`
-	x.exec(q, key, x.row("ACCESS"))
-	return id("Package", key)
 }
 
 func (x *cell) stranger() string {

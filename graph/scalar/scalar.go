@@ -5,14 +5,19 @@ package scalar
 import (
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/netip"
 	"strconv"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/flowmart/lethe/internal/fault"
 )
+
+// bad says which form a value has. It is the caller's mistake, and the value
+// itself is never quoted.
+func bad(form string) error { return fault.Bad("", "BAD_VALUE", "%s", form) }
 
 // MarshalDate writes a day. Days are midnight UTC of the day they name.
 func MarshalDate(t time.Time) graphql.Marshaler {
@@ -24,7 +29,7 @@ func UnmarshalDate(v any) (time.Time, error) {
 	s, _ := v.(string)
 	t, err := time.Parse(time.DateOnly, s)
 	if err != nil {
-		return t, errors.New("a Date is written like 2026-03-05")
+		return t, bad("a Date is written like 2026-03-05")
 	}
 	return t, nil
 }
@@ -39,7 +44,7 @@ func UnmarshalDateTime(v any) (time.Time, error) {
 	s, _ := v.(string)
 	t, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil {
-		return t, errors.New("a DateTime is written like 2026-03-05T09:30:00Z")
+		return t, bad("a DateTime is written like 2026-03-05T09:30:00Z")
 	}
 	return t, nil
 }
@@ -57,7 +62,7 @@ func UnmarshalDigest(v any) ([]byte, error) {
 	s, _ := v.(string)
 	b, err := hex.DecodeString(s)
 	if err != nil || len(b) != 32 {
-		return nil, errors.New("a Digest is 64 hexadecimal digits")
+		return nil, bad("a Digest is 64 hexadecimal digits")
 	}
 	return b, nil
 }
@@ -79,7 +84,7 @@ func UnmarshalLong(v any) (int64, error) {
 	case int:
 		return int64(v), nil
 	}
-	return 0, errors.New("a Long is a whole number of 64 bits")
+	return 0, bad("a Long is a whole number of 64 bits")
 }
 
 // MarshalNetwork writes a network in CIDR notation.
@@ -90,7 +95,7 @@ func UnmarshalNetwork(v any) (netip.Prefix, error) {
 	s, _ := v.(string)
 	p, err := netip.ParsePrefix(s)
 	if err != nil {
-		return p, errors.New("a Network is written like 10.20.0.0/16")
+		return p, bad("a Network is written like 10.20.0.0/16")
 	}
 	return p, nil
 }
