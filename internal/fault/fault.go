@@ -117,11 +117,28 @@ func All(err error) []*Fault {
 	return nil
 }
 
+// longestSlip bounds the words that are compared: who sends more did not
+// mistype a name. mostCells bounds the whole of one comparison, some hundredths
+// of a second, whatever the caller knows.
+const (
+	longestSlip = 200
+	mostCells   = 10_000_000
+)
+
 // Nearest names the known word that looks most like an unknown one, or ""
 // when none is near enough to be a likely slip of the keyboard.
 func Nearest(word string, known []string) string {
-	best, at := "", len(word)/2+1
+	if len(word) > longestSlip {
+		return ""
+	}
+	best, at, cells := "", len(word)/2+1, 0
 	for _, k := range known {
+		if len(k)-len(word) >= at || len(word)-len(k) >= at {
+			continue // they differ by that much in length alone
+		}
+		if cells += (len(word) + 1) * (len(k) + 1); cells > mostCells {
+			break
+		}
 		if d := distance(strings.ToLower(word), strings.ToLower(k)); d < at {
 			best, at = k, d
 		}

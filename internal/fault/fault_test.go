@@ -2,7 +2,9 @@ package fault_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/flowmart/lethe/internal/fault"
 )
@@ -23,6 +25,33 @@ func TestNearest(t *testing.T) {
 		if got := fault.Nearest(word, known); got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
 		}
+	}
+}
+
+// A suggestion is a kindness: neither a long word nor a long list may make it
+// cost more than a moment, for whoever asks it pays nothing.
+func TestNearestIsBounded(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("user.contact.email", 14_000) // 250 KB
+	many := make([]string, 200_000)
+	for i := range many {
+		many[i] = strings.Repeat("x", 150)
+	}
+	for what, ask := range map[string]func() string{
+		"a long word": func() string { return fault.Nearest(long, []string{"user.contact.email", long + "s"}) },
+		"long words":  func() string { return fault.Nearest("email", []string{long, strings.Repeat("email", 50_000)}) },
+		"a long list": func() string { return fault.Nearest(strings.Repeat("y", 150), many) },
+	} {
+		begun := time.Now()
+		if got := ask(); got != "" {
+			t.Errorf("%s: %.20q", what, got)
+		}
+		if took := time.Since(begun); took > 2*time.Second {
+			t.Errorf("%s: %v", what, took)
+		}
+	}
+	if got := fault.Nearest(strings.Repeat("a", 200), []string{strings.Repeat("a", 199) + "b"}); got == "" {
+		t.Error("a word of 200 bytes has no suggestion")
 	}
 }
 
