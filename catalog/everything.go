@@ -3,8 +3,21 @@ package catalog
 import (
 	"context"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/flowmart/lethe/internal/postgres"
 )
+
+// Snapshot reads the whole catalog as it stands at one moment. It is for
+// export and import; screens read pages.
+func (c *Catalog) Snapshot(ctx context.Context) (all Contents, err error) {
+	one := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err = postgres.WorkTx(ctx, c.db, one, func(tx pgx.Tx) (err error) {
+		all, err = Everything(ctx, tx)
+		return err
+	})
+	return all, err
+}
 
 // Everything reads the whole catalog as it stands: all rows, and of the
 // assertions those open now. Give it a transaction of REPEATABLE READ to have

@@ -221,28 +221,17 @@ func (r mutationResolver) SetOwner(ctx context.Context, in exec.SetOwnerInput) (
 }
 
 func (r mutationResolver) ImportCatalog(ctx context.Context, in exec.ImportCatalogInput) (exec.ImportCatalogPayload, error) {
-	steps, refused, err := outcome(r.importCatalog(ctx, in))
-	return exec.ImportCatalogPayload{Changes: orNil(steps), UserErrors: refused, ClientMutationID: in.ClientMutationID}, err
+	from := yaml.Source{File: "catalog.yaml", Text: []byte(in.Yaml)}
+	plan, refused, err := outcome(yaml.Import(ctx, r.Catalog, access.From(ctx), from, in.DryRun))
+	return exec.ImportCatalogPayload{Changes: changes(plan), UserErrors: refused, ClientMutationID: in.ClientMutationID}, err
 }
 
-// importCatalog reads a file, plans it, and does what it says or tries to.
-func (r *resolver) importCatalog(ctx context.Context, in exec.ImportCatalogInput) ([]yaml.Step, error) {
-	by := access.From(ctx)
-	if err := by.Require(access.Steward, access.Admin); err != nil {
-		return nil, err
+// changes are the steps of an import that was not refused.
+func changes(p *yaml.Plan) []yaml.Step {
+	if p == nil {
+		return nil
 	}
-	doc, err := yaml.Parse("catalog.yaml", []byte(in.Yaml), nil)
-	if err != nil {
-		return nil, err
-	}
-	plan, err := yaml.NewPlan(ctx, r.DB, doc)
-	if err != nil {
-		return nil, err
-	}
-	if in.DryRun {
-		return plan.Steps, plan.Rehearse(ctx, r.Catalog, by)
-	}
-	return plan.Steps, plan.Apply(ctx, r.Catalog, by)
+	return p.Steps
 }
 
 // setOwner knows two kinds of things that have owners.

@@ -1,30 +1,28 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
+	"mime"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/catalog/yaml"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
-	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/internal/problem"
 )
 
 // catalogFile takes and gives the catalog as a file, which is larger than what
 // GraphQL takes. The command line is its only customer.
 type catalogFile struct {
-	db      *pgxpool.Pool
 	catalog *catalog.Catalog
 	log     *slog.Logger
 }
@@ -65,8 +63,17 @@ func (d *catalogFile) take(w http.ResponseWriter, r *http.Request) {
 		problem.WriteStatus(w, http.StatusBadRequest, fault.New(fault.Invalid, "BAD_BODY", "the request broke off"))
 		return
 	}
-	dryRun := r.URL.Query().Get("dry_run") == "true"
-	plan, err := d.carryOut(ctx, access.From(r.Context()), text, dryRun)
+	dryRun, err := rehearsal(r.URL.RawQuery)
+	if err != nil {
+		problem.Write(w, err)
+		return
+	}
+	from, err := source(r.Header.Get("Content-Type"), text)
+	if err != nil {
+		problem.Write(w, err)
+		return
+	}
+	plan, err := yaml.Import(ctx, d.catalog, access.From(r.Context()), from, dryRun)
 	if err != nil {
 		d.refuse(w, r, err)
 		return
@@ -79,27 +86,48 @@ func (d *catalogFile) take(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(a) // the client may have gone
 }
 
-// carryOut plans a file and does what the plan says, or tries it.
-func (d *catalogFile) carryOut(ctx context.Context, by access.Principal, text []byte, dryRun bool) (yaml.Plan, error) {
-	if err := by.Require(access.Steward, access.Admin); err != nil {
-		return yaml.Plan{}, err
-	}
-	doc, err := yaml.Parse("", text, nil)
+// rehearsal reads the one parameter of an import. A slip of the pen in it must
+// not import what was only to be tried.
+func rehearsal(query string) (dryRun bool, err error) {
+	asked, err := url.ParseQuery(query)
 	if err != nil {
-		return yaml.Plan{}, err
+		return false, fault.New(fault.Invalid, "BAD_PARAMETER", "the query of this URL cannot be read")
 	}
-	var plan yaml.Plan
-	err = ofOneMoment(ctx, d.db, func(tx pgx.Tx) (err error) {
-		plan, err = yaml.NewPlan(ctx, tx, doc)
-		return err
-	})
-	switch {
-	case err != nil:
-		return plan, err
-	case dryRun:
-		return plan, plan.Rehearse(ctx, d.catalog, by)
+	for key := range asked {
+		if key != "dry_run" {
+			return false, fault.New(fault.Invalid, "BAD_PARAMETER", "%s", fault.Suggest("an import has one parameter, dry_run", key, []string{"dry_run"}))
+		}
 	}
-	return plan, plan.Apply(ctx, d.catalog, by)
+	switch values := asked["dry_run"]; {
+	case len(values) == 0, len(values) == 1 && values[0] == "false":
+		return false, nil
+	case len(values) == 1 && values[0] == "true":
+		return true, nil
+	}
+	return false, fault.Bad("dry_run", "BAD_PARAMETER", "say dry_run=true to try the import, dry_run=false or nothing to do it")
+}
+
+// source reads what was sent: a file by itself, or with the values of the
+// variables in it, which are then put in where the file is understood.
+func source(contentType string, body []byte) (yaml.Source, error) {
+	if kind, _, _ := mime.ParseMediaType(contentType); kind != "application/vnd.lethe.catalog+json" {
+		return yaml.Source{Text: body}, nil
+	}
+	var sent struct {
+		YAML      *string           `json:"yaml"`
+		Variables map[string]string `json:"variables"`
+	}
+	words := json.NewDecoder(bytes.NewReader(body))
+	words.DisallowUnknownFields()
+	err := words.Decode(&sent)
+	if _, more := words.Token(); err != nil || !errors.Is(more, io.EOF) || sent.YAML == nil {
+		return yaml.Source{}, fault.New(fault.Invalid, "BAD_JSON", "send one object with the file as yaml and, if it has any, its variables as texts")
+	}
+	vars := func(name string) (string, bool) {
+		value, ok := sent.Variables[name]
+		return value, ok
+	}
+	return yaml.Source{Text: []byte(*sent.YAML), Vars: vars}, nil
 }
 
 func (d *catalogFile) give(w http.ResponseWriter, r *http.Request) {
@@ -110,11 +138,7 @@ func (d *catalogFile) give(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, err)
 		return
 	}
-	var all catalog.Contents
-	err = ofOneMoment(ctx, d.db, func(tx pgx.Tx) (err error) {
-		all, err = catalog.Everything(ctx, tx)
-		return err
-	})
+	all, err := d.catalog.Snapshot(ctx)
 	if err != nil {
 		d.refuse(w, r, err)
 		return
@@ -140,9 +164,4 @@ func (d *catalogFile) refuse(w http.ResponseWriter, r *http.Request, err error) 
 		placed = append(placed, &g)
 	}
 	problem.Write(w, errors.Join(placed...))
-}
-
-// ofOneMoment reads from one state of the database.
-func ofOneMoment(ctx context.Context, db *pgxpool.Pool, read func(tx pgx.Tx) error) error {
-	return postgres.WorkTx(ctx, db, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, read)
 }

@@ -61,3 +61,72 @@ func TestCatalogFileThereAndBack(t *testing.T) {
 		t.Errorf("5 MiB: %d", status)
 	}
 }
+
+// Whoever means to try an import and writes it another way is told so, and
+// nothing is imported.
+func TestCatalogFileIsTriedOnlyByItsWord(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	for query, says := range map[string]string{
+		"?dry_run=1": `"path":"dry_run"`, "?dry_run=TRUE": `"path":"dry_run"`, "?dry_run=": `"path":"dry_run"`, "?dry_run": `"path":"dry_run"`,
+		"?dry_run=true&dry_run=false": `"path":"dry_run"`, "?dry-run=true": "did you mean", "?dryRun=true": "did you mean", "?x=y": "one parameter",
+		"?dry_run=true;x": "cannot be read",
+	} {
+		resp := s.Do(t, http.MethodPost, "/api/v1/catalog"+query, s.Token(access.Admin), strings.NewReader(shop))
+		raw, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(string(raw), says) || !strings.Contains(string(raw), "BAD_PARAMETER") {
+			t.Errorf("%s: %d %s (%v)", query, resp.StatusCode, raw, err)
+		}
+	}
+	resp := s.Do(t, http.MethodPost, "/api/v1/catalog?dry_run=false", s.Token(access.Admin), strings.NewReader(shop))
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != 200 || strings.Count(string(raw), `"CREATE"`) != 2 {
+		t.Errorf("the import after them, which must be the first: %d %s (%v)", resp.StatusCode, raw, err)
+	}
+}
+
+// The values of variables are put in where the file is understood: none of
+// them is read as YAML, and what stands for itself stays.
+func TestCatalogFileWithVariables(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	send := func(body string) (int, string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/api/v1/catalog", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/vnd.lethe.catalog+json; charset=utf-8")
+		r.Header.Set("Authorization", "Bearer "+s.Token(access.Admin))
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		raw, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(raw)
+	}
+	const text = `lethe: catalog/1\nteams:\n  - ref: a\n    name: ${A}\n  - {ref: b, name: 'it is ${B}'}\n  - ref: c\n    name: $${HOME} and ${C}\n`
+	if status, body := send(`{"yaml":"` + text + `","variables":{"A":"x: y","B":"it's # \"one\", {two}","C":"${D}"}}`); status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	for ref, want := range map[string]string{"a": "x: y", "b": `it is it's # "one", {two}`, "c": "${HOME} and ${D}"} {
+		var name string
+		if err := s.DB.QueryRow(t.Context(), `SELECT name FROM catalog_owner WHERE ref = $1`, ref).Scan(&name); err != nil || name != want {
+			t.Errorf("%s: %q, want %q (%v)", ref, name, want, err)
+		}
+	}
+	if status, body := send(`{"yaml":"` + text + `","variables":{"A":"x"}}`); status != 422 || !strings.Contains(body, "VARIABLE_NOT_SET") {
+		t.Errorf("variables missing: %d %s", status, body)
+	}
+	for _, body := range []string{`[]`, `{}`, `{"yaml":5}`, `{"yaml":"x","variable":{}}`, `{"yaml":"x"} {}`, `{"yaml":"x","variables":{"A":1}}`, `lethe: catalog/1`} {
+		if status, answer := send(body); status != 422 || !strings.Contains(answer, "BAD_JSON") {
+			t.Errorf("%s: %d %s", body, status, answer)
+		}
+	}
+}

@@ -25,6 +25,6 @@ func wireWeb(g *ground, h *house, r *rooms) error {
 			mux.Handle("GET /graphiql", graphiql.Handler())
 			mux.Handle("GET /graphiql/", graphiql.Handler())
 		}
-	}), &catalogFile{g.web, r.catalog, g.log})
+	}), &catalogFile{r.catalog, g.log})
 	return nil
 }

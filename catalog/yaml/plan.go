@@ -15,7 +15,6 @@ import (
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
-	"github.com/flowmart/lethe/internal/postgres"
 )
 
 // Action is what an import does to one thing.
@@ -46,10 +45,38 @@ type Plan struct {
 	places    map[string][]place // of the changes, by list and index
 }
 
-// NewPlan compares a file with the catalog. The error joins every name in the
-// file that refers to nothing.
-func NewPlan(ctx context.Context, db postgres.DB, doc Doc) (Plan, error) {
-	now, err := catalog.Everything(ctx, db)
+// Source is a file to import.
+type Source struct {
+	File string                      // its name, for the places of mistakes; "" if it has none
+	Text []byte                      // what it says
+	Vars func(string) (string, bool) // the values of ${NAME} in it; nil: there are none
+}
+
+// Import reads a file, plans it, and does what the plan says, or with dryRun
+// tries whether it could and changes nothing. It needs a steward or an admin;
+// what of the plan each of them may do, the catalog decides.
+func Import(ctx context.Context, c *catalog.Catalog, by access.Principal, from Source, dryRun bool) (Plan, error) {
+	if err := by.Require(access.Steward, access.Admin); err != nil {
+		return Plan{}, err
+	}
+	doc, err := Parse(from.File, from.Text, from.Vars)
+	if err != nil {
+		return Plan{}, err
+	}
+	plan, err := NewPlan(ctx, c, doc)
+	switch {
+	case err != nil:
+		return plan, err
+	case dryRun:
+		return plan, plan.Rehearse(ctx, c, by)
+	}
+	return plan, plan.Apply(ctx, c, by)
+}
+
+// NewPlan compares a file with the catalog as it is at one moment. The error
+// joins every name in the file that refers to nothing.
+func NewPlan(ctx context.Context, c *catalog.Catalog, doc Doc) (Plan, error) {
+	now, err := c.Snapshot(ctx)
 	if err != nil {
 		return Plan{}, err
 	}

@@ -1,13 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -115,29 +115,43 @@ type change struct {
 	Ref    string `json:"ref"`
 }
 
-// placeholder stands in a catalog file for a value of the environment.
-var placeholder = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_]*\}`)
+// catalogText is a catalog file and the values of the variables it names. The
+// server, which has another environment, puts them in where it understands the
+// file, so that a value is never read as YAML.
+type catalogText struct {
+	YAML      string            `json:"yaml"`
+	Variables map[string]string `json:"variables"`
+}
 
-// readCatalog reads a file, checks it by itself, and puts the values of the
-// environment where the file asks for them: the server has another environment.
-func readCatalog(e *env, path string) (string, error) {
+// body is what is sent: a file without variables by itself.
+func (t catalogText) body() (contentType string, body io.Reader, err error) {
+	if len(t.Variables) == 0 {
+		return "application/yaml", strings.NewReader(t.YAML), nil
+	}
+	raw, err := json.Marshal(t)
+	return "application/vnd.lethe.catalog+json", bytes.NewReader(raw), err
+}
+
+// readCatalog reads a file, checks it by itself, and gathers from the
+// environment what it asks for.
+func readCatalog(e *env, path string) (catalogText, error) {
 	raw, err := readInput(e, path)
 	if err != nil {
-		return "", usage(err)
+		return catalogText{}, usage(err)
 	}
+	text := catalogText{string(raw), map[string]string{}}
 	vars := func(name string) (string, bool) {
 		value := e.get(name)
-		return value, value != "" && !strings.ContainsAny(value, "\r\n")
+		if value == "" || strings.ContainsAny(value, "\r\n") {
+			return "", false
+		}
+		text.Variables[name] = value
+		return value, true
 	}
 	if _, err := yaml.Parse(path, raw, vars); err != nil {
-		return "", no(placed(err))
+		return catalogText{}, no(placed(err))
 	}
-	return placeholder.ReplaceAllStringFunc(string(raw), func(p string) string {
-		if value, ok := vars(p[2 : len(p)-1]); ok {
-			return value
-		}
-		return p
-	}), nil
+	return text, nil
 }
 
 // placed writes the places of mistakes as file:line:column, as editors do.
@@ -168,7 +182,11 @@ func importCatalog(cmd *cobra.Command, e *env, path string, dryRun bool) ([]chan
 	if dryRun {
 		at += "?dry_run=true"
 	}
-	raw, err := c.send(cmd.Context(), http.MethodPost, at, "application/yaml", strings.NewReader(text))
+	kind, body, err := text.body()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := c.send(cmd.Context(), http.MethodPost, at, kind, body)
 	if err != nil {
 		return nil, inFile(path, err)
 	}

@@ -239,12 +239,13 @@ func TestCatalogImport(t *testing.T) {
 	}
 	f := answering(t, 200, `{"changes":[{"action":"CREATE","kind":"controller","ref":"shop"}],"unchanged":0,"dryRun":true}`)
 	e := f.env()
-	e.environ = append(e.environ, "SHOP_NAME=Shop GmbH")
+	e.environ = append(e.environ, `SHOP_NAME=Shop: "GmbH" # 1`)
 	r := lethe(t, e, "catalog", "import", path, "--dry-run")
 	if r.code != exitOK || !strings.Contains(r.out, "create controller shop") || !strings.Contains(r.out, "Nothing was changed") {
 		t.Errorf("%d %s%s", r.code, r.out, r.err)
 	}
-	if f.asked[0].path != "/api/v1/catalog?dry_run=true" || !strings.Contains(f.asked[0].body, "name: Shop GmbH") {
+	if f.asked[0].path != "/api/v1/catalog?dry_run=true" || !strings.Contains(f.asked[0].body, "name: ${SHOP_NAME}") ||
+		!strings.Contains(f.asked[0].body, `"variables":{"SHOP_NAME":"Shop: \"GmbH\" # 1"}`) {
 		t.Errorf("asked %+v", f.asked[0])
 	}
 	f = answering(t, 422, `{"code":"NAME_TAKEN","detail":"3:5: another controller has this name","errors":[{"path":"3:5","code":"NAME_TAKEN","detail":"another controller has this name"}]}`)
