@@ -15,8 +15,8 @@ import (
 
 // Tick does what time alone makes due: it wakes pumps, takes on requests that
 // wait for a date, sends follow-up probes, and destroys keys whose period is
-// over. The clock job calls it every few seconds on one replica; losing a tick
-// loses nothing.
+// over. One replica calls it every few seconds; losing a tick loses nothing, and
+// two at a time do no harm.
 func (s *Requests) Tick(ctx context.Context) error {
 	return errors.Join(
 		postgres.Work(ctx, s.db, func(tx pgx.Tx) error { return s.wake(ctx, tx) }),

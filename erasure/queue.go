@@ -35,7 +35,8 @@ type Delivery struct {
 }
 
 // LeaseTime is how long a sender may take before another may send the same
-// task again. A killed sender's tasks wait no longer.
+// task again. A killed sender's tasks wait no longer, and less where the others
+// notice (see Abandoned).
 const LeaseTime = 30 * time.Second
 
 // Due leases up to limit tasks of a service that are to be sent, earliest
@@ -59,7 +60,7 @@ func (s *Requests) lease(ctx context.Context, service uuid.UUID, limit int, stat
 			 LIMIT $4
 			   FOR UPDATE SKIP LOCKED
 		), leased AS (
-			UPDATE erasure_task t SET lease_until = now() + $5, fence = fence + 1, attempt = attempt + 1
+			UPDATE erasure_task t SET lease_until = now() + $5, lease_by = $6, fence = fence + 1, attempt = attempt + 1
 			  FROM due WHERE t.id = due.id
 			RETURNING t.id, t.key, t.request_id, t.action, t.wave, t.state, t.round, t.attempt, t.fence
 		)
@@ -69,7 +70,18 @@ func (s *Requests) lease(ctx context.Context, service uuid.UUID, limit int, stat
 		  JOIN erasure_request r ON r.id = l.request_id
 		  JOIN catalog_controller c ON c.id = r.controller_id
 		 ORDER BY r.due_on, l.id`
-	return postgres.Many[Delivery](ctx, s.db, q, service, states, s.now(), limit, LeaseTime)
+	return postgres.Many[Delivery](ctx, s.db, q, service, states, s.now(), limit, LeaseTime, s.process)
+}
+
+// Abandoned gives back the leases of a process that has ended, so that its tasks
+// need not wait for LeaseTime. If it lives after all, the fences of whoever takes
+// the tasks next keep it from recording anything about them.
+func Abandoned(ctx context.Context, db postgres.DB, process uuid.UUID) (int, error) {
+	const q = `
+		UPDATE erasure_task SET lease_until = NULL
+		 WHERE state IN ('READY', 'SENT', 'WORKING') AND lease_by = $1 AND lease_until > now()`
+	tag, err := db.Exec(ctx, q, process)
+	return int(tag.RowsAffected()), err
 }
 
 // Waiting lists the services for which something is due and whose breaker is

@@ -75,6 +75,8 @@ type Requests struct {
 	keys   []ed25519.PrivateKey
 	parts  PartsCheck
 	inbox  intake
+
+	process uuid.UUID
 }
 
 // PartsCheck checks that the parts which a result declares have arrived whole;
@@ -92,12 +94,15 @@ type Setup struct {
 	Keys   []ed25519.PrivateKey // sign certificates; the newest first
 	Parts  PartsCheck           // nil where nothing is exported
 	Config Config
+	// Process is who holds the leases that are taken here. Zero where nothing is
+	// sent.
+	Process uuid.UUID
 }
 
 // New returns requests kept in a database.
 func New(s Setup) *Requests {
 	return &Requests{db: s.DB, jobs: s.Jobs, vault: s.Vault, log: s.Log, now: s.Now, conf: s.Config.withDefaults(),
-		issuer: s.Issuer, keys: s.Keys, parts: s.Parts}
+		issuer: s.Issuer, keys: s.Keys, parts: s.Parts, process: s.Process}
 }
 
 // Pump is the job of bringing a service whatever is due for it. Losing one

@@ -71,7 +71,7 @@ func furnish(t testing.TB, conf erasure.Config) *shop {
 	s.log = audit.New(s.db, signer, anchor)
 	_, s.key, _ = ed25519.GenerateKey(nil)
 	s.requests = erasure.New(erasure.Setup{DB: s.db, Jobs: jobs, Vault: s.vault, Log: s.log, Now: s.now,
-		Issuer: "https://lethe.test", Keys: []ed25519.PrivateKey{s.key}, Config: conf})
+		Issuer: "https://lethe.test", Keys: []ed25519.PrivateKey{s.key}, Config: conf, Process: sender})
 	s.company()
 	return s
 }

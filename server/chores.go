@@ -2,12 +2,15 @@ package server
 
 import (
 	"context"
+	"errors"
+	"runtime/debug"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 
+	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/export"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas"
@@ -35,6 +38,50 @@ type sweeper struct {
 
 // Work sweeps once.
 func (s *sweeper) Work(ctx context.Context, _ *river.Job[Sweep]) error { return s.exports.Sweep(ctx) }
+
+// ticker lets the requests do what time alone makes due. It is no job of River's:
+// those wait for its leader, whose death takes seconds to be noticed.
+type ticker struct {
+	ground   *ground
+	requests *erasure.Requests
+}
+
+// run ticks when it is this replica's turn.
+func (c *ticker) run(ctx context.Context) error {
+	interval := c.ground.conf.ClockInterval
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		if err := c.once(ctx, interval); err != nil && ctx.Err() == nil {
+			report(ctx, c.ground.log, "doing what time makes due", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// once survives a panic, as a job does: one request that cannot be taken on
+// must not end every process in turn.
+func (c *ticker) once(ctx context.Context, interval time.Duration) (err error) {
+	defer func() {
+		if what := recover(); what != nil {
+			c.ground.log.ErrorContext(ctx, "the clock panicked", "stack", string(debug.Stack()))
+			err = errors.New("panic")
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, jobFor)
+	defer cancel()
+	// The turn ends a little before the next tick of whoever has it, who so keeps
+	// it, in time, for as long as he lives.
+	mine, err := turn(ctx, c.ground.jobs, "clock", interval*9/10)
+	if err != nil || !mine {
+		return err
+	}
+	return c.requests.Tick(ctx)
+}
 
 // filler gives topics the fields of schemas that were registered before the
 // topic was declared. The catalog may not know the registry, so nobody calls

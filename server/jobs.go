@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
@@ -34,7 +35,7 @@ func (w *workers) every(interval time.Duration, job river.JobArgs) {
 
 const (
 	jobFor     = 30 * time.Second // a job's patience
-	rescueFrom = time.Minute      // a killed worker's jobs come back; the library's hour is too long
+	rescueFrom = time.Minute      // jobs of a process that nobody knew (see process) come back
 	softStop   = 10 * time.Second // for running jobs at the end
 	retryCap   = 15 * time.Minute
 )
@@ -45,9 +46,10 @@ func newPostingQueue(db *pgxpool.Pool, log *slog.Logger) (*Queue, error) {
 	return river.NewClient(riverpgxv5.New(db), &river.Config{Logger: quiet(log)})
 }
 
-// newWorkingQueue returns the client that works jobs off.
-func newWorkingQueue(db *pgxpool.Pool, w workers, log *slog.Logger, m *metrics) (*Queue, error) {
+// newWorkingQueue returns the client that works jobs off, as a process.
+func newWorkingQueue(db *pgxpool.Pool, process uuid.UUID, w workers, log *slog.Logger, m *metrics) (*Queue, error) {
 	return river.NewClient(riverpgxv5.New(db), &river.Config{
+		ID:           process.String(),
 		Workers:      w.workers,
 		Queues:       w.queues,
 		PeriodicJobs: w.periodic,

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
@@ -61,7 +62,7 @@ func TestJobsComeBackAndKeepNoValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	working, err := newWorkingQueue(db, all, log, newMetrics())
+	working, err := newWorkingQueue(db, uuid.New(), all, log, newMetrics())
 	if err != nil {
 		t.Fatal(err)
 	}

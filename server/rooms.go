@@ -76,7 +76,7 @@ func makeRooms(g *ground, log *audit.Log) (*rooms, error) {
 	}
 	r.requests = erasure.New(erasure.Setup{
 		DB: g.web, Jobs: g.queue, Vault: g.vault, Log: log, Now: g.now, Issuer: g.conf.PublicURL, Keys: keys,
-		Parts: export.Accept, Config: g.conf.Requests,
+		Parts: export.Accept, Config: g.conf.Requests, Process: g.process,
 	})
 	r.exports, err = export.New(g.web, g.queue, g.vault, g.conf.StorageDir, g.now, export.Config{Log: g.log, MaxPartBytes: g.conf.MaxPartBytes}, r.requests.Packaged)
 	if err != nil {
@@ -120,9 +120,8 @@ func wireRequests(g *ground, h *house, r *rooms) error {
 	river.AddWorker(w, &export.Packer{Exports: r.exports})
 	river.AddWorker(w, &sweeper{exports: r.exports})
 	h.workers.queues[river.QueueDefault] = river.QueueConfig{MaxWorkers: 50}
-	h.workers.every(g.conf.ClockInterval, erasure.Clock{})
 	h.workers.every(sweepInterval, Sweep{})
-	h.loops = append(h.loops, loop{"exports", func(ctx context.Context) error {
+	h.loops = append(h.loops, loop{"clock", (&ticker{ground: g, requests: r.requests}).run}, loop{"exports", func(ctx context.Context) error {
 		<-ctx.Done()
 		return r.exports.Close()
 	}})

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
@@ -29,7 +30,8 @@ type Server struct {
 	health  *health
 	ground  *ground
 	house   *house
-	working *Queue // nil where this process works no jobs
+	working *Queue   // nil where this process works no jobs
+	process *process // as working
 	public  *http.Server
 	ops     *http.Server
 	at      net.Listener
@@ -88,7 +90,7 @@ func New(ctx context.Context, conf Config, opts ...Option) (_ *Server, err error
 
 // openGround opens the pools, each of its own size, and what stands on them.
 func (s *Server) openGround(ctx context.Context, now func() time.Time) error {
-	g := &ground{conf: s.conf, log: s.log, metrics: s.metrics, now: now}
+	g := &ground{conf: s.conf, log: s.log, metrics: s.metrics, now: now, process: uuid.New()}
 	s.ground = g
 	for _, p := range []struct {
 		into    **pgxpool.Pool
@@ -100,6 +102,7 @@ func (s *Server) openGround(ctx context.Context, now func() time.Time) error {
 		{&g.web, "web", s.conf.DatabaseURL, 10, 5 * time.Second},
 		{&g.jobs, "jobs", s.conf.DatabaseURL, 8, 60 * time.Second},
 		{&g.sealer, "sealer", s.conf.DatabaseURL, 2, 60 * time.Second},
+		{&g.beat, "beat", s.conf.DatabaseURL, 1, 5 * time.Second},
 		{&g.keys, "keystore", s.conf.KeystoreURL, 8, 5 * time.Second},
 	} {
 		pool, err := postgres.Open(ctx, p.url, postgres.Config{MaxConns: p.conns, StatementTimeout: p.timeout, Application: p.name})
@@ -129,7 +132,9 @@ func (s *Server) openJobs() (err error) {
 	if len(s.house.workers.queues) == 0 {
 		return nil
 	}
-	s.working, err = newWorkingQueue(s.ground.jobs, s.house.workers, s.log, s.metrics)
+	s.process = &process{id: s.ground.process, db: s.ground.beat, log: s.log}
+	s.house.loops = append(s.house.loops, loop{"process", s.process.run})
+	s.working, err = newWorkingQueue(s.ground.jobs, s.process.id, s.house.workers, s.log, s.metrics)
 	return err
 }
 
@@ -208,9 +213,14 @@ func (s *Server) Close() {
 
 // Run serves until ctx ends or a part fails, and then stops everything in
 // order. It returns within 45 s of ctx's end. A process killed instead loses
-// nothing: leases end, jobs are rescued, batches repeat.
+// nothing: the others take over what it was at (see process), batches repeat.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.Close()
+	if s.process != nil { // before its first job, so that the others know whose it is
+		if _, err := s.process.beat(ctx); err != nil {
+			return fmt.Errorf("processes: %w", err)
+		}
+	}
 	g, ending := errgroup.WithContext(ctx)
 	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLoops()
@@ -229,7 +239,7 @@ func (s *Server) Run(ctx context.Context) error {
 		defer stopLoops()
 		return s.stop()
 	})
-	s.log.InfoContext(ctx, "serving", "addr", s.Addr(), "parts", joinParts(s.conf.Only), "version", Version())
+	s.log.InfoContext(ctx, "serving", "addr", s.Addr(), "parts", joinParts(s.conf.Only), "version", Version(), "client_id", s.ground.process)
 	err := g.Wait()
 	s.log.Info("stopped")
 	return err

@@ -25,9 +25,11 @@ type ground struct {
 	web     *pgxpool.Pool // of requests from outside
 	jobs    *pgxpool.Pool // of jobs and loops; a full queue must not starve the portal
 	sealer  *pgxpool.Pool // of the audit log's sealer alone
+	beat    *pgxpool.Pool // of this process's beat alone
 	keys    *pgxpool.Pool // of the key store
 	vault   *vault.Vault
-	queue   *Queue // posts jobs
+	queue   *Queue    // posts jobs
+	process uuid.UUID // this one, among those that work the same database
 	log     *slog.Logger
 	metrics *metrics
 	now     func() time.Time

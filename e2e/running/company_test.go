@@ -110,7 +110,7 @@ func (h *house) enlist(refs ...string) []*erasuretest.Service {
 		s := erasuretest.New(h.t, erasuretest.Named(ref), erasuretest.Trusts(h.public, keys...))
 		s.Recipient = ""
 		services = append(services, s)
-		head += fmt.Sprintf("  - {ref: %s, name: %[1]s, controller: flowmart-de, endpoint: %q, identifier_types: [customer_id]}\n", ref, s.URL)
+		head += fmt.Sprintf("  - {ref: %s, name: %[1]s, controller: flowmart-de, endpoint: %q, identifier_types: [customer_id]}\n", ref, h.gate.before(s))
 		stores += fmt.Sprintf("  - ref: %s-db\n    name: %[1]s\n    service: %[1]s\n    technology: POSTGRESQL\n    backup: {horizon_days: 30, evidence_on: 2026-10-01}\n    datasets:\n      - {namespace: \"postgres://%[1]s\", name: public.people, kind: TABLE, tags: [user.contact.email]}\n", ref)
 	}
 	h.importCatalog(head + stores)

@@ -69,6 +69,7 @@ type house struct {
 	public string // URL that everybody knows
 	issuer *issuertest.Issuer
 	env    []string
+	gate   *gate // before a service; may be nil
 }
 
 // found makes an installation that everybody reaches at public, or at its only
