@@ -1,16 +1,10 @@
 package scenarios_test
 
 import (
-	"bytes"
-	"crypto/md5"
-	"crypto/sha1"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -18,40 +12,16 @@ import (
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/erasure/certificate"
 	"github.com/flowmart/lethe/erasure/protocol/signature"
+	"github.com/flowmart/lethe/internal/devstack"
 	"github.com/flowmart/lethe/internal/postgres/pgtest"
 )
 
-// needles are the forms in which an identifier could have been left behind: as
-// it is, in lower case, encoded, and digested without a key.
-type needles [][]byte
+// needles are the forms in which an identifier could have been left behind.
+type needles struct{ devstack.Traces }
 
-func needlesOf(identifiers ...string) (all needles) {
-	add := func(s string) { all = append(all, []byte(strings.ToLower(s))) }
-	for _, id := range identifiers {
-		for _, form := range []string{id, strings.ToLower(id)} {
-			b := []byte(form)
-			m, s1, s256 := md5.Sum(b), sha1.Sum(b), sha256.Sum256(b)
-			add(form)
-			add(url.QueryEscape(form))
-			for _, b := range [][]byte{b, m[:], s1[:], s256[:]} {
-				add(hex.EncodeToString(b))
-				add(strings.TrimRight(base64.StdEncoding.EncodeToString(b), "="))
-				add(base64.RawURLEncoding.EncodeToString(b))
-			}
-		}
-	}
-	return all
-}
+func needlesOf(identifiers ...string) needles { return needles{devstack.TracesOf(identifiers...)} }
 
-func (n needles) in(text string) bool {
-	low := bytes.ToLower([]byte(text))
-	for _, one := range n {
-		if bytes.Contains(low, one) {
-			return true
-		}
-	}
-	return false
-}
+func (n needles) in(text string) bool { return n.In([]byte(text)) }
 
 // database lists the tables of the test's main database in which one is found.
 func (n needles) database(t *testing.T) []string {

@@ -21,6 +21,20 @@ type scene struct {
 	access person // who asks for her data
 	before map[string]hits
 	opened []string // case numbers
+
+	started time.Time       // when the stack stood and the scenario began
+	refused map[string]bool // services that a delivery to them failed
+}
+
+// limit is how long the scenario may take on two cores.
+const limit = 90 * time.Second
+
+// inTime holds the scenario to its limit. One that something was broken in
+// has to wait for what does not come, and is not held to it.
+func (s *scene) inTime() {
+	if took := time.Since(s.started); s.o.Break == "" {
+		s.expect(took <= limit, fmt.Sprintf("the scenario took no longer than %.0f s", limit.Seconds()), "%.1f s", took.Seconds())
+	}
 }
 
 // person is one of FlowMart's customers.
@@ -39,11 +53,13 @@ func Run(ctx context.Context, o Options, out io.Writer, keep bool) (failed int, 
 		return 0, err
 	}
 	t.say("Lethe at http://%s, Kafka %s, PostgreSQL private, nothing of it kept", s.url, s.kafka.Kind())
-	sc := &scene{stack: s, teller: t}
+	sc := &scene{stack: s, teller: t, refused: map[string]bool{}}
+	sc.started = time.Now()
 	if err := sc.play(ctx); err != nil {
 		t.expect(false, "the scenario ran to its end", "%v", err)
 		sc.aftermath(ctx)
 	}
+	sc.inTime()
 	t.summary()
 	if keep && ctx.Err() == nil {
 		sc.guide()
@@ -53,7 +69,7 @@ func Run(ctx context.Context, o Options, out io.Writer, keep bool) (failed int, 
 }
 
 func (s *scene) play(ctx context.Context) error {
-	for _, act := range []func(context.Context) error{s.furnish, s.openShops, s.readers, s.choose, s.forget, s.handOver, s.prove} {
+	for _, act := range []func(context.Context) error{s.furnish, s.openShops, s.readers, s.choose, s.forget, s.handOver, s.prove, s.lookAround} {
 		if err := act(ctx); err != nil {
 			return err
 		}
@@ -367,10 +383,7 @@ func column(ctx context.Context, superURL, q string) ([]string, error) {
 // everywhere searches a person in every service's own database.
 func (s *scene) everywhere(ctx context.Context, p person) (map[string]hits, error) {
 	out := map[string]hits{}
-	look := needles{}
-	for _, id := range p.identifiers() {
-		look = append(look, []byte(strings.ToLower(id)))
-	}
+	look := needlesOf(p.identifiers()...)
 	for _, name := range append(slices.Clone(services), exporter) {
 		found, _, err := look.database(ctx, s.postgres.SuperURL(database(name)))
 		if err != nil {

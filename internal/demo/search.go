@@ -1,61 +1,25 @@
 package demo
 
 import (
-	"bytes"
 	"context"
-	"crypto/md5"
-	"crypto/sha1"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"sort"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/flowmart/lethe/internal/devstack"
 )
 
-// needles are all the forms in which an identifier could have been left
-// behind: as it is, in lower case, encoded, or digested without a key.
-type needles [][]byte
+// needles are the traces that are searched for.
+type needles struct{ devstack.Traces }
 
-func needlesOf(identifiers ...string) needles {
-	var out needles
-	add := func(s string) { out = append(out, []byte(strings.ToLower(s))) }
-	for _, id := range identifiers {
-		for _, form := range []string{id, strings.ToLower(id)} {
-			add(form)
-			add(base64.StdEncoding.EncodeToString([]byte(form)))
-			add(strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(form)), "="))
-			add(base64.RawURLEncoding.EncodeToString([]byte(form)))
-			add(hex.EncodeToString([]byte(form)))
-			add(url.QueryEscape(form))
-			a, b, c := md5.Sum([]byte(form)), sha1.Sum([]byte(form)), sha256.Sum256([]byte(form))
-			for _, sum := range [][]byte{a[:], b[:], c[:]} {
-				add(hex.EncodeToString(sum))
-				add(base64.StdEncoding.EncodeToString(sum))
-			}
-		}
-	}
-	return out
-}
-
-// in reports whether any form stands in text, in whatever case.
-func (n needles) in(text []byte) bool {
-	text = bytes.ToLower(text)
-	for _, one := range n {
-		if bytes.Contains(text, one) {
-			return true
-		}
-	}
-	return false
-}
+func needlesOf(identifiers ...string) needles { return needles{devstack.TracesOf(identifiers...)} }
 
 // hits counts, by place, where something was found.
 type hits map[string]int
@@ -103,7 +67,7 @@ func (n needles) database(ctx context.Context, superURL string) (found hits, row
 		}
 		for rows.Next() {
 			rowsSeen++
-			if n.in(rows.RawValues()[0]) {
+			if n.In(rows.RawValues()[0]) {
 				found[table]++
 			}
 		}
@@ -123,7 +87,7 @@ func (n needles) files(paths ...string) (hits, error) {
 				return err
 			}
 			text, err := os.ReadFile(path)
-			if err == nil && n.in(text) {
+			if err == nil && n.In(text) {
 				found[filepath.Base(path)]++
 			}
 			return err
@@ -151,7 +115,7 @@ func (n needles) page(ctx context.Context, at string) (hits, error) {
 		return nil, err
 	}
 	found := hits{}
-	if n.in(text) {
+	if n.In(text) {
 		found[at]++
 	}
 	return found, nil
