@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -40,6 +41,10 @@ type Options struct {
 	Databases bool // each service commits to a database of its own
 	Batch     int  // results in one message of a service; default 1
 	Rate      int  // messages a second to a service; default 1,000
+	InFlight  int  // messages at once to a service; default 4
+	// Dawdle is how long a service takes at most before it accepts a message,
+	// and again before it answers: what a disturbance has to fall into.
+	Dawdle time.Duration
 	// Database is the address that Lethe finds PostgreSQL at instead of its
 	// own, where something stands between them. It is given the server's.
 	Database func(address string) string
@@ -64,6 +69,7 @@ type Company struct {
 	next   atomic.Int64
 	mu     sync.Mutex
 	tokens map[string]string
+	calls  map[string]time.Duration // the slowest call of each kind
 }
 
 // Open starts a company that lasts as long as the test.
@@ -78,7 +84,10 @@ func Open(tb testing.TB, o Options) *Company {
 	if o.Rate == 0 {
 		o.Rate = 1000
 	}
-	c := &Company{tb: tb, o: o, dir: tb.TempDir(), tokens: map[string]string{}}
+	if o.InFlight == 0 {
+		o.InFlight = 4
+	}
+	c := &Company{tb: tb, o: o, dir: tb.TempDir(), tokens: map[string]string{}, calls: map[string]time.Duration{}}
 	c.client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: c.dial, MaxIdleConns: 200, MaxIdleConnsPerHost: 200, IdleConnTimeout: time.Minute}}
 	tb.Cleanup(c.close)
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
@@ -238,7 +247,8 @@ func (c *Company) openServices(ctx context.Context) error {
 		return err
 	}
 	for _, ref := range refs {
-		o := serviceOptions{issuer: c.public(), trusted: trusted, batch: c.o.Batch, workers: workers, effects: c.effects(ref), client: c.client}
+		o := serviceOptions{issuer: c.public(), trusted: trusted, batch: c.o.Batch, workers: workers, effects: c.effects(ref), client: c.client, dawdle: c.o.Dawdle,
+			posted: func(took time.Duration) { c.took("results", took) }}
 		if c.o.Databases {
 			o.db, err = postgres.Open(ctx, c.pg.OwnerURL(ref), postgres.Config{MaxConns: 6, Application: ref})
 			if err != nil {
@@ -286,7 +296,7 @@ func (c *Company) catalog() []byte {
 	b.WriteString("lethe: catalog/1\ncontrollers:\n  - {ref: flowmart-de, name: FlowMart, country: DE, time_zone: Europe/Berlin, daily_ceiling: 1000000}\n")
 	b.WriteString("teams:\n  - {ref: platform, name: Platform}\nservices:\n")
 	for _, s := range c.Services {
-		fmt.Fprintf(&b, "  - {ref: %s, name: %s, owner: platform, controller: flowmart-de, endpoint: '%s', identifier_types: [customer_id], rate_per_second: %d, max_in_flight: 4}\n", s.Ref, s.Ref, s.URL, c.o.Rate)
+		fmt.Fprintf(&b, "  - {ref: %s, name: %s, owner: platform, controller: flowmart-de, endpoint: '%s', identifier_types: [customer_id], rate_per_second: %d, max_in_flight: %d}\n", s.Ref, s.Ref, s.URL, c.o.Rate, c.o.InFlight)
 	}
 	b.WriteString("stores:\n")
 	for _, s := range c.Services {
@@ -314,12 +324,24 @@ type refusal struct {
 
 func (r refusal) Error() string { return r.Code + ": " + r.Message }
 
+// operation finds the first field that a document asks for.
+var operation = regexp.MustCompile(`\{ (\w+)`)
+
+// took notes what a call took, where none of its kind took longer.
+func (c *Company) took(kind string, took time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls[kind] = max(c.calls[kind], took)
+}
+
 // Ask sends a GraphQL document as one of the people, to the next replica.
 func (c *Company) Ask(ctx context.Context, as, document string, variables map[string]any, into any) error {
 	token, err := c.token(as)
 	if err != nil {
 		return err
 	}
+	began := time.Now()
+	defer func() { c.took(operation.FindStringSubmatch(document)[1], time.Since(began)) }()
 	body, err := json.Marshal(map[string]any{"query": document, "variables": variables})
 	if err != nil {
 		return err

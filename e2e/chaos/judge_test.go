@@ -8,37 +8,48 @@ import (
 	"fmt"
 	"testing"
 	"time"
-
-	"github.com/google/uuid"
 )
 
-// campaign is the traffic of a campaign: requests are opened bit by bit, and
-// whatever is planned is approved.
+// campaign is the traffic of a campaign: requests are opened helping by
+// helping, whatever is planned is approved, and lists are read all the time.
 type campaign struct {
 	requests int
+	helpings chan int // how many requests to open next
 	done     chan error
 	stop     context.CancelFunc
-	slowest  time.Duration
 	opened   map[string]bool // case numbers that Lethe told us
 }
 
-// begin opens requests in as many helpings as disturbances are expected, one
-// at least every so often, and goes on approving until all are closed.
-func (c *Company) begin(ctx context.Context, requests int, every time.Duration, helpings int) *campaign {
+// begin starts the traffic. It opens nothing before it is helped.
+func (c *Company) begin(ctx context.Context, requests int) *campaign {
 	ctx, stop := context.WithCancel(ctx)
-	w := &campaign{requests: requests, done: make(chan error, 2), stop: stop, opened: map[string]bool{}}
-	go func() { w.done <- c.openSlowly(ctx, w, every, helpings) }()
+	w := &campaign{requests: requests, helpings: make(chan int, requests), done: make(chan error, 2), stop: stop, opened: map[string]bool{}}
+	c.mu.Lock()
+	clear(c.calls) // of setting up
+	c.mu.Unlock()
+	go func() { w.done <- c.openHelpings(ctx, w) }()
 	go func() { w.done <- c.approveAll(ctx, w) }()
+	go c.list(ctx)
 	return w
 }
 
-func (c *Company) openSlowly(ctx context.Context, w *campaign, every time.Duration, helpings int) error {
-	for i := range w.requests {
-		if i > 0 && i%max(1, w.requests/helpings) == 0 {
-			pause(ctx, every/2)
-		}
-		if err := c.openOne(ctx, w, i); err != nil {
-			return fmt.Errorf("opening: %w", err)
+// help opens the nth helping of so many: there is work under way when the nth
+// disturbance comes. The last one opens what is left.
+func (w *campaign) help(n, of int) {
+	w.helpings <- w.requests*(n+1)/of - w.requests*n/of
+	if n == of-1 {
+		close(w.helpings)
+	}
+}
+
+func (c *Company) openHelpings(ctx context.Context, w *campaign) error {
+	i := 0
+	for helping := range w.helpings {
+		for range helping {
+			if err := c.openOne(ctx, w, i); err != nil {
+				return fmt.Errorf("opening: %w", err)
+			}
+			i++
 		}
 	}
 	return nil
@@ -51,9 +62,7 @@ func (c *Company) openOne(ctx context.Context, w *campaign, i int) error {
 		var answer struct {
 			OpenRequest struct{ Request struct{ CaseNumber string } }
 		}
-		began := time.Now()
 		err := c.Ask(ctx, "handler", `mutation($i: OpenRequestInput!) { openRequest(input: $i) { request { caseNumber } userErrors { code message } } }`, map[string]any{"i": input}, &answer)
-		w.slowest = max(w.slowest, time.Since(began))
 		if err == nil {
 			w.opened[answer.OpenRequest.Request.CaseNumber] = true
 			return nil
@@ -64,6 +73,29 @@ func (c *Company) openOne(ctx context.Context, w *campaign, i int) error {
 		pause(ctx, 100*time.Millisecond)
 	}
 	return ctx.Err()
+}
+
+// list reads a page of requests, whatever else goes on.
+func (c *Company) list(ctx context.Context) {
+	for ctx.Err() == nil {
+		// An error is what a disturbance makes of it; what counts is the time.
+		_ = c.Ask(ctx, "dpo", `query { requests(first: 20) { nodes { caseNumber state } } }`, nil, nil)
+		pause(ctx, 200*time.Millisecond)
+	}
+}
+
+// underWay waits until a service holds a message that it has not accepted yet,
+// so that a disturbance falls between sending and knowing. It reports whether
+// one did within 20 seconds.
+func (c *Company) underWay(ctx context.Context) bool {
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end) && ctx.Err() == nil; pause(ctx, 5*time.Millisecond) {
+		for _, s := range c.Services {
+			if s.Held.Load() > 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (c *Company) approveAll(ctx context.Context, w *campaign) error {
@@ -118,46 +150,4 @@ func (c *Company) explain(t *testing.T) {
 			t.Log(line)
 		}
 	}
-}
-
-// judge holds what happened against the truth: the services' own files and
-// what they were told.
-func (c *Company) judge(ctx context.Context, t *testing.T, requests, actions int) {
-	t.Helper()
-	effects, err := c.Effects()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for what, n := range effects {
-		if n != 1 {
-			t.Errorf("%s happened %d times", what, n)
-		}
-	}
-	if want := requests * len(refs) * actions; len(effects) != want {
-		t.Errorf("%d effects, want %d: one for each request, service, action and wave", len(effects), want)
-	}
-	count := func(q string, args ...any) (n int) {
-		if err := c.DB.QueryRow(ctx, q, args...).Scan(&n); err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	if n := count(`SELECT count(*) FROM erasure_task WHERE state <> 'DONE'`); n != 0 {
-		t.Errorf("%d tasks are not done", n)
-	}
-	if n := count(`SELECT count(*) FROM erasure_task`); n != requests*len(refs)*actions {
-		t.Errorf("%d tasks, want %d", n, requests*len(refs)*actions)
-	}
-	if n := count(`SELECT count(*) FROM river_job WHERE state IN ('discarded', 'cancelled')`); n != 0 {
-		t.Errorf("%d jobs were given up", n)
-	}
-	tasks, deliveries, acknowledged := 0, 0, []uuid.UUID{}
-	for _, s := range c.Services {
-		n, all := s.Deliveries()
-		tasks, deliveries, acknowledged = tasks+n, deliveries+all, append(acknowledged, s.Acknowledged()...)
-	}
-	if n := count(`SELECT count(*) FROM erasure_task WHERE key = ANY($1) AND state = 'DONE'`, acknowledged); n != len(acknowledged) {
-		t.Errorf("Lethe acknowledged the results of %d tasks and has %d of them", len(acknowledged), n)
-	}
-	t.Logf("%d requests, %d tasks, %d effects, each once; %.3f deliveries for each task; load %s", requests, tasks, len(effects), float64(deliveries)/float64(tasks), load())
 }

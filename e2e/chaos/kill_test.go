@@ -20,17 +20,22 @@ func either(short, whole int) int {
 	return short
 }
 
-// Two replicas are killed at random moments while requests are opened,
-// planned, approved, carried out and probed. Every request closes, and every
-// effect has happened once, by the services' own files.
+// Two replicas are killed while requests are opened, planned, approved,
+// carried out and probed, at random moments in which some message is under
+// way. Every request closes, and every effect has happened once, by the
+// services' own files.
 func TestChaosKills(t *testing.T) {
 	kills, requests := either(10, 100), either(100, 1000)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(either(5, 25))*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(either(6, 60))*time.Minute)
 	defer cancel()
-	c := Open(t, Options{Env: []string{"LETHE_PROBE_DELAY=1s"}})
-	work := c.begin(ctx, requests, 3*time.Second, kills)
+	c := Open(t, Options{Databases: true, Dawdle: 300 * time.Millisecond, Env: []string{"LETHE_PROBE_DELAY=1s"}})
+	work, hits := c.begin(ctx, requests), 0
 	for n := range kills {
-		pause(ctx, rand.N(3*time.Second))
+		work.help(n, kills)
+		pause(ctx, rand.N(2*time.Second))
+		if c.underWay(ctx) {
+			hits++
+		}
 		victim := c.Replicas[rand.IntN(len(c.Replicas))]
 		victim.Kill()
 		pause(ctx, rand.N(time.Second))
@@ -40,8 +45,13 @@ func TestChaosKills(t *testing.T) {
 	}
 	last := time.Now()
 	c.settle(ctx, t, work)
-	t.Logf("%d kills; all closed %.0f s after the last", kills, time.Since(last).Seconds())
+	t.Logf("%d kills, %d while a message was under way; all closed %.0f s after the last", kills, hits, time.Since(last).Seconds())
 	c.judge(ctx, t, requests, 3)
+	c.judgeOpenings(ctx, t, work)
+	c.judgeRepeats(t)
+	if 2*hits < kills {
+		t.Errorf("%d kills of %d fell into idleness", kills-hits, kills)
+	}
 }
 
 func pause(ctx context.Context, d time.Duration) {

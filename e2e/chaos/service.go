@@ -1,14 +1,14 @@
 package chaos
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"fmt"
-	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +18,7 @@ import (
 
 	"github.com/flowmart/lethe/erasure/protocol"
 	"github.com/flowmart/lethe/erasure/protocol/signature"
+	"github.com/flowmart/lethe/internal/postgres"
 )
 
 // Service is one of the company's services. It verifies what it is sent,
@@ -33,6 +34,8 @@ type Service struct {
 	trusted []signature.PublicKey
 	db      *pgxpool.Pool // nil: memory and the file alone
 	batch   int           // results in one message
+	dawdle  time.Duration // at most so long before it accepts, and before it answers
+	posted  func(time.Duration)
 	file    *os.File
 	client  *http.Client
 	server  *http.Server
@@ -43,7 +46,11 @@ type Service struct {
 	// Messages counts the task requests that came, Last is when the latest did.
 	Messages atomic.Int64
 	Last     atomic.Int64
-	// Counts is for what the bench wants to know.
+	// Held counts messages that wait for their 202; Single has more than one
+	// task in a message refused, so that Lethe sends them one by one.
+	Held   atomic.Int64
+	Single atomic.Bool
+
 	mu   sync.Mutex
 	jobs map[uuid.UUID]*job
 	// acknowledged are the tasks whose result Lethe said it had recorded.
@@ -54,6 +61,7 @@ type Service struct {
 type job struct {
 	task       protocol.Task
 	deliveries int
+	begun      bool
 	seq        int64
 	result     *protocol.Result
 }
@@ -69,6 +77,8 @@ type serviceOptions struct {
 	workers int
 	effects string
 	client  *http.Client
+	dawdle  time.Duration
+	posted  func(time.Duration) // told what each posting of results took; may be nil
 }
 
 func startService(ref string, o serviceOptions) (*Service, error) {
@@ -77,7 +87,7 @@ func startService(ref string, o serviceOptions) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{Ref: ref, key: signature.Key{ID: ref + "-1", Private: private}, issuer: o.issuer, trusted: o.trusted, db: o.db, batch: o.batch,
-		client: o.client, ended: make(chan struct{}), queue: make(chan *job, 100_000), jobs: map[uuid.UUID]*job{}, acknowledged: map[uuid.UUID]bool{}}
+		dawdle: o.dawdle, posted: o.posted, client: o.client, ended: make(chan struct{}), queue: make(chan *job, 100_000), jobs: map[uuid.UUID]*job{}, acknowledged: map[uuid.UUID]bool{}}
 	if s.file, err = os.OpenFile(o.effects, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
 		return nil, err
 	}
@@ -138,8 +148,12 @@ func (s *Service) take(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnprocessableEntity)
 		return
 	}
-	s.Messages.Add(1)
 	s.Last.Store(time.Now().UnixNano())
+	if s.Single.Load() && len(m.Tasks) > 1 {
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+		return
+	}
+	s.Messages.Add(1)
 	if err := s.writeDown(r.Context(), m.Tasks); err != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
@@ -153,9 +167,27 @@ func (s *Service) take(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
+	s.arrived(m.Tasks)
+	s.Held.Add(1)
+	s.linger()
+	s.Held.Add(-1)
+	if r.Context().Err() != nil && rand.N(4) > 0 {
+		return // whoever asked is gone: most services undo what they began
+	}
 	w.WriteHeader(http.StatusAccepted)
 	w.Write(out)
 	s.begin(m.Tasks)
+}
+
+// linger takes the time that a busy service takes.
+func (s *Service) linger() {
+	if s.dawdle == 0 {
+		return
+	}
+	select {
+	case <-s.ended:
+	case <-time.After(rand.N(s.dawdle)):
+	}
 }
 
 // writeDown commits tasks before they are accepted.
@@ -174,21 +206,28 @@ func (s *Service) writeDown(ctx context.Context, tasks []protocol.Task) error {
 	return err
 }
 
+// arrived counts what came, whatever becomes of it.
+func (s *Service) arrived(tasks []protocol.Task) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range tasks {
+		if s.jobs[t.Task] == nil {
+			s.jobs[t.Task] = &job{task: t}
+		}
+		s.jobs[t.Task].deliveries++
+	}
+}
+
 // begin queues what is new. A task that comes again is not done again; its
 // result is told again, for the first telling may have been lost.
 func (s *Service) begin(tasks []protocol.Task) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range tasks {
-		j := s.jobs[t.Task]
-		if j == nil {
-			j = &job{task: t}
-			s.jobs[t.Task] = j
-			s.queue <- j
-		} else if j.result != nil {
+		if j := s.jobs[t.Task]; !j.begun || j.result != nil {
+			j.begun = true
 			s.queue <- j
 		}
-		j.deliveries++
 	}
 }
 
@@ -212,6 +251,7 @@ func (s *Service) work() {
 				break more
 			}
 		}
+		s.linger()
 		if err := s.do(jobs); err != nil {
 			continue // asked for again by Lethe's poll
 		}
@@ -219,31 +259,44 @@ func (s *Service) work() {
 	}
 }
 
-// do carries out what is not done yet.
+// do carries out what is not done yet. Where the service has a database, what
+// is done there already is no effect of this time.
 func (s *Service) do(jobs []*job) error {
+	fresh := s.unanswered(jobs)
+	if s.db != nil && len(fresh) > 0 {
+		const q = `
+			WITH done AS (UPDATE task SET done = true WHERE key = ANY($1) AND NOT done RETURNING key)
+			INSERT INTO effect (task, rows) SELECT key, 3 FROM done RETURNING task`
+		keys := make([]uuid.UUID, len(fresh))
+		for i, j := range fresh {
+			keys[i] = j.task.Task
+		}
+		now, err := postgres.Scalars[uuid.UUID](context.Background(), s.db, q, keys)
+		if err != nil {
+			return err
+		}
+		fresh = slices.DeleteFunc(fresh, func(j *job) bool { return !slices.Contains(now, j.task.Task) })
+	}
+	for _, j := range fresh {
+		if _, err := fmt.Fprintf(s.file, "%s %s %s %d\n", j.task.Task, j.task.Action, j.task.Case, j.task.Wave); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unanswered gives the jobs that have no result theirs.
+func (s *Service) unanswered(jobs []*job) (fresh []*job) {
 	s.mu.Lock()
-	fresh := make([]*job, 0, len(jobs))
+	defer s.mu.Unlock()
 	for _, j := range jobs {
 		if j.result == nil {
 			j.seq++
 			j.result = s.resultOf(j)
 			fresh = append(fresh, j)
-			fmt.Fprintf(s.file, "%s %s %s %d\n", j.task.Task, j.task.Action, j.task.Case, j.task.Wave)
 		}
 	}
-	s.mu.Unlock()
-	if s.db == nil || len(fresh) == 0 {
-		return nil
-	}
-	const q = `
-		WITH done AS (UPDATE task SET done = true WHERE key = ANY($1) AND NOT done RETURNING key)
-		INSERT INTO effect (task, rows) SELECT key, 3 FROM done`
-	keys := make([]uuid.UUID, len(fresh))
-	for i, j := range fresh {
-		keys[i] = j.task.Task
-	}
-	_, err := s.db.Exec(context.Background(), q, keys)
-	return err
+	return fresh
 }
 
 func (s *Service) resultOf(j *job) *protocol.Result {
@@ -259,134 +312,6 @@ func (s *Service) resultOf(j *job) *protocol.Result {
 		r.Outcomes = append(r.Outcomes, o)
 	}
 	return r
-}
-
-// say tells results until Lethe has taken them.
-func (s *Service) say(jobs []*job) {
-	m := protocol.Results{Spec: protocol.Spec, Type: protocol.TypeResults, Issuer: s.Ref, Audience: s.issuer, IssuedAt: time.Now().UTC()}
-	s.mu.Lock()
-	for _, j := range jobs {
-		m.Results = append(m.Results, *j.result)
-	}
-	s.mu.Unlock()
-	body, err := protocol.Encode(m)
-	if err != nil {
-		panic(err) // our own words
-	}
-	id := uuid.NewString()
-	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
-		answer, final := s.post(jobs[0].task.ReplyTo, id, body)
-		if final {
-			s.heard(answer)
-			return
-		}
-		select {
-		case <-s.ended:
-			return
-		case <-time.After(wait):
-		}
-	}
-}
-
-func (s *Service) post(to, id string, body []byte) (answer protocol.Dispositions, final bool) {
-	headers, err := signature.Sign(id, time.Now(), body, s.key)
-	if err != nil {
-		panic(err) // our own key
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
-	if err != nil {
-		return answer, true
-	}
-	req.Header = headers
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return answer, false
-	}
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(resp.Body)
-	switch {
-	case err != nil || resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
-		return answer, false
-	case resp.StatusCode != http.StatusOK:
-		return answer, true
-	}
-	answer, err = protocol.DecodeDispositions(raw)
-	return answer, err == nil
-}
-
-func (s *Service) heard(answer protocol.Dispositions) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, r := range answer.Results {
-		if r.Disposition == protocol.Recorded || r.Disposition == protocol.Duplicate {
-			s.acknowledged[r.Task] = true
-		}
-	}
-}
-
-// tell answers a poll.
-func (s *Service) tell(w http.ResponseWriter, r *http.Request) {
-	if _, ok := s.read(w, r); !ok {
-		return
-	}
-	id, err := uuid.Parse(r.PathValue("id"))
-	s.mu.Lock()
-	j := s.jobs[id]
-	var res protocol.Result
-	if j != nil && j.result != nil {
-		res = *j.result
-	} else if j != nil {
-		j.seq++
-		res = protocol.Result{Task: id, Seq: j.seq, PlanDigest: j.task.PlanDigest, State: protocol.Working}
-	}
-	s.mu.Unlock()
-	if err != nil || j == nil {
-		w.WriteHeader(http.StatusNotFound)
-		return
-	}
-	s.answer(w, protocol.Results{Spec: protocol.Spec, Type: protocol.TypeResults, Issuer: s.Ref, Audience: s.issuer, IssuedAt: time.Now().UTC(), Results: []protocol.Result{res}})
-}
-
-// pong answers the challenge of registration.
-func (s *Service) pong(w http.ResponseWriter, r *http.Request) {
-	body, ok := s.read(w, r)
-	if !ok {
-		return
-	}
-	m, err := protocol.DecodePing(body)
-	if err != nil {
-		w.WriteHeader(http.StatusUnprocessableEntity)
-		return
-	}
-	public := s.key.Public()
-	s.answer(w, protocol.Pong{Spec: protocol.Spec, Type: protocol.TypePong, Issuer: s.Ref, Nonce: m.Nonce, Keys: []protocol.PublicKey{{ID: public.ID, Public: public.Public}}})
-}
-
-func (s *Service) answer(w http.ResponseWriter, message any) {
-	var body []byte
-	var err error
-	switch m := message.(type) {
-	case protocol.Results:
-		body, err = protocol.Encode(m)
-	case protocol.Pong:
-		body, err = protocol.Encode(m)
-	}
-	var headers http.Header
-	if err == nil {
-		headers, err = signature.Sign(uuid.NewString(), time.Now(), body, s.key)
-	}
-	if err != nil {
-		w.WriteHeader(http.StatusInternalServerError)
-		return
-	}
-	for name, values := range headers {
-		w.Header()[name] = values
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Write(body)
 }
 
 // Deliveries tells how often each task came: tasks, and deliveries in all.
