@@ -118,13 +118,31 @@ func (s *Server) openGround(ctx context.Context, now func() time.Time) error {
 		}
 		return fault.New(fault.Unavailable, "DATABASE_UNAVAILABLE", "the database of LETHE_DATABASE_URL cannot be used: %s", scrub(err)).With(err)
 	}
-	keks, err := vault.ReadKEKs(s.conf.KEKFile)
-	if err != nil {
+	if err := s.openVault(ctx, g); err != nil {
 		return err
 	}
-	g.vault = vault.New(g.keys, keks)
+	var err error
 	g.queue, err = newPostingQueue(g.web, s.log)
 	return err
+}
+
+// openVault refuses a KEK file that lacks a key of the store: what it wraps
+// could not be read, and would seem broken one by one. A key store that is away
+// is no reason not to start; /readyz looks again.
+func (s *Server) openVault(ctx context.Context, g *ground) (err error) {
+	if g.vault, err = vault.Open(g.keys, s.conf.KEKFile); err != nil {
+		return fault.New(fault.Invalid, "BAD_SETTING", "LETHE_KEK_FILE: %s; a first key is made with: lethe key kek %s", err, s.conf.KEKFile)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	err = g.vault.Check(ctx)
+	if f, ok := errors.AsType[*fault.Fault](err); ok {
+		return f
+	}
+	if err != nil {
+		report(ctx, s.log, "the key store cannot be looked into", err)
+	}
+	return nil
 }
 
 // openJobs makes the working client where there is anything to work.
@@ -151,7 +169,7 @@ func (s *Server) openFront() error {
 	s.health = &health{checks: append([]check{
 		{"database", true, s.ground.web.Ping},
 		{"migrations", true, func(ctx context.Context) error { return migrated(ctx, s.ground.web) }},
-		{"keystore", false, s.ground.keys.Ping},
+		{"keystore", false, s.ground.vault.Check},
 		{"issuer", false, func(ctx context.Context) error { return login.issuer.look(ctx) }},
 	}, s.house.checks...)}
 	mux := http.NewServeMux()

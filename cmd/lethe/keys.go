@@ -12,32 +12,13 @@ import (
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/erasure/certificate"
 	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
-	"github.com/flowmart/lethe/internal/vault"
 	"github.com/flowmart/lethe/server"
 )
 
 func newKey(e *env) *cobra.Command {
-	return group("key", "Make and show the keys that a server needs", "  lethe key kek /etc/lethe/kek\n  lethe key signing /etc/lethe/signing.key", newKeyKEK(e), newKeySigning(e), newKeyShow(e))
-}
-
-func newKeyKEK(*env) *cobra.Command {
-	return &cobra.Command{
-		Use:     "kek FILE",
-		Short:   "Make a key-encryption key for the key store",
-		Long:    "Makes a key-encryption key in a new file, mode 0600. To replace a key, put the\nnew line before the old one in LETHE_KEK_FILE: the first wraps, all unwrap.",
-		Example: "  lethe key kek /etc/lethe/kek",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			kek := vault.NewKEK()
-			if err := kek.WriteFile(args[0]); errors.Is(err, os.ErrExist) {
-				return no(fmt.Errorf("%s exists already; a key is never overwritten", args[0]))
-			} else if err != nil {
-				return usage(err)
-			}
-			return show(cmd, map[string]string{"file": args[0], "id": kek.ID()}, func(w io.Writer) { fmt.Fprintf(w, "%s holds the key %s.\n", args[0], kek.ID()) })
-		},
-	}
+	return group("key", "Make and show the keys that a server needs", "  lethe key kek /etc/lethe/kek\n  lethe key signing /etc/lethe/signing.key", newKeyKEK(e), newKeyRewrap(e), newKeySigning(e), newKeyShow(e))
 }
 
 func newKeySigning(*env) *cobra.Command {
@@ -55,7 +36,7 @@ func newKeySigning(*env) *cobra.Command {
 			}
 			public, err := do(args[0])
 			if err != nil {
-				return ending(err)
+				return fileEnding(err)
 			}
 			fingerprint := certificate.Fingerprint(public)
 			return show(cmd, map[string]string{"file": args[0], "fingerprint": fingerprint}, func(w io.Writer) {
@@ -65,6 +46,15 @@ func newKeySigning(*env) *cobra.Command {
 	}
 	c.Flags().BoolVar(&rotate, "rotate", false, "replace the key of an existing file")
 	return c
+}
+
+// fileEnding tells a file that is not there, or is no file of keys, from an
+// answer that is no.
+func fileEnding(err error) error {
+	if kind := fault.KindOf(err); kind == fault.Invalid || kind == fault.Internal {
+		return usage(err)
+	}
+	return ending(err)
 }
 
 func newAuditKey(e *env) *cobra.Command {

@@ -16,13 +16,11 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -37,66 +35,18 @@ var ErrDestroyed = fault.New(fault.Conflict, "KEY_DESTROYED", "the key of this r
 // ErrNoKey reports that a request has no key.
 var ErrNoKey = fault.New(fault.NotFound, "KEY_NOT_FOUND", "no key for this request in the key store")
 
-// KEK is a key-encryption key.
-type KEK struct {
-	id  string
-	key []byte
-}
-
-// ID names the KEK: the first 16 hex digits of its SHA-256.
-func (k KEK) ID() string { return k.id }
-
-// NewKEK makes a random KEK.
-func NewKEK() KEK {
-	key := make([]byte, 32)
-	rand.Read(key)
-	return kek(key)
-}
-
-func kek(key []byte) KEK {
-	sum := sha256.Sum256(key)
-	return KEK{hex.EncodeToString(sum[:8]), key}
-}
-
-// WriteFile stores the KEK in a new file that only its owner can read.
-func (k KEK) WriteFile(path string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	_, err = fmt.Fprintln(f, base64.StdEncoding.EncodeToString(k.key))
-	return err
-}
-
-// ReadKEKs reads the KEKs of a file, one base64 line each. The first wraps new
-// keys; the others still unwrap old ones, so that a KEK can be replaced.
-func ReadKEKs(path string) ([]KEK, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	var out []KEK
-	for i, line := range strings.Fields(string(text)) {
-		key, err := base64.StdEncoding.DecodeString(line)
-		if err != nil || len(key) != 32 {
-			return nil, fmt.Errorf("%s: line %d is not 32 bytes in base64", path, i+1)
-		}
-		out = append(out, kek(key))
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("%s holds no key", path)
-	}
-	return out, nil
-}
-
 // Vault seals and unseals what belongs to requests.
 type Vault struct {
 	db   *pgxpool.Pool
-	keks []KEK
+	keks []KEK // the first wraps, all unwrap
 
 	mu      sync.Mutex
 	peppers [][]byte // newest first
+
+	file   string // read again for a KEK that is not in keks; empty for never
+	lateMu sync.Mutex
+	late   []KEK // came into the file since; they unwrap
+	looked time.Time
 }
 
 // New returns a vault kept in the key store's database db.
@@ -257,12 +207,11 @@ func (v *Vault) firstPepper(ctx context.Context) error {
 }
 
 func (v *Vault) unwrap(kekID, aad string, wrapped []byte) ([]byte, error) {
-	for _, k := range v.keks {
-		if k.id == kekID {
-			return open(k.key, aad, wrapped)
-		}
+	k, known := v.find(kekID)
+	if !known {
+		return nil, unknownKEK(kekID)
 	}
-	return nil, fmt.Errorf("vault: the key-encryption key %s is not in the KEK file", kekID)
+	return open(k.key, aad, wrapped)
 }
 
 func aadKey(request uuid.UUID) string { return "lethe/vault/key/" + request.String() }
