@@ -2,8 +2,10 @@ package erasure
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/audit/tree"
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/erasure/certificate"
 	"github.com/flowmart/lethe/internal/access"
@@ -128,16 +131,61 @@ func (s *Requests) Certify(ctx context.Context, request uuid.UUID) error {
 		if err != nil {
 			return err
 		}
-		statement, err := s.statement(ctx, tx, r, before[request].No+1)
+		statement, k, err := s.statement(ctx, tx, r, before[request].No+1)
 		if err != nil {
 			return err
+		}
+		if !records(entry, statement) {
+			// What the log holds is no longer what became of the nodes: a name
+			// in the catalog has changed. It is concluded anew, then certified.
+			if err := s.conclusion(ctx, tx, access.System, r, k); err != nil {
+				return err
+			}
+			return s.postAt(ctx, tx, Certify{r.ID}, time.Now().Add(sealedAfter))
 		}
 		document, err := certificate.Issue(statement, proof, s.keys...)
 		if err != nil {
 			return err
 		}
+		if err := s.holds(document, proof); err != nil {
+			return err
+		}
 		return s.insertCertificate(ctx, tx, r, statement, document)
 	})
+}
+
+// records reports whether an entry of the audit log records what a statement
+// says.
+func records(entry audit.Record, st certificate.Statement) bool {
+	return hex.EncodeToString(entry.Digest) == st.Root && entry.Code == st.Outcome
+}
+
+// concludedAlready reports whether the audit log has recorded k as what became
+// of r.
+func (s *Requests) concludedAlready(ctx context.Context, db postgres.DB, r Request, k reckoning) (bool, error) {
+	entry, err := concluded(ctx, db, r.ID)
+	if err != nil {
+		return false, err
+	}
+	nodes, err := certifiedNodes(ctx, db, k)
+	return string(entry.Digest) == string(certificate.Root(nodes)) && entry.Code == string(*r.Outcome), err
+}
+
+// holds verifies a certificate as a stranger would, before it is given to
+// anybody.
+func (s *Requests) holds(document []byte, proof tree.Bundle) error {
+	trusted := certificate.Keys{Signing: certificate.Fingerprint(s.keys[0].Public().(ed25519.PublicKey))}
+	for _, encoded := range proof.Keys {
+		k, err := tree.ParseKey(encoded)
+		if err != nil {
+			return err
+		}
+		trusted.Audit = append(trusted.Audit, k.Fingerprint())
+	}
+	if _, err := certificate.Verify(document, trusted); err != nil {
+		return fmt.Errorf("the certificate does not hold: %w", err)
+	}
+	return nil
 }
 
 func (s *Requests) insertCertificate(ctx context.Context, tx pgx.Tx, r Request, st certificate.Statement, document []byte) error {
@@ -161,28 +209,27 @@ func concluded(ctx context.Context, db postgres.DB, request uuid.UUID) (audit.Re
 	return entry, err
 }
 
-func (s *Requests) statement(ctx context.Context, db postgres.DB, r Request, number int) (certificate.Statement, error) {
+func (s *Requests) statement(ctx context.Context, db postgres.DB, r Request, number int) (st certificate.Statement, k reckoning, err error) {
 	all, err := tasks(ctx, db, r.ID)
 	if err != nil {
-		return certificate.Statement{}, err
+		return st, k, err
 	}
-	k, err := reckon(ctx, db, r, all)
-	if err != nil {
-		return certificate.Statement{}, err
+	if k, err = reckon(ctx, db, r, all); err != nil {
+		return st, k, err
 	}
 	nodes, err := certifiedNodes(ctx, db, k)
 	if err != nil {
-		return certificate.Statement{}, err
+		return st, k, err
 	}
 	controllers, err := catalog.ControllersByID(ctx, db, []uuid.UUID{r.ControllerID})
 	if err != nil {
-		return certificate.Statement{}, err
+		return st, k, err
 	}
 	probes, err := s.probeResults(ctx, db, r, all)
 	if err != nil {
-		return certificate.Statement{}, err
+		return st, k, err
 	}
-	st := certificate.Statement{
+	st = certificate.Statement{
 		Spec: certificate.Spec, Issuer: s.issuer, Case: r.CaseNumber, Request: r.ID.String(), Number: number, Right: string(r.Kind),
 		Ground: value(r.Ground), Controller: controllers[r.ControllerID].Ref, ReceivedOn: date(&r.ReceivedOn), DueOn: date(&r.DueOn),
 		ClosedAt: r.ClosedAt.UTC().Format(time.RFC3339), Outcome: string(*r.Outcome), PlanNumber: r.PlanNo,
@@ -195,7 +242,7 @@ func (s *Requests) statement(ctx context.Context, db postgres.DB, r Request, num
 		// Dates are written so that their order is that of their letters.
 		st.LastByteBy = maxText(st.LastByteBy, maxText(n.EffectiveBy, n.Until))
 	}
-	return st, nil
+	return st, k, nil
 }
 
 func maxText(a, b string) string {

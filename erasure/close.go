@@ -14,18 +14,30 @@ import (
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
-// finish closes a request whose work is done. With a gap it waits for an
-// approver who takes responsibility for closing it in part.
+// finish closes a request whose work is done. Whatever was left, it waits for
+// an approver who takes responsibility for closing it in part.
 func (s *Requests) finish(ctx context.Context, tx pgx.Tx, r *Request, all []Task) error {
 	k, err := reckon(ctx, tx, *r, all)
 	if err != nil {
 		return err
 	}
-	if r.ClosedWithGapsBy == nil && slices.ContainsFunc(k.nodes, func(n Node) bool { return n.Kind == Gap }) {
-		return s.block(ctx, tx, r, Gaps)
+	if r.ClosedWithGapsBy == nil && k.outcome(*r) == PartiallyFulfilled {
+		return s.block(ctx, tx, r, leftBy(r.doing(all)))
 	}
 	return s.close(ctx, tx, access.System, r, k)
 }
+
+// leftBy says for what a person is needed where something was left: to have a
+// service asked again, or to answer for what nobody will do.
+func leftBy(work []Task) Block {
+	if slices.ContainsFunc(work, Task.stuck) {
+		return TaskStopped
+	}
+	return Gaps
+}
+
+// stuck reports whether a task has ended in a way that a person must look at.
+func (t Task) stuck() bool { return t.State.Stopped() || value(t.Code) == codeConflict }
 
 // reckoning is what a request has come to: its plan, and the last word about
 // each dataset.
@@ -44,8 +56,22 @@ func reckon(ctx context.Context, db postgres.DB, r Request, all []Task) (k recko
 		return k, err
 	}
 	found, err := residue(ctx, db, r.lastProbes(all)) // somebody said erased, and it is still there
-	k.stopped = k.stopped || len(found) > 0
+	if err != nil {
+		return k, err
+	}
+	damaged := false
+	if r.Kind != Erasure {
+		damaged, err = partsDamaged(ctx, db, r.ID)
+	}
+	k.stopped = k.stopped || len(found) > 0 || damaged
 	return k, err
+}
+
+// partsDamaged reports whether something that was handed over cannot be read,
+// so that the data subject does not get it.
+func partsDamaged(ctx context.Context, db postgres.DB, request uuid.UUID) (bool, error) {
+	const q = `SELECT EXISTS (SELECT FROM erasure_part WHERE request_id = $1 AND state = 'QUARANTINED')`
+	return postgres.Scalar[bool](ctx, db, q, request)
 }
 
 func (k reckoning) outcome(r Request) Outcome { return conclude(r, k.nodes, k.final, k.stopped) }
@@ -173,9 +199,9 @@ func (s *Requests) sameOpen(ctx context.Context, db postgres.DB, r Request) ([]u
 }
 
 // recount derives the outcome of a cancelled request again, when a service says
-// late that it had already erased.
+// late that it had already erased. Its certificate is issued anew.
 func (s *Requests) recount(ctx context.Context, tx pgx.Tx, r *Request) error {
-	if *r.Outcome != Cancelled {
+	if *r.Outcome != Cancelled && *r.Outcome != CancelledAfterPartial {
 		return nil
 	}
 	all, err := tasks(ctx, tx, r.ID)
@@ -186,26 +212,37 @@ func (s *Requests) recount(ctx context.Context, tx pgx.Tx, r *Request) error {
 	if err != nil {
 		return err
 	}
-	outcome := k.outcome(*r)
-	if outcome == *r.Outcome {
-		return nil
+	if outcome := k.outcome(*r); outcome != *r.Outcome {
+		r.Outcome = &outcome
+		if err := saveRequest(ctx, tx, *r); err != nil {
+			return err
+		}
+		entry := audit.Entry{Actor: access.System.ID, Act: "request.recounted", Entity: r.ID, Request: r.ID, Code: string(outcome)}
+		if err := record(ctx, tx, entry); err != nil {
+			return err
+		}
 	}
-	r.Outcome = &outcome
-	if err := saveRequest(ctx, tx, *r); err != nil {
+	if same, err := s.concludedAlready(ctx, tx, *r, k); err != nil || same {
 		return err
 	}
-	return audit.Append(ctx, tx, audit.Entry{Actor: access.System.ID, Act: "request.recounted", Entity: r.ID, Request: r.ID, Code: string(outcome)})
+	if err := s.conclusion(ctx, tx, access.System, *r, k); err != nil {
+		return err
+	}
+	// Not once: the job that certified the conclusion before may be at its end.
+	return s.postAt(ctx, tx, Certify{r.ID}, time.Now().Add(sealedAfter))
 }
 
 // Packaged closes an access request whose package lies ready. The packager
-// calls it within its own unit of work.
+// calls it within its own unit of work. A package that somebody had built
+// while services are still at work closes nothing: the last answer orders
+// another.
 func (s *Requests) Packaged(ctx context.Context, tx pgx.Tx, request uuid.UUID) error {
 	r, err := lockRequest(ctx, tx, request)
 	if err != nil || r.State != Executing {
 		return err
 	}
 	all, err := tasks(ctx, tx, r.ID)
-	if err != nil {
+	if err != nil || !terminal(r.doing(all)) {
 		return err
 	}
 	return s.finish(ctx, tx, &r, all)
@@ -291,7 +328,10 @@ func (s *Requests) CloseInPart(ctx context.Context, by access.Principal, request
 		if err != nil {
 			return err
 		}
-		return s.close(ctx, tx, by, r, k)
+		if err := s.close(ctx, tx, by, r, k); err != nil || r.Kind == Erasure {
+			return err
+		}
+		return s.post(ctx, tx, Pack{r.ID}) // what did come is handed over
 	})
 }
 
@@ -319,8 +359,8 @@ func (s *Requests) ResolveBlock(ctx context.Context, by access.Principal, reques
 	})
 }
 
-// retryStopped asks again for every task that a service refused or answered
-// with nonsense.
+// retryStopped asks again for every task that a service refused, answered with
+// nonsense or contradicted itself about.
 func (s *Requests) retryStopped(ctx context.Context, tx pgx.Tx, r Request) error {
 	all, err := tasks(ctx, tx, r.ID)
 	if err != nil {
@@ -328,7 +368,7 @@ func (s *Requests) retryStopped(ctx context.Context, tx pgx.Tx, r Request) error
 	}
 	var ids []int64
 	for _, t := range all {
-		if t.State.Stopped() {
+		if t.State.Stopped() || t.State == TaskDone && t.stuck() && t.Wave >= r.wave(0) {
 			ids = append(ids, t.ID)
 		}
 	}

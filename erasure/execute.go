@@ -29,9 +29,8 @@ func (s *Requests) executeWith(ctx context.Context, tx pgx.Tx, r *Request, all [
 	if !terminal(work) {
 		return s.openWaves(ctx, tx, *r, work)
 	}
-	stopped := slices.ContainsFunc(work, func(t Task) bool { return t.State.Stopped() || value(t.Code) == codeConflict })
 	switch {
-	case stopped && r.ClosedWithGapsBy == nil:
+	case slices.ContainsFunc(work, Task.stuck) && r.ClosedWithGapsBy == nil:
 		return s.block(ctx, tx, r, TaskStopped)
 	case r.Kind != Erasure && len(work) > 0:
 		return s.post(ctx, tx, Pack{r.ID})
@@ -125,8 +124,12 @@ func accessOpen(ctx context.Context, db postgres.DB, r Request) (bool, error) {
 // erased are the outcomes after which a probe must find nothing.
 var erased = []string{"ERASED", "ANONYMISED", "CRYPTO_SHREDDED"}
 
-// probe asks every service that erased something whether anything is left. If
-// nobody erased anything there is nothing to ask.
+// denied are the outcomes that cannot be true of a dataset in which the service
+// itself had counted the person's data: a probe finds out.
+var denied = []string{"NOT_FOUND", "NOT_APPLICABLE"}
+
+// probe asks every service that erased something, or denies what it had
+// counted, whether anything is left. If nobody did there is nothing to ask.
 func (s *Requests) probe(ctx context.Context, tx pgx.Tx, r *Request, all []Task) error {
 	todo, err := s.probes(ctx, tx, *r, all, r.wave(waveProbe), s.now().Add(s.conf.ProbeDelay))
 	if err != nil {
@@ -141,9 +144,9 @@ func (s *Requests) probe(ctx context.Context, tx pgx.Tx, r *Request, all []Task)
 	return s.assign(ctx, tx, r.ID, todo)
 }
 
-// probes lists whom to ask about which datasets that were told erased.
+// probes lists whom to ask about which datasets that must hold nothing now.
 func (s *Requests) probes(ctx context.Context, db postgres.DB, r Request, all []Task, wave int, at time.Time) ([]assignment, error) {
-	gone, err := s.goneDatasets(ctx, db, r.doing(all))
+	gone, err := s.goneDatasets(ctx, db, r, r.doing(all))
 	if err != nil {
 		return nil, err
 	}
@@ -160,8 +163,9 @@ func (s *Requests) probes(ctx context.Context, db postgres.DB, r Request, all []
 	return todo, nil
 }
 
-// goneDatasets lists, by service, the datasets that it said are erased.
-func (s *Requests) goneDatasets(ctx context.Context, db postgres.DB, work []Task) (map[uuid.UUID][]uuid.UUID, error) {
+// goneDatasets lists, by service, the datasets that it said are erased, or
+// erased in part, and those that it denies to hold though it had counted there.
+func (s *Requests) goneDatasets(ctx context.Context, db postgres.DB, r Request, work []Task) (map[uuid.UUID][]uuid.UUID, error) {
 	ids := make([]int64, len(work))
 	service := map[int64]uuid.UUID{}
 	for i, t := range work {
@@ -171,10 +175,19 @@ func (s *Requests) goneDatasets(ctx context.Context, db postgres.DB, work []Task
 	if err != nil {
 		return nil, err
 	}
+	nodes, err := nodesOf(ctx, db, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	located := map[uuid.UUID]bool{}
+	for _, n := range nodes {
+		located[n.DatasetID] = located[n.DatasetID] || value(n.Count) > 0
+	}
 	gone := map[uuid.UUID][]uuid.UUID{}
 	for id, outcomes := range said {
 		for dataset, o := range current(outcomes) {
-			if slices.Contains(erased, o.Outcome) && !slices.Contains(gone[service[id]], dataset) {
+			doubtful := o.Outcome == "PARTIALLY_ERASED" || located[dataset] && slices.Contains(denied, o.Outcome)
+			if (slices.Contains(erased, o.Outcome) || doubtful) && !slices.Contains(gone[service[id]], dataset) {
 				gone[service[id]] = append(gone[service[id]], dataset)
 			}
 		}

@@ -150,6 +150,20 @@ func progress(t Task, scope []uuid.UUID, known map[uuid.UUID]TaskOutcome, a Answ
 	return v
 }
 
+// pollAfterWord is how long after a sign of life a service is asked.
+const pollAfterWord = 10 * time.Minute
+
+// nextWord is when a task is looked at again after an answer. One that is to be
+// sent again waits longer with each round, as one that cannot be delivered
+// waits with each attempt: a service that fails for days is not called every
+// few seconds.
+func nextWord(t Task, r Request, now time.Time) time.Time {
+	if t.State == TaskReady {
+		return now.Add(backOff(Delivery{Attempt: t.Round, DueOn: r.DueOn}, now))
+	}
+	return now.Add(pollAfterWord)
+}
+
 // resolved takes the answer of an identity service. Two people are a reason to
 // stop, and their identifiers are not mixed.
 func resolved(a Answer, v Verdict) Verdict {

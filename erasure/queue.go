@@ -284,7 +284,7 @@ func (s *Requests) Lost(ctx context.Context, d Delivery) error {
 	const q = `
 		UPDATE erasure_task SET state = 'READY', round = round + 1, next_at = $3, lease_until = NULL, code = 'LOST_BY_SERVICE'
 		 WHERE id = $1 AND fence = $2 AND state IN ('SENT', 'WORKING')`
-	_, err := s.db.Exec(ctx, q, d.ID, d.Fence, s.now().Add(retryAfterFailure))
+	_, err := s.db.Exec(ctx, q, d.ID, d.Fence, s.now().Add(backOff(Delivery{Attempt: d.Round, DueOn: d.DueOn}, s.now())))
 	return err
 }
 

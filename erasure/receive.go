@@ -189,12 +189,13 @@ type settlement struct {
 	changed  []Task
 	moved    map[uuid.UUID]bool // requests; whether one of its tasks has ended
 	back     map[uuid.UUID]bool // requests of which a follow-up found the person again
+	doubt    map[uuid.UUID]bool // requests about which a service contradicted what it had done
 }
 
 // gatherUp adds what the verdicts about one message change.
 func (s *Requests) gatherUp(ctx context.Context, tx pgx.Tx, in inbox, l *letter, out *settlement) error {
 	if out.moved == nil {
-		out.moved, out.back = map[uuid.UUID]bool{}, map[uuid.UUID]bool{}
+		out.moved, out.back, out.doubt = map[uuid.UUID]bool{}, map[uuid.UUID]bool{}, map[uuid.UUID]bool{}
 	}
 	for i, v := range l.verdicts {
 		a := l.message.Answers[i]
@@ -208,9 +209,11 @@ func (s *Requests) gatherUp(ctx context.Context, tx pgx.Tx, in inbox, l *letter,
 		for _, o := range v.outcomes {
 			out.outcomes = append(out.outcomes, o.outcome(t, a, v))
 		}
+		t.NextAt = nextWord(t, in.requests[t.RequestID], s.now())
 		out.changed = append(out.changed, t)
 		out.moved[t.RequestID] = out.moved[t.RequestID] || t.State.Terminal()
 		out.back[t.RequestID] = out.back[t.RequestID] || t.Action == Probe && found(v.outcomes)
+		out.doubt[t.RequestID] = out.doubt[t.RequestID] || v.conflict && t.Action == EraseAction && t.Wave >= in.requests[t.RequestID].wave(0)
 		out.entries = append(out.entries, answered(l.by, t, l.message, a, v))
 	}
 	return nil
@@ -236,6 +239,8 @@ func (s *Requests) onward(ctx context.Context, tx pgx.Tx, in inbox, out settleme
 		switch {
 		case out.back[id] && r.State == Closed && r.KeyDestroyedAt == nil:
 			err = s.reopen(ctx, tx, access.System, &r, "RESIDUE")
+		case out.doubt[id] && r.State == Closed && r.KeyDestroyedAt == nil:
+			err = s.reopen(ctx, tx, access.System, &r, codeConflict)
 		case r.State == Closed:
 			err = s.recount(ctx, tx, &r)
 		case !out.moved[id]:
@@ -275,15 +280,24 @@ func (s *Requests) learn(ctx context.Context, tx pgx.Tx, r Request, v Verdict) e
 	return saveSubject(ctx, tx, subject{s.vault, r.ID, merge(have, v.merge)})
 }
 
-// checkParts refuses an export that is said to be done before its parts are
-// here, whole and as declared.
+// checkParts refuses an export whose parts are not here, whole and as declared,
+// or that is said to be done when they do not add up to what was exported. A
+// unit of work that is repeated asks again: what was wrong may have arrived.
 func (s *Requests) checkParts(ctx context.Context, tx pgx.Tx, in inbox, answers []Answer) error {
 	for i, a := range answers {
+		answers[i].refused = ""
 		t, ok := in.tasks[a.Task]
-		if !ok || t.Action != Export || a.State != "DONE" || s.parts == nil || t.State.Terminal() {
+		if !ok || t.Action != Export || s.parts == nil || t.State.Terminal() || a.Seq <= t.SeqSeen {
 			continue
 		}
-		err := s.parts(ctx, tx, t.Key, a.Parts)
+		var exported map[uuid.UUID]int64
+		if a.State == "DONE" {
+			exported = exports(in.said[t.ID], a)
+		}
+		if len(a.Parts)+len(exported) == 0 {
+			continue
+		}
+		err := s.parts(ctx, tx, t.Key, a.Parts, exported)
 		if f, ok := errors.AsType[*fault.Fault](err); ok && f.Kind != fault.Internal {
 			answers[i].refused = f.Code
 			continue
@@ -293,6 +307,23 @@ func (s *Requests) checkParts(ctx context.Context, tx pgx.Tx, in inbox, answers 
 		}
 	}
 	return nil
+}
+
+// exports is how much of each dataset a service says it exported, in this
+// answer or before.
+func exports(said []TaskOutcome, a Answer) map[uuid.UUID]int64 {
+	out := map[uuid.UUID]int64{}
+	for dataset, o := range current(said) {
+		if o.Outcome == "EXPORTED" {
+			out[dataset] = value(o.Count)
+		}
+	}
+	for _, o := range a.Outcomes {
+		if delete(out, o.Dataset); o.Outcome == "EXPORTED" {
+			out[o.Dataset] = o.Count
+		}
+	}
+	return out
 }
 
 func requestsOfTasks(ctx context.Context, db postgres.DB, keys []uuid.UUID) ([]uuid.UUID, error) {
@@ -330,14 +361,12 @@ func taskMap(ctx context.Context, db postgres.DB, q string, keys []uuid.UUID) (m
 	return out, err
 }
 
-// saveAnswered writes tasks after an answer. One that is asked again waits a
-// while first; one that works is polled later.
+// saveAnswered writes tasks after an answer.
 func saveAnswered(ctx context.Context, db postgres.DB, changed []Task, now time.Time) error {
 	const q = `
 		UPDATE erasure_task t
-		   SET state = c.state, round = c.round, seq_seen = c.seq, code = c.code, answered_at = $6,
-		       next_at = CASE WHEN c.round > t.round THEN $7::timestamptz ELSE $8::timestamptz END, lease_until = NULL
-		  FROM unnest($1::bigint[], $2::text[], $3::smallint[], $4::int[], $5::text[]) AS c (id, state, round, seq, code)
+		   SET state = c.state, round = c.round, seq_seen = c.seq, code = c.code, answered_at = $7, next_at = c.next_at, lease_until = NULL
+		  FROM unnest($1::bigint[], $2::text[], $3::int[], $4::int[], $5::text[], $6::timestamptz[]) AS c (id, state, round, seq, code, next_at)
 		 WHERE t.id = c.id`
 	// The last word about a task in a message is the one that is written.
 	last := map[int64]Task{}
@@ -346,40 +375,36 @@ func saveAnswered(ctx context.Context, db postgres.DB, changed []Task, now time.
 	}
 	var ids []int64
 	var states []string
-	var rounds []int16
-	var seqs []int32
+	var rounds, seqs []int32
 	var codes []*string
+	var nexts []time.Time
 	for id, t := range last {
-		ids, states, rounds, seqs, codes = append(ids, id), append(states, string(t.State)), append(rounds, int16(t.Round)), append(seqs, int32(t.SeqSeen)), append(codes, t.Code)
+		ids, states, rounds, seqs = append(ids, id), append(states, string(t.State)), append(rounds, int32(t.Round)), append(seqs, int32(t.SeqSeen))
+		codes, nexts = append(codes, t.Code), append(nexts, t.NextAt)
 	}
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err := db.Exec(ctx, q, ids, states, rounds, seqs, codes, now, now.Add(retryAfterFailure), now.Add(pollAfterWord))
+	_, err := db.Exec(ctx, q, ids, states, rounds, seqs, codes, nexts, now)
 	return err
 }
-
-const (
-	retryAfterFailure = 5 * time.Second // before a task that failed is sent again
-	pollAfterWord     = 10 * time.Minute
-)
 
 func insertOutcomes(ctx context.Context, db postgres.DB, outcomes []TaskOutcome) error {
 	const q = `
 		INSERT INTO erasure_outcome (task_id, dataset_id, round, seq, outcome, count, method, ground, until, effective_by, conflict)
 		SELECT o.task_id, o.dataset_id, o.round, o.seq, o.outcome, o.count, o.method, o.ground, o.until, o.effective_by, o.conflict
-		  FROM unnest($1::bigint[], $2::uuid[], $3::smallint[], $4::int[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::date[], $10::date[], $11::boolean[])
+		  FROM unnest($1::bigint[], $2::uuid[], $3::int[], $4::int[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::date[], $10::date[], $11::boolean[])
 		       AS o (task_id, dataset_id, round, seq, outcome, count, method, ground, until, effective_by, conflict)
 		ON CONFLICT DO NOTHING`
 	n := len(outcomes)
 	if n == 0 {
 		return nil
 	}
-	ids, datasets, rounds, seqs, words := make([]int64, n), make([]uuid.UUID, n), make([]int16, n), make([]int32, n), make([]string, n)
+	ids, datasets, rounds, seqs, words := make([]int64, n), make([]uuid.UUID, n), make([]int32, n), make([]int32, n), make([]string, n)
 	counts, methods, grounds := make([]*int64, n), make([]*string, n), make([]*string, n)
 	untils, effective, conflicts := make([]*time.Time, n), make([]*time.Time, n), make([]bool, n)
 	for i, o := range outcomes {
-		ids[i], datasets[i], rounds[i], seqs[i], words[i] = o.TaskID, o.DatasetID, int16(o.Round), int32(o.Seq), o.Outcome
+		ids[i], datasets[i], rounds[i], seqs[i], words[i] = o.TaskID, o.DatasetID, int32(o.Round), int32(o.Seq), o.Outcome
 		counts[i], methods[i], grounds[i], untils[i], effective[i], conflicts[i] = o.Count, o.Method, o.Ground, o.Until, o.EffectiveBy, o.Conflict
 	}
 	_, err := db.Exec(ctx, q, ids, datasets, rounds, seqs, words, counts, methods, grounds, untils, effective, conflicts)

@@ -79,9 +79,10 @@ type Requests struct {
 	process uuid.UUID
 }
 
-// PartsCheck checks that the parts which a result declares have arrived whole;
-// see erasure/export.
-type PartsCheck func(ctx context.Context, db postgres.DB, task uuid.UUID, declared []Part) error
+// PartsCheck checks that the parts which a result declares have arrived whole,
+// and, of a result that says done, that they add up to what is said to be
+// exported of each dataset; see erasure/export.
+type PartsCheck func(ctx context.Context, db postgres.DB, task uuid.UUID, declared []Part, exported map[uuid.UUID]int64) error
 
 // Setup is what requests stand on.
 type Setup struct {

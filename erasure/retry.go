@@ -3,6 +3,7 @@ package erasure
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -17,7 +18,8 @@ import (
 var ErrNoTask = fault.Missing("task", "no such task, or you may not see it")
 
 // RetryTask asks a service again: at once if its task only waits for its next
-// attempt, in a new round if the task had stopped.
+// attempt, in a new round if the task had stopped, or the service contradicted
+// itself or left a part.
 func (s *Requests) RetryTask(ctx context.Context, by access.Principal, task uuid.UUID) (t Task, err error) {
 	if err := by.Require(access.Handler, access.Approver); err != nil {
 		return t, err
@@ -43,16 +45,19 @@ func (s *Requests) RetryTask(ctx context.Context, by access.Principal, task uuid
 }
 
 func (s *Requests) retry(ctx context.Context, tx pgx.Tx, by access.Principal, r *Request, t Task) error {
+	open, err := openEnded(ctx, tx, *r, t)
 	switch {
+	case err != nil:
+		return err
 	case r.Final():
 		return fault.New(fault.Conflict, "WRONG_STATE", "the request is %s; open it again first", r.State)
-	case t.State == TaskWaiting || t.State == TaskDone || t.State == TaskCancelled:
+	case t.State == TaskWaiting || t.State == TaskDone && !open || t.State == TaskCancelled:
 		return fault.New(fault.Conflict, "NOTHING_TO_RETRY", "the task is %s; only one that waits for an answer or has stopped can be retried", t.State)
-	case t.State.Stopped():
+	case t.State.Stopped() || open:
 		if _, err := again(ctx, tx, []int64{t.ID}, s.now()); err != nil {
 			return err
 		}
-		if r.State == Blocked && (*r.Block == TaskStopped || *r.Block == ResolveFailed) {
+		if r.State == Blocked && slices.Contains([]Block{TaskStopped, ResolveFailed, Gaps}, *r.Block) {
 			if err := s.move(ctx, tx, by, r, *r.BlockedFrom, "RETRY"); err != nil {
 				return err
 			}
@@ -69,6 +74,25 @@ func (s *Requests) retry(ctx context.Context, tx pgx.Tx, by access.Principal, r 
 		return err
 	}
 	return s.pump(ctx, tx, t.ServiceID)
+}
+
+// openEnded reports whether a task that is done leaves something for a person:
+// its service contradicted itself, or said that it left a part. Work of an
+// earlier time round is over.
+func openEnded(ctx context.Context, db postgres.DB, r Request, t Task) (bool, error) {
+	if t.State != TaskDone || t.Action != EraseAction && t.Action != Export || t.Wave < r.wave(0) {
+		return false, nil
+	}
+	if t.stuck() {
+		return true, nil
+	}
+	said, err := OutcomesOf(ctx, db, []int64{t.ID})
+	for _, o := range current(said[t.ID]) {
+		if o.Outcome == "PARTIALLY_ERASED" {
+			return true, nil
+		}
+	}
+	return false, err
 }
 
 func requestOfTask(ctx context.Context, db postgres.DB, task uuid.UUID) (uuid.UUID, error) {

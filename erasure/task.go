@@ -212,10 +212,11 @@ func cancelTasks(ctx context.Context, db postgres.DB, request uuid.UUID, actions
 	return postgres.Scalar[bool](ctx, db, q, request, actions, code)
 }
 
-// again asks for a stopped or failed task once more, in a new round.
+// again asks for a stopped or failed task once more, in a new round. Why it
+// had stopped is over.
 func again(ctx context.Context, db postgres.DB, ids []int64, at time.Time) ([]uuid.UUID, error) {
 	const q = `
-		UPDATE erasure_task SET state = 'READY', round = round + 1, next_at = $2, lease_until = NULL, attempt = 0
+		UPDATE erasure_task SET state = 'READY', round = round + 1, next_at = $2, lease_until = NULL, attempt = 0, code = NULL
 		 WHERE id = ANY($1)
 		RETURNING service_id`
 	return postgres.Scalars[uuid.UUID](ctx, db, q, ids, at) // any order

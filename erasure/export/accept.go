@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -16,11 +18,13 @@ import (
 )
 
 // Accept compares the parts that the signed result of a task declares with
-// those that were uploaded, and accepts them; all, or none. Every mistake is
-// reported: PART_MISSING, PART_DIGEST_MISMATCH, PART_COUNT_MISMATCH,
-// PART_FORMAT_MISMATCH, PART_RECORD_TOO_LARGE, PART_NOT_ASKED. It may be
+// those that were uploaded, and accepts them; all, or none. exported is how
+// much the service says it handed over of each dataset, where it says that it
+// is done: the parts, those of earlier results included, must add up to it.
+// Every mistake is reported: PART_MISSING, PART_DIGEST_MISMATCH,
+// PART_COUNT_MISMATCH, PART_FORMAT_MISMATCH, PART_RECORD_TOO_LARGE. It may be
 // repeated.
-func Accept(ctx context.Context, db postgres.DB, key uuid.UUID, declared []erasure.Part) error {
+func Accept(ctx context.Context, db postgres.DB, key uuid.UUID, declared []erasure.Part, exported map[uuid.UUID]int64) error {
 	t, err := findTask(ctx, db, key)
 	if err != nil {
 		return err
@@ -29,14 +33,16 @@ func Accept(ctx context.Context, db postgres.DB, key uuid.UUID, declared []erasu
 	if err != nil {
 		return err
 	}
-	var faults []error
+	faults := compareAll(declared, here)
+	if len(faults) == 0 {
+		faults = addUp(declared, here, exported)
+	}
+	if len(faults) > 0 {
+		return errors.Join(faults...)
+	}
 	var entries []audit.Entry
-	for i, d := range declared {
-		p, ok := here[place{d.Dataset, d.N}]
-		if err := compare(d, p, ok); err != nil {
-			faults = append(faults, err.At("parts", fmt.Sprint(i)))
-			continue
-		}
+	for _, d := range declared {
+		p := here[place{d.Dataset, d.N}]
 		if p.State == Accepted {
 			continue
 		}
@@ -48,10 +54,53 @@ func Accept(ctx context.Context, db postgres.DB, key uuid.UUID, declared []erasu
 			Amounts: map[string]int64{"n": int64(p.N), "bytes": p.Bytes, "records": d.Records},
 		})
 	}
-	if len(faults) > 0 {
-		return errors.Join(faults...)
-	}
 	return audit.Append(ctx, db, entries...)
+}
+
+// compareAll says what is wrong with declared parts, before any is accepted.
+func compareAll(declared []erasure.Part, here map[place]Part) (faults []error) {
+	for i, d := range declared {
+		p, ok := here[place{d.Dataset, d.N}]
+		if err := compare(d, p, ok); err != nil {
+			faults = append(faults, err.At("parts", fmt.Sprint(i)))
+		}
+	}
+	return faults
+}
+
+// addUp compares the records in all parts of a dataset with what the service
+// says it exported. What is no record has no count to compare: a dataset of
+// binary parts alone needs one of them, and no more.
+func addUp(declared []erasure.Part, here map[place]Part, exported map[uuid.UUID]int64) (faults []error) {
+	type sum struct{ parts, readable, records int64 }
+	sums := map[uuid.UUID]sum{}
+	add := func(dataset uuid.UUID, format string, records int64) {
+		s := sums[dataset]
+		s.parts++
+		if format != formatBinary {
+			s.readable, s.records = s.readable+1, s.records+records
+		}
+		sums[dataset] = s
+	}
+	said := map[place]bool{}
+	for _, d := range declared {
+		said[place{d.Dataset, d.N}] = true
+		add(d.Dataset, d.Format, d.Records)
+	}
+	for at, p := range here {
+		if p.State == Accepted && !said[at] {
+			add(p.DatasetID, *p.Format, *p.Records)
+		}
+	}
+	for _, dataset := range slices.SortedFunc(maps.Keys(exported), func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) }) {
+		switch s := sums[dataset]; {
+		case s.parts == 0:
+			faults = append(faults, fault.New(fault.Conflict, "PART_MISSING", "a dataset is said to be exported and has no part; upload and declare its parts"))
+		case s.readable > 0 && s.records != exported[dataset]:
+			faults = append(faults, fault.New(fault.Conflict, "PART_COUNT_MISMATCH", "the parts of a dataset hold %d records, and %d are said to be exported", s.records, exported[dataset]))
+		}
+	}
+	return faults
 }
 
 // compare says what is wrong with a part; nil if it is as declared.

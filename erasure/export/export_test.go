@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -287,9 +288,17 @@ func (f *fixture) does(p put, status int) *http.Response {
 
 // accepts declares parts in the name of a service's signed result.
 func (f *fixture) accepts(task uuid.UUID, declared ...erasure.Part) error {
-	return postgres.Work(context.Background(), f.db, func(tx pgx.Tx) error {
-		return export.Accept(context.Background(), tx, task, declared)
+	return f.acceptsAll(task, nil, declared...)
+}
+
+// acceptsAll is accepts for a result that says how much was exported. Like
+// erasure's, its unit of work is committed whatever the answer.
+func (f *fixture) acceptsAll(task uuid.UUID, exported map[uuid.UUID]int64, declared ...erasure.Part) (refused error) {
+	err := postgres.Work(context.Background(), f.db, func(tx pgx.Tx) error {
+		refused = export.Accept(context.Background(), tx, task, declared, exported)
+		return nil
 	})
+	return errors.Join(err, refused)
 }
 
 func declare(dataset uuid.UUID, n int, body []byte, records int64, format string) erasure.Part {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/export"
 	"github.com/flowmart/lethe/internal/fault"
 )
@@ -301,5 +302,46 @@ func TestNothingPlainAtRest(t *testing.T) {
 	}
 	if _, err := f.exports.Passphrase(context.Background(), f.handler, f.newestReady().ID); !saysCode(err, "KEY_DESTROYED") {
 		t.Errorf("the passphrase outlives the key: %v", err)
+	}
+}
+
+// What a service says it exported must be there: parts that do not add up are
+// not taken, none of them.
+func TestPartsAddUpToWhatWasExported(t *testing.T) {
+	t.Parallel()
+	f := setup(t, export.Config{})
+	for n := 1; n <= 2; n++ {
+		f.does(of(f.orders, f.task, f.rows, n, []byte(aRecord)), http.StatusNoContent)
+	}
+	f.does(of(f.orders, f.task, f.items, 1, []byte{0xff, 0xd8}), http.StatusNoContent)
+	first, second := declare(f.rows, 1, []byte(aRecord), 1, "ndjson"), declare(f.rows, 2, []byte(aRecord), 1, "ndjson")
+	picture := declare(f.items, 1, []byte{0xff, 0xd8}, 0, "binary")
+	wrong := declare(f.rows, 2, []byte(aRecord), 7, "ndjson")
+	for name, c := range map[string]struct {
+		exported map[uuid.UUID]int64
+		declared []erasure.Part
+		code     string
+	}{
+		"no part at all":        {map[uuid.UUID]int64{f.rows: 4}, nil, "PART_MISSING"},
+		"none, and none needed": {map[uuid.UUID]int64{f.rows: 0}, nil, "PART_MISSING"},
+		"too few":               {map[uuid.UUID]int64{f.rows: 2}, []erasure.Part{first}, "PART_COUNT_MISMATCH"},
+		"too many":              {map[uuid.UUID]int64{f.rows: 1}, []erasure.Part{first, second}, "PART_COUNT_MISMATCH"},
+		"one dataset of two":    {map[uuid.UUID]int64{f.rows: 1, f.items: 1}, []erasure.Part{first}, "PART_MISSING"},
+		"a good and a bad one":  {nil, []erasure.Part{first, wrong}, "PART_COUNT_MISMATCH"},
+	} {
+		if err := f.acceptsAll(f.task, c.exported, c.declared...); !saysCode(err, c.code) {
+			t.Errorf("%s: %v, want %s", name, err, c.code)
+		}
+		var taken int
+		if err := f.db.QueryRow(context.Background(), `SELECT count(*) FROM erasure_part WHERE state = 'ACCEPTED'`).Scan(&taken); err != nil || taken != 0 {
+			t.Fatalf("%s: %d parts were accepted, %v", name, taken, err)
+		}
+	}
+	// One part with a sign of life, the rest when it is done.
+	if err := f.acceptsAll(f.task, nil, first); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.acceptsAll(f.task, map[uuid.UUID]int64{f.rows: 2, f.items: 9}, second, picture); err != nil {
+		t.Fatal(err)
 	}
 }
