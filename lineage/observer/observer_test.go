@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -45,9 +44,9 @@ func cluster(t testing.TB, opts ...kfake.Opt) *kfake.Cluster {
 
 // consume starts a real consumer, waits until it has read a record of each
 // topic and committed, and leaves it running.
-func consume(t testing.TB, c *kfake.Cluster, topics []string, opts ...kgo.Opt) *kgo.Client {
+func consume(t testing.TB, brokers []string, topics []string, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	client := must(kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...), kgo.ConsumeTopics(topics...), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+	client := must(kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(topics...), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.DisableAutoCommit()}, opts...)...))(t)
 	t.Cleanup(client.Close)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -65,9 +64,9 @@ func consume(t testing.TB, c *kfake.Cluster, topics []string, opts ...kgo.Opt) *
 	return client
 }
 
-func produce(t testing.TB, c *kfake.Cluster, topics ...string) {
+func produce(t testing.TB, brokers []string, topics ...string) {
 	t.Helper()
-	client := must(kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.AllowAutoTopicCreation()))(t)
+	client := must(kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.AllowAutoTopicCreation()))(t)
 	defer client.Close()
 	for _, topic := range topics {
 		if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Value: []byte("x")}).FirstErr(); err != nil {
@@ -105,7 +104,13 @@ func (b *bench) alias(t testing.TB, cluster, kind, name string, service uuid.UUI
 
 func (b *bench) observer(t testing.TB, clusters ...observer.Cluster) *observer.Observer {
 	t.Helper()
-	o := must(observer.New(b.db, clusters, observer.Config{Interval: 10 * time.Millisecond, Patience: 10 * time.Second, OwnGroups: []string{"lethe-lineage"}},
+	return b.observerBut(t, "lethe-lineage", clusters...)
+}
+
+// observerBut is an observer of a Lethe that reads in a group of its own.
+func (b *bench) observerBut(t testing.TB, own string, clusters ...observer.Cluster) *observer.Observer {
+	t.Helper()
+	o := must(observer.New(b.db, clusters, observer.Config{Interval: 10 * time.Millisecond, Patience: 10 * time.Second, OwnGroups: []string{own}},
 		slog.New(slog.DiscardHandler), func() time.Time { return b.now }))(t)
 	t.Cleanup(o.Close)
 	return o
@@ -137,78 +142,6 @@ func equal(t testing.TB, got []string, want ...string) {
 	}
 }
 
-func TestGroupsOfEveryKindAreSeen(t *testing.T) {
-	t.Parallel()
-	b, k := setup(t), cluster(t, kfake.SeedTopics(2, "orders", "payments", "unread"))
-	produce(t, k, "orders", "payments")
-	consume(t, k, []string{"orders"}, kgo.ConsumerGroup("billing"))
-	consume(t, k, []string{"orders", "payments"}, kgo.ConsumerGroup("next-gen"), kgo.ServerSideBalancer(), kgo.Balancers(kgo.RangeBalancer()), kgo.ClientID("search-2"))
-	consume(t, k, []string{"payments"}, kgo.ConsumerGroup("shadow"), kgo.ClientID("rdkafka"))
-	consume(t, k, []string{"orders"}, kgo.ConsumerGroup("lethe-lineage"))
-	// A reader that is gone is known by what it committed.
-	consume(t, k, []string{"payments"}, kgo.ConsumerGroup("was-here")).Close()
-	// One that never commits is known by what it holds.
-	holder := must(kgo.NewClient(kgo.SeedBrokers(k.ListenAddrs()...), kgo.ConsumeTopics("payments"), kgo.ConsumerGroup("never-commits"), kgo.DisableAutoCommit(),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart())))(t)
-	t.Cleanup(holder.Close)
-	holder.PollFetches(t.Context())
-
-	admin := kadm.NewClient(holder)
-	if listed := must(admin.ListGroupsByType(t.Context(), []string{"consumer"}))(t).Groups(); !slices.Equal(listed, []string{"next-gen"}) {
-		t.Fatalf("groups of KIP-848 are %q", listed)
-	}
-	b.alias(t, "eu", "GROUP", "billing", b.billing)
-	b.alias(t, "eu", "CLIENT_ID", "search", b.search)
-	b.alias(t, "other", "GROUP", "shadow", b.billing) // of another cluster: not this one
-	o := b.observer(t, observer.Cluster{Name: "eu", Brokers: k.ListenAddrs()})
-	if err := o.Once(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	equal(t, b.reads(t, "eu", "orders"), "billing billing", "next-gen search")
-	equal(t, b.reads(t, "eu", "payments"), "never-commits ?", "next-gen search", "shadow ?", "was-here ?")
-	equal(t, b.reads(t, "eu", "unread"))
-	state := o.States()[0]
-	if state.Groups != 5 || state.Reads != 6 || state.Unknown != 3 || state.Topics != 3 || !state.At.Equal(today) || state.Err != nil {
-		t.Errorf("state %+v", state)
-	}
-	// Seen again later, and one of them is known now.
-	b.now = today.Add(time.Hour)
-	b.alias(t, "eu", "GROUP", "was-here", b.search)
-	if err := o.Once(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	equal(t, b.reads(t, "eu", "payments"), "never-commits ?", "next-gen search", "shadow ?", "was-here search")
-	id := must(catalog.DatasetsByTopic(t.Context(), b.db, "eu", []string{"orders"}))(t)["orders"]
-	for _, r := range must(catalog.ObservedReads(t.Context(), b.db, []uuid.UUID{id}))(t) {
-		if !r.FirstSeen.Equal(today) || !r.LastSeen.Equal(b.now) {
-			t.Errorf("%s was seen from %v to %v", r.Group, r.FirstSeen, r.LastSeen)
-		}
-	}
-}
-
-// Members that disagree on who they are leave the group unknown.
-func TestNobodyIsGuessed(t *testing.T) {
-	t.Parallel()
-	b, k := setup(t), cluster(t, kfake.SeedTopics(2, "orders"))
-	admin := kadm.NewClient(must(kgo.NewClient(kgo.SeedBrokers(k.ListenAddrs()...)))(t))
-	t.Cleanup(admin.Close)
-	for _, id := range []string{"billing-1", "search-1"} {
-		member := must(kgo.NewClient(kgo.SeedBrokers(k.ListenAddrs()...), kgo.ConsumeTopics("orders"), kgo.ConsumerGroup("mixed"), kgo.ClientID(id)))(t)
-		t.Cleanup(member.Close)
-		go member.PollFetches(t.Context())
-	}
-	b.alias(t, "default", "CLIENT_ID", "billing", b.billing)
-	b.alias(t, "default", "CLIENT_ID", "search", b.search)
-	waitUntil(t, func() bool {
-		d, err := admin.DescribeGroups(t.Context(), "mixed")
-		return err == nil && d["mixed"].State == "Stable" && len(d["mixed"].Members) == 2
-	})
-	if err := b.observer(t, observer.Cluster{Name: "default", Brokers: k.ListenAddrs()}).Once(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	equal(t, b.reads(t, "default", "orders"), "mixed ?")
-}
-
 func waitUntil(t testing.TB, true func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !true(); {
@@ -219,68 +152,11 @@ func waitUntil(t testing.TB, true func() bool) {
 	}
 }
 
-func TestTopicsTellHowLongTheyKeepData(t *testing.T) {
-	t.Parallel()
-	b, k := setup(t), cluster(t)
-	client := must(kgo.NewClient(kgo.SeedBrokers(k.ListenAddrs()...)))(t)
-	t.Cleanup(client.Close)
-	admin := kadm.NewClient(client)
-	set := func(pairs ...string) map[string]*string {
-		m := map[string]*string{}
-		for i := 0; i < len(pairs); i += 2 {
-			m[pairs[i]] = &pairs[i+1]
-		}
-		return m
-	}
-	for topic, configs := range map[string]map[string]*string{
-		"expiring":  set("cleanup.policy", "delete", "retention.ms", "604800000", "segment.ms", "3600000"),
-		"compacted": set("cleanup.policy", "compact", "max.compaction.lag.ms", "86400000", "delete.retention.ms", "3600000"),
-		"both":      set("cleanup.policy", "delete,compact", "retention.ms", "-1"),
-	} {
-		must(admin.CreateTopic(t.Context(), 3, 1, configs, topic))(t)
-	}
-	o := b.observer(t, observer.Cluster{Name: "eu", Environment: "staging", Brokers: k.ListenAddrs()})
-	if err := o.Once(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	ids := must(catalog.DatasetsByTopic(t.Context(), b.db, "eu", []string{"expiring", "compacted", "both"}))(t)
-	topics := must(catalog.TopicsByDataset(t.Context(), b.db, []uuid.UUID{ids["expiring"], ids["compacted"], ids["both"]}))(t)
-	e, c, both := topics[ids["expiring"]], topics[ids["compacted"]], topics[ids["both"]]
-	if *e.CleanupPolicy != "delete" || *e.RetentionMs != 604800000 || *e.SegmentMs != 3600000 || *e.Partitions != 3 || !e.ObservedAt.Equal(today) {
-		t.Errorf("expiring: %+v", e)
-	}
-	if *c.CleanupPolicy != "compact" || *c.MaxCompactionLagMs != 86400000 || *c.DeleteRetentionMs != 3600000 {
-		t.Errorf("compacted: %+v", c)
-	}
-	if *both.CleanupPolicy != "compact,delete" || *both.RetentionMs != -1 {
-		t.Errorf("both: %+v", both)
-	}
-	d := must(catalog.DatasetByName(t.Context(), b.db, "staging", "kafka://eu", "expiring"))(t)
-	if d.Lifecycle != "DRAFT" || d.ServiceID != nil {
-		t.Errorf("a topic that nobody declared is %+v", d)
-	}
-}
-
-// Offsets of a topic that is gone, in a group that stayed, raise nothing.
-func TestAnUnknownTopicIsNoFailure(t *testing.T) {
-	t.Parallel()
-	b, k := setup(t), cluster(t, kfake.SeedTopics(1, "gone", "stays"))
-	produce(t, k, "gone", "stays")
-	consume(t, k, []string{"gone", "stays"}, kgo.ConsumerGroup("reader")).Close()
-	client := must(kgo.NewClient(kgo.SeedBrokers(k.ListenAddrs()...)))(t)
-	t.Cleanup(client.Close)
-	must(kadm.NewClient(client).DeleteTopic(t.Context(), "gone"))(t)
-	if err := b.observer(t, observer.Cluster{Name: "eu", Brokers: k.ListenAddrs()}).Once(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	equal(t, b.reads(t, "eu", "stays"), "reader ?")
-}
-
 func TestAClusterThatIsAwayStopsNoOther(t *testing.T) {
 	t.Parallel()
 	b, k, gone := setup(t), cluster(t, kfake.SeedTopics(1, "orders")), cluster(t)
-	produce(t, k, "orders")
-	consume(t, k, []string{"orders"}, kgo.ConsumerGroup("billing"))
+	produce(t, k.ListenAddrs(), "orders")
+	consume(t, k.ListenAddrs(), []string{"orders"}, kgo.ConsumerGroup("billing"))
 	addresses := gone.ListenAddrs()
 	gone.Close()
 	o := b.observer(t, observer.Cluster{Name: "gone", Brokers: addresses}, observer.Cluster{Name: "eu", Brokers: k.ListenAddrs()})
@@ -330,8 +206,8 @@ func TestRunLooksAgainAndStops(t *testing.T) {
 	stopped := make(chan error, 1)
 	go func() { stopped <- o.Run(ctx) }()
 	waitUntil(t, func() bool { return o.States()[0].Topics == 1 })
-	produce(t, k, "orders")
-	consume(t, k, []string{"orders"}, kgo.ConsumerGroup("late"))
+	produce(t, k.ListenAddrs(), "orders")
+	consume(t, k.ListenAddrs(), []string{"orders"}, kgo.ConsumerGroup("late"))
 	waitUntil(t, func() bool { return o.States()[0].Reads == 1 })
 	cancel(errors.New("enough"))
 	select {
