@@ -115,6 +115,13 @@ func (c *Company) approveAll(ctx context.Context, w *campaign) error {
 	return ctx.Err()
 }
 
+// slow has services take their time with what comes now.
+func (c *Company) slow(on bool) {
+	for _, s := range c.Services {
+		s.Slow.Store(on)
+	}
+}
+
 // settle waits until the traffic has come to its end.
 func (c *Company) settle(ctx context.Context, t *testing.T, w *campaign) {
 	t.Helper()

@@ -53,8 +53,10 @@ func TestChaosPostgres(t *testing.T) {
 		help()
 		pause(ctx, 400*time.Millisecond)
 		c.underWay(ctx)
+		c.slow(true)
 		cutter.Stop()
 		pause(ctx, 300*time.Millisecond)
+		c.slow(false)
 		if err := cutter.Start(); err != nil {
 			t.Fatalf("after cut %d: %v", n+1, err)
 		}
@@ -76,8 +78,10 @@ func TestChaosPostgres(t *testing.T) {
 		help()
 		pause(ctx, time.Second)
 		c.underWay(ctx)
+		c.slow(true)
 		c.pg.Crash()
 		pause(ctx, 500*time.Millisecond)
+		c.slow(false)
 		if err := c.pg.Restart(ctx); err != nil {
 			t.Fatalf("after crash %d: %v", n+1, err)
 		}
