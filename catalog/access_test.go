@@ -158,6 +158,10 @@ func acts() map[string]authorised {
 		_, err := b.BeginChallenge(t.Context(), by, b.service.ID)
 		return err
 	})
+	own("begin rotation", "BeginRotation", func(t *testing.T, b *bench, by access.Principal) error {
+		_, err := b.BeginRotation(t.Context(), by, b.service.ID)
+		return err
+	})
 	own("complete challenge", "CompleteChallenge", func(t *testing.T, b *bench, by access.Principal) error {
 		_, err := b.CompleteChallenge(t.Context(), by, b.service.ID, catalog.Answer{})
 		return err

@@ -23,6 +23,7 @@ import (
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog/findings"
 	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
@@ -31,6 +32,8 @@ type Catalog struct {
 	db  *pgxpool.Pool
 	now func() time.Time
 	dev bool
+	// calendar judges where due dates are counted; see Calendars.
+	calendar func(country, region string) error
 }
 
 // Option changes how a Catalog judges what it is told.
@@ -39,6 +42,13 @@ type Option func(*Catalog)
 // Dev allows service endpoints on this machine's loopback, by plain http, as
 // `lethe dev` and `lethe demo` need.
 func Dev(c *Catalog) { c.dev = true }
+
+// Calendars has the country and the region of each controller judged by
+// known, which knows where public holidays are kept: a controller without them
+// could take no request. Its faults point at country or region.
+func Calendars(known func(country, region string) error) Option {
+	return func(c *Catalog) { c.calendar = known }
+}
 
 // New returns the catalog kept in db. Days, such as the age of a backup's
 // evidence, are counted by now; validity and keys by the database's clock.
@@ -68,11 +78,17 @@ func bump(ctx context.Context, db postgres.DB) error {
 // act is one unit of work on the catalog: who does it, and what will be
 // recorded of it when it ends well.
 type act struct {
-	db      postgres.DB
-	by      access.Principal
-	dev     bool
-	entries []audit.Entry
-	changes []change
+	db       postgres.DB
+	by       access.Principal
+	dev      bool
+	calendar func(country, region string) error // nil: nobody knows
+	entries  []audit.Entry
+	changes  []change
+}
+
+// act begins one act of the catalog in its caller's unit of work.
+func (c *Catalog) act(db postgres.DB, by access.Principal) *act {
+	return &act{db: db, by: by, dev: c.dev, calendar: c.calendar}
 }
 
 // change is a row of the catalog's own history.
@@ -88,7 +104,7 @@ type change struct {
 // a time, so that what an act reads and counts still holds when it commits.
 func (c *Catalog) work(ctx context.Context, by access.Principal, fn func(a *act) error) error {
 	err := postgres.Work(ctx, c.db, func(tx pgx.Tx) error {
-		a := &act{db: tx, by: by, dev: c.dev}
+		a := c.act(tx, by)
 		if err := a.do(ctx, fn); err != nil {
 			return err
 		}
@@ -156,6 +172,18 @@ func previous[T keyed](ctx context.Context, a *act, noun string, v T, byID batch
 		return nil, conflict(noun, old.revision())
 	}
 	return &old, nil
+}
+
+// revisionNeeded refuses a change of what exists that does not say of which
+// revision.
+var revisionNeeded = fault.Bad("rev", "REQUIRED", "give the revision you read, so that no one's change is lost")
+
+// previousOf reads what v is about to replace, which must exist.
+func previousOf[T keyed](ctx context.Context, a *act, noun string, v T, byID batch[T]) (*T, error) {
+	if v.revision() < 1 {
+		return nil, revisionNeeded
+	}
+	return previous(ctx, a, noun, v, byID)
 }
 
 // indexed turns rows into the map a loader wants.

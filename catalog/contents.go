@@ -58,7 +58,7 @@ var errRehearsed = errors.New("rehearsed")
 // Rehearse tells whether Apply would succeed, and changes nothing.
 func (c *Catalog) Rehearse(ctx context.Context, by access.Principal, ch Changes) error {
 	err := postgres.Work(ctx, c.db, func(tx pgx.Tx) error {
-		a := &act{db: tx, by: by, dev: c.dev}
+		a := c.act(tx, by)
 		if err := a.do(ctx, func(a *act) error { return a.apply(ctx, ch) }); err != nil {
 			return err
 		}

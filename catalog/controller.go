@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // the same time zones on every machine
@@ -49,7 +50,7 @@ func (a *act) putController(ctx context.Context, d Controller) (Controller, erro
 	if d.DailyCeiling == 0 {
 		d.DailyCeiling = defaultCeiling
 	}
-	if err := d.check(); err != nil {
+	if err := d.check(a.calendar); err != nil {
 		return d, err
 	}
 	old, err := previous(ctx, a, "controller", d, ControllersByID)
@@ -64,21 +65,38 @@ func (a *act) putController(ctx context.Context, d Controller) (Controller, erro
 	return d, nil
 }
 
-func (d Controller) check() error {
+func (d Controller) check(calendar func(country, region string) error) error {
 	var m mistakes
 	checkRef(&m, d.Ref)
 	checkName(&m, d.Name)
-	m.require(len(d.Country) == 2 && strings.Contains(countries, " "+d.Country+" "), "country", "UNKNOWN_COUNTRY",
-		"give the two capital letters of ISO 3166-1, such as DE")
-	if d.Region != nil {
-		m.require(strings.HasPrefix(*d.Region, d.Country+"-") && len(*d.Region) <= 6, "region", "UNKNOWN_REGION",
-			"give the code of ISO 3166-2, such as DE-BY, of the same country")
-	}
+	d.checkPlace(&m, calendar)
 	_, err := time.LoadLocation(d.TimeZone)
 	m.require(err == nil && d.TimeZone != "" && d.TimeZone != "Local", "timeZone", "UNKNOWN_TIME_ZONE",
-		"give a time zone of the IANA database, such as Europe/Berlin")
+		"%s", fault.Suggest("give a time zone of the IANA database, such as Europe/Berlin", d.TimeZone, zones))
 	m.require(d.DailyCeiling > 0 && d.DailyCeiling <= 1_000_000, "dailyCeiling", "OUT_OF_RANGE", "the daily ceiling is 1 to 1,000,000 requests")
 	return m.err()
+}
+
+// checkPlace refuses what is no country or region, and where no holidays are
+// known: a request of such a controller would have no due date.
+func (d Controller) checkPlace(m *mistakes, calendar func(country, region string) error) {
+	codes := strings.Fields(countries)
+	if !slices.Contains(codes, d.Country) {
+		m.add(fault.Bad("country", "UNKNOWN_COUNTRY", "%s",
+			fault.Suggest("give the two capital letters of ISO 3166-1, such as DE", d.Country, codes)))
+		return
+	}
+	region := ""
+	if d.Region != nil {
+		region = *d.Region
+		if !strings.HasPrefix(region, d.Country+"-") || len(region) > 6 {
+			m.add(fault.Bad("region", "UNKNOWN_REGION", "give the code of ISO 3166-2, such as DE-BY, of the same country"))
+			return
+		}
+	}
+	if calendar != nil {
+		m.add(calendar(d.Country, region))
+	}
 }
 
 func saveController(ctx context.Context, db postgres.DB, d Controller) (int, error) {
@@ -159,6 +177,14 @@ func byRef[T any](p page.Args, list string, read func(after string, limit int) (
 	}
 	return page.Cut(rows, p.First, func(row T) string { return page.Encode(list, ref(row)) }), nil
 }
+
+// zones are the time zones of the member states, from the IANA database
+// (zone1970.tab). Others are taken too; these are suggested.
+var zones = strings.Fields(`Africa/Ceuta America/Cayenne America/Guadeloupe America/Martinique Asia/Famagusta Asia/Nicosia Atlantic/Azores
+	Atlantic/Canary Atlantic/Madeira Europe/Amsterdam Europe/Athens Europe/Berlin Europe/Bratislava Europe/Brussels Europe/Bucharest
+	Europe/Budapest Europe/Copenhagen Europe/Dublin Europe/Helsinki Europe/Lisbon Europe/Ljubljana Europe/Luxembourg Europe/Madrid
+	Europe/Malta Europe/Mariehamn Europe/Paris Europe/Prague Europe/Riga Europe/Rome Europe/Sofia Europe/Stockholm Europe/Tallinn
+	Europe/Vienna Europe/Vilnius Europe/Warsaw Europe/Zagreb Indian/Mayotte Indian/Reunion`)
 
 // countries are the officially assigned codes of ISO 3166-1 alpha-2.
 const countries = ` AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW `

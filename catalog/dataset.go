@@ -60,7 +60,7 @@ func (c *Catalog) DeclareDataset(ctx context.Context, by access.Principal, d Dat
 // admin.
 func (c *Catalog) SetDatasetOwner(ctx context.Context, by access.Principal, dataset uuid.UUID, rev int, owner *uuid.UUID) (d Dataset, err error) {
 	err = c.work(ctx, by, func(a *act) error {
-		old, err := previous(ctx, a, "dataset", Dataset{ID: dataset, Rev: max(rev, 1)}, DatasetsByID)
+		old, err := previousOf(ctx, a, "dataset", Dataset{ID: dataset, Rev: rev}, DatasetsByID)
 		if err != nil {
 			return err
 		}

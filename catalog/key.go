@@ -55,10 +55,30 @@ const challengeLife = 10 * time.Minute
 // BeginChallenge opens the question whose answer registers a service's keys:
 // its first ones, new ones, or those after it was disabled. A challenge begun
 // before is void. It needs a steward of the service's team, or an admin.
-func (c *Catalog) BeginChallenge(ctx context.Context, by access.Principal, service uuid.UUID) (ch Challenge, err error) {
+func (c *Catalog) BeginChallenge(ctx context.Context, by access.Principal, service uuid.UUID) (Challenge, error) {
+	return c.challenge(ctx, by, service, func(Service) error { return nil })
+}
+
+// BeginRotation is BeginChallenge of a service that is ACTIVE: it asks for the
+// next keys, and never brings a service into use. It needs a steward of the
+// service's team, or an admin.
+func (c *Catalog) BeginRotation(ctx context.Context, by access.Principal, service uuid.UUID) (Challenge, error) {
+	return c.challenge(ctx, by, service, func(s Service) error {
+		if s.State != Active {
+			return fault.New(fault.Conflict, "NOT_ACTIVE", "keys are rotated of a service in use, and this one is %s; challenge it to bring it into use", s.State)
+		}
+		return nil
+	})
+}
+
+// challenge opens the question to a service that suits its asker.
+func (c *Catalog) challenge(ctx context.Context, by access.Principal, service uuid.UUID, suits func(Service) error) (ch Challenge, err error) {
 	err = c.work(ctx, by, func(a *act) error {
 		s, err := a.serviceToChange(ctx, service)
 		if err != nil {
+			return err
+		}
+		if err := suits(s); err != nil {
 			return err
 		}
 		if s.Endpoint == nil {
@@ -145,6 +165,13 @@ func closeChallenge(ctx context.Context, db postgres.DB, s Service, nonce string
 		return fault.New(fault.Conflict, "CHALLENGE_FAILED", "the answer belongs to another challenge, or the endpoint has changed since; begin a new one")
 	}
 	return nil
+}
+
+// dropChallenge takes the open challenge of a service back, if there is one.
+func dropChallenge(ctx context.Context, db postgres.DB, service uuid.UUID) error {
+	const q = `DELETE FROM catalog_service_challenge WHERE service_id = $1`
+	_, err := db.Exec(ctx, q, service)
+	return err
 }
 
 var keyIDForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)

@@ -171,3 +171,47 @@ func TestRevisionsRace(t *testing.T) {
 		t.Errorf("%d of 8 acts at one revision won", won)
 	}
 }
+
+// Keys are rotated of a service in use, and of no other: to bring one into use
+// is another act.
+func TestRotationNeedsAnActiveService(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	refused := func(state string) {
+		t.Helper()
+		if _, err := b.BeginRotation(ctx, b.steward, b.service.ID); told(err) != ":NOT_ACTIVE" || b.count(t, "catalog_service_challenge") != 0 {
+			t.Errorf("%s: %v", state, err)
+		}
+	}
+	refused("declared")
+	s := must(b.answer(t, b.service, newKey(t, "k1")))(t)
+	if _, err := b.BeginRotation(ctx, b.other, s.ID); fault.KindOf(err) != fault.Denied {
+		t.Errorf("another team's steward: %v", err)
+	}
+	ch := must(b.BeginRotation(ctx, b.steward, s.ID))(t)
+	s = must(b.CompleteChallenge(ctx, b.steward, s.ID, catalog.Answer{Nonce: ch.Nonce, Keys: []catalog.ServiceKey{newKey(t, "k2")}}))(t)
+	if s.State != catalog.Active || b.keys(t) != "k2 k1 " {
+		t.Errorf("rotated: %s with keys %s", s.State, b.keys(t))
+	}
+	must(b.DisableService(ctx, b.steward, s.ID, s.Rev))(t)
+	refused("disabled")
+}
+
+// Who disables a service while its challenge is open keeps it disabled: the
+// answer comes too late.
+func TestDisablingEndsTheChallenge(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	s := must(b.answer(t, b.service, newKey(t, "k1")))(t)
+	ch := must(b.BeginChallenge(ctx, b.steward, s.ID))(t)
+	must(b.DisableService(ctx, b.steward, s.ID, s.Rev))(t)
+	_, err := b.CompleteChallenge(ctx, b.steward, s.ID, catalog.Answer{Nonce: ch.Nonce, Keys: []catalog.ServiceKey{newKey(t, "k2")}})
+	if told(err) != ":NO_CHALLENGE" {
+		t.Errorf("a late answer: %v", err)
+	}
+	if now := must(catalog.ServiceByRef(ctx, b.db, s.Ref))(t); now.State != catalog.Disabled || b.keys(t) != "k1 " {
+		t.Errorf("the service is %s with keys %s", now.State, b.keys(t))
+	}
+}

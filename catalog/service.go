@@ -62,7 +62,7 @@ func (c *Catalog) RegisterService(ctx context.Context, by access.Principal, s Se
 // admin. A new endpoint has to answer a challenge before it is asked anything.
 func (c *Catalog) UpdateService(ctx context.Context, by access.Principal, s Service) (Service, error) {
 	if s.Rev == 0 {
-		return s, fault.Bad("rev", "REQUIRED", "give the revision you read, so that no one's change is lost")
+		return s, revisionNeeded
 	}
 	return c.declareService(ctx, by, s)
 }
@@ -76,7 +76,7 @@ func (c *Catalog) SetServiceOwner(ctx context.Context, by access.Principal, serv
 // amendService changes some of a service and leaves the rest as it stands.
 func (c *Catalog) amendService(ctx context.Context, by access.Principal, id uuid.UUID, rev int, amend func(s *Service)) (s Service, err error) {
 	err = c.work(ctx, by, func(a *act) error {
-		old, err := previous(ctx, a, "service", Service{ID: id, Rev: max(rev, 1)}, ServicesByID)
+		old, err := previousOf(ctx, a, "service", Service{ID: id, Rev: rev}, ServicesByID)
 		if err != nil {
 			return err
 		}
@@ -258,11 +258,12 @@ func (c *Catalog) Services(ctx context.Context, p page.Args) (page.Page[Service]
 	}, func(s Service) string { return s.Ref })
 }
 
-// DisableService stops asking a service. It needs a steward of its team, or an
-// admin; the emergency stop of requests is erasure's.
+// DisableService stops asking a service; an open challenge of it is void, so
+// that a late answer does not bring it back. It needs a steward of its team, or
+// an admin; the emergency stop of requests is erasure's.
 func (c *Catalog) DisableService(ctx context.Context, by access.Principal, service uuid.UUID, rev int) (s Service, err error) {
 	err = c.work(ctx, by, func(a *act) error {
-		old, err := previous(ctx, a, "service", Service{ID: service, Rev: max(rev, 1)}, ServicesByID)
+		old, err := previousOf(ctx, a, "service", Service{ID: service, Rev: rev}, ServicesByID)
 		if err != nil {
 			return err
 		}
@@ -273,6 +274,9 @@ func (c *Catalog) DisableService(ctx context.Context, by access.Principal, servi
 			return nil
 		}
 		s.State = Disabled
+		if err := dropChallenge(ctx, a.db, s.ID); err != nil {
+			return err
+		}
 		if s.Rev, err = saveService(ctx, a.db, s); err != nil {
 			return err
 		}

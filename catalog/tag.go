@@ -75,11 +75,16 @@ func (a *act) putTags(ctx context.Context, tags []Tag) ([]Tag, error) {
 	for i := range tags {
 		tags[i] = tags[i].completed(a.by)
 	}
-	terms, err := checkTags(tags)
+	// Who may not tag is told so before the rest is looked at: to judge five
+	// thousand tags takes its time, and the catalog waits for this act.
+	if len(tags) < 1 || len(tags) > maxTags {
+		return nil, fault.Bad("tags", "OUT_OF_RANGE", "give 1 to %d tags at a time", maxTags)
+	}
+	datasets, err := a.mayTag(ctx, tags)
 	if err != nil {
 		return nil, err
 	}
-	datasets, err := a.mayTag(ctx, tags)
+	terms, err := checkTags(tags)
 	if err != nil {
 		return nil, err
 	}
@@ -170,12 +175,17 @@ func (a *act) didTag(t, old Tag, replaces bool) {
 	a.did(what, "TAG", t.ID, before, t)
 }
 
+// maxMistakes bounds how many mistakes of one list are told at once.
+const maxMistakes = 100
+
 func checkTags(tags []Tag) ([]taxonomy.Term, error) {
 	var m mistakes
-	m.require(len(tags) >= 1 && len(tags) <= maxTags, "tags", "OUT_OF_RANGE", "give 1 to %d tags at a time", maxTags)
 	seen := make(map[slot]bool, len(tags))
 	terms := make([]taxonomy.Term, 0, len(tags))
 	for i, t := range tags {
+		if len(m) >= maxMistakes {
+			break
+		}
 		at := fmt.Sprintf("tags.%d.", i)
 		term, err := taxonomy.Find(at+"term", t.Term, taxonomy.Category, taxonomy.Subject, taxonomy.Sensitivity)
 		m.add(err)

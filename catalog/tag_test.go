@@ -2,13 +2,16 @@ package catalog_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/page"
 )
 
@@ -146,5 +149,25 @@ func TestRehearse(t *testing.T) {
 	}
 	if generation(t, b) != before || b.count(t, "catalog_dataset") != n {
 		t.Error("a rehearsal changed something")
+	}
+}
+
+// Who may not tag is told that, and nothing about what was sent; who may is
+// told of a hundred mistakes at a time.
+func TestTagsAreJudgedAfterTheirCaller(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	many := make([]catalog.Tag, 5000)
+	for i := range many {
+		many[i] = catalog.Tag{DatasetID: b.dataset.ID, Term: fmt.Sprintf("user.contact.emial_%d", i)}
+	}
+	if _, err := b.AssertTags(t.Context(), b.other, many); fault.KindOf(err) != fault.Denied {
+		t.Errorf("another team's steward: %.200v", err)
+	}
+	if _, err := b.AssertTags(t.Context(), b.steward, many); len(fault.All(err)) != 100 || !strings.Contains(err.Error(), "user.contact.email") {
+		t.Errorf("%d mistakes told", len(fault.All(err)))
+	}
+	if _, err := b.AssertTags(t.Context(), b.steward, append(many, many[0])); told(err) != "tags:OUT_OF_RANGE" {
+		t.Errorf("5,001 tags: %.200v", err)
 	}
 }

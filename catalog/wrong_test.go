@@ -155,6 +155,22 @@ func wrongForms() []wrong {
 			_, err := b.UpdateService(t.Context(), b.steward, s)
 			return err
 		}, "rev:REQUIRED"},
+		{"service given away without revision", func(t *testing.T, b *bench) error {
+			_, err := b.SetServiceOwner(t.Context(), b.steward, b.service.ID, 0, nil)
+			return err
+		}, "rev:REQUIRED"},
+		{"service given away at a negative revision", func(t *testing.T, b *bench) error {
+			_, err := b.SetServiceOwner(t.Context(), b.steward, b.service.ID, -1, nil)
+			return err
+		}, "rev:REQUIRED"},
+		{"service disabled without revision", func(t *testing.T, b *bench) error {
+			_, err := b.DisableService(t.Context(), b.steward, b.service.ID, 0)
+			return err
+		}, "rev:REQUIRED"},
+		{"dataset given away without revision", func(t *testing.T, b *bench) error {
+			_, err := b.SetDatasetOwner(t.Context(), b.steward, b.dataset.ID, 0, nil)
+			return err
+		}, "rev:REQUIRED"},
 		{"service updated at an old revision", func(t *testing.T, b *bench) error {
 			s := b.service
 			s.Rev = 7

@@ -163,6 +163,10 @@ func newRequest(id uuid.UUID, by access.Principal, o Opening, c catalog.Controll
 	return r, schedule(&r, c)
 }
 
+// noCalendar refuses a request of a controller that was declared before its
+// country and region were judged.
+var noCalendar = fault.Bad("controller", "NO_CALENDAR", "no public holidays are known for the country and region of this controller, so there is no due date; an admin corrects the controller")
+
 // schedule computes the dates of a request from its receipt: one month, or
 // three once it was extended, counted from the receipt and never from the
 // first due date (Art. 12(3) GDPR, Reg. 1182/71).
@@ -177,7 +181,7 @@ func schedule(r *Request, c catalog.Controller) error {
 	}
 	calendar, err := duedate.For(c.Country, region)
 	if err != nil {
-		return err
+		return noCalendar.With(err)
 	}
 	months := 1
 	if r.ExtensionReason != nil {

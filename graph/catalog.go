@@ -127,7 +127,8 @@ func (r mutationResolver) ChallengeService(ctx context.Context, in exec.ServiceA
 }
 
 func (r mutationResolver) RotateKey(ctx context.Context, in exec.ServiceActInput) (exec.ServicePayload, error) {
-	return r.ChallengeService(ctx, in)
+	s, refused, err := outcome(r.Rotate(ctx, access.From(ctx), in.ServiceID.Of(kindService)))
+	return exec.ServicePayload{Service: s, UserErrors: refused, ClientMutationID: in.ClientMutationID}, err
 }
 
 func (r mutationResolver) RevokeKey(ctx context.Context, in exec.RevokeKeyInput) (exec.ServicePayload, error) {

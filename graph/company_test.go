@@ -49,14 +49,18 @@ func rooms(t *testing.T, db *pgxpool.Pool) func(*graph.Config) {
 		c.DB, c.Audit, c.Catalog, c.Requests, c.Exports = db, log, rooms, requests, exports
 		c.Schemas = schemas.New(db, time.Now)
 		c.Challenge = func(ctx context.Context, by access.Principal, service uuid.UUID) (catalog.Service, error) {
-			return challenge(ctx, rooms, by, service)
+			return challenge(ctx, rooms, by, service, rooms.BeginChallenge)
+		}
+		c.Rotate = func(ctx context.Context, by access.Principal, service uuid.UUID) (catalog.Service, error) {
+			return challenge(ctx, rooms, by, service, rooms.BeginRotation)
 		}
 	}
 }
 
 // challenge stands for a service that answers with a key at once.
-func challenge(ctx context.Context, c *catalog.Catalog, by access.Principal, service uuid.UUID) (catalog.Service, error) {
-	ch, err := c.BeginChallenge(ctx, by, service)
+func challenge(ctx context.Context, c *catalog.Catalog, by access.Principal, service uuid.UUID,
+	begin func(context.Context, access.Principal, uuid.UUID) (catalog.Challenge, error)) (catalog.Service, error) {
+	ch, err := begin(ctx, by, service)
 	if err != nil {
 		return catalog.Service{}, err
 	}

@@ -42,6 +42,8 @@ type Config struct {
 	// Challenge asks a service to prove who it is, and registers the keys it
 	// answers with (see erasure/dispatch).
 	Challenge func(ctx context.Context, by access.Principal, service uuid.UUID) (catalog.Service, error)
+	// Rotate does so for a service in use, and for no other.
+	Rotate func(ctx context.Context, by access.Principal, service uuid.UUID) (catalog.Service, error)
 	// Now is the clock.
 	Now func() time.Time
 	// Version of Lethe, as the API tells it.

@@ -50,8 +50,10 @@ func (x *cell) variables(operation string) map[string]any {
 	case "updateService":
 		id := x.freshService(ref)
 		return input("id", id, "rev", 1, "ref", ref, "name", "Renamed", "ownerId", team(), "controllerId", x.controller)
-	case "challengeService", "rotateKey":
+	case "challengeService":
 		return input("serviceId", service())
+	case "rotateKey":
+		return input("serviceId", x.active(service()))
 	case "revokeKey":
 		return input("serviceId", service(), "keyId", x.serviceKey(ref))
 	case "disableService":
@@ -168,6 +170,16 @@ func (x *cell) today() (day string) {
 func (x *cell) serviceKey(id string) string {
 	x.exec(`INSERT INTO catalog_service_key (service_id, id, public_key) SELECT s.id, $1::text, sha256($1::bytea) FROM catalog_service s WHERE ref = $2`, id, x.of("", "orders", "payments"))
 	return id
+}
+
+// active brings a service into use, as its keys can only then be rotated.
+func (x *cell) active(service string) string {
+	if x.whose != "absent" {
+		a := x.do(x.admin, `mutation($i: ServiceActInput!) { challengeService(input: $i) { service { state } userErrors { code message path } } }`,
+			object("i", object("serviceId", service)))
+		x.clean(a, "challengeService")
+	}
+	return service
 }
 
 // freshService is a service at its first revision.

@@ -130,3 +130,25 @@ func TestCatalogFileWithVariables(t *testing.T) {
 		}
 	}
 }
+
+// The server knows the holidays of the member states and of their regions: a
+// controller that could take no request is refused, at its line.
+func TestCatalogFileOfAPlaceWithoutHolidays(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	for change, want := range map[string]string{
+		"country: CH":                      `"path":"5:5"`,
+		"country: DE\n    region: DE-ZZ":   `"path":"6:5"`,
+		"country: DE\n    region: DE-BY":   "",
+		"country: AT\n    region: AT-9":    "leave the region empty",
+		"country: FR\n    region: FR-57":   "",
+		"country: US\n    region: US-CA\n": "no holiday calendar",
+	} {
+		resp := s.Do(t, http.MethodPost, "/api/v1/catalog?dry_run=true", s.Token(access.Admin), strings.NewReader(strings.Replace(shop, "country: DE", change, 1)))
+		raw, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || (resp.StatusCode == 200) != (want == "") || !strings.Contains(string(raw), want) {
+			t.Errorf("%q: %d %s (%v)", change, resp.StatusCode, raw, err)
+		}
+	}
+}

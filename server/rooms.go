@@ -16,6 +16,7 @@ import (
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/dispatch"
+	"github.com/flowmart/lethe/erasure/duedate"
 	"github.com/flowmart/lethe/erasure/export"
 	"github.com/flowmart/lethe/erasure/protocol/signature"
 	"github.com/flowmart/lethe/erasure/results"
@@ -64,7 +65,10 @@ func wireRooms(g *ground, h *house, log *audit.Log) error {
 
 func makeRooms(g *ground, log *audit.Log) (*rooms, error) {
 	r := &rooms{log: log}
-	var options []catalog.Option
+	options := []catalog.Option{catalog.Calendars(func(country, region string) error {
+		_, err := duedate.For(country, region)
+		return err
+	})}
 	if g.conf.Dev {
 		options = append(options, catalog.Dev)
 	}

@@ -89,7 +89,18 @@ func servicePrincipal(ctx context.Context, d *Dispatcher, s catalog.Service) (ac
 // Challenge asks a service to prove that it holds its keys, and registers them:
 // only who answers at the registered endpoint, signed, becomes the service.
 func (d *Dispatcher) Challenge(ctx context.Context, by access.Principal, service uuid.UUID) (catalog.Service, error) {
-	ch, err := d.catalog.BeginChallenge(ctx, by, service)
+	return d.ask(ctx, by, service, d.catalog.BeginChallenge)
+}
+
+// Rotate asks a service in use for its next keys, as Challenge does.
+func (d *Dispatcher) Rotate(ctx context.Context, by access.Principal, service uuid.UUID) (catalog.Service, error) {
+	return d.ask(ctx, by, service, d.catalog.BeginRotation)
+}
+
+type begin func(ctx context.Context, by access.Principal, service uuid.UUID) (catalog.Challenge, error)
+
+func (d *Dispatcher) ask(ctx context.Context, by access.Principal, service uuid.UUID, begin begin) (catalog.Service, error) {
+	ch, err := begin(ctx, by, service)
 	if err != nil {
 		return catalog.Service{}, err
 	}

@@ -1,0 +1,69 @@
+package catalog_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/postgres/pgtest"
+)
+
+// A controller lies where somebody knows the public holidays, and a slip of the
+// keyboard is answered with what was meant. Codes are of ISO 3166, zones of the
+// IANA database.
+func TestControllersLieWhereHolidaysAreKnown(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	known := func(country, region string) error {
+		switch {
+		case country != "DE":
+			return fault.Bad("country", "UNKNOWN_COUNTRY", "no holidays are known there")
+		case region != "" && region != "DE-BY":
+			return fault.Bad("region", "UNKNOWN_REGION", "no such region is known")
+		}
+		return nil
+	}
+	c, admin := catalog.New(db, time.Now, catalog.Calendars(known)), person(t, db, access.Admin)
+	for _, w := range []struct {
+		country, region, zone string
+		told, says            string
+	}{
+		{"DE", "DE-BY", "Europe/Berlin", "", ""},
+		{"DE", "", "Europe/Berlin", "", ""},
+		{"DE", "DE-ZZ", "Europe/Berlin", "region:UNKNOWN_REGION", "no such region"},
+		{"DE", "AT-9", "Europe/Berlin", "region:UNKNOWN_REGION", "same country"},
+		{"CH", "", "Europe/Zurich", "country:UNKNOWN_COUNTRY", "no holidays"},
+		{"DEE", "", "Europe/Berlin", "country:UNKNOWN_COUNTRY", `did you mean "DE"`},
+		{"XX", "XX-1", "Europe/Berlin", "country:UNKNOWN_COUNTRY", "two capital letters"},
+		{"DE", "", "Europe/Berln", "timeZone:UNKNOWN_TIME_ZONE", `did you mean "Europe/Berlin"`},
+		{"DE", "", "", "timeZone:UNKNOWN_TIME_ZONE", "IANA"},
+	} {
+		d := catalog.Controller{Ref: fresh("c"), Name: "C", Country: w.country, TimeZone: w.zone}
+		if w.region != "" {
+			d.Region = &w.region
+		}
+		in := catalog.Changes{Put: catalog.Contents{Controllers: []catalog.Controller{d}}}
+		if err := c.Rehearse(t.Context(), admin, in); (err == nil) != (w.told == "") {
+			t.Errorf("%s %s %s in a file: %v", w.country, w.region, w.zone, err)
+		}
+		_, err := c.DeclareController(t.Context(), admin, d)
+		if told(err) != w.told || err != nil && !strings.Contains(err.Error(), w.says) {
+			t.Errorf("%s %s %s: %v, want %s", w.country, w.region, w.zone, err, w.told)
+		}
+	}
+}
+
+// Each suggested zone is one.
+func TestControllersTakeTheZonesOfTheUnion(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	c, admin := catalog.New(db, time.Now), person(t, db, access.Admin)
+	for _, zone := range []string{"Europe/Berlin", "Asia/Nicosia", "Atlantic/Azores", "America/Cayenne", "Indian/Reunion", "Pacific/Auckland"} {
+		if _, err := c.DeclareController(t.Context(), admin, catalog.Controller{Ref: fresh("c"), Name: "C", Country: "FR", TimeZone: zone}); err != nil {
+			t.Errorf("%s: %v", zone, err)
+		}
+	}
+}
