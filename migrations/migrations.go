@@ -10,15 +10,23 @@ import (
 	"database/sql"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
+	"strconv"
+	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
-	_ "github.com/jackc/pgx/v5/stdlib" // database/sql driver that goose speaks to
+	"github.com/jackc/pgx/v5/stdlib" // database/sql, which goose speaks
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivermigrate"
+
+	"github.com/flowmart/lethe/internal/fault"
 )
 
 //go:embed *.sql
@@ -36,7 +44,7 @@ func Up(ctx context.Context, ownerURL string) error {
 	queue := goose.NewGoMigration(2, &goose.GoFunc{RunDB: func(ctx context.Context, db *sql.DB) error {
 		return upQueue(ctx, ownerURL, db)
 	}}, nil)
-	return up(ctx, ownerURL, files, goose.WithGoMigrations(queue))
+	return up(ctx, ownerURL, files, lockPatience, goose.WithGoMigrations(queue))
 }
 
 // UpKeystore applies every step that the key store lacks.
@@ -45,14 +53,54 @@ func UpKeystore(ctx context.Context, ownerURL string) error {
 	if err != nil {
 		return err
 	}
-	return up(ctx, ownerURL, dir)
+	return up(ctx, ownerURL, dir, lockPatience)
 }
 
-func up(ctx context.Context, ownerURL string, dir fs.FS, opts ...goose.ProviderOption) error {
-	db, err := sql.Open("pgx", ownerURL)
-	if err != nil {
-		return fmt.Errorf("migrations: %w", err)
+// A step that waits for a lock holds up everybody who comes after it, so it
+// waits no longer than lockWait, makes room, and tries again, for as long as
+// lockPatience.
+const (
+	lockWait     = 2 * time.Second
+	lockPatience = 5 * time.Minute
+)
+
+// up applies what dir has and the database lacks. The steps that were applied
+// before one found its table locked stay applied.
+func up(ctx context.Context, ownerURL string, dir fs.FS, patience time.Duration, opts ...goose.ProviderOption) error {
+	for end := time.Now().Add(patience); ; {
+		err := once(ctx, ownerURL, dir, opts...)
+		pg, ok := errors.AsType[*pgconn.PgError](err)
+		if !ok || pg.Code != lockNotAvailable {
+			return err
+		}
+		if time.Now().After(end) {
+			return fault.New(fault.Unavailable, "MIGRATION_LOCKED", "%s cannot have its lock: another session holds a table and does not end; find it in pg_stat_activity, end it, and run lethe migrate again", stepOf(err)).With(err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(lockWait/2 + rand.N(lockWait/2)): // those who waited behind us go first
+		}
 	}
+}
+
+// lockNotAvailable is lock_not_available, as lock_timeout gives it.
+const lockNotAvailable = "55P03"
+
+func stepOf(err error) string {
+	if failed, ok := errors.AsType[*goose.PartialError](err); ok && failed.Failed != nil {
+		return fmt.Sprintf("step %d", failed.Failed.Source.Version)
+	}
+	return "a step"
+}
+
+func once(ctx context.Context, ownerURL string, dir fs.FS, opts ...goose.ProviderOption) error {
+	conf, err := pgx.ParseConfig(ownerURL)
+	if err != nil {
+		return fault.New(fault.Invalid, "BAD_DATABASE_URL", "the database URL cannot be read; it has the form postgres://user@host:port/name")
+	}
+	boundLocks(conf)
+	db := stdlib.OpenDB(*conf)
 	defer db.Close()
 	// The lock is polled: waiting inside pg_advisory_lock deadlocks with
 	// CREATE INDEX CONCURRENTLY.
@@ -71,10 +119,20 @@ func up(ctx context.Context, ownerURL string, dir fs.FS, opts ...goose.ProviderO
 	return nil
 }
 
+// boundLocks bounds the wait for a lock in every session of a connection.
+func boundLocks(conf *pgx.ConnConfig) {
+	conf.RuntimeParams["lock_timeout"] = strconv.FormatInt(lockWait.Milliseconds(), 10)
+}
+
 // upQueue migrates River, whose migrator wants a pgx pool, and lets the server
 // use what it made.
 func upQueue(ctx context.Context, ownerURL string, db *sql.DB) error {
-	pool, err := pgxpool.New(ctx, ownerURL)
+	conf, err := pgxpool.ParseConfig(ownerURL)
+	if err != nil {
+		return err
+	}
+	boundLocks(conf.ConnConfig)
+	pool, err := pgxpool.NewWithConfig(ctx, conf)
 	if err != nil {
 		return err
 	}
