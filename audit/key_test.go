@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -125,6 +126,9 @@ func TestKeyFilesInTheirWrongForms(t *testing.T) {
 	write("garbled.pub", "garbled")
 	_, again := audit.GenerateKey(good, "x")
 	_, blank := audit.GenerateKey(filepath.Join(dir, "blank"), "a name")
+	_, none := audit.GenerateKey(filepath.Join(dir, "none"), "")
+	_, person := audit.GenerateKey(filepath.Join(dir, "person"), "ada@example.com")
+	_, long := audit.GenerateKey(filepath.Join(dir, "long"), strings.Repeat("x", 101))
 	for name, c := range map[string]struct {
 		err  error
 		want string
@@ -136,6 +140,9 @@ func TestKeyFilesInTheirWrongForms(t *testing.T) {
 		"public garbled":  {load(garbled), "AUDIT_KEYS_MALFORMED"},
 		"made again":      {again, "AUDIT_KEY_EXISTS"},
 		"name with blank": {blank, "AUDIT_KEY_NAME"},
+		"no name":         {none, "AUDIT_KEY_NAME"},
+		"an address":      {person, "AUDIT_KEY_NAME"},
+		"a long name":     {long, "AUDIT_KEY_NAME"},
 	} {
 		if code2(c.err) != c.want {
 			t.Errorf("%s: %v, want %s", name, c.err, c.want)
