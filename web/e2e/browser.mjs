@@ -1,14 +1,14 @@
 // A real browser that keeps count of what must never happen.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
+import { find } from './chromium.mjs';
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-const places = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
 /** Where pictures go: the folder that is asked for, or a new one. */
 export const pictures = process.env.LETHE_PICTURES ?? mkdtempSync(join(tmpdir(), 'lethe-portal-'));
@@ -16,9 +16,7 @@ mkdirSync(pictures, { recursive: true });
 
 /** Opens a browser of its own. */
 export async function open() {
-  const executablePath = places.find((p) => p && existsSync(p));
-  assert(executablePath, 'no Chromium: install Debian’s package chromium, or name the program in CHROMIUM');
-  return chromium.launch({ executablePath, headless: true, args: flags });
+  return chromium.launch({ ...find(), headless: true, args: flags });
 }
 
 /**
