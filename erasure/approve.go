@@ -108,7 +108,13 @@ func (s *Requests) refresh(ctx context.Context, tx pgx.Tx, r *Request) (bool, er
 	if bytes.Equal(digest(r.ID, r.PlanNo, draft(f)), r.PlanDigest) {
 		return true, nil
 	}
-	return false, s.replan(ctx, tx, r, f)
+	if err := s.replan(ctx, tx, r, f); err != nil {
+		return false, err
+	}
+	if why := r.unusualCount(f); why != "" && r.Kind == Erasure {
+		return false, s.block(ctx, tx, r, why) // the catalog has gained what nobody has counted
+	}
+	return false, nil
 }
 
 func (s *Requests) replan(ctx context.Context, tx pgx.Tx, r *Request, f facts) error {
@@ -135,19 +141,23 @@ func (s *Requests) writePlan(ctx context.Context, tx pgx.Tx, r *Request, f facts
 }
 
 // Replan makes the plan of a request anew from the catalog as it is now, and
-// asks the services again what they hold.
+// asks the services again what they hold. One that waits for a person because
+// of what was found before its approval may be planned anew, too: what stopped
+// it is judged again.
 func (s *Requests) Replan(ctx context.Context, by access.Principal, request uuid.UUID) (Request, error) {
 	if err := by.Require(access.Handler, access.Approver); err != nil {
 		return Request{}, err
 	}
 	return s.act(ctx, request, func(tx pgx.Tx, r *Request) error {
-		if err := r.in(Planned); err != nil {
+		if r.State != Blocked || r.ApprovedBy != nil {
+			if err := r.in(Planned); err != nil {
+				return err
+			}
+		}
+		if err := s.planAnew(ctx, tx, by, r, "REPLAN"); err != nil {
 			return err
 		}
-		if err := s.move(ctx, tx, by, r, Verified, "REPLAN"); err != nil {
-			return err
-		}
-		return s.prepare(ctx, tx, r)
+		return s.prepare(ctx, tx, r, nil)
 	})
 }
 

@@ -164,7 +164,7 @@ func (s *Requests) close(ctx context.Context, tx pgx.Tx, by access.Principal, r 
 	if outcome == Refused {
 		notice = NoticeRefusal
 	}
-	if err := insertNotice(ctx, tx, r.ID, notice, r.DueOn); err != nil {
+	if err := tell(ctx, tx, *r, notice); err != nil {
 		return err
 	}
 	if err := forgetMarks(ctx, tx, r.ID); err != nil {
@@ -343,8 +343,8 @@ func (s *Requests) ResolveBlock(ctx context.Context, by access.Principal, reques
 			return err
 		}
 		switch *r.Block {
-		case TwoPeople, CountUnusual, DailyCeiling:
-			r.UnusualAccepted = true
+		case TwoPeople, CountUnusual, CountUnknown, DailyCeiling:
+			r.accept(*r.Block)
 		case ResolveFailed, TaskStopped:
 			if err := s.retryStopped(ctx, tx, *r); err != nil {
 				return err

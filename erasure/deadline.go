@@ -67,18 +67,51 @@ func (s *Requests) ExtendDeadline(ctx context.Context, by access.Principal, requ
 		case sentOn.After(r.DueOn), sentOn.Before(r.ReceivedOn):
 			return fault.Bad("noticeSentOn", "OUT_OF_RANGE", "the data subject must be told between the receipt and the due date")
 		}
-		r.ExtensionReason = &why
-		if err := schedule(r, controller); err != nil {
-			return err
-		}
-		if err := saveRequest(ctx, tx, *r); err != nil {
-			return err
-		}
-		if err := insertSentNotice(ctx, tx, by, r.ID, NoticeExtension, sentOn, channel); err != nil {
+		if err := s.extend(ctx, tx, by, r, controller, notified{why, sentOn, channel}); err != nil {
 			return err
 		}
 		return audit.Append(ctx, tx, audit.Entry{Actor: by.ID, Act: "request.extended", Entity: r.ID, Request: r.ID, Code: string(why), Day: &r.DueOn})
 	})
+}
+
+// notified is the reason that the data subject was told, when and how.
+type notified struct {
+	why     Extension
+	sentOn  time.Time
+	channel Channel
+}
+
+// extend extends r and every request that it carries on: the notice went to the
+// same person. One that came after the notice had left is not extended by it.
+func (s *Requests) extend(ctx context.Context, tx pgx.Tx, by access.Principal, r *Request, c catalog.Controller, n notified) error {
+	ids, err := carried(ctx, tx, *r)
+	if err != nil {
+		return err
+	}
+	others, err := lockRequests(ctx, tx, ids)
+	if err != nil {
+		return err
+	}
+	for _, o := range inOrder(ids, others) {
+		if o.ExtensionReason != nil || n.sentOn.Before(o.ReceivedOn) {
+			continue
+		}
+		if err := s.extendOne(ctx, tx, by, &o, c, n); err != nil {
+			return err
+		}
+	}
+	return s.extendOne(ctx, tx, by, r, c, n) // last, for it looks at the others' dates
+}
+
+func (s *Requests) extendOne(ctx context.Context, tx pgx.Tx, by access.Principal, r *Request, c catalog.Controller, n notified) error {
+	r.ExtensionReason = &n.why
+	if err := reschedule(ctx, tx, r, c); err != nil {
+		return err
+	}
+	if err := saveRequest(ctx, tx, *r); err != nil {
+		return err
+	}
+	return insertSentNotice(ctx, tx, by, r.ID, NoticeExtension, n.sentOn, n.channel)
 }
 
 // PauseClock stops the clock while the data subject is asked to prove who they
@@ -146,5 +179,5 @@ func (s *Requests) unpause(ctx context.Context, db postgres.DB, r *Request) erro
 	}
 	r.PausedDays += int(today.Sub(*r.PausedOn).Hours() / 24)
 	r.PausedOn, r.PauseReason = nil, nil
-	return schedule(r, controller)
+	return reschedule(ctx, db, r, controller)
 }

@@ -179,20 +179,6 @@ func Subjects(ctx context.Context, db postgres.DB, v *vault.Vault, requests []uu
 	return out, nil
 }
 
-// sameSubject lists the open requests of the same kind that bear a mark in
-// common with r and came before it. One whose identity is not proved does not
-// count: nobody may block another person's request by filing it first.
-func sameSubject(ctx context.Context, db postgres.DB, r Request) ([]uuid.UUID, error) {
-	const q = `
-		SELECT o.id
-		  FROM erasure_request o
-		 WHERE o.kind = $2 AND o.controller_id = $3 AND o.id <> $1
-		   AND (o.state IN ('PLANNED', 'EXECUTING', 'VERIFYING', 'BLOCKED') OR o.state = 'VERIFIED' AND o.id < $1)
-		   AND EXISTS (SELECT FROM erasure_mark a JOIN erasure_mark b USING (mark) WHERE a.request_id = $1 AND b.request_id = o.id)
-		 ORDER BY o.received_at, o.id`
-	return postgres.Scalars[uuid.UUID](ctx, db, q, r.ID, r.Kind, r.ControllerID)
-}
-
 func forgetMarks(ctx context.Context, db postgres.DB, request uuid.UUID) error {
 	if j, ok := db.(*journal); ok {
 		j.closed = append(j.closed, request)

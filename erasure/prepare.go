@@ -13,25 +13,13 @@ import (
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
-// Advance takes a request as far as it can go without waiting for anybody.
-// It may be called at any time, any number of times.
-func (s *Requests) Advance(ctx context.Context, request uuid.UUID) error {
-	return postgres.Work(ctx, s.db, func(tx pgx.Tx) error { return s.AdvanceTx(ctx, tx, request) })
-}
-
-// AdvanceTx is Advance within the caller's unit of work.
-func (s *Requests) AdvanceTx(ctx context.Context, tx pgx.Tx, request uuid.UUID) error {
-	r, err := lockRequest(ctx, tx, request)
-	if err != nil {
-		return err
-	}
-	return s.advance(ctx, tx, &r)
-}
-
+// advance takes on a request that the caller has locked.
 func (s *Requests) advance(ctx context.Context, tx pgx.Tx, r *Request) error {
 	switch r.State {
 	case Verified:
-		return s.prepare(ctx, tx, r)
+		return s.prepare(ctx, tx, r, nil)
+	case Blocked:
+		return s.counted(ctx, tx, r)
 	case Executing:
 		return s.execute(ctx, tx, r)
 	case Verifying:
@@ -43,8 +31,8 @@ func (s *Requests) advance(ctx context.Context, tx pgx.Tx, r *Request) error {
 // prepare resolves the person's identifiers, finds out whether a request for
 // the same person is open, asks services what they hold, and freezes the plan.
 // Every identifier is captured before anything is deleted, and without all the
-// answers of the identity services nothing goes on.
-func (s *Requests) prepare(ctx context.Context, tx pgx.Tx, r *Request) error {
+// answers of the identity services nothing goes on. For held see mergeInto.
+func (s *Requests) prepare(ctx context.Context, tx pgx.Tx, r *Request, held map[uuid.UUID]Request) error {
 	types, err := subjectTypes(ctx, tx, r.ID)
 	if err != nil {
 		return err
@@ -57,7 +45,7 @@ func (s *Requests) prepare(ctx context.Context, tx pgx.Tx, r *Request) error {
 	if err != nil || waits {
 		return err
 	}
-	if merged, err := s.mergeInto(ctx, tx, r); err != nil || merged {
+	if merged, err := s.mergeInto(ctx, tx, r, held); err != nil || merged {
 		return err
 	}
 	f, err := s.gather(ctx, tx, *r, types)
@@ -71,9 +59,11 @@ func (s *Requests) prepare(ctx context.Context, tx pgx.Tx, r *Request) error {
 }
 
 // resolve asks each identity service once. It reports whether their answers
-// are still awaited, or a person's decision is.
+// are still awaited, or a person's decision is. One that cannot be asked stops
+// the request: only one that a person disabled is left out.
 func (s *Requests) resolve(ctx context.Context, tx pgx.Tx, r *Request, types []string, all []Task) (bool, error) {
-	asked := of(all, Resolve)
+	wave := r.planning(waveResolve)
+	asked := inWave(of(all, Resolve), wave)
 	services, err := catalog.IdentityServices(ctx, tx, r.ControllerID)
 	if err != nil {
 		return true, err
@@ -81,11 +71,14 @@ func (s *Requests) resolve(ctx context.Context, tx pgx.Tx, r *Request, types []s
 	var todo []assignment
 	for _, svc := range services {
 		if svc.State == catalog.Active && overlap(svc.IdentifierTypes, types) && !asks(asked, svc.ID) {
-			todo = append(todo, assignment{service: svc.ID, action: Resolve, wave: waveResolve, state: TaskReady, nextAt: s.now()})
+			todo = append(todo, assignment{service: svc.ID, action: Resolve, wave: wave, state: TaskReady, nextAt: s.now()})
 		}
 	}
 	if len(todo) > 0 {
 		return true, s.assign(ctx, tx, r.ID, todo)
+	}
+	if deaf(services, types, asked) {
+		return true, s.block(ctx, tx, r, ResolveFailed)
 	}
 	if !terminal(asked) {
 		return true, nil
@@ -94,7 +87,7 @@ func (s *Requests) resolve(ctx context.Context, tx pgx.Tx, r *Request, types []s
 		switch {
 		case t.State.Stopped():
 			return true, s.block(ctx, tx, r, ResolveFailed)
-		case value(t.Code) == codeTwoPeople && !r.UnusualAccepted:
+		case value(t.Code) == codeTwoPeople && !r.accepts(TwoPeople):
 			return true, s.block(ctx, tx, r, TwoPeople)
 		}
 	}
@@ -108,9 +101,11 @@ func asks(asked []Task, service uuid.UUID) bool {
 const codeTwoPeople = "TWO_PEOPLE"
 
 // locate asks everybody who will be asked how much they hold. A service that
-// does not say in time does not hold up the plan: its count is unknown.
+// does not say in time does not hold up the plan: its count is unknown, which
+// is for a person where a usual count is known.
 func (s *Requests) locate(ctx context.Context, tx pgx.Tx, r *Request, f facts, all []Task) (bool, error) {
-	asked := of(all, Locate)
+	wave := r.planning(waveLocate)
+	asked := inWave(of(all, Locate), wave)
 	byService := map[uuid.UUID][]uuid.UUID{}
 	for _, n := range draft(f) {
 		if (n.Kind == Ask || n.Kind == Keep) && !asks(asked, *n.ServiceID) {
@@ -119,7 +114,7 @@ func (s *Requests) locate(ctx context.Context, tx pgx.Tx, r *Request, f facts, a
 	}
 	var todo []assignment
 	for svc, datasets := range byService {
-		todo = append(todo, assignment{service: svc, action: Locate, wave: waveLocate, state: TaskReady, nextAt: s.now(), datasets: datasets})
+		todo = append(todo, assignment{service: svc, action: Locate, wave: wave, state: TaskReady, nextAt: s.now(), datasets: datasets})
 	}
 	if len(todo) > 0 {
 		slices.SortFunc(todo, func(a, b assignment) int { return slices.Compare(a.service[:], b.service[:]) })
@@ -133,6 +128,9 @@ func (s *Requests) locate(ctx context.Context, tx pgx.Tx, r *Request, f facts, a
 	}
 	if s.now().Before(locatingSince(asked).Add(s.conf.LocatePatience)) {
 		return true, nil
+	}
+	if r.Kind == Erasure && !r.accepts(CountUnknown) && len(uncounted(f)) > 0 {
+		return true, s.block(ctx, tx, r, CountUnknown) // and goes on by itself if they are counted after all
 	}
 	_, err := cancelTasks(ctx, tx, r.ID, []Action{Locate}, "NOT_LOCATED")
 	return false, err
@@ -170,37 +168,6 @@ func (s *Requests) freeze(ctx context.Context, tx pgx.Tx, r *Request, f facts) e
 	return s.move(ctx, tx, access.System, r, Planned, "")
 }
 
-// unusual is the guard against erasing the wrong person: counts far above what
-// one person usually has, or more erasures in a day than the controller allows
-// itself without a second look.
-func (s *Requests) unusual(ctx context.Context, db postgres.DB, r Request, f facts) (Block, error) {
-	if r.UnusualAccepted || r.Kind != Erasure {
-		return "", nil
-	}
-	for _, d := range f.datasets {
-		if d.UsualMax != nil && f.counts[d.ID] > *d.UsualMax {
-			return CountUnusual, nil
-		}
-	}
-	today, controller, err := s.today(ctx, db, r)
-	if err != nil {
-		return "", err
-	}
-	zone, err := time.LoadLocation(controller.TimeZone)
-	if err != nil {
-		return "", err
-	}
-	midnight := time.Date(today.Year(), today.Month(), today.Day(), 0, 0, 0, 0, zone)
-	planned, err := plannedSince(ctx, db, r.ControllerID, midnight)
-	if err != nil {
-		return "", err
-	}
-	if planned >= controller.DailyCeiling {
-		return DailyCeiling, nil
-	}
-	return "", nil
-}
-
 // gather reads everything that the plan of r follows from.
 func (s *Requests) gather(ctx context.Context, db postgres.DB, r Request, types []string) (facts, error) {
 	f := facts{kind: r.Kind, types: types, dueOn: r.DueOn, basis: value(r.PlannedAt)}
@@ -221,7 +188,7 @@ func (s *Requests) gather(ctx context.Context, db postgres.DB, r Request, types 
 	if f.declared, err = declaredReaders(ctx, db, datasets); err != nil {
 		return f, err
 	}
-	f.counts, err = located(ctx, db, r.ID)
+	f.counts, err = located(ctx, db, r)
 	return f, err
 }
 
@@ -234,77 +201,40 @@ func declaredReaders(ctx context.Context, db postgres.DB, datasets []uuid.UUID) 
 	return out, err
 }
 
-// located is what services said they hold, by dataset.
-func located(ctx context.Context, db postgres.DB, request uuid.UUID) (map[uuid.UUID]int64, error) {
+// located is what services said they hold, by dataset, when they were last
+// asked.
+func located(ctx context.Context, db postgres.DB, r Request) (map[uuid.UUID]int64, error) {
 	const q = `
 		SELECT DISTINCT ON (o.dataset_id) o.dataset_id, coalesce(o.count, 0) AS count
 		  FROM erasure_outcome o
 		  JOIN erasure_task t ON t.id = o.task_id
-		 WHERE t.request_id = $1 AND t.action = 'LOCATE' AND NOT o.conflict
+		 WHERE t.request_id = $1 AND t.action = 'LOCATE' AND t.wave = $2 AND NOT o.conflict
 		 ORDER BY o.dataset_id, o.round DESC, o.seq DESC`
 	type row struct {
 		DatasetID uuid.UUID
 		Count     int64
 	}
-	rows, err := postgres.Many[row](ctx, db, q, request)
+	rows, err := postgres.Many[row](ctx, db, q, r.ID, r.planning(waveLocate))
 	out := make(map[uuid.UUID]int64, len(rows))
-	for _, r := range rows {
-		out[r.DatasetID] = r.Count
+	for _, l := range rows {
+		out[l.DatasetID] = l.Count
 	}
 	return out, err
 }
 
 // locatingSince is when the last service was asked what it holds.
-func locatingSince(asked []Task) time.Time {
-	last := asked[0].Key.Time()
+func locatingSince(asked []Task) (last time.Time) {
 	for _, t := range asked {
-		last = max(last, t.Key.Time())
+		if t.WaitsSince.After(last) {
+			last = t.WaitsSince
+		}
 	}
-	return time.Unix(last.UnixTime())
-}
-
-func plannedSince(ctx context.Context, db postgres.DB, controller uuid.UUID, since time.Time) (int, error) {
-	const q = `SELECT count(*)::int FROM erasure_request WHERE controller_id = $1 AND kind = 'ERASURE' AND planned_at >= $2`
-	return postgres.Scalar[int](ctx, db, q, controller, since)
+	return last
 }
 
 func subjectTypes(ctx context.Context, db postgres.DB, request uuid.UUID) ([]string, error) {
 	const q = `SELECT types FROM erasure_subject WHERE request_id = $1`
 	return postgres.Scalar[[]string](ctx, db, q, request)
-}
-
-// mergeInto merges r into an older open request for the same person, if there
-// is one. Both keep their own day of receipt; the earliest due date governs.
-func (s *Requests) mergeInto(ctx context.Context, tx pgx.Tx, r *Request) (bool, error) {
-	others, err := sameSubject(ctx, tx, *r)
-	if err != nil || len(others) == 0 {
-		return false, err
-	}
-	into, err := RequestByID(ctx, tx, others[0])
-	if err != nil || into.Final() {
-		return false, err
-	}
-	if err := lowerDue(ctx, tx, into.ID, r.DueOn); err != nil {
-		return false, err
-	}
-	if _, err := cancelTasks(ctx, tx, r.ID, []Action{Resolve, Locate}, "MERGED"); err != nil {
-		return false, err
-	}
-	r.MergedInto = &into.ID
-	r.KeyDestroyOn = ptr(r.ReceivedOn.Add(s.conf.KeyPeriod))
-	if err := insertNotice(ctx, tx, r.ID, NoticeMerged, r.DueOn); err != nil {
-		return false, err
-	}
-	if err := forgetMarks(ctx, tx, r.ID); err != nil {
-		return false, err
-	}
-	return true, s.move(ctx, tx, access.System, r, Merged, "SAME_PERSON")
-}
-
-func lowerDue(ctx context.Context, db postgres.DB, request uuid.UUID, due time.Time) error {
-	const q = `UPDATE erasure_request SET due_on = $2, rev = rev + 1 WHERE id = $1 AND due_on > $2`
-	_, err := db.Exec(ctx, q, request, due)
-	return err
 }
 
 func insertNodes(ctx context.Context, db postgres.DB, request uuid.UUID, planNo int, nodes []Node) error {
@@ -352,6 +282,10 @@ func of(all []Task, action Action) []Task {
 		}
 	}
 	return out
+}
+
+func inWave(all []Task, wave int) []Task {
+	return slices.DeleteFunc(all, func(t Task) bool { return t.Wave != wave })
 }
 
 func terminal(all []Task) bool {

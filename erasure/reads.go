@@ -38,7 +38,7 @@ func (s *Requests) List(ctx context.Context, by access.Principal, f Filter, p pa
 		SELECT id, case_number, kind, ground, controller_id, state, outcome, block, blocked_from, refusal,
 		       received_at, received_on, due_on, due_unpaused_on, extended_on, extension_reason, calendar,
 		       paused_on, pause_reason, paused_days, identity_method, opened_by, opened_at, plan_no, plan_digest,
-		       planned_at, approved_by, approved_at, erase_before, unusual_accepted, reopened, merged_into, closed_at,
+		       planned_at, approved_by, approved_at, erase_before, accepted, replanned, reopened, merged_into, closed_at,
 		       closed_with_gaps_by, key_destroy_on, key_destroyed_at, rev
 		  FROM erasure_request
 		 WHERE (cardinality($1::text[]) = 0 OR state = ANY($1))

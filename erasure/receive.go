@@ -335,7 +335,7 @@ func requestsOfTasks(ctx context.Context, db postgres.DB, keys []uuid.UUID) ([]u
 // an answer may come while its task is being marked as sent.
 func lockTasks(ctx context.Context, db postgres.DB, keys []uuid.UUID) (map[uuid.UUID]Task, error) {
 	const q = `
-		SELECT id, key, request_id, service_id, action, wave, state, round, attempt, next_at, seq_seen, sent_at, answered_at, code
+		SELECT id, key, request_id, service_id, action, wave, state, round, attempt, next_at, waits_since, seq_seen, sent_at, answered_at, code
 		  FROM erasure_task
 		 WHERE key = ANY($1)
 		 ORDER BY id
@@ -345,7 +345,7 @@ func lockTasks(ctx context.Context, db postgres.DB, keys []uuid.UUID) (map[uuid.
 
 func tasksByKey(ctx context.Context, db postgres.DB, keys []uuid.UUID) (map[uuid.UUID]Task, error) {
 	const q = `
-		SELECT id, key, request_id, service_id, action, wave, state, round, attempt, next_at, seq_seen, sent_at, answered_at, code
+		SELECT id, key, request_id, service_id, action, wave, state, round, attempt, next_at, waits_since, seq_seen, sent_at, answered_at, code
 		  FROM erasure_task
 		 WHERE key = ANY($1)
 		 ORDER BY id`

@@ -63,6 +63,7 @@ type Block string
 const (
 	TwoPeople     Block = "TWO_PEOPLE"     // the identifiers match more than one person
 	CountUnusual  Block = "COUNT_UNUSUAL"  // far more rows than one person usually has
+	CountUnknown  Block = "COUNT_UNKNOWN"  // a service did not count what has a usual highest count
 	DailyCeiling  Block = "DAILY_CEILING"  // more erasures today than the controller allows itself
 	ResolveFailed Block = "RESOLVE_FAILED" // an identity service would not answer; we never go on with fewer identifiers
 	Residue       Block = "RESIDUE"        // a probe found data again after it had been erased twice
@@ -144,8 +145,9 @@ type Request struct {
 	ApprovedBy       *uuid.UUID
 	ApprovedAt       *time.Time
 	EraseBefore      time.Time // what happened later is a new relationship
-	UnusualAccepted  bool
-	Reopened         int // how often it was opened again after closing
+	Accepted         []Block   // what was unusual and an approver has looked at
+	Replanned        int       // how often everybody was asked again before a plan was approved
+	Reopened         int       // how often it was opened again after closing
 	MergedInto       *uuid.UUID
 	ClosedAt         *time.Time
 	ClosedWithGapsBy *uuid.UUID // the approver who closed it although not everybody could be asked
@@ -157,6 +159,15 @@ type Request struct {
 // wave numbers a wave of r. A request that was opened again is worked in waves
 // of its own, so that its tasks are new ones.
 func (r Request) wave(w int) int { return r.Reopened*wavesEachTime + w }
+
+// planning numbers a wave in which r is prepared. Each time r is planned anew
+// has waves of its own, above those of the work.
+func (r Request) planning(w int) int {
+	if r.Replanned == 0 {
+		return w
+	}
+	return waveReplan + 2*(r.Replanned-1) + w
+}
 
 // Final reports whether nothing more will happen to r on its own.
 func (r Request) Final() bool { return r.State == Closed || r.State == Merged }
@@ -175,7 +186,7 @@ func RequestsByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uui
 		SELECT id, case_number, kind, ground, controller_id, state, outcome, block, blocked_from, refusal,
 		       received_at, received_on, due_on, due_unpaused_on, extended_on, extension_reason, calendar,
 		       paused_on, pause_reason, paused_days, identity_method, opened_by, opened_at, plan_no, plan_digest,
-		       planned_at, approved_by, approved_at, erase_before, unusual_accepted, reopened, merged_into, closed_at,
+		       planned_at, approved_by, approved_at, erase_before, accepted, replanned, reopened, merged_into, closed_at,
 		       closed_with_gaps_by, key_destroy_on, key_destroyed_at, rev
 		  FROM erasure_request
 		 WHERE id = ANY($1)
@@ -198,7 +209,7 @@ func lockRequests(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uui
 		SELECT id, case_number, kind, ground, controller_id, state, outcome, block, blocked_from, refusal,
 		       received_at, received_on, due_on, due_unpaused_on, extended_on, extension_reason, calendar,
 		       paused_on, pause_reason, paused_days, identity_method, opened_by, opened_at, plan_no, plan_digest,
-		       planned_at, approved_by, approved_at, erase_before, unusual_accepted, reopened, merged_into, closed_at,
+		       planned_at, approved_by, approved_at, erase_before, accepted, replanned, reopened, merged_into, closed_at,
 		       closed_with_gaps_by, key_destroy_on, key_destroyed_at, rev
 		  FROM erasure_request
 		 WHERE id = ANY($1)
@@ -242,12 +253,12 @@ func saveRequest(ctx context.Context, db postgres.DB, r Request) error {
 		   SET state = $2, outcome = $3, block = $4, blocked_from = $5, refusal = $6, due_on = $7, due_unpaused_on = $8,
 		       extended_on = $9, extension_reason = $10, calendar = $11, paused_on = $12, pause_reason = $13,
 		       paused_days = $14, identity_method = $15, plan_no = $16, plan_digest = $17, planned_at = $18,
-		       approved_by = $19, approved_at = $20, unusual_accepted = $21, merged_into = $22, closed_at = $23,
-		       closed_with_gaps_by = $24, key_destroy_on = $25, key_destroyed_at = $26, reopened = $27, rev = rev + 1
+		       approved_by = $19, approved_at = $20, accepted = $21, merged_into = $22, closed_at = $23,
+		       closed_with_gaps_by = $24, key_destroy_on = $25, key_destroyed_at = $26, reopened = $27, replanned = $28, rev = rev + 1
 		 WHERE id = $1`
 	_, err := db.Exec(ctx, q, r.ID, r.State, r.Outcome, r.Block, r.BlockedFrom, r.Refusal, r.DueOn, r.DueUnpausedOn,
 		r.ExtendedOn, r.ExtensionReason, r.Calendar, r.PausedOn, r.PauseReason, r.PausedDays, r.IdentityMethod,
-		r.PlanNo, r.PlanDigest, r.PlannedAt, r.ApprovedBy, r.ApprovedAt, r.UnusualAccepted, r.MergedInto, r.ClosedAt,
-		r.ClosedWithGapsBy, r.KeyDestroyOn, r.KeyDestroyedAt, r.Reopened)
+		r.PlanNo, r.PlanDigest, r.PlannedAt, r.ApprovedBy, r.ApprovedAt, orEmpty(r.Accepted), r.MergedInto, r.ClosedAt,
+		r.ClosedWithGapsBy, r.KeyDestroyOn, r.KeyDestroyedAt, r.Reopened, r.Replanned)
 	return err
 }

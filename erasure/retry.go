@@ -57,7 +57,7 @@ func (s *Requests) retry(ctx context.Context, tx pgx.Tx, by access.Principal, r 
 		if _, err := again(ctx, tx, []int64{t.ID}, s.now()); err != nil {
 			return err
 		}
-		if r.State == Blocked && slices.Contains([]Block{TaskStopped, ResolveFailed, Gaps}, *r.Block) {
+		if r.State == Blocked && slices.Contains([]Block{TaskStopped, ResolveFailed, CountUnknown, Gaps}, *r.Block) {
 			if err := s.move(ctx, tx, by, r, *r.BlockedFrom, "RETRY"); err != nil {
 				return err
 			}

@@ -104,7 +104,7 @@ func (s *shop) activate(svc catalog.Service) catalog.Service {
 	ch, err := s.catalog.BeginChallenge(s.ctx, s.admin, svc.ID)
 	s.must(err)
 	public, _, _ := ed25519.GenerateKey(nil)
-	svc, err = s.catalog.CompleteChallenge(s.ctx, s.admin, svc.ID, catalog.Answer{Nonce: ch.Nonce, Keys: []catalog.ServiceKey{{ID: svc.Ref + "-1", PublicKey: public}}})
+	svc, err = s.catalog.CompleteChallenge(s.ctx, s.admin, svc.ID, catalog.Answer{Nonce: ch.Nonce, Keys: []catalog.ServiceKey{{ID: fmt.Sprint(svc.Ref, "-", svc.Rev), PublicKey: public}}})
 	s.must(err)
 	return svc
 }
@@ -169,8 +169,14 @@ func (s *shop) get(id uuid.UUID) erasure.Request {
 }
 
 // work does what the workers would: it takes on requests whose progress was
-// posted.
+// posted, until nothing more is.
 func (s *shop) work() {
+	s.t.Helper()
+	for s.progress() > 0 {
+	}
+}
+
+func (s *shop) progress() int {
 	s.t.Helper()
 	rows, _ := s.db.Query(s.ctx, `DELETE FROM river_job WHERE kind = 'erasure.progress' AND scheduled_at <= now() RETURNING (args->>'request')::uuid`)
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
@@ -178,6 +184,7 @@ func (s *shop) work() {
 	for _, id := range ids {
 		s.must(s.requests.Advance(s.ctx, id))
 	}
+	return len(ids)
 }
 
 // take leases what is due for a service and marks it delivered.

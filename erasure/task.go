@@ -56,6 +56,7 @@ const (
 	waveExport    = 6
 	waveProbe     = 10 // the first probe; erasing again and probing again take the next two
 	waveFollowUp  = 30 // the first probe after closing
+	waveReplan    = 40 // resolve, and locate after it, when everybody is asked again; then 42, 44 …
 	wavesEachTime = 100
 )
 
@@ -72,6 +73,7 @@ type Task struct {
 	Round      int // rises when a task is asked for again
 	Attempt    int // deliveries and polls so far
 	NextAt     time.Time
+	WaitsSince time.Time // it could be done from then on
 	SeqSeen    int
 	SentAt     *time.Time
 	AnsweredAt *time.Time
@@ -97,7 +99,7 @@ type TaskOutcome struct {
 // TasksOf lists the tasks of several requests.
 func TasksOf(ctx context.Context, db postgres.DB, requests []uuid.UUID) (map[uuid.UUID][]Task, error) {
 	const q = `
-		SELECT id, key, request_id, service_id, action, wave, state, round, attempt, next_at, seq_seen, sent_at, answered_at, code
+		SELECT id, key, request_id, service_id, action, wave, state, round, attempt, next_at, waits_since, seq_seen, sent_at, answered_at, code
 		  FROM erasure_task
 		 WHERE request_id = ANY($1)
 		 ORDER BY request_id, wave, id`
@@ -160,8 +162,8 @@ type assignment struct {
 func insertTasks(ctx context.Context, db postgres.DB, request uuid.UUID, todo []assignment) error {
 	const q = `
 		WITH made AS (
-			INSERT INTO erasure_task (key, request_id, service_id, action, wave, state, next_at)
-			SELECT t.key, $1, t.service_id, t.action, t.wave, t.state, t.next_at
+			INSERT INTO erasure_task (key, request_id, service_id, action, wave, state, next_at, waits_since)
+			SELECT t.key, $1, t.service_id, t.action, t.wave, t.state, t.next_at, t.next_at
 			  FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::smallint[], $6::text[], $7::timestamptz[])
 			       AS t (key, service_id, action, wave, state, next_at)
 			ON CONFLICT ON CONSTRAINT erasure_task_once DO NOTHING
@@ -189,7 +191,7 @@ func insertTasks(ctx context.Context, db postgres.DB, request uuid.UUID, todo []
 // openTasks lets the waiting tasks of a wave go, and names their services.
 func openTasks(ctx context.Context, db postgres.DB, request uuid.UUID, wave int, at time.Time) ([]uuid.UUID, error) {
 	const q = `
-		UPDATE erasure_task SET state = 'READY', next_at = $3
+		UPDATE erasure_task SET state = 'READY', next_at = $3, waits_since = $3
 		 WHERE request_id = $1 AND wave = $2 AND state = 'WAITING'
 		RETURNING service_id`
 	return postgres.Scalars[uuid.UUID](ctx, db, q, request, wave, at) // any order
@@ -216,7 +218,7 @@ func cancelTasks(ctx context.Context, db postgres.DB, request uuid.UUID, actions
 // had stopped is over.
 func again(ctx context.Context, db postgres.DB, ids []int64, at time.Time) ([]uuid.UUID, error) {
 	const q = `
-		UPDATE erasure_task SET state = 'READY', round = round + 1, next_at = $2, lease_until = NULL, attempt = 0, code = NULL
+		UPDATE erasure_task SET state = 'READY', round = round + 1, next_at = $2, waits_since = $2, lease_until = NULL, attempt = 0, code = NULL
 		 WHERE id = ANY($1)
 		RETURNING service_id`
 	return postgres.Scalars[uuid.UUID](ctx, db, q, ids, at) // any order

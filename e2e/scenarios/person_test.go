@@ -126,9 +126,12 @@ func TestScenario13_IdentifiersOutliveTheDirectory(t *testing.T) {
 
 func TestScenario14_SecondRequestOfTheSamePerson(t *testing.T) {
 	t.Parallel()
-	c := found(t, []member{directory(1), {ref: "orders"}})
+	c := found(t, []member{directory(1), {ref: "orders", types: "customer_id, guest_order_ref"}, {ref: "invoices"}})
 	first := c.planned(known(six[0]))
-	letter := erasureOf(known(six[2])) // another name of the same person, by a letter that came before
+	// Another name of the same person, with an order as a guest that the
+	// directory knows nothing of, by a letter that came before.
+	guest := protocol.Identifier{Type: "guest_order_ref", Value: "GUEST-0000-77"}
+	letter := erasureOf(known(six[2], guest))
 	letter["receivedAt"] = c.clock.now().AddDate(0, 0, -10).Format(time.RFC3339)
 	second := c.reach(c.open(letter), "MERGED")
 	if second.MergedInto == nil || second.MergedInto.CaseNumber != first.CaseNumber {
@@ -137,22 +140,55 @@ func TestScenario14_SecondRequestOfTheSamePerson(t *testing.T) {
 	if second.ReceivedOn >= first.ReceivedOn || second.DueOn >= first.DueOn {
 		t.Errorf("the second keeps its own day of receipt: %s, due %s", second.ReceivedOn, second.DueOn)
 	}
-	after := c.look(first.CaseNumber)
+	// Everybody is asked again, with what both know.
+	after := c.when(first.CaseNumber, "its new plan", func(r request) bool { return r.State == "PLANNED" && r.Plan.Number > first.Plan.Number })
 	if after.DueOn != second.DueOn || after.ReceivedOn != first.ReceivedOn {
 		t.Errorf("the earliest due date governs: %s, want %s", after.DueOn, second.DueOn)
 	}
 	if !second.told("MERGED") {
 		t.Errorf("the second is told that it goes on together: %+v", second.Notices)
 	}
-	// Its dates have moved, so what was read before is stale.
+	// What was read before is stale.
 	c.refused("PLAN_STALE", access.Approver, "approvePlan", "ApprovePlanInput", map[string]any{"requestId": first.ID, "digest": first.Plan.Digest})
-	c.approve(c.look(first.CaseNumber))
+	c.approve(after)
 	done := c.closes(first.CaseNumber, "FULFILLED")
 	if !done.told("OUTCOME") {
 		t.Errorf("the first is told what was done: %+v", done.Notices)
 	}
+	if second = c.look(second.CaseNumber); !second.told("OUTCOME") {
+		t.Errorf("the second is told what was done: %+v", second.Notices)
+	}
 	if n := c.effects("orders", protocol.Erase); n != 1 {
 		t.Errorf("orders erased %d times", n)
+	}
+	for _, action := range []protocol.Action{protocol.Erase, protocol.Probe} {
+		if asked := c.awaits("orders", action); !slices.Contains(asked.Identifiers, guest) || !slices.Contains(asked.Identifiers, six[0]) {
+			t.Errorf("orders was asked to %s %v, want what the second request alone knew, too", action, asked.Identifiers)
+		}
+	}
+}
+
+func TestScenario14_SecondRequestDuringTheWork(t *testing.T) {
+	t.Parallel()
+	c := found(t, shop(nil, nil))
+	first := c.planned(person(1))
+	c.services["orders"].Down()
+	c.approve(first)
+	c.when(first.CaseNumber, "loyalty done", func(r request) bool { return r.erases("loyalty").State == "DONE" })
+	c.services["orders"].Up()
+	second := c.planned(person(1)) // what was collected since is asked about, too
+	if second.EraseBefore <= first.EraseBefore {
+		t.Errorf("the second erases what came before %s, the first before %s", second.EraseBefore, first.EraseBefore)
+	}
+	c.approve(second)
+	c.clock.advance(24 * time.Hour) // orders is tried again
+	for _, r := range []request{first, second} {
+		if done := c.reach(r.CaseNumber, "CLOSED"); !done.told("OUTCOME") {
+			t.Errorf("%s is not told the outcome: %+v", r.CaseNumber, done.Notices)
+		}
+	}
+	if n := c.effects("loyalty", protocol.Erase); n != 2 {
+		t.Errorf("loyalty was asked %d times to erase, want once for each request", n)
 	}
 }
 

@@ -14,6 +14,7 @@ type request struct {
 	Outcome, BlockedReason *string
 	ReceivedOn, DueOn      string
 	DueUnpausedOn          string
+	EraseBefore            string
 	PausedDays, Reopened   int
 	KeyDestroyOn, ClosedAt *string
 	KeyDestroyedAt         *string
@@ -64,7 +65,7 @@ type notice struct {
 	Attempt         int
 }
 
-const requestFields = `id caseNumber state outcome blockedReason receivedOn dueOn dueUnpausedOn pausedDays reopened keyDestroyOn closedAt keyDestroyedAt
+const requestFields = `id caseNumber state outcome blockedReason receivedOn dueOn dueUnpausedOn eraseBefore pausedDays reopened keyDestroyOn closedAt keyDestroyedAt
 	mergedInto { caseNumber }
 	plan { digest number nodes(first: 100) { nodes { kind reason count dataset { namespace name } service { ref } } } }
 	tasks(first: 100) { nodes { id key action state wave round attempt code sentAt service { ref }

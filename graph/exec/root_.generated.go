@@ -1998,7 +1998,11 @@ extend type Mutation {
   error is PLAN_STALE and the request comes back with its new plan to read.
   """
   approvePlan("What." input: ApprovePlanInput!): RequestPayload!
-  "Makes the plan anew from the catalog as it is now, and asks the services again what they hold. For handler and approver."
+  """
+  Makes the plan anew from the catalog as it is now, and asks the services again
+  what they hold; also of a request that waits for a person before its approval.
+  For handler and approver.
+  """
   replan("Which." input: RequestInput!): RequestPayload!
   "Refuses a request on a ground of law. For an approver who did not open it."
   refuseRequest("Why." input: RefuseRequestInput!): RequestPayload!
@@ -2104,6 +2108,8 @@ enum BlockedReason {
   TWO_PEOPLE
   "Far more rows than one person usually has."
   COUNT_UNUSUAL
+  "A service did not count what has a usual highest count; goes on by itself once it is counted."
+  COUNT_UNKNOWN
   "More erasures today than the controller allows itself."
   DAILY_CEILING
   "An identity service would not answer; Lethe never goes on with fewer identifiers."

@@ -16,6 +16,8 @@ export type ApprovePlanInput = {
 
 /** Why a request waits for a person. */
 export type BlockedReason =
+  /** A service did not count what has a usual highest count; goes on by itself once it is counted. */
+  | 'COUNT_UNKNOWN'
   /** Far more rows than one person usually has. */
   | 'COUNT_UNUSUAL'
   /** More erasures today than the controller allows itself. */
