@@ -65,7 +65,7 @@ func (r *Registry) authorise(ctx context.Context, tx pgx.Tx, by access.Principal
 	}
 	for _, owner := range owners {
 		if owner.OwnerID == nil {
-			continue
+			return fault.New(fault.Denied, "NOT_OWNER", "nobody owns the service %q that this subject belongs to; ask an admin", owner.Ref)
 		}
 		teams, err := catalog.OwnersByID(ctx, tx, []uuid.UUID{*owner.OwnerID})
 		if err != nil {
@@ -144,19 +144,18 @@ func claim(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, owner
 	return err
 }
 
-// tellCatalog writes the fields of a topic's values into the catalog, for each
-// dataset behind the topic.
+// tellCatalog writes the fields of a topic's keys or values into the catalog,
+// for each dataset behind the topic.
 func (r *Registry) tellCatalog(ctx context.Context, db postgres.DB, name string, version int, fields []avro.FieldPath) error {
-	if _, value := topicOf(name); !value {
-		return nil
-	}
 	datasets, err := r.datasetsOf(ctx, db, name)
-	if err != nil {
+	if err != nil || len(datasets) == 0 {
 		return err
 	}
+	_, value := topicOf(name)
+	told := catalogFields(fields, !value)
 	const atOnce = 2000 // the catalog takes no more in one call
 	for _, id := range datasets {
-		for some := range slices.Chunk(catalogFields(fields), atOnce) {
+		for some := range slices.Chunk(told, atOnce) {
 			if err := catalog.UpsertSchemaFields(ctx, db, id, version, some); err != nil {
 				return err
 			}
@@ -167,7 +166,7 @@ func (r *Registry) tellCatalog(ctx context.Context, db postgres.DB, name string,
 
 // catalogFields turns field paths into the catalog's fields. A description
 // longer than the catalog keeps is cut there; the schema has it whole.
-func catalogFields(fields []avro.FieldPath) []catalog.Field {
+func catalogFields(fields []avro.FieldPath, ofKey bool) []catalog.Field {
 	const most = 4000
 	out := make([]catalog.Field, len(fields))
 	for i, f := range fields {
@@ -175,16 +174,68 @@ func catalogFields(fields []avro.FieldPath) []catalog.Field {
 		if len(doc) > most {
 			doc = strings.ToValidUTF8(doc[:most-len("…")], "") + "…"
 		}
-		out[i] = catalog.Field{Path: f.Path, DataType: f.Type, Nullable: f.Nullable, Doc: doc, Opaque: f.Opaque}
+		path := f.Path
+		if ofKey {
+			path = pathInKey(path)
+		}
+		out[i] = catalog.Field{Path: path, DataType: f.Type, Nullable: f.Nullable, Doc: doc, Opaque: f.Opaque}
 	}
 	return out
 }
 
-// Fill tells the catalog the fields of a topic whose schema was registered
-// before the topic was declared. It joins the caller's unit of work. A topic
-// without schema is left as it is.
-func (r *Registry) Fill(ctx context.Context, db postgres.DB, topic string) error {
-	v, err := r.version(ctx, db, topic+"-value", Latest)
+// pathInKey is the place that a path of a schema has in the key of a record;
+// see catalog/fieldpath.
+func pathInKey(path string) string {
+	if path == "#value" {
+		return "#key"
+	}
+	return "#key." + path
+}
+
+// fillAtOnce is how many subjects one call of Fill takes on.
+const fillAtOnce = 100
+
+// Fill tells the catalog the fields of subjects that were registered before
+// their topic was declared. The catalog may not know the registry, so what is
+// missing is looked for, a hundred subjects at a time: it begins after the
+// subject it is given, and returns the one to go on after, "" at the end. A
+// schema without fields comes up each time round, hence the place.
+func (r *Registry) Fill(ctx context.Context, after string) (next string, err error) {
+	subjects, err := r.barren(ctx, after)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range subjects {
+		if err := postgres.Work(ctx, r.db, func(tx pgx.Tx) error { return r.fill(ctx, tx, name) }); err != nil {
+			return "", err
+		}
+	}
+	if len(subjects) == fillAtOnce {
+		next = subjects[fillAtOnce-1]
+	}
+	return next, nil
+}
+
+// barren finds the subjects with a schema whose topic has none of its fields.
+func (r *Registry) barren(ctx context.Context, after string) ([]string, error) {
+	const q = `
+		SELECT DISTINCT s.name
+		  FROM catalog_topic t
+		 CROSS JOIN (VALUES ('-value', false), ('-key', true)) AS half (suffix, of_key)
+		  JOIN schemas_subject s ON s.context = '.' AND s.name = t.topic || half.suffix
+		 WHERE t.cluster = ANY ($1) AND s.name > $2
+		   AND EXISTS (SELECT FROM schemas_version v WHERE v.subject_id = s.id AND v.deleted_at IS NULL)
+		   AND NOT EXISTS (SELECT FROM catalog_field f
+		                    WHERE f.dataset_id = t.dataset_id AND f.last_version IS NOT NULL
+		                      AND (f.path = '#key' OR starts_with(f.path, '#key.')) = half.of_key)
+		 ORDER BY s.name
+		 LIMIT $3`
+	return postgres.Scalars[string](ctx, r.db, q, r.clusters, after, fillAtOnce)
+}
+
+// fill tells the catalog the fields of one subject's latest schema.
+func (r *Registry) fill(ctx context.Context, db postgres.DB, name string) error {
+	v, err := r.version(ctx, db, name, Latest)
 	if errors.Is(err, errNoSubject) {
 		return nil
 	}

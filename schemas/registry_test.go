@@ -184,6 +184,13 @@ func TestWhoMayRegister(t *testing.T) {
 	must(c.DeclareDataset(ctx, b.admin, catalog.Dataset{Namespace: "kafka://default", Name: "stored", Kind: "TOPIC", StoreID: &store.ID}))(t)
 	try(b.orders, "stored-value", "NOT_OWNER")
 	try(b.other, "stored-value", "")
+	// What nobody owns is for admins.
+	controller := must(catalog.ControllerByRef(ctx, b.db, "flowmart-de"))(t)
+	orphan := must(c.RegisterService(ctx, b.admin, catalog.Service{Ref: "orphan", Name: "Orphan", ControllerID: controller.ID}))(t)
+	must(c.DeclareDataset(ctx, b.admin, catalog.Dataset{Namespace: "kafka://default", Name: "orphaned", Kind: "TOPIC", ServiceID: &orphan.ID}))(t)
+	try(elsewhere, "orphaned-value", "NOT_OWNER")
+	try(b.team, "orphaned-value", "NOT_OWNER")
+	try(b.admin, "orphaned-value", "")
 	// A subject of nobody is open to stewards, and still to the first service.
 	try(elsewhere, "shop.Other", "")
 	try(b.other, "shop.Other", "")
@@ -351,55 +358,6 @@ func TestSchemasReferToOthers(t *testing.T) {
 	b.put(t, b.other, "address", strings.Replace(address, `"string"}`, `"string"},{"name":"zip","type":"string","default":""}`, 1))
 	_, err = b.Register(ctx, b.other, schemas.Submission{Subject: "x", Text: order, References: []schemas.Reference{refs[0], {Name: "shop.Address", Subject: "address", Version: 2}}})
 	wants(t, err, "INVALID_SCHEMA")
-}
-
-func fieldsOf(t *testing.T, b *bench) []string {
-	t.Helper()
-	fields := must(catalog.FieldsByDataset(t.Context(), b.db, []uuid.UUID{b.topic.ID}))(t)
-	var paths []string
-	for _, f := range fields[b.topic.ID] {
-		paths = append(paths, f.Path)
-	}
-	return paths
-}
-
-func TestFieldsReachTheCatalog(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.put(t, b.orders, "orders-value", `{"type":"record","name":"Order","fields":[{"name":"id","type":"string","doc":"`+strings.Repeat("ä", 3000)+`"},{"name":"raw","type":["null","bytes"],"default":null}]}`)
-	b.put(t, b.orders, "orders-value", `{"type":"record","name":"Order","fields":[{"name":"id","type":"string"},{"name":"items","type":{"type":"array","items":"string"},"default":[]}]}`)
-	b.put(t, b.orders, "orders-key", `"string"`)
-	fields := must(catalog.FieldsByDataset(t.Context(), b.db, []uuid.UUID{b.topic.ID}))(t)[b.topic.ID]
-	byPath := map[string]catalog.Field{}
-	for _, f := range fields {
-		byPath[f.Path] = f
-	}
-	if len(byPath) != 4 || byPath["items[]"].DataType != "string" {
-		t.Errorf("got %+v", fields)
-	}
-	if id := byPath["id"]; *id.FirstVersion != 1 || *id.LastVersion != 2 || len(id.Doc) > 4000 || id.Nullable {
-		t.Errorf("id is %+v", id)
-	}
-	if raw := byPath["raw"]; *raw.LastVersion != 1 || !raw.Opaque || !raw.Nullable {
-		t.Errorf("raw is %+v", raw)
-	}
-}
-
-// A topic that is declared after its schema learns the fields then.
-func TestATopicLearnsItsFieldsLater(t *testing.T) {
-	t.Parallel()
-	b, ctx := setup(t), t.Context()
-	b.put(t, b.other, "invoices-value", record("id", "email"))
-	c := catalog.New(b.db, time.Now)
-	d := must(c.DeclareDataset(ctx, b.admin, catalog.Dataset{Namespace: "kafka://default", Name: "invoices", Kind: "TOPIC"}))(t)
-	for _, topic := range []string{"invoices", "nothing"} {
-		if err := b.Fill(ctx, b.db, topic); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if n := len(must(catalog.FieldsByDataset(ctx, b.db, []uuid.UUID{d.ID}))(t)[d.ID]); n != 2 {
-		t.Errorf("%d fields", n)
-	}
 }
 
 func TestRegistrationsAreRecorded(t *testing.T) {

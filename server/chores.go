@@ -6,13 +6,10 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 
 	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/export"
-	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas"
 )
 
@@ -84,25 +81,25 @@ func (c *ticker) once(ctx context.Context, interval time.Duration) (err error) {
 }
 
 // filler gives topics the fields of schemas that were registered before the
-// topic was declared. The catalog may not know the registry, so nobody calls
-// anybody: what is missing is looked for.
+// topic was declared.
 type filler struct {
 	ground   *ground
 	registry *schemas.Registry
-	after    string // the topic looked at last
+	after    string // the subject looked at last
 }
 
-// fillAtOnce is how many topics one look takes on.
-const fillAtOnce = 100
-
-func newFiller(g *ground, r *schemas.Registry) *filler { return &filler{ground: g, registry: r} }
+// newFiller works on the pool of the background, not on that of callers.
+func newFiller(g *ground) *filler {
+	return &filler{ground: g, registry: schemas.New(g.jobs, g.now, g.conf.clusters()...)}
+}
 
 // run looks again and again. Replicas may all do it: to fill is idempotent.
 func (f *filler) run(ctx context.Context) error {
 	tick := time.NewTicker(f.ground.conf.ClockInterval)
 	defer tick.Stop()
 	for {
-		if err := f.once(ctx); err != nil && ctx.Err() == nil {
+		next, err := f.registry.Fill(ctx, f.after)
+		if f.after = next; err != nil && ctx.Err() == nil {
 			report(ctx, f.ground.log, "filling in fields of topics", err)
 		}
 		select {
@@ -111,38 +108,4 @@ func (f *filler) run(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
-}
-
-// once fills in the next topics. One whose schema has no fields comes up again
-// and again, and must not keep others from their turn: hence the place kept.
-func (f *filler) once(ctx context.Context) error {
-	topics, err := barren(ctx, f.ground.jobs, f.ground.conf.clusters(), f.after)
-	if err != nil {
-		return err
-	}
-	f.after = ""
-	if len(topics) == fillAtOnce {
-		f.after = topics[fillAtOnce-1]
-	}
-	for _, topic := range topics {
-		err := postgres.Work(ctx, f.ground.jobs, func(tx pgx.Tx) error { return f.registry.Fill(ctx, tx, topic) })
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// barren finds topics that have a schema and none of its fields.
-func barren(ctx context.Context, db *pgxpool.Pool, clusters []string, after string) ([]string, error) {
-	const q = `
-		SELECT DISTINCT t.topic
-		  FROM catalog_topic t
-		  JOIN schemas_subject s ON s.context = '.' AND s.name = t.topic || '-value'
-		 WHERE t.cluster = ANY ($1) AND t.topic > $2
-		   AND EXISTS (SELECT FROM schemas_version v WHERE v.subject_id = s.id AND v.deleted_at IS NULL)
-		   AND NOT EXISTS (SELECT FROM catalog_field f WHERE f.dataset_id = t.dataset_id AND f.last_version IS NOT NULL)
-		 ORDER BY t.topic
-		 LIMIT $3`
-	return postgres.Scalars[string](ctx, db, q, clusters, after, fillAtOnce)
 }

@@ -44,7 +44,7 @@ func wireRooms(g *ground, h *house, log *audit.Log) error {
 	}
 	if g.conf.Runs(Registry) {
 		h.doors = append(h.doors, rest.New(r.registry, g.log))
-		h.loops = append(h.loops, loop{"fields", newFiller(g, r.registry).run})
+		h.loops = append(h.loops, loop{"fields", newFiller(g).run})
 	}
 	if g.conf.Runs(Intake) {
 		wireUpkeep(g, h, r)
