@@ -138,14 +138,14 @@ func ControllerByRef(ctx context.Context, db postgres.DB, ref string) (Controlle
 }
 
 // Controllers lists the legal entities by ref.
-func (c *Catalog) Controllers(ctx context.Context, p page.Args) (page.Page[Controller], error) {
+func (c *Catalog) Controllers(ctx context.Context, by access.Principal, p page.Args) (page.Page[Controller], error) {
 	const q = `
 		SELECT id, ref, name, country, region, time_zone, daily_ceiling, rev
 		  FROM catalog_controller
 		 WHERE ref > $1
 		 ORDER BY ref
 		 LIMIT $2`
-	return byRef(p, "controllers", func(after string, limit int) ([]Controller, error) {
+	return byRef(by, p, "controllers", func(after string, limit int) ([]Controller, error) {
 		return postgres.Many[Controller](ctx, c.db, q, after, limit)
 	}, func(d Controller) string { return d.Ref })
 }
@@ -160,8 +160,12 @@ func absent(ctx context.Context, db postgres.DB, noun, ref, q string) error {
 	return fault.Missing(noun, "%s", fault.Suggest("no "+noun+" has this ref", ref, known))
 }
 
-// byRef cuts a list that is ordered by ref into pages.
-func byRef[T any](p page.Args, list string, read func(after string, limit int) ([]T, error), ref func(T) string) (page.Page[T], error) {
+// byRef cuts a list that is ordered by ref into pages, for somebody who may
+// read the catalog.
+func byRef[T any](by access.Principal, p page.Args, list string, read func(after string, limit int) ([]T, error), ref func(T) string) (page.Page[T], error) {
+	if err := by.Require(Readers...); err != nil {
+		return page.Page[T]{}, err
+	}
 	if err := p.Check(); err != nil {
 		return page.Page[T]{}, err
 	}

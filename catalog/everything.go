@@ -5,12 +5,16 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
 // Snapshot reads the whole catalog as it stands at one moment. It is for
-// export and import; screens read pages.
-func (c *Catalog) Snapshot(ctx context.Context) (all Contents, err error) {
+// export and import, for somebody who may read the catalog; screens read pages.
+func (c *Catalog) Snapshot(ctx context.Context, by access.Principal) (all Contents, err error) {
+	if err := by.Require(Readers...); err != nil {
+		return Contents{}, err
+	}
 	one := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err = postgres.WorkTx(ctx, c.db, one, func(tx pgx.Tx) (err error) {
 		all, err = Everything(ctx, tx)

@@ -60,7 +60,10 @@ func document(v any) (*string, error) {
 }
 
 // Changes lists the history of one entity, the latest first.
-func (c *Catalog) Changes(ctx context.Context, entity uuid.UUID, p page.Args) (page.Page[Change], error) {
+func (c *Catalog) Changes(ctx context.Context, by access.Principal, entity uuid.UUID, p page.Args) (page.Page[Change], error) {
+	if err := by.Require(Readers...); err != nil {
+		return page.Page[Change]{}, err
+	}
 	if err := p.Check(); err != nil {
 		return page.Page[Change]{}, err
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/page"
 	"github.com/flowmart/lethe/internal/postgres"
 )
@@ -17,7 +18,10 @@ type DatasetFilter struct {
 }
 
 // Datasets lists datasets by environment, namespace and name.
-func (c *Catalog) Datasets(ctx context.Context, f DatasetFilter, p page.Args) (page.Page[Dataset], error) {
+func (c *Catalog) Datasets(ctx context.Context, by access.Principal, f DatasetFilter, p page.Args) (page.Page[Dataset], error) {
+	if err := by.Require(Readers...); err != nil {
+		return page.Page[Dataset]{}, err
+	}
 	if err := p.Check(); err != nil {
 		return page.Page[Dataset]{}, err
 	}
@@ -59,14 +63,14 @@ func idText(id *uuid.UUID) string {
 }
 
 // Fields lists the fields of a dataset by path.
-func (c *Catalog) Fields(ctx context.Context, dataset uuid.UUID, p page.Args) (page.Page[Field], error) {
+func (c *Catalog) Fields(ctx context.Context, by access.Principal, dataset uuid.UUID, p page.Args) (page.Page[Field], error) {
 	const q = `
 		SELECT id, dataset_id, path, data_type, nullable, doc, opaque, source, first_version, last_version
 		  FROM catalog_field
 		 WHERE dataset_id = $1 AND path > $2
 		 ORDER BY path
 		 LIMIT $3`
-	return byRef(p, "fields:"+dataset.String(), func(after string, limit int) ([]Field, error) {
+	return byRef(by, p, "fields:"+dataset.String(), func(after string, limit int) ([]Field, error) {
 		return postgres.Many[Field](ctx, c.db, q, dataset, after, limit)
 	}, func(f Field) string { return f.Path })
 }

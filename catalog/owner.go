@@ -88,9 +88,9 @@ func OwnersByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uuid.
 }
 
 // Owners lists teams and people by ref.
-func (c *Catalog) Owners(ctx context.Context, p page.Args) (page.Page[Owner], error) {
+func (c *Catalog) Owners(ctx context.Context, by access.Principal, p page.Args) (page.Page[Owner], error) {
 	const q = `SELECT id, kind, ref, name, active, rev FROM catalog_owner WHERE ref > $1 ORDER BY ref LIMIT $2`
-	return byRef(p, "owners", func(after string, limit int) ([]Owner, error) {
+	return byRef(by, p, "owners", func(after string, limit int) ([]Owner, error) {
 		return postgres.Many[Owner](ctx, c.db, q, after, limit)
 	}, func(o Owner) string { return o.Ref })
 }

@@ -94,7 +94,7 @@ func PurposesByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uui
 }
 
 // Purposes lists the purposes by ref.
-func (c *Catalog) Purposes(ctx context.Context, p page.Args) (page.Page[Purpose], error) {
+func (c *Catalog) Purposes(ctx context.Context, by access.Principal, p page.Args) (page.Page[Purpose], error) {
 	const q = `
 		SELECT p.id, p.ref, p.name, p.doc, t.key AS use, p.legal_basis, p.rev
 		  FROM catalog_purpose p
@@ -102,7 +102,7 @@ func (c *Catalog) Purposes(ctx context.Context, p page.Args) (page.Page[Purpose]
 		 WHERE p.ref > $1
 		 ORDER BY p.ref
 		 LIMIT $2`
-	return byRef(p, "purposes", func(after string, limit int) ([]Purpose, error) {
+	return byRef(by, p, "purposes", func(after string, limit int) ([]Purpose, error) {
 		return postgres.Many[Purpose](ctx, c.db, q, after, limit)
 	}, func(p Purpose) string { return p.Ref })
 }

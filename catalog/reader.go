@@ -91,14 +91,14 @@ func actorAliasesByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map
 }
 
 // ActorAliases lists the known names of the clusters' actors.
-func (c *Catalog) ActorAliases(ctx context.Context, p page.Args) (page.Page[ActorAlias], error) {
+func (c *Catalog) ActorAliases(ctx context.Context, by access.Principal, p page.Args) (page.Page[ActorAlias], error) {
 	const q = `
 		SELECT id, cluster, kind, name, service_id, rev
 		  FROM catalog_actor_alias
 		 WHERE cluster || ' ' || kind || ' ' || name > $1
 		 ORDER BY cluster || ' ' || kind || ' ' || name
 		 LIMIT $2`
-	return byRef(p, "actor_aliases", func(after string, limit int) ([]ActorAlias, error) {
+	return byRef(by, p, "actor_aliases", func(after string, limit int) ([]ActorAlias, error) {
 		return postgres.Many[ActorAlias](ctx, c.db, q, after, limit)
 	}, func(n ActorAlias) string { return n.Cluster + " " + n.Kind + " " + n.Name })
 }

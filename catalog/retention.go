@@ -134,14 +134,14 @@ func RetentionPoliciesByID(ctx context.Context, db postgres.DB, ids []uuid.UUID)
 }
 
 // RetentionPolicies lists the retention policies by ref.
-func (c *Catalog) RetentionPolicies(ctx context.Context, p page.Args) (page.Page[RetentionPolicy], error) {
+func (c *Catalog) RetentionPolicies(ctx context.Context, by access.Principal, p page.Args) (page.Page[RetentionPolicy], error) {
 	const q = `
 		SELECT id, ref, name, duration, days, trigger, action, ground, legal_reference, rev
 		  FROM catalog_retention_policy
 		 WHERE ref > $1
 		 ORDER BY ref
 		 LIMIT $2`
-	return byRef(p, "retention_policies", func(after string, limit int) ([]RetentionPolicy, error) {
+	return byRef(by, p, "retention_policies", func(after string, limit int) ([]RetentionPolicy, error) {
 		return postgres.Many[RetentionPolicy](ctx, c.db, q, after, limit)
 	}, func(p RetentionPolicy) string { return p.Ref })
 }

@@ -245,7 +245,7 @@ func ServiceByRef(ctx context.Context, db postgres.DB, ref string) (Service, err
 }
 
 // Services lists the services by ref.
-func (c *Catalog) Services(ctx context.Context, p page.Args) (page.Page[Service], error) {
+func (c *Catalog) Services(ctx context.Context, by access.Principal, p page.Args) (page.Page[Service], error) {
 	const q = `
 		SELECT id, ref, name, doc, owner_id, controller_id, party_role, endpoint, identifier_types, resolves,
 		       allowed_networks, state, rate_per_second, max_in_flight, recipient, rev
@@ -253,7 +253,7 @@ func (c *Catalog) Services(ctx context.Context, p page.Args) (page.Page[Service]
 		 WHERE ref > $1
 		 ORDER BY ref
 		 LIMIT $2`
-	return byRef(p, "services", func(after string, limit int) ([]Service, error) {
+	return byRef(by, p, "services", func(after string, limit int) ([]Service, error) {
 		return postgres.Many[Service](ctx, c.db, q, after, limit)
 	}, func(s Service) string { return s.Ref })
 }

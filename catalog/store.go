@@ -174,14 +174,14 @@ func StoresByService(ctx context.Context, db postgres.DB, services []uuid.UUID) 
 }
 
 // Stores lists the stores by ref.
-func (c *Catalog) Stores(ctx context.Context, p page.Args) (page.Page[Store], error) {
+func (c *Catalog) Stores(ctx context.Context, by access.Principal, p page.Args) (page.Page[Store], error) {
 	const q = `
 		SELECT id, ref, name, doc, service_id, technology, access_mode, residency, backup_horizon_days, backup_evidence_on, rev
 		  FROM catalog_store
 		 WHERE ref > $1
 		 ORDER BY ref
 		 LIMIT $2`
-	return byRef(p, "stores", func(after string, limit int) ([]Store, error) {
+	return byRef(by, p, "stores", func(after string, limit int) ([]Store, error) {
 		return postgres.Many[Store](ctx, c.db, q, after, limit)
 	}, func(s Store) string { return s.Ref })
 }

@@ -109,7 +109,7 @@ func TestChangesAreRecorded(t *testing.T) {
 	s.Residency = ptr("eu-west-1")
 	s = must(b.DeclareStore(ctx, b.steward, s))(t)
 	must(b.DeclareStore(ctx, b.steward, s))(t)
-	changes := must(b.Changes(ctx, s.ID, page.Args{First: 10}))(t)
+	changes := must(b.Changes(ctx, b.steward, s.ID, page.Args{First: 10}))(t)
 	if len(changes.Items) != 2 {
 		t.Fatalf("%d changes, want 2", len(changes.Items))
 	}
@@ -125,11 +125,11 @@ func TestChangesAreRecorded(t *testing.T) {
 	if err := b.db.QueryRow(ctx, `SELECT count(*) FROM audit_entry WHERE entity_id = $1 AND actor_id = $2 AND act = 'store.declared'`, s.ID, b.steward.ID).Scan(&n); err != nil || n != 2 {
 		t.Errorf("%d audit entries, want 2 (%v)", n, err)
 	}
-	next := must(b.Changes(ctx, s.ID, page.Args{First: 1, After: changes.Cursors[0]}))(t)
+	next := must(b.Changes(ctx, b.steward, s.ID, page.Args{First: 1, After: changes.Cursors[0]}))(t)
 	if len(next.Items) != 1 || next.Items[0].Seq != first.Seq || next.HasNext {
 		t.Errorf("second page: %+v", next)
 	}
-	if _, err := b.Changes(ctx, b.service.ID, page.Args{First: 1, After: changes.Cursors[0]}); told(err) != "after:BAD_CURSOR" {
+	if _, err := b.Changes(ctx, b.steward, b.service.ID, page.Args{First: 1, After: changes.Cursors[0]}); told(err) != "after:BAD_CURSOR" {
 		t.Errorf("another entity's cursor: %v", err)
 	}
 }

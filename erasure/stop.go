@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
@@ -74,6 +75,15 @@ func (s *Requests) Resume(ctx context.Context, by access.Principal, service *uui
 func Stops(ctx context.Context, db postgres.DB) ([]Stop, error) {
 	const q = `SELECT id, service_id, set_by, set_at, lifted_by, lifted_at FROM erasure_stop WHERE lifted_at IS NULL ORDER BY set_at, id`
 	return postgres.Many[Stop](ctx, db, q)
+}
+
+// Standing lists the emergency stops that stand, for somebody who may read the
+// catalog.
+func (s *Requests) Standing(ctx context.Context, by access.Principal) ([]Stop, error) {
+	if err := by.Require(catalog.Readers...); err != nil {
+		return nil, err
+	}
+	return Stops(ctx, s.db)
 }
 
 // Stopped reports whether messages to a service are stopped. Senders ask

@@ -15,23 +15,10 @@ import (
 	"github.com/flowmart/lethe/internal/page"
 )
 
-// catalogReaders are the roles that may read the catalog: everybody who works
-// with it, and pipelines. A service knows its own data and needs no map of
-// everybody else's.
-var catalogReaders = []access.Role{access.Viewer, access.Steward, access.Handler, access.Approver, access.DPO, access.Auditor, access.Admin, access.CI}
-
-func readsCatalog(ctx context.Context) error { return access.From(ctx).Require(catalogReaders...) }
-
-// browse shows a page of the catalog to whoever may read it.
-func browse[T any](ctx context.Context, first int, after *string, list func(context.Context, page.Args) (page.Page[T], error)) (relay.Connection[T], error) {
+// browse shows a page of a room's list.
+func browse[T any](ctx context.Context, first int, after *string, list func(context.Context, access.Principal, page.Args) (page.Page[T], error)) (relay.Connection[T], error) {
 	args := page.Args{First: first, After: orNil(after)}
-	if err := readsCatalog(ctx); err != nil {
-		return relay.Connection[T]{}, err
-	}
-	if err := args.Check(); err != nil {
-		return relay.Connection[T]{}, err
-	}
-	p, err := list(ctx, args)
+	p, err := list(ctx, access.From(ctx), args)
 	load(ctx).saw(p.Items)
 	return relay.Of(p, args), err
 }
@@ -65,25 +52,25 @@ func (r queryResolver) ReaderNames(ctx context.Context, first int, after *string
 }
 
 func (r queryResolver) Datasets(ctx context.Context, first int, after *string, filter *exec.DatasetFilter) (relay.Connection[catalog.Dataset], error) {
-	return browse(ctx, first, after, func(ctx context.Context, p page.Args) (page.Page[catalog.Dataset], error) {
-		return r.Catalog.Datasets(ctx, datasetFilter(filter), p)
+	return browse(ctx, first, after, func(ctx context.Context, by access.Principal, p page.Args) (page.Page[catalog.Dataset], error) {
+		return r.Catalog.Datasets(ctx, by, datasetFilter(filter), p)
 	})
 }
 
 func (r queryResolver) Findings(ctx context.Context, first int, after *string, states []string) (relay.Connection[findings.Finding], error) {
-	return browse(ctx, first, after, func(ctx context.Context, p page.Args) (page.Page[findings.Finding], error) {
-		return findings.List(ctx, r.DB, states, p)
+	return browse(ctx, first, after, func(ctx context.Context, by access.Principal, p page.Args) (page.Page[findings.Finding], error) {
+		return r.Catalog.Findings(ctx, by, states, p)
 	})
 }
 
 func (r queryResolver) Search(ctx context.Context, query string, first int, after *string, kinds []string) (relay.Connection[search.Hit], error) {
-	return browse(ctx, first, after, func(ctx context.Context, p page.Args) (page.Page[search.Hit], error) {
-		return search.Find(ctx, r.DB, query, kinds, p)
+	return browse(ctx, first, after, func(ctx context.Context, by access.Principal, p page.Args) (page.Page[search.Hit], error) {
+		return search.Find(ctx, r.DB, by, query, kinds, p)
 	})
 }
 
 func (r queryResolver) Terms(ctx context.Context, first int, after *string, kind *taxonomy.Kind) (relay.Connection[taxonomy.Term], error) {
-	if err := readsCatalog(ctx); err != nil {
+	if err := access.From(ctx).Require(catalog.Readers...); err != nil {
 		return relay.Terms{}, err
 	}
 	args := page.Args{First: first, After: orNil(after)}
@@ -91,24 +78,15 @@ func (r queryResolver) Terms(ctx context.Context, first int, after *string, kind
 }
 
 func (r queryResolver) Service(ctx context.Context, ref string) (*catalog.Service, error) {
-	if err := readsCatalog(ctx); err != nil {
-		return nil, err
-	}
-	return ifAny(catalog.ServiceByRef(ctx, r.DB, ref))
+	return ifAny(r.Catalog.Find(ctx, access.From(ctx), ref))
 }
 
 func (r queryResolver) Dataset(ctx context.Context, environment, namespace, name string) (*catalog.Dataset, error) {
-	if err := readsCatalog(ctx); err != nil {
-		return nil, err
-	}
-	return ifAny(catalog.DatasetByName(ctx, r.DB, environment, namespace, name))
+	return ifAny(r.Catalog.FindDataset(ctx, access.From(ctx), environment, namespace, name))
 }
 
 func (r queryResolver) ServiceKeys(ctx context.Context, service node.ID) ([]catalog.ServiceKey, error) {
-	if err := readsCatalog(ctx); err != nil {
-		return nil, err
-	}
-	return catalog.ServiceKeys(ctx, r.DB, service.Of(kindService))
+	return r.Catalog.Keys(ctx, access.From(ctx), service.Of(kindService))
 }
 
 func (r mutationResolver) RegisterService(ctx context.Context, in exec.RegisterServiceInput) (exec.ServicePayload, error) {

@@ -37,10 +37,7 @@ func (r queryResolver) RequestCounts(ctx context.Context, filter *exec.RequestFi
 }
 
 func (r queryResolver) EmergencyStops(ctx context.Context) ([]erasure.Stop, error) {
-	if err := access.From(ctx).Require(catalogReaders...); err != nil {
-		return nil, err
-	}
-	return erasure.Stops(ctx, r.DB)
+	return r.resolver.Requests.Standing(ctx, access.From(ctx))
 }
 
 func (r mutationResolver) OpenRequest(ctx context.Context, in exec.OpenRequestInput) (exec.RequestPayload, error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/graph/exec"
 	"github.com/flowmart/lethe/graph/node"
+	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/lineage"
 )
 
@@ -20,10 +21,7 @@ func (r *resolver) Reader() exec.ReaderResolver { return readerResolver{} }
 func (r *resolver) Reach() exec.ReachResolver   { return reachResolver{} }
 
 func (r queryResolver) Downstream(ctx context.Context, dataset node.ID) ([]lineage.Reach, error) {
-	if err := readsCatalog(ctx); err != nil {
-		return nil, err
-	}
-	reaches, err := lineage.Downstream(ctx, r.DB, []uuid.UUID{dataset.Of(kindDataset)})
+	reaches, err := lineage.Downstream(ctx, r.DB, access.From(ctx), []uuid.UUID{dataset.Of(kindDataset)})
 	load(ctx).saw(reaches)
 	return reaches, err
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
@@ -34,7 +36,11 @@ type Reach struct {
 // Downstream lists the datasets that are fed by any of those given, at any
 // remove, nearest first and each once, by its shortest way. Circles are walked
 // once. The given datasets themselves are left out.
-func Downstream(ctx context.Context, db postgres.DB, datasets []uuid.UUID) ([]Reach, error) {
+// It is for somebody who may read the catalog.
+func Downstream(ctx context.Context, db postgres.DB, by access.Principal, datasets []uuid.UUID) ([]Reach, error) {
+	if err := by.Require(catalog.Readers...); err != nil {
+		return nil, err
+	}
 	steps, err := flows(ctx, db, datasets)
 	if err != nil {
 		return nil, err

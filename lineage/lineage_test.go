@@ -187,7 +187,7 @@ func TestDownstreamAtAnyRemove(t *testing.T) {
 func (b *bench) downstream(t testing.TB, from ...uuid.UUID) []string {
 	t.Helper()
 	var out []string
-	for _, r := range must(lineage.Downstream(t.Context(), b.db, from))(t) {
+	for _, r := range must(lineage.Downstream(t.Context(), b.db, access.System, from))(t) {
 		by := "nobody"
 		if r.ServiceID != nil {
 			by = b.names[*r.ServiceID]
@@ -233,7 +233,7 @@ func TestALongRingIsWalkedOnce(t *testing.T) {
 		must(b.State(t.Context(), b.admin, lineage.Edge{UpstreamID: ids[i], DownstreamID: ids[(i+1)%n]}))(t)
 	}
 	began := time.Now()
-	reached := must(lineage.Downstream(t.Context(), b.db, ids[:1]))(t)
+	reached := must(lineage.Downstream(t.Context(), b.db, access.System, ids[:1]))(t)
 	if len(reached) != n-1 || reached[n-2].Distance != n-1 {
 		t.Errorf("%d reached, the last at %d", len(reached), reached[len(reached)-1].Distance)
 	}

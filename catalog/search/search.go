@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/page"
 	"github.com/flowmart/lethe/internal/postgres"
@@ -31,8 +33,12 @@ var Kinds = []string{"SERVICE", "STORE", "DATASET", "FIELD", "TERM"}
 // maxQuery is the longest query, in bytes.
 const maxQuery = 200
 
-// Find pages through what a query finds, the nearest first. No kinds means all.
-func Find(ctx context.Context, db postgres.DB, query string, kinds []string, p page.Args) (page.Page[Hit], error) {
+// Find pages through what a query finds, the nearest first, for somebody who
+// may read the catalog. No kinds means all.
+func Find(ctx context.Context, db postgres.DB, by access.Principal, query string, kinds []string, p page.Args) (page.Page[Hit], error) {
+	if err := by.Require(catalog.Readers...); err != nil {
+		return page.Page[Hit]{}, err
+	}
 	query = strings.TrimSpace(query)
 	kinds, err := check(query, kinds, p)
 	if err != nil {

@@ -58,7 +58,7 @@ func shop(t testing.TB, datasets, fields int) *pgxpool.Pool {
 
 func find(t *testing.T, db *pgxpool.Pool, query string, kinds ...string) (refs []string) {
 	t.Helper()
-	hits, err := search.Find(t.Context(), db, query, kinds, page.Args{First: 20})
+	hits, err := search.Find(t.Context(), db, access.System, query, kinds, page.Args{First: 20})
 	if err != nil {
 		t.Fatalf("%q: %v", query, err)
 	}
@@ -122,7 +122,7 @@ func TestFindRefuses(t *testing.T) {
 		{"abc", nil, page.Args{First: 101}, "OUT_OF_RANGE"},
 		{"abc", nil, page.Args{First: 1, After: "x"}, "BAD_CURSOR"},
 	} {
-		_, err := search.Find(t.Context(), db, c.query, c.kinds, c.p)
+		_, err := search.Find(t.Context(), db, access.System, c.query, c.kinds, c.p)
 		if faults := fault.All(err); len(faults) != 1 || faults[0].Code != c.code {
 			t.Errorf("%q %v %v: %v, want %s", c.query, c.kinds, c.p, err, c.code)
 		}
@@ -134,7 +134,7 @@ func TestPagesJoinUp(t *testing.T) {
 	t.Parallel()
 	db := shop(t, 10, 1)
 	var want, got []string
-	all, err := search.Find(t.Context(), db, "order", nil, page.Args{First: 100})
+	all, err := search.Find(t.Context(), db, access.System, "order", nil, page.Args{First: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestPagesJoinUp(t *testing.T) {
 	}
 	p := page.Args{First: 3}
 	for {
-		hits, err := search.Find(t.Context(), db, "order", nil, p)
+		hits, err := search.Find(t.Context(), db, access.System, "order", nil, p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -158,7 +158,7 @@ func TestPagesJoinUp(t *testing.T) {
 	if len(want) < 20 || !slices.Equal(got, want) {
 		t.Errorf("pages give %d hits, one page %d", len(got), len(want))
 	}
-	if _, err := search.Find(t.Context(), db, "orders", nil, page.Args{First: 3, After: all.Cursors[0]}); fault.KindOf(err) != fault.Invalid {
+	if _, err := search.Find(t.Context(), db, access.System, "orders", nil, page.Args{First: 3, After: all.Cursors[0]}); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("a cursor of another search: %v", err)
 	}
 }
@@ -186,7 +186,7 @@ func BenchmarkFind(b *testing.B) {
 	for _, query := range []string{"customerEmail", "public.order_77", "stomerEm", "user.contact"} {
 		b.Run(query, func(b *testing.B) {
 			for b.Loop() {
-				if _, err := search.Find(context.Background(), db, query, nil, page.Args{First: 20}); err != nil {
+				if _, err := search.Find(context.Background(), db, access.System, query, nil, page.Args{First: 20}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -70,7 +70,7 @@ func (b *bench) plan(t testing.TB, data []byte) yaml.Plan {
 	if err != nil {
 		t.Fatalf("parse:\n%s", strings.Join(yaml.Lines(err), "\n"))
 	}
-	plan, err := yaml.NewPlan(t.Context(), b.Catalog, doc)
+	plan, err := yaml.NewPlan(t.Context(), b.Catalog, b.admin, doc)
 	if err != nil {
 		t.Fatalf("plan:\n%s", strings.Join(yaml.Lines(err), "\n"))
 	}

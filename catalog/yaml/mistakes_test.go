@@ -167,7 +167,7 @@ func (b *bench) try(t *testing.T, file string, by access.Principal) string {
 	doc, err := yaml.Parse("f", []byte(file), ports)
 	if err == nil {
 		var plan yaml.Plan
-		if plan, err = yaml.NewPlan(t.Context(), b.Catalog, doc); err == nil {
+		if plan, err = yaml.NewPlan(t.Context(), b.Catalog, by, doc); err == nil {
 			err = plan.Apply(t.Context(), b.Catalog, by)
 			if rehearsed := plan.Rehearse(t.Context(), b.Catalog, by); (rehearsed == nil) != (err == nil) && err != nil {
 				t.Errorf("rehearsing says %v, applying %v", rehearsed, err)
@@ -186,7 +186,7 @@ func TestWhoMayImport(t *testing.T) {
 	renamed := strings.Replace(small, "name: Shop\n    owner", "name: The shop\n    owner", 1)
 	for role, by := range map[string]access.Principal{"viewer": b.person(t, access.Viewer), "steward of others": b.person(t, access.Steward, "others"), "handler": b.person(t, access.Handler)} {
 		doc, _ := yaml.Parse("f", []byte(renamed), nil)
-		plan, err := yaml.NewPlan(t.Context(), b.Catalog, doc)
+		plan, err := yaml.NewPlan(t.Context(), b.Catalog, b.admin, doc)
 		if err != nil || len(plan.Steps) != 1 {
 			t.Fatal(plan.Steps, err)
 		}
@@ -195,7 +195,7 @@ func TestWhoMayImport(t *testing.T) {
 		}
 	}
 	doc, _ := yaml.Parse("f", []byte(renamed), nil)
-	stale, err := yaml.NewPlan(t.Context(), b.Catalog, doc)
+	stale, err := yaml.NewPlan(t.Context(), b.Catalog, b.admin, doc)
 	if err != nil {
 		t.Fatal(err)
 	}

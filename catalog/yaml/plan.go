@@ -63,7 +63,7 @@ func Import(ctx context.Context, c *catalog.Catalog, by access.Principal, from S
 	if err != nil {
 		return Plan{}, err
 	}
-	plan, err := NewPlan(ctx, c, doc)
+	plan, err := NewPlan(ctx, c, by, doc)
 	switch {
 	case err != nil:
 		return plan, err
@@ -75,8 +75,8 @@ func Import(ctx context.Context, c *catalog.Catalog, by access.Principal, from S
 
 // NewPlan compares a file with the catalog as it is at one moment. The error
 // joins every name in the file that refers to nothing.
-func NewPlan(ctx context.Context, c *catalog.Catalog, doc Doc) (Plan, error) {
-	now, err := c.Snapshot(ctx)
+func NewPlan(ctx context.Context, c *catalog.Catalog, by access.Principal, doc Doc) (Plan, error) {
+	now, err := c.Snapshot(ctx, by)
 	if err != nil {
 		return Plan{}, err
 	}
