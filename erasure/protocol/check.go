@@ -22,7 +22,7 @@ var (
 	refForm        = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,99}$`)
 	typeForm       = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 	hexForm        = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	groundForm     = regexp.MustCompile(`^\d{1,2}(\(\d{1,2}\))?(\([a-z]\))?$`)
+	groundForm     = regexp.MustCompile(`^17\(3\)\([a-e]\)$`)
 	keyForm        = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 	nonceForm      = regexp.MustCompile(`^[A-Za-z0-9_-]{16,64}$`)
 	codeForm       = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
@@ -164,7 +164,7 @@ func (m Results) check() error {
 
 func (r Result) check(f *faults, path string) {
 	f.unless(r.Task != uuid.Nil, path+".task", "REQUIRED", "A result names its task.")
-	f.unless(r.Seq >= 1, path+".seq", "OUT_OF_RANGE", "seq counts from 1.")
+	f.unless(r.Seq >= 1 && r.Seq <= MaxSeq, path+".seq", "OUT_OF_RANGE", "seq counts from 1 to 2147483647.")
 	f.planDigest(r.PlanDigest, true, path)
 	oneOf(f, path+".state", r.State, states)
 	if r.Code != "" {
@@ -195,8 +195,8 @@ func (o DatasetOutcome) check(f *faults, path string) {
 		oneOf(f, path+".method", o.Method, methods)
 	}
 	kept := o.Outcome == Retained || o.Outcome == PartiallyErased
-	f.unless(o.Outcome != Retained || o.Ground != "", path+".ground", "REQUIRED", "Whoever keeps data names the ground, such as 17(3)(b).")
-	f.unless(o.Ground == "" || kept && groundForm.MatchString(o.Ground), path+".ground", "BAD_GROUND", "A ground is an article, such as 17(3)(b), and belongs to what is kept.")
+	f.unless(o.Outcome != Retained || o.Ground != "", path+".ground", "REQUIRED", "Whoever keeps data names the ground: 17(3)(a) to 17(3)(e).")
+	f.unless(o.Ground == "" || kept && groundForm.MatchString(o.Ground), path+".ground", "BAD_GROUND", "A ground is 17(3)(a) to 17(3)(e), and belongs to what is kept.")
 	if o.Until != "" {
 		f.unless(kept, path+".until", "BAD_DATE", "Only what is kept has a last day.")
 		f.date(o.Until, path+".until")

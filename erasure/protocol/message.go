@@ -140,7 +140,7 @@ type DatasetOutcome struct {
 	Outcome     Outcome   `json:"outcome"`
 	Count       int64     `json:"count"`                  // rows or records concerned, 0 to MaxCount
 	Method      string    `json:"method,omitempty"`       // delete, anonymise, crypto_shred, tombstone, expire
-	Ground      string    `json:"ground,omitempty"`       // retained: an article, such as 17(3)(b)
+	Ground      string    `json:"ground,omitempty"`       // retained: 17(3)(a) to 17(3)(e)
 	Until       Date      `json:"until,omitempty"`        // retained: the last day, where one is known
 	EffectiveBy Date      `json:"effective_by,omitempty"` // when the last byte can be gone; required for pending_expiry
 }

@@ -24,6 +24,7 @@ const (
 	MaxIdentifiers   = 100       // identifiers of one person in one task
 	MaxCount         = 1e9       // rows, records or people; a telephone number does not fit
 	MaxPartBytes     = 1 << 40   // one part of an export
+	MaxSeq           = 1<<31 - 1 // the number of a result
 	maxDepth         = 16
 	maxValueBytes    = 512
 	maxSealedBytes   = 128 << 10

@@ -115,6 +115,8 @@ func TestWrongResultsAreRefused(t *testing.T) {
 		"member in capitals": {swap(`"seq"`, `"Seq"`), "UNKNOWN_MEMBER", "results.0.?"},
 		"string for number":  {swap(`"seq":3`, `"seq":"3"`), "WRONG_TYPE", "results.0.seq"},
 		"fraction":           {swap(`"count":12`, `"count":1.5`), "WRONG_TYPE", "results.0.outcomes.0.count"},
+		"seq beyond an int":  {swap(`"seq":3`, `"seq":2147483648`), "OUT_OF_RANGE", "results.0.seq"},
+		"ground elsewhere":   {swap(`"method":"delete"`, `"ground":"6(1)(c)"`), "BAD_GROUND", "results.0.outcomes.0.ground"},
 		"seq zero":           {swap(`"seq":3`, `"seq":0`), "OUT_OF_RANGE", "results.0.seq"},
 		"phone as count":     {swap(`"count":12`, `"count":491701234567`), "OUT_OF_RANGE", "results.0.outcomes.0.count"},
 		"negative count":     {swap(`"count":12`, `"count":-1`), "OUT_OF_RANGE", "results.0.outcomes.0.count"},
