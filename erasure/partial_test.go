@@ -2,13 +2,16 @@ package erasure_test
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/certificate"
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
@@ -356,4 +359,53 @@ func (s *shop) row(task int64) (text string) {
 	s.t.Helper()
 	s.must(s.db.QueryRow(s.ctx, `SELECT t::text FROM erasure_task t WHERE id = $1`, task).Scan(&text))
 	return text
+}
+
+// A stop that was meant for a service and stands for nobody would be taken for
+// one that holds.
+func TestStopForNobody(t *testing.T) {
+	t.Parallel()
+	s := furnish(t, confNow)
+	nobody := uuid.New()
+	_, err := s.requests.EmergencyStop(s.ctx, s.approver, &nobody)
+	if f := fault.All(err); len(f) != 1 || f[0].Code != "SERVICE_NOT_FOUND" {
+		t.Errorf("%v", err)
+	}
+	if stops, err := erasure.Stops(s.ctx, s.db); err != nil || len(stops) != 0 {
+		t.Errorf("%v %v", stops, err)
+	}
+}
+
+// A service that took a task, or may have, is to be told of its cancelling;
+// one that was told, or was never sent it, is not.
+func TestWhoIsToldOfACancelling(t *testing.T) {
+	t.Parallel()
+	s := furnish(t, confNow)
+	r := s.approved(erasure.Erasure)
+	sent := s.take("orders")
+	working := s.answer(sent[0], "ERASED", 0)
+	working.State, working.Outcomes = "WORKING", nil
+	s.says("orders", working)
+	lost, err := s.requests.Due(s.ctx, s.services["payments"].ID, 10) // and its 202 is lost
+	s.must(err)
+	_, err = s.requests.Cancel(s.ctx, s.handler, r.ID)
+	s.must(err)
+	recalled, err := erasure.Recalled(s.ctx, s.db, r.ID)
+	s.must(err)
+	var keys []uuid.UUID
+	for _, t := range recalled {
+		keys = append(keys, t.Key)
+	}
+	if len(keys) != 2 || !slices.Contains(keys, sent[0].Key) || !slices.Contains(keys, lost[0].Key) {
+		t.Fatalf("%d are to be told, want those that have or may have their task", len(keys))
+	}
+	for _, t := range recalled {
+		s.must(s.requests.Told(s.ctx, t, "", make([]byte, 32)))
+	}
+	if recalled, err = erasure.Recalled(s.ctx, s.db, r.ID); err != nil || len(recalled) != 0 {
+		t.Errorf("told, and to be told again: %v %v", recalled, err)
+	}
+	if n := s.count(`SELECT count(*) FROM audit_entry WHERE act = 'task.recalled' AND request_id = $1`, r.ID); n != 2 {
+		t.Errorf("the audit log has %d of 2 messages", n)
+	}
 }

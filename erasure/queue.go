@@ -288,9 +288,11 @@ func (s *Requests) Lost(ctx context.Context, d Delivery) error {
 	return err
 }
 
-// RecalledTask is a cancelled task that its service had taken.
+// RecalledTask is a cancelled task that its service has, or may have, taken.
 type RecalledTask struct {
+	ID          int64
 	Key         uuid.UUID
+	RequestID   uuid.UUID
 	ServiceID   uuid.UUID
 	CaseNumber  string
 	Controller  string
@@ -299,16 +301,29 @@ type RecalledTask struct {
 	EraseBefore time.Time
 }
 
-// Recalled lists the tasks of a cancelled request that services had taken.
+// Recalled lists the tasks of a cancelled request that services have, or may
+// have, and were not told of. With the key of the request the duty ends.
 func Recalled(ctx context.Context, db postgres.DB, request uuid.UUID) ([]RecalledTask, error) {
 	const q = `
-		SELECT t.key, t.service_id, r.case_number, c.ref AS controller, r.received_on, r.due_on, r.erase_before
+		SELECT t.id, t.key, t.request_id, t.service_id, r.case_number, c.ref AS controller, r.received_on, r.due_on, r.erase_before
 		  FROM erasure_task t
 		  JOIN erasure_request r ON r.id = t.request_id
 		  JOIN catalog_controller c ON c.id = r.controller_id
-		 WHERE t.request_id = $1 AND t.state = 'CANCELLED' AND t.sent_at IS NOT NULL AND t.answered_at IS NULL
+		 WHERE t.request_id = $1 AND t.state = 'CANCELLED' AND t.recall_due AND r.key_destroyed_at IS NULL
 		 ORDER BY t.id`
 	return postgres.Many[RecalledTask](ctx, db, q, request)
+}
+
+// Told records that a service was sent the message that cancels a task; code
+// says why not, where it will never take one.
+func (s *Requests) Told(ctx context.Context, t RecalledTask, code string, message []byte) error {
+	const q = `UPDATE erasure_task SET recall_due = false WHERE id = $1 AND recall_due`
+	return postgres.Work(ctx, s.db, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, q, t.ID); err != nil {
+			return err
+		}
+		return audit.Append(ctx, tx, audit.Entry{Actor: access.System.ID, Act: "task.recalled", Entity: t.Key, Request: t.RequestID, Code: code, Digest: message})
+	})
 }
 
 // ServiceIssuer is the issuer of the principals of services: they sign in by

@@ -26,8 +26,8 @@ type Stop struct {
 }
 
 // EmergencyStop stops all messages to a service, or to all of them if service
-// is nil. Every sender looks at it before each message, so nothing leaves a
-// second after this returns. Tasks stay as they are.
+// is nil. Every sender looks at it before each message, when the connection is
+// there, so nothing leaves a second after this returns. Tasks stay as they are.
 func (s *Requests) EmergencyStop(ctx context.Context, by access.Principal, service *uuid.UUID) (stop Stop, err error) {
 	const q = `
 		INSERT INTO erasure_stop (id, service_id, set_by) VALUES ($1, $2, $3)
@@ -38,12 +38,28 @@ func (s *Requests) EmergencyStop(ctx context.Context, by access.Principal, servi
 		return stop, err
 	}
 	err = postgres.Work(ctx, s.db, func(tx pgx.Tx) error {
+		if err := known(ctx, tx, service); err != nil {
+			return err
+		}
 		if stop, err = postgres.One[Stop](ctx, tx, q, uuid.Must(uuid.NewV7()), service, by.ID); err != nil {
 			return err
 		}
 		return audit.Append(ctx, tx, audit.Entry{Actor: by.ID, Act: "dispatch.stopped", Entity: value(service)})
 	})
 	return stop, err
+}
+
+// known refuses a service that is not in the catalog: a stop that was meant for
+// it and stands for nobody would be taken for one that holds.
+func known(ctx context.Context, db postgres.DB, service *uuid.UUID) error {
+	if service == nil {
+		return nil
+	}
+	found, err := catalog.ServicesByID(ctx, db, []uuid.UUID{*service})
+	if _, ok := found[*service]; err == nil && !ok {
+		err = fault.Missing("service", "no such service; nothing was stopped")
+	}
+	return err
 }
 
 // Resume lifts an emergency stop. What was due meanwhile goes out; nothing is

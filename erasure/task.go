@@ -198,19 +198,20 @@ func openTasks(ctx context.Context, db postgres.DB, request uuid.UUID, wave int,
 }
 
 // cancelTasks cancels what is not done. It reports whether services must be
-// told.
+// told: those that took a task, and those that may have, because a message was
+// under way whose answer was lost.
 func cancelTasks(ctx context.Context, db postgres.DB, request uuid.UUID, actions []Action, code string) (taken bool, err error) {
 	const q = `
 		WITH stopped AS (
-			SELECT id, state FROM erasure_task
+			SELECT id, state IN ('SENT', 'WORKING') OR state = 'READY' AND attempt > 0 AS taken FROM erasure_task
 			 WHERE request_id = $1 AND action = ANY($2::text[]) AND state NOT IN ('DONE', 'CANCELLED')
 			 ORDER BY id
 			   FOR NO KEY UPDATE
 		), done AS (
-			UPDATE erasure_task t SET state = 'CANCELLED', code = $3, lease_until = NULL
+			UPDATE erasure_task t SET state = 'CANCELLED', code = $3, lease_until = NULL, recall_due = s.taken
 			  FROM stopped s WHERE t.id = s.id
 		)
-		SELECT coalesce(bool_or(state IN ('SENT', 'WORKING')), false) FROM stopped`
+		SELECT coalesce(bool_or(taken), false) FROM stopped`
 	return postgres.Scalar[bool](ctx, db, q, request, actions, code)
 }
 

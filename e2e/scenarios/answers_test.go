@@ -202,3 +202,37 @@ func TestScenario44_CancelledWhenHalfIsDone(t *testing.T) {
 		t.Errorf("the certificate lists %d datasets as erased, want 3", n)
 	}
 }
+
+// A service that says it works at a task is told of the cancelling like one
+// that was silent; an emergency stop delays the message and does not swallow
+// it; the audit log says that it was sent.
+func TestScenario44_CancelledWhileItWorks(t *testing.T) {
+	t.Parallel()
+	c := found(t, []member{{ref: "orders", how: mute()}, {ref: "loyalty", how: mute()}})
+	number := c.open(erasureOf(person(1)))
+	c.counts("orders")
+	c.counts("loyalty")
+	c.approve(c.reach(number, "PLANNED"))
+	erase := c.awaits("orders", protocol.Erase)
+	c.awaits("loyalty", protocol.Erase)
+	c.expect(c.says("orders", result(erase, 1, protocol.Working)), "recorded")
+	r := c.when(number, "orders at work", func(r request) bool {
+		return r.erases("orders").State == "WORKING" && r.erases("loyalty").State == "SENT"
+	})
+	c.do(access.Approver, "emergencyStop", "EmergencyStopInput", map[string]any{"serviceId": c.ids["orders"]})
+	c.services["loyalty"].Down()
+	c.act(access.Handler, "cancelRequest", r)
+	c.closes(number, "CANCELLED")
+	ticks := c.ticks()
+	c.until("the clock to look again", func() bool { return c.ticks() > ticks+3 })
+	if n := len(c.services["orders"].Tasks()); n != 2 {
+		t.Fatalf("orders got %d tasks under the stop, want the two from before", n)
+	}
+	c.do(access.Approver, "resume", "EmergencyStopInput", map[string]any{"serviceId": c.ids["orders"]})
+	if cancel := c.awaits("orders", protocol.Cancel); cancel.Cancels != erase.Task {
+		t.Error("orders was told to cancel another task")
+	}
+	c.services["loyalty"].Up()
+	c.awaits("loyalty", protocol.Cancel)
+	c.until("both in the audit log", func() bool { return len(c.trail(r, "task.recalled")) == 2 })
+}

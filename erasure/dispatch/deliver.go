@@ -27,7 +27,13 @@ type reply struct {
 	code   string
 }
 
-// call signs and sends one message. The answer is read up to the protocol's
+const (
+	held = "STOPPED"  // an emergency stop kept the message back
+	slow = "TOO_SLOW" // the service did not take the bytes in time
+)
+
+// call signs and sends one message, unless an emergency stop stands when the
+// connection is there. The answer is read up to the protocol's
 // limit and never logged: services may echo what they were sent.
 func (d *Dispatcher) call(ctx context.Context, s catalog.Service, method, path, id string, body []byte) reply {
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(*s.Endpoint, "/")+path, bytes.NewReader(body))
@@ -40,11 +46,18 @@ func (d *Dispatcher) call(ctx context.Context, s catalog.Service, method, path, 
 	}
 	req.Header = headers
 	req.Header.Set("Content-Type", "application/json")
+	req, done := watched(req, func(ctx context.Context) bool { return d.may(ctx, s) })
+	defer done(nil)
 	resp, err := d.clients.of(s).Do(req)
-	if errors.Is(err, errEgress) {
+	switch {
+	case err == nil:
+	case errors.Is(err, errEgress):
 		return reply{code: "ENDPOINT_REJECTED"}
-	}
-	if err != nil {
+	case errors.Is(context.Cause(req.Context()), errStopped):
+		return reply{code: held}
+	case errors.Is(context.Cause(req.Context()), errSlow):
+		return reply{code: slow}
+	default:
 		return reply{code: "UNREACHABLE"}
 	}
 	defer resp.Body.Close()
@@ -63,7 +76,11 @@ func (d *Dispatcher) deliver(ctx context.Context, s catalog.Service, e envelope)
 		return
 	}
 	r := d.call(ctx, s, http.MethodPost, "/lethe/v1/tasks", e.id.String(), e.body)
-	if single(r.status) && len(e.tasks) > 1 {
+	if r.code == held {
+		d.release(ctx, s, e.tasks)
+		return
+	}
+	if (single(r.status) || r.code == slow) && len(e.tasks) > 1 {
 		d.oneByOne(ctx, s, e.tasks) // one of them is at fault; find out which
 		return
 	}

@@ -175,8 +175,7 @@ func (d *Dispatcher) parallel(s catalog.Service, n int, do func(int)) {
 	wg.Wait()
 }
 
-// clear waits for the service's rate and looks once more, right before a
-// message leaves, whether it may.
+// clear waits for the service's rate.
 func (d *Dispatcher) clear(ctx context.Context, s catalog.Service) bool {
 	wait, err := erasure.Reserve(ctx, d.db, s.ID, s.RatePerSecond)
 	if err != nil {
@@ -187,6 +186,12 @@ func (d *Dispatcher) clear(ctx context.Context, s catalog.Service) bool {
 		return false
 	case <-time.After(wait):
 	}
+	return true
+}
+
+// may looks whether an emergency stop stands. Whoever cannot see that none
+// does sends nothing.
+func (d *Dispatcher) may(ctx context.Context, s catalog.Service) bool {
 	stopped, err := erasure.Stopped(ctx, d.db, s.ID)
 	return err == nil && !stopped
 }

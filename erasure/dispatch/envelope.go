@@ -13,6 +13,7 @@ import (
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/protocol"
+	"github.com/flowmart/lethe/internal/fault"
 )
 
 // envelope is one message that is ready to be signed, with the leases it
@@ -32,7 +33,8 @@ func (e envelope) digest() []byte {
 const roomForEnvelope = protocol.MaxRequestsBytes - 4<<10
 
 // envelopes puts leased tasks into as few messages as their sizes allow. A
-// task whose identifiers are gone is given up here.
+// task whose identifiers are gone, or that no message can hold, is given up
+// here: the others of its service go on.
 func (d *Dispatcher) envelopes(ctx context.Context, s catalog.Service, due []erasure.Delivery) ([]envelope, error) {
 	if len(due) == 0 {
 		return nil, nil
@@ -46,11 +48,8 @@ func (d *Dispatcher) envelopes(ctx context.Context, s catalog.Service, due []era
 	var held []erasure.Delivery
 	size := 0
 	flush := func() error {
-		if len(tasks) == 0 {
-			return nil
-		}
-		e, err := d.seal(s, tasks, held)
-		out, tasks, held, size = append(out, e), nil, nil, 0
+		made, err := d.sealAll(ctx, s, tasks, held)
+		out, tasks, held, size = append(out, made...), nil, nil, 0
 		return err
 	}
 	for _, t := range due {
@@ -63,9 +62,12 @@ func (d *Dispatcher) envelopes(ctx context.Context, s catalog.Service, due []era
 		}
 		task, err := d.task(s, t, q)
 		if err != nil {
-			return nil, err
+			if err := d.unsendable(ctx, s, t, "NOT_SEALED"); err != nil {
+				return nil, err
+			}
+			continue
 		}
-		weight := 600 + 160*len(task.Datasets) + len(task.Sealed) + 400*len(task.Identifiers)
+		weight := weigh(task)
 		if size+weight > roomForEnvelope || len(tasks) == d.conf.Batch {
 			if err := flush(); err != nil {
 				return nil, err
@@ -74,6 +76,64 @@ func (d *Dispatcher) envelopes(ctx context.Context, s catalog.Service, due []era
 		tasks, held, size = append(tasks, task), append(held, t), size+weight
 	}
 	return out, flush()
+}
+
+// weigh is about how many bytes a task takes in a message.
+func weigh(t protocol.Task) int {
+	size := 600 + len(t.Sealed)
+	for _, ds := range t.Datasets {
+		size += 80 + len(ds.Namespace) + len(ds.Name)
+	}
+	for _, id := range t.Identifiers {
+		size += 40 + len(id.Type) + len(id.Value)
+	}
+	return size
+}
+
+// sealAll writes one message of several tasks. Where that cannot be written,
+// each task has one of its own, and a task that cannot be written is given up:
+// too many identifiers, or none that the service knows; too many datasets.
+func (d *Dispatcher) sealAll(ctx context.Context, s catalog.Service, tasks []protocol.Task, held []erasure.Delivery) ([]envelope, error) {
+	if len(tasks) == 0 {
+		return nil, nil
+	}
+	whole, err := d.seal(s, tasks, held)
+	if err == nil {
+		return []envelope{whole}, nil
+	}
+	if len(tasks) == 1 {
+		return nil, d.unsendable(ctx, s, held[0], unsendableBy(err))
+	}
+	var out []envelope
+	for i := range tasks {
+		one, err := d.sealAll(ctx, s, tasks[i:i+1], held[i:i+1])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, one...)
+	}
+	return out, nil
+}
+
+// unsendableBy is why a task cannot be written, as the code of its task.
+func unsendableBy(err error) string {
+	for _, f := range fault.All(err) {
+		switch {
+		case f.Kind == fault.TooLarge:
+			return "TOO_LARGE"
+		case f.Code == "IDENTIFIERS":
+			return "NO_IDENTIFIERS"
+		case f.Code == "WRONG_LENGTH":
+			return "TOO_MANY_IDENTIFIERS"
+		}
+	}
+	return "NOT_SENDABLE"
+}
+
+// unsendable gives a task up that no message can hold; a person looks.
+func (d *Dispatcher) unsendable(ctx context.Context, s catalog.Service, t erasure.Delivery, code string) error {
+	d.log.WarnContext(ctx, "a task cannot be written as a message; a person must look", "service", s.Ref, "code", code, "task_id", t.Key)
+	return d.giveUp(ctx, []erasure.Delivery{t}, erasure.TaskRefused, code)
 }
 
 func (d *Dispatcher) seal(s catalog.Service, tasks []protocol.Task, held []erasure.Delivery) (envelope, error) {

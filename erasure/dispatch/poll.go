@@ -26,6 +26,10 @@ func (d *Dispatcher) poll(ctx context.Context, s catalog.Service, t erasure.Deli
 	}
 	id := t.Key.String()
 	r := d.call(ctx, s, http.MethodGet, "/lethe/v1/tasks/"+id, id, nil)
+	if r.code == held {
+		d.release(ctx, s, []erasure.Delivery{t})
+		return
+	}
 	if err := d.heard(ctx, s, t, r); err != nil {
 		d.log.ErrorContext(ctx, "the answer to a poll was not recorded; it will be asked for again", "service", s.Ref, "err", err)
 	}
@@ -130,6 +134,8 @@ func readPong(s catalog.Service, nonce string, r reply) (catalog.Answer, error) 
 	switch {
 	case r.code == "ENDPOINT_REJECTED":
 		return failed("its endpoint leads outside its registered networks")
+	case r.code == held:
+		return failed("an emergency stop stands; resume first")
 	case r.status == 0:
 		return failed("its endpoint cannot be reached")
 	case r.status != http.StatusOK:

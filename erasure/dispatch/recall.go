@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"crypto/sha256"
 	"net/http"
 	"time"
 
@@ -21,33 +22,80 @@ type Recaller struct {
 	Dispatcher *Dispatcher
 }
 
-// Work sends one cancel message a task. A service that cannot be reached is
-// tried again by the job's own retries, and then left: its task is cancelled
-// here whatever it says.
+// Work sends one cancel message a task. What an emergency stop, an open breaker
+// or a service that is down holds back is tried again, less and less often,
+// until the key of the request is destroyed: its task is cancelled here
+// whatever the service says.
 func (r *Recaller) Work(ctx context.Context, job *river.Job[erasure.Recall]) error {
 	d := r.Dispatcher
 	recalled, err := erasure.Recalled(ctx, d.db, job.Args.Request)
 	if err != nil {
 		return err
 	}
+	untold := false
 	for _, t := range recalled {
-		s, ok, err := d.service(ctx, t.ServiceID)
+		told, err := d.tell(ctx, t)
 		if err != nil {
 			return err
 		}
-		if !ok || !d.clear(ctx, s) {
-			continue
-		}
-		if err := d.recall(ctx, s, t); err != nil {
-			return err
-		}
+		untold = untold || !told
+	}
+	if untold {
+		return river.JobSnooze(recallAgain(time.Since(job.CreatedAt)))
 	}
 	return nil
 }
 
-func (d *Dispatcher) recall(ctx context.Context, s catalog.Service, t erasure.RecalledTask) error {
-	id := uuid.Must(uuid.NewV7())
-	body, err := protocol.Encode(protocol.Requests{
+// recallAgain is how long a recall waits that has been tried for so long.
+func recallAgain(tried time.Duration) time.Duration {
+	return min(max(tried/4, 2*time.Second), 15*time.Minute)
+}
+
+// tell tells a service of one cancelled task. It reports whether the service
+// has heard, or never will.
+func (d *Dispatcher) tell(ctx context.Context, t erasure.RecalledTask) (bool, error) {
+	s, ok, err := d.service(ctx, t.ServiceID)
+	if err != nil || !ok || !d.clear(ctx, s) {
+		return false, err
+	}
+	body, err := d.cancelling(s, t)
+	if err != nil {
+		return false, err
+	}
+	r := d.call(ctx, s, http.MethodPost, "/lethe/v1/tasks", uuid.Must(uuid.NewV7()).String(), body)
+	code := ""
+	switch {
+	case r.code == held:
+		return false, nil
+	case r.status == http.StatusAccepted:
+	case stops[r.status] != "":
+		code = stops[r.status]
+	case r.code == "ENDPOINT_REJECTED" || r.status >= 300 && r.status < 400:
+		code = "ENDPOINT_REJECTED"
+	default:
+		return false, d.untold(ctx, s, r)
+	}
+	if code != "" {
+		d.note(ctx, s, "the service will not be told of a cancelled task", code, 1)
+	}
+	sum := sha256.Sum256(body)
+	return true, d.requests.Told(ctx, t, code, sum[:])
+}
+
+// untold records that a cancel message did not arrive, as of any other.
+func (d *Dispatcher) untold(ctx context.Context, s catalog.Service, r reply) error {
+	code := r.code
+	if code == "" {
+		code = "SERVICE_ERROR"
+	}
+	d.note(ctx, s, "the service was not told of a cancelled task; will be tried again", code, 1)
+	return erasure.Unreached(ctx, d.db, s.ID, code, retryAfter(r.header))
+}
+
+// cancelling writes the task that cancels another. Its id follows from the
+// other's, so that a service that is told twice knows it.
+func (d *Dispatcher) cancelling(s catalog.Service, t erasure.RecalledTask) ([]byte, error) {
+	return protocol.Encode(protocol.Requests{
 		Spec: protocol.Spec, Type: protocol.TypeRequests, Issuer: d.conf.PublicURL, Audience: s.Ref, IssuedAt: time.Now().UTC(),
 		Tasks: []protocol.Task{{
 			Task: uuid.NewSHA1(t.Key, []byte("cancel")), Seq: 1, Action: protocol.Cancel, Case: t.CaseNumber, Controller: t.Controller,
@@ -55,12 +103,4 @@ func (d *Dispatcher) recall(ctx context.Context, s catalog.Service, t erasure.Re
 			EraseBefore: t.EraseBefore.UTC(), Cancels: t.Key, ReplyTo: d.conf.PublicURL + "/rights/v1/results",
 		}},
 	})
-	if err != nil {
-		return err
-	}
-	answer := d.call(ctx, s, http.MethodPost, "/lethe/v1/tasks", id.String(), body)
-	if answer.status != http.StatusAccepted {
-		d.note(ctx, s, "the service was not told of a cancelled task", answer.code, 1)
-	}
-	return nil
 }
