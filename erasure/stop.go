@@ -42,6 +42,9 @@ func (s *Requests) EmergencyStop(ctx context.Context, by access.Principal, servi
 			return err
 		}
 		if stop, err = postgres.One[Stop](ctx, tx, q, uuid.Must(uuid.NewV7()), service, by.ID); err != nil {
+			if postgres.Violates(err, "erasure_stop_service_id_fkey") {
+				return fault.Missing("service", "no such service").With(err)
+			}
 			return err
 		}
 		return audit.Append(ctx, tx, audit.Entry{Actor: by.ID, Act: "dispatch.stopped", Entity: value(service)})

@@ -41,6 +41,8 @@ func TestWrongInputsAreExplainedAndChangeNothing(t *testing.T) {
 	table := object("namespace", "postgres://orders", "name", "public.new", "kind", "TABLE", "storeId", c.ordersStore)
 	policy := object("ref", "new", "name", "New", "duration", "P1Y", "trigger", "CREATION", "action", "DELETE")
 	store := object("ref", "new", "name", "New", "technology", "REDIS", "serviceId", c.orders)
+	mute := c.declare("registerService", "service", fmt.Sprintf(`ref: "mute", name: "Mute", controllerId: %q`, c.controller))
+	tried := map[string]bool{}
 	for _, w := range []wrong{
 		{"openRequest", other(erasure, "ground", nil), "REQUIRED", "input.ground", "Art. 17(1)"},
 		{"openRequest", other(erasure, "ground", "17(1)(x)"), "UNKNOWN_GROUND", "input.ground", "17(1)(a)"},
@@ -97,8 +99,30 @@ func TestWrongInputsAreExplainedAndChangeNothing(t *testing.T) {
 		{"declareConsumption", object("serviceId", c.orders, "datasetId", c.orders), "UNKNOWN_REFERENCE", "input.datasetId", "declare it first"},
 		{"assertTags", object("tags", []any{object("datasetId", c.order, "term", "user.contact.emial")}), "UNKNOWN_TERM", "input.tags.0.term", `did you mean "user.contact.email"?`},
 		{"assertTags", object("tags", []any{object("datasetId", c.order, "term", "user.name", "deny", true)}), "REQUIRED", "input.tags.0.reason", "why"},
+		{"challengeService", object("serviceId", c.controller), "SERVICE_NOT_FOUND", "", "no such service"},
+		{"rotateKey", object("serviceId", mute), "NOT_ACTIVE", "", "challenge it"},
+		{"revokeKey", object("serviceId", c.orders, "keyId", "none"), "KEY_NOT_FOUND", "", "no key of this id"},
+		{"disableService", object("serviceId", c.orders, "rev", 99), "CONFLICT", "", "revision"},
+		{"endConsumption", object("id", "nonsense"), "CONSUMPTION_NOT_FOUND", "", "no such"},
+		{"endTags", object("ids", []any{c.order}), "TAG_NOT_FOUND", "", "not open"},
+		{"declareStoreReader", object("storeId", c.ordersStore, "serviceId", c.orders, "reason", "reports"), "OWN_STORE", "input.serviceId", "anyway"},
+		{"declarePermittedUse", object("datasetId", c.order, "purposeId", c.orders), "UNKNOWN_REFERENCE", "input.purposeId", "declare it first"},
+		{"declareReader", object("name", "", "serviceId", c.orders), "BAD_NAME", "input.name", "1 to"},
+		{"setOwner", object("entityId", c.orders, "rev", 99, "ownerId", c.ordersTeam), "CONFLICT", "", "revision"},
+		{"createPackageLink", object("packageId", request), "PACKAGE_NOT_FOUND", "", "no such package"},
+		{"replan", object("requestId", request), "WRONG_STATE", "", "PLANNED"},
+		{"refuseRequest", object("requestId", c.orders, "ground", "EXCESSIVE"), "REQUEST_NOT_FOUND", "", "no such request"},
+		{"cancelRequest", object("requestId", c.orders), "REQUEST_NOT_FOUND", "", "no such request"},
+		{"pauseClock", object("requestId", c.orders, "reason", "CLARIFICATION"), "REQUEST_NOT_FOUND", "", "no such request"},
+		{"resolveBlock", object("requestId", request), "WRONG_STATE", "", "BLOCKED"},
+		{"closePartially", object("requestId", request), "WRONG_STATE", "", "BLOCKED"},
+		{"reopenRequest", object("requestId", request), "WRONG_STATE", "", "CLOSED"},
+		{"destroyRequestKey", object("requestId", request), "WRONG_STATE", "", "CLOSED"},
+		{"recordNoticeFailure", object("noticeId", request), "NOTICE_NOT_FOUND", "", "no such notice"},
+		{"emergencyStop", object("serviceId", c.controller), "SERVICE_NOT_FOUND", "", "no such service"},
 		{"importCatalog", object("yaml", "lethe: catalog/1\nservces: []"), "UNKNOWN_KEY", "input.catalog.yaml.2.1", `did you mean`},
 	} {
+		tried[w.mutation] = true
 		t.Run(w.mutation+"/"+w.code+"/"+w.path, func(t *testing.T) {
 			before := c.everything(t)
 			a := c.ask(t, boss, fmt.Sprintf(`mutation($i: %s!) { %s(input: $i) { userErrors { code message path } } }`, inputOf(t, w.mutation), w.mutation), object("i", w.input))
@@ -113,6 +137,11 @@ func TestWrongInputsAreExplainedAndChangeNothing(t *testing.T) {
 				t.Errorf("something was written: %s, before %s", after, before)
 			}
 		})
+	}
+	for _, m := range currentSchema(t).Mutation.Fields {
+		if !tried[m.Name] {
+			t.Errorf("%s: write down an input that is wrong, and how that is told", m.Name)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -18,6 +19,7 @@ import (
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/problem"
+	"github.com/flowmart/lethe/schemas/rest"
 )
 
 const (
@@ -37,6 +39,7 @@ type lane struct {
 	streams  bool // long-lived by nature
 	events   bool // long-lived when the caller asks for text/event-stream
 	unlogged bool
+	registry bool // its clients read errors in the form of Confluent's API
 }
 
 type callers int
@@ -51,7 +54,7 @@ const (
 var lanes = []lane{
 	{prefix: "/healthz", unlogged: true}, {prefix: "/readyz", unlogged: true},
 	{prefix: "/graphql", body: 1 << 20, callers: signedIn, events: true},
-	{prefix: "/registry/", body: 2 << 20, callers: signedIn},
+	{prefix: "/registry/", body: 7 << 20, callers: signedIn, registry: true},
 	{prefix: "/api/", body: 4 << 20, callers: signedIn},
 	{prefix: "/rights/v1/parts/", callers: anybody, streams: true},
 	{prefix: "/rights/", body: 256 << 10, callers: anybody},
@@ -107,12 +110,12 @@ func (f *front) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close")
 	}
 	if status, err := f.refuse(r, l); err != nil {
-		f.turnAway(w, status, err)
+		f.turnAway(w, l, status, err)
 		return
 	}
 	by, err := f.caller(w, r, l)
 	if err != nil {
-		f.turnAway(w, 0, err)
+		f.turnAway(w, l, 0, err)
 		return
 	}
 	f.pass(access.With(r.Context(), by), w, r, l)
@@ -140,7 +143,7 @@ func (f *front) pass(ctx context.Context, w *answer, r *http.Request, l lane) {
 		case slots <- struct{}{}:
 			defer func() { <-slots }()
 		default:
-			f.turnAway(w, 0, fault.New(fault.Unavailable, "OVERLOADED", "Lethe is answering as many requests as it can; try again in a few seconds"))
+			f.turnAway(w, l, 0, fault.New(fault.Unavailable, "OVERLOADED", "Lethe is answering as many requests as it can; try again in a few seconds"))
 			return
 		}
 	}
@@ -221,7 +224,7 @@ func (f *front) caller(w http.ResponseWriter, r *http.Request, l lane) (access.P
 var errNotJSON = fault.New(fault.Invalid, "UNSUPPORTED_MEDIA_TYPE", "use Content-Type: application/json")
 
 // turnAway answers a request that reaches no door.
-func (f *front) turnAway(w http.ResponseWriter, status int, err error) {
+func (f *front) turnAway(w http.ResponseWriter, l lane, status int, err error) {
 	if known, ok := errors.AsType[*fault.Fault](err); ok {
 		f.metrics.refused.WithLabelValues(known.Code).Inc()
 		if cause := known.Unwrap(); cause != nil {
@@ -232,6 +235,10 @@ func (f *front) turnAway(w http.ResponseWriter, status int, err error) {
 			status = http.StatusBadRequest
 		case errors.Is(err, errNotJSON):
 			status = http.StatusUnsupportedMediaType
+		}
+		if l.registry {
+			rest.Refuse(w, cmp.Or(status, problem.Status(known.Kind)), known.Error())
+			return
 		}
 		if status != 0 {
 			problem.WriteStatus(w, status, known)

@@ -193,6 +193,15 @@ func (d *Door) fail(w http.ResponseWriter, req *http.Request, media string, err 
 	send(w, media, f.status, map[string]any{"error_code": f.code, "message": f.message})
 }
 
+// Refuse answers in the API's form for whoever turns a request away before it
+// reaches the door.
+func Refuse(w http.ResponseWriter, status int, message string) {
+	if status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Basic realm="lethe"`)
+	}
+	send(w, mediaTypes[0], status, map[string]any{"error_code": status, "message": message})
+}
+
 func send(w http.ResponseWriter, media string, status int, body any) {
 	header := w.Header()
 	header.Set("Content-Type", media)

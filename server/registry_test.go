@@ -1,0 +1,49 @@
+package server_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/server/servertest"
+)
+
+// A published client of the registry's API (franz-go's) finds its own form of
+// errors also in what is refused before the registry's door, and the limits of
+// docs/registry.md: bodies of 7 MiB, schemas of 1 MiB.
+func TestRegistryClientsThroughTheFront(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	client := func(token string) *sr.Client {
+		c, err := sr.NewClient(sr.URLs(s.URL+"/registry"), sr.BasicAuth("token", token))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	told := func(what string, err error, code int) {
+		t.Helper()
+		if refused, ok := errors.AsType[*sr.ResponseError](err); !ok || refused.ErrorCode != code || refused.Message == "" {
+			t.Errorf("%s: %v, want error_code %d", what, err, code)
+		}
+	}
+	_, err := client("nonsense").Subjects(t.Context())
+	told("a token that is none", err, 401)
+	admin := client(s.Token(access.Admin))
+	schema := func(size int) sr.Schema {
+		doc, _ := json.Marshal(strings.Repeat("x", size))
+		return sr.Schema{Schema: `{"type":"record","name":"R","doc":` + string(doc) + `,"fields":[]}`}
+	}
+	_, err = admin.CreateSchema(t.Context(), "big-value", schema(8<<20))
+	told("8 MiB", err, 413)
+	_, err = admin.CreateSchema(t.Context(), "big-value", schema(3<<20))
+	told("a schema of 3 MiB", err, 42209)
+	long := sr.Schema{Schema: `{"type":"record","name":"R","doc":"` + strings.Repeat("<", 700<<10) + `","fields":[]}`} // six bytes each in JSON
+	if _, err := admin.CreateSchema(t.Context(), "big-value", long); err != nil {
+		t.Errorf("a body of 4 MiB: %v", err)
+	}
+}
