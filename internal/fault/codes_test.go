@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,9 +37,10 @@ func TestEveryCodeIsDocumented(t *testing.T) {
 		if err != nil {
 			return err
 		}
+		consts := constantsOf(t, filepath.Dir(path))
 		room := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(path)), "../../")
 		ast.Inspect(file, func(n ast.Node) bool {
-			if kind, code, words, ok := faultOf(n); ok {
+			if kind, code, words, ok := faultOf(n, consts); ok {
 				line := fmt.Sprintf("| `%s` | %s | %s | %s |", code, kind, room, strings.ReplaceAll(words, "|", "\\|"))
 				if !slices.Contains(codes[code], line) {
 					codes[code] = append(codes[code], line)
@@ -63,49 +65,132 @@ func TestEveryCodeIsDocumented(t *testing.T) {
 	}
 }
 
-// faultOf reads a call of fault.New, fault.Bad or fault.Missing.
-func faultOf(n ast.Node) (kind, code, words string, ok bool) {
+// helpers are the functions that make faults for their callers: what they are
+// given that looks like a code is one, and the words stand after it.
+var helpers = []string{"require", "bad", "refuse"}
+
+var codeForm = regexp.MustCompile(`^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$`)
+
+// nouns are the functions that say that something of a kind does not exist.
+var nouns = []string{"absent", "missing", "previous"}
+
+// faultOf reads a call of fault.New, fault.Bad or fault.Missing, or of a helper
+// that makes one. Codes are written out, or constants of their package.
+func faultOf(n ast.Node, consts map[string]string) (kind, code, words string, ok bool) {
 	call, isCall := n.(*ast.CallExpr)
 	if !isCall {
-		return
-	}
-	fn, isSel := call.Fun.(*ast.SelectorExpr)
-	if !isSel {
-		return
-	}
-	if pkg, isIdent := fn.X.(*ast.Ident); !isIdent || pkg.Name != "fault" {
 		return
 	}
 	text := func(i int) (string, bool) {
 		if i >= len(call.Args) {
 			return "", false
 		}
-		lit, isLit := call.Args[i].(*ast.BasicLit)
-		if !isLit || lit.Kind != token.STRING {
-			return "", false
-		}
-		s, err := strconv.Unquote(lit.Value)
-		return s, err == nil
+		return textOf(call.Args[i], consts)
 	}
-	switch fn.Sel.Name {
-	case "New":
+	pkg, name := calleeOf(call)
+	switch {
+	case pkg == "fault" && name == "New":
 		if sel, isSel := call.Args[0].(*ast.SelectorExpr); isSel {
 			kind = strings.ToLower(sel.Sel.Name)
 		}
 		code, ok = text(1)
 		words, _ = text(2)
-	case "Bad":
+	case pkg == "fault" && name == "Bad":
 		kind = "invalid"
 		code, ok = text(1)
 		words, _ = text(2)
-	case "Missing":
+	case pkg == "fault" && name == "Missing":
 		kind = "notfound"
 		code, ok = text(0)
 		code = strings.ToUpper(code) + "_NOT_FOUND"
 		words, _ = text(1)
+	case slices.Contains(helpers, name):
+		for i := range call.Args {
+			if c, is := text(i); is && codeForm.MatchString(c) && len(c) > 2 {
+				words, _ = text(i + 1)
+				return "invalid", c, words, true
+			}
+		}
+	case slices.Contains(nouns, name):
+		for i := range call.Args {
+			if noun, is := text(i); is && !strings.Contains(noun, " ") && noun != "" {
+				return "notfound", strings.ToUpper(noun) + "_NOT_FOUND", "there is no such " + strings.ReplaceAll(noun, "_", " "), true
+			}
+		}
 	}
-	return kind, code, words, ok
+	return kind, code, words, ok && code != ""
 }
+
+// calleeOf is the package or receiver of a call, and the name it calls.
+func calleeOf(call *ast.CallExpr) (of, name string) {
+	switch f := call.Fun.(type) {
+	case *ast.Ident:
+		return "", f.Name
+	case *ast.SelectorExpr:
+		if x, ok := f.X.(*ast.Ident); ok {
+			of = x.Name
+		}
+		return of, f.Sel.Name
+	}
+	return "", ""
+}
+
+// textOf is the value of a text that is written out, or a constant, or that
+// one converted.
+func textOf(e ast.Expr, consts map[string]string) (string, bool) {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		if e.Kind == token.STRING {
+			s, err := strconv.Unquote(e.Value)
+			return s, err == nil
+		}
+	case *ast.Ident:
+		s, ok := consts[e.Name]
+		return s, ok
+	case *ast.CallExpr:
+		if name, ok := e.Fun.(*ast.Ident); ok && name.Name == "string" && len(e.Args) == 1 {
+			return textOf(e.Args[0], consts)
+		}
+	}
+	return "", false
+}
+
+// constantsOf are the texts that a package gives names.
+func constantsOf(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	if known, ok := constants[dir]; ok {
+		return known
+	}
+	found := map[string]string{}
+	constants[dir] = found
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range file.Decls {
+			g, ok := d.(*ast.GenDecl)
+			if !ok || g.Tok != token.CONST {
+				continue
+			}
+			for _, spec := range g.Specs {
+				v := spec.(*ast.ValueSpec)
+				for i, e := range v.Values {
+					if s, ok := textOf(e, nil); ok {
+						found[v.Names[i].Name] = s
+					}
+				}
+			}
+		}
+	}
+	return found
+}
+
+var constants = map[string]map[string]string{} // by directory
 
 func errorsPage(codes map[string][]string) string {
 	var b strings.Builder
