@@ -46,7 +46,7 @@ var (
 
 // DeclareDataset enters a dataset, or changes it; a new name leaves the old
 // one behind as an alias. It needs a steward of the dataset's team, or an
-// admin. A topic is entered with DeclareTopic.
+// admin.
 func (c *Catalog) DeclareDataset(ctx context.Context, by access.Principal, d Dataset) (Dataset, error) {
 	err := c.work(ctx, by, func(a *act) (err error) {
 		d, err = a.putDataset(ctx, d)

@@ -32,6 +32,14 @@ func (s *Requests) Find(ctx context.Context, by access.Principal, id uuid.UUID) 
 	return RequestByID(ctx, s.db, id)
 }
 
+// FindMany finds requests by their ids, for somebody who may see them.
+func (s *Requests) FindMany(ctx context.Context, by access.Principal, ids []uuid.UUID) (map[uuid.UUID]Request, error) {
+	if err := by.Require(readers...); err != nil {
+		return nil, err
+	}
+	return RequestsByID(ctx, s.db, ids)
+}
+
 // List returns a page of requests, the one that is due first at the top.
 func (s *Requests) List(ctx context.Context, by access.Principal, f Filter, p page.Args) (page.Page[Request], error) {
 	const q = `

@@ -9,7 +9,6 @@ import (
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/catalog/findings"
 	"github.com/flowmart/lethe/catalog/taxonomy"
-	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/graph/node"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
@@ -60,7 +59,7 @@ func finders() map[node.Kind]finder {
 		kindTag:             byKey(catalog.TagsByID, catalog.Readers...),
 		kindConsumption:     byKey(catalog.ConsumptionByID, catalog.Readers...),
 		kindFinding:         byKey(findings.ByID, catalog.Readers...),
-		kindRequest:         oneByOne((*resolver).request),
+		kindRequest:         requestsByKey,
 	}
 }
 
@@ -80,25 +79,14 @@ func byKey[V any](many func(context.Context, postgres.DB, []uuid.UUID) (map[uuid
 	}
 }
 
-// oneByOne finds with a room's method that asks of each thing who may see it.
-func oneByOne[V any](one func(r *resolver, ctx context.Context, key uuid.UUID) (V, error)) finder {
-	return func(ctx context.Context, r *resolver, keys []uuid.UUID) (map[uuid.UUID]node.Node, error) {
-		found := make(map[uuid.UUID]node.Node, len(keys))
-		for _, key := range keys {
-			v, err := one(r, ctx, key)
-			switch {
-			case err == nil:
-				found[key] = v
-			case !unseen(err):
-				return nil, err
-			}
-		}
-		return found, nil
+// requestsByKey finds requests for somebody who may see them.
+func requestsByKey(ctx context.Context, r *resolver, keys []uuid.UUID) (map[uuid.UUID]node.Node, error) {
+	rows, err := r.Requests.FindMany(ctx, access.From(ctx), keys)
+	found := make(map[uuid.UUID]node.Node, len(rows))
+	for key, row := range rows {
+		found[key] = row
 	}
-}
-
-func (r *resolver) request(ctx context.Context, key uuid.UUID) (erasure.Request, error) {
-	return r.Requests.Find(ctx, access.From(ctx), key)
+	return found, err
 }
 
 func termsByID(_ context.Context, _ postgres.DB, ids []uuid.UUID) (map[uuid.UUID]taxonomy.Term, error) {

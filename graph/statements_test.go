@@ -114,6 +114,24 @@ func fileRequests(t *testing.T, c *company, n int) {
 	must(t, err)
 }
 
+// Any number of requests is found by their ids in one statement.
+func TestNodesTakeOneStatementAKind(t *testing.T) {
+	t.Parallel()
+	pool, statements := counted(t)
+	c := furnish(t, rooms(t, pool))
+	fileRequests(t, c, 100)
+	page := c.do(c.handler, `{ requests(first: 100) { nodes { id } } }`)
+	ids := make([]any, 100)
+	for i := range ids {
+		ids[i] = page.text(t, "requests", "nodes", i, "id")
+	}
+	statements.n.Store(0)
+	a := c.do(c.handler, `query($ids: [ID!]!) { nodes(ids: $ids) { id ... on Request { caseNumber } } }`, object("ids", ids))
+	if got := statements.n.Load(); got != 1 || a.text(t, "nodes", 99, "id") != ids[99] {
+		t.Errorf("100 requests took %d statements: %.200s", got, a.Raw)
+	}
+}
+
 // A page of datasets with everything around them takes no more statements for 40
 // datasets than for 3, but for the few relations that are reached by two ways,
 // which may meet in one statement or not.

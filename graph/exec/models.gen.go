@@ -38,7 +38,7 @@ type ApprovePlanInput struct {
 
 // What kinds of data are where.
 type AssertTagsInput struct {
-	// The assertions, 1 to 250.
+	// The assertions, 1 to 5,000.
 	Tags []TagInput `json:"tags"`
 	// Comes back in the payload.
 	ClientMutationID *string `json:"clientMutationId,omitempty"`
@@ -210,7 +210,7 @@ type DeclareDatasetPayload struct {
 type DeclareFieldsInput struct {
 	// The dataset.
 	DatasetID node.ID `json:"datasetId"`
-	// The fields, 1 to 250; a path that is known is changed.
+	// The fields, 1 to 2,000; a path that is known is changed.
 	Fields []catalog.Field `json:"fields"`
 	// Comes back in the payload.
 	ClientMutationID *string `json:"clientMutationId,omitempty"`
@@ -476,7 +476,7 @@ type EndPayload struct {
 
 // Assertions to end.
 type EndTagsInput struct {
-	// The assertions, 1 to 250.
+	// The assertions, 1 to 5,000.
 	Ids []node.ID `json:"ids"`
 	// Comes back in the payload.
 	ClientMutationID *string `json:"clientMutationId,omitempty"`

@@ -457,7 +457,7 @@ extend type Query {
   ): FindingConnection!
   "Finds services, stores, datasets, fields and terms by the words in them, best first."
   search(
-    "What to look for, 1 to 200 characters; parts of words will do."
+    "What to look for, 2 to 200 bytes; parts of words will do."
     query: String!
     "How many, 1 to 100."
     first: Int!
@@ -1352,7 +1352,7 @@ input DeclareDatasetInput {
 input DeclareFieldsInput {
   "The dataset."
   datasetId: ID!
-  "The fields, 1 to 250; a path that is known is changed."
+  "The fields, 1 to 2,000; a path that is known is changed."
   fields: [FieldInput!]!
   "Comes back in the payload."
   clientMutationId: String
@@ -1476,7 +1476,7 @@ input DeclareReaderInput {
 
 "What kinds of data are where."
 input AssertTagsInput {
-  "The assertions, 1 to 250."
+  "The assertions, 1 to 5,000."
   tags: [TagInput!]!
   "Comes back in the payload."
   clientMutationId: String
@@ -1900,7 +1900,7 @@ input EndInput {
 
 "Assertions to end."
 input EndTagsInput {
-  "The assertions, 1 to 250."
+  "The assertions, 1 to 5,000."
   ids: [ID!]!
   "Comes back in the payload."
   clientMutationId: String
