@@ -8,6 +8,7 @@ import (
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/page"
 	"github.com/flowmart/lethe/internal/postgres/pgtest"
 )
 
@@ -64,6 +65,19 @@ func TestControllersTakeTheZonesOfTheUnion(t *testing.T) {
 	for _, zone := range []string{"Europe/Berlin", "Asia/Nicosia", "Atlantic/Azores", "America/Cayenne", "Indian/Reunion", "Pacific/Auckland"} {
 		if _, err := c.DeclareController(t.Context(), admin, catalog.Controller{Ref: fresh("c"), Name: "C", Country: "FR", TimeZone: zone}); err != nil {
 			t.Errorf("%s: %v", zone, err)
+		}
+	}
+}
+
+// Who filters by a term that does not exist is told, not shown an empty list.
+func TestDatasetsOfAnUnknownTerm(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.tag(t, "user.contact.email")
+	for term, want := range map[string]string{"user.contact": "", "customer": "", "user.contact.emial": "filter.term:UNKNOWN_TERM", "": "filter.term:UNKNOWN_TERM", "essential.service": "filter.term:TERM_DOES_NOT_APPLY"} {
+		_, err := b.Datasets(t.Context(), b.admin, catalog.DatasetFilter{Term: &term}, page.Args{First: 10})
+		if told(err) != want || term == "user.contact.emial" && !strings.Contains(err.Error(), "user.contact.email") {
+			t.Errorf("%q: %v, want %q", term, err, want)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/flowmart/lethe/catalog/taxonomy"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/page"
 	"github.com/flowmart/lethe/internal/postgres"
@@ -17,7 +18,9 @@ type DatasetFilter struct {
 	Term      *string    // only with this tag in force, or one below it
 }
 
-// Datasets lists datasets by environment, namespace and name.
+// Datasets lists datasets by environment, namespace and name. A term that the
+// vocabulary lacks is refused, with the nearest one it has: an empty list would
+// read as if there were no such data.
 func (c *Catalog) Datasets(ctx context.Context, by access.Principal, f DatasetFilter, p page.Args) (page.Page[Dataset], error) {
 	if err := by.Require(Readers...); err != nil {
 		return page.Page[Dataset]{}, err
@@ -27,6 +30,9 @@ func (c *Catalog) Datasets(ctx context.Context, by access.Principal, f DatasetFi
 	}
 	list := "datasets:" + idText(f.ServiceID) + ":" + idText(f.StoreID)
 	if f.Term != nil {
+		if _, err := taxonomy.Find("filter.term", *f.Term, taxonomy.Category, taxonomy.Subject, taxonomy.Sensitivity); err != nil {
+			return page.Page[Dataset]{}, err
+		}
 		list += ":" + *f.Term
 	}
 	var environment, namespace, name string
