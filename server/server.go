@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -121,6 +122,9 @@ func (s *Server) openGround(ctx context.Context, now func() time.Time) error {
 	if err := s.openVault(ctx, g); err != nil {
 		return err
 	}
+	if err := s.quiet(ctx); fault.KindOf(err) == fault.Unavailable {
+		s.log.WarnContext(ctx, "PostgreSQL's own log may hold personal data", "err", err)
+	}
 	var err error
 	g.queue, err = newPostingQueue(g.web, s.log)
 	return err
@@ -141,6 +145,21 @@ func (s *Server) openVault(ctx context.Context, g *ground) (err error) {
 	}
 	if err != nil {
 		report(ctx, s.log, "the key store cannot be looked into", err)
+	}
+	return nil
+}
+
+// quiet reports whether PostgreSQL, at both databases, keeps values out of its
+// own log.
+func (s *Server) quiet(ctx context.Context) error {
+	for _, pool := range []*pgxpool.Pool{s.ground.web, s.ground.keys} {
+		leaks, err := postgres.LogLeaks(ctx, pool)
+		if err != nil {
+			return err
+		}
+		if len(leaks) > 0 {
+			return fault.New(fault.Unavailable, "DATABASE_LOG_TELLS", "PostgreSQL writes values of statements into its own log: a superuser corrects %s for the role of LETHE_DATABASE_URL and LETHE_KEYSTORE_URL, see the runbook", strings.Join(leaks, ", "))
+		}
 	}
 	return nil
 }
@@ -170,6 +189,7 @@ func (s *Server) openFront() error {
 		{"database", true, s.ground.web.Ping},
 		{"migrations", true, func(ctx context.Context) error { return migrated(ctx, s.ground.web) }},
 		{"keystore", false, s.ground.vault.Check},
+		{"database log", false, s.quiet},
 		{"issuer", false, func(ctx context.Context) error { return login.issuer.look(ctx) }},
 	}, s.house.checks...)}
 	mux := http.NewServeMux()

@@ -39,7 +39,8 @@ type Config struct {
 }
 
 // Open opens a pool. Statements are bounded in time, idle transactions are
-// ended by the server, and no statement's parameters reach PostgreSQL's log.
+// ended by the server, and sessions keep values out of PostgreSQL's own log as
+// far as their role may; LogLeaks tells what is left.
 func Open(ctx context.Context, url string, c Config) (*pgxpool.Pool, error) {
 	conf, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -61,6 +62,8 @@ func Open(ctx context.Context, url string, c Config) (*pgxpool.Pool, error) {
 	params["timezone"] = "UTC"
 	params["statement_timeout"] = fmt.Sprint(c.StatementTimeout.Milliseconds())
 	params["idle_in_transaction_session_timeout"] = "15000"
+	params["log_parameter_max_length_on_error"] = "0"
+	conf.AfterConnect = hush
 	return pgxpool.NewWithConfig(ctx, conf)
 }
 
