@@ -50,6 +50,20 @@ func (l *Log) Proof(ctx context.Context, by access.Principal, ids ...uuid.UUID) 
 	return b, l.prove(ctx, c.Size, b.Entries)
 }
 
+// Proofs is Proof with a bundle for each entry, in the order of ids.
+func (l *Log) Proofs(ctx context.Context, by access.Principal, ids ...uuid.UUID) ([]tree.Bundle, error) {
+	all, err := l.Proof(ctx, by, ids...)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]tree.Bundle, len(ids))
+	for i := range ids {
+		out[i] = all
+		out[i].Entries = all.Entries[i : i+1 : i+1]
+	}
+	return out, nil
+}
+
 // prove fills in the paths of entries. It walks the tree twice: first to learn
 // which hashes all the paths need, so that one query reads them.
 func (l *Log) prove(ctx context.Context, size int64, entries []tree.Inclusion) error {

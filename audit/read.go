@@ -93,16 +93,20 @@ func (l *Log) EntriesOf(ctx context.Context, by access.Principal, request uuid.U
 	return RecordsOf(ctx, l.db, request)
 }
 
-// LatestOf finds the latest entry of a data subject's request that records an
-// act, or postgres.ErrNotFound.
-func LatestOf(ctx context.Context, db postgres.DB, request uuid.UUID, act string) (Record, error) {
+// LatestOfEach finds, for each of several requests of data subjects, the latest
+// entry that records an act. A request without one is not in it.
+func LatestOfEach(ctx context.Context, db postgres.DB, requests []uuid.UUID, act string) (map[uuid.UUID]Record, error) {
 	const q = `
-		SELECT e.id, e.at, e.actor_id, e.act, e.entity_id, e.request_id, e.code, e.digest, e.day, e.amounts, l.index
+		SELECT DISTINCT ON (e.request_id) e.id, e.at, e.actor_id, e.act, e.entity_id, e.request_id, e.code, e.digest, e.day, e.amounts, l.index
 		  FROM audit_entry e LEFT JOIN audit_leaf l ON l.entry_id = e.id
-		 WHERE e.request_id = $1 AND e.act = $2
-		 ORDER BY e.id DESC
-		 LIMIT 1`
-	return postgres.One[Record](ctx, db, q, request, act)
+		 WHERE e.request_id = ANY ($1) AND e.act = $2
+		 ORDER BY e.request_id, e.id DESC`
+	rows, err := postgres.Many[Record](ctx, db, q, requests, act)
+	found := make(map[uuid.UUID]Record, len(rows))
+	for _, r := range rows {
+		found[*r.RequestID] = r
+	}
+	return found, err
 }
 
 // RecordsOf reads what was done for a data subject's request, in the order it

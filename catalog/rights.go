@@ -64,6 +64,33 @@ func SignersByKey(ctx context.Context, db postgres.DB, id string) ([]Signer, err
 	return postgres.Many[Signer](ctx, db, q, id)
 }
 
+// KeyName names a key of a service. What it names never changes: a key id is
+// not used again for another key.
+type KeyName struct {
+	Service uuid.UUID
+	Key     string
+}
+
+// InForce tells which of several keys are good now: neither revoked nor over.
+func InForce(ctx context.Context, db postgres.DB, names []KeyName) (map[KeyName]bool, error) {
+	const q = `
+		SELECT k.service_id AS service, k.id AS key
+		  FROM catalog_service_key k
+		  JOIN unnest($1::uuid[], $2::text[]) AS n (service_id, id) USING (service_id, id)
+		 WHERE k.revoked_at IS NULL AND k.valid_from <= now() AND (k.valid_to IS NULL OR k.valid_to > now())
+		 ORDER BY k.service_id, k.id`
+	services, keys := make([]uuid.UUID, len(names)), make([]string, len(names))
+	for i, n := range names {
+		services[i], keys[i] = n.Service, n.Key
+	}
+	rows, err := postgres.Many[KeyName](ctx, db, q, services, keys)
+	good := make(map[KeyName]bool, len(rows))
+	for _, n := range rows {
+		good[n] = true
+	}
+	return good, err
+}
+
 // KeysByID lists the keys of a key id that are good now. Key ids are the
 // services' own choice, so several services may have one of the same name.
 func KeysByID(ctx context.Context, db postgres.DB, id string) ([]ServiceKey, error) {

@@ -11,13 +11,12 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
 
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/audit/tree"
-	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/erasure/certificate"
 	"github.com/flowmart/lethe/internal/access"
-	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
@@ -48,10 +47,7 @@ func CertificatesOf(ctx context.Context, db postgres.DB, requests []uuid.UUID) (
 // conclusion records, in the closing's own unit of work, the root over what
 // became of every node, so that the audit log proves the certificate.
 func (s *Requests) conclusion(ctx context.Context, tx pgx.Tx, by access.Principal, r Request, k reckoning) error {
-	nodes, err := certifiedNodes(ctx, tx, k)
-	if err != nil {
-		return err
-	}
+	nodes := certifiedNodes(k)
 	return record(ctx, tx, audit.Entry{
 		Actor: by.ID, Act: certificate.Act, Entity: r.ID, Request: r.ID, Code: string(*r.Outcome),
 		Digest: certificate.Root(nodes), Amounts: map[string]int64{"nodes": int64(len(nodes))},
@@ -60,28 +56,14 @@ func (s *Requests) conclusion(ctx context.Context, tx pgx.Tx, by access.Principa
 
 // certifiedNodes is the plan of a request with what became of each node. Once
 // the request is closed it never changes, so that it can be computed again.
-func certifiedNodes(ctx context.Context, db postgres.DB, k reckoning) ([]certificate.Node, error) {
-	nodes := k.nodes
-	var datasetIDs, serviceIDs []uuid.UUID
-	for _, n := range nodes {
-		datasetIDs = append(datasetIDs, n.DatasetID)
-		serviceIDs = append(serviceIDs, value(n.ServiceID))
-	}
-	datasets, err := catalog.DatasetsByID(ctx, db, datasetIDs)
-	if err != nil {
-		return nil, err
-	}
-	services, err := catalog.ServicesByID(ctx, db, serviceIDs)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]certificate.Node, len(nodes))
-	for i, n := range nodes {
-		d := datasets[n.DatasetID]
+func certifiedNodes(k reckoning) []certificate.Node {
+	out := make([]certificate.Node, len(k.nodes))
+	for i, n := range k.nodes {
+		d := k.datasets[n.DatasetID]
 		out[i] = certifiedNode(n, k.final)
-		out[i].Dataset, out[i].Service = d.Namespace+" "+d.Name, services[value(n.ServiceID)].Ref
+		out[i].Dataset, out[i].Service = d.Namespace+" "+d.Name, k.services[value(n.ServiceID)].Ref
 	}
-	return out, nil
+	return out
 }
 
 func certifiedNode(n Node, final map[uuid.UUID]TaskOutcome) certificate.Node {
@@ -107,51 +89,147 @@ func certifiedNode(n Node, final map[uuid.UUID]TaskOutcome) certificate.Node {
 	return c
 }
 
-// Certify issues the certificate of a closed request. It needs the closing to
-// be sealed in the audit log, and is a Conflict until then: try again after a
-// second. Issuing twice gives the same certificate once.
-func (s *Requests) Certify(ctx context.Context, request uuid.UUID) error {
-	return postgres.Work(ctx, s.db, func(tx pgx.Tx) error {
-		r, err := lockRequest(ctx, tx, request)
-		if err != nil || r.State != Closed {
+// orderCertificate has the certificate of a closed request issued once the
+// closing is sealed: now, or with the journal.
+func (s *Requests) orderCertificate(ctx context.Context, tx pgx.Tx, request uuid.UUID) error {
+	if j, ok := tx.(*journal); ok {
+		j.uncertified = append(j.uncertified, request)
+		return nil
+	}
+	return s.orderCertificates(ctx, tx, []uuid.UUID{request})
+}
+
+func (s *Requests) orderCertificates(ctx context.Context, tx pgx.Tx, requests []uuid.UUID) error {
+	const q = `INSERT INTO erasure_uncertified (request_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING`
+	if _, err := tx.Exec(ctx, q, requests); err != nil {
+		return err
+	}
+	how := once()
+	how.ScheduledAt, how.Priority = time.Now().Add(sealedAfter), lowest
+	return s.insertJobs(ctx, tx, river.InsertManyParams{Args: Certify{}, InsertOpts: how})
+}
+
+// Uncertified reports whether a certificate is still to be issued.
+func Uncertified(ctx context.Context, db postgres.DB) (bool, error) {
+	const q = `SELECT EXISTS (SELECT FROM erasure_uncertified)`
+	return postgres.Scalar[bool](ctx, db, q)
+}
+
+// certifyMost is how many certificates one unit of work issues.
+const certifyMost = 200
+
+// Certify issues certificates of closed requests, those that have waited
+// longest first, and says how many. One whose closing is not sealed in the
+// audit log yet goes on waiting: try again after a second. Several replicas may
+// do it at once; each certificate is issued once.
+func (s *Requests) Certify(ctx context.Context) (issued int, err error) {
+	err = postgres.Work(ctx, s.db, func(tx pgx.Tx) error {
+		ids, err := takeUncertified(ctx, tx)
+		if err != nil || len(ids) == 0 {
 			return err
 		}
-		entry, err := concluded(ctx, tx, request)
-		if err != nil {
-			return err
+		issued, err = s.certify(ctx, tx, ids)
+		return err
+	})
+	return issued, err
+}
+
+func takeUncertified(ctx context.Context, tx pgx.Tx) ([]uuid.UUID, error) {
+	const q = `SELECT request_id FROM erasure_uncertified ORDER BY ordered_at, request_id LIMIT $1 FOR UPDATE SKIP LOCKED`
+	return postgres.Scalars[uuid.UUID](ctx, tx, q, certifyMost)
+}
+
+// certify issues what it can of the certificates of several requests, and
+// takes them off the queue.
+func (s *Requests) certify(ctx context.Context, tx pgx.Tx, ids []uuid.UUID) (int, error) {
+	const q = `DELETE FROM erasure_uncertified WHERE request_id = ANY($1)`
+	requests, err := lockRequests(ctx, tx, ids)
+	if err != nil {
+		return 0, err
+	}
+	concluded, err := audit.LatestOfEach(ctx, tx, ids, certificate.Act)
+	if err != nil {
+		return 0, err
+	}
+	var settled []uuid.UUID
+	var closed []Request
+	for _, id := range ids {
+		r, entry := requests[id], concluded[id]
+		switch {
+		case r.State != Closed:
+			settled = append(settled, id) // opened again; its next closing orders the next one
+		case entry.ID == uuid.Nil:
+			return 0, errors.New("a closed request without a conclusion in the audit log")
+		case entry.Index != nil:
+			closed = append(closed, r)
 		}
-		before, err := CertificatesOf(ctx, tx, []uuid.UUID{request})
-		if err != nil {
-			return err
-		}
-		if last, ok := before[request]; ok && last.IssuedAt.After(entry.At) {
-			return nil // of this closing
-		}
-		proof, err := s.log.Proof(ctx, access.System, entry.ID)
-		if err != nil {
-			return err
-		}
-		statement, k, err := s.statement(ctx, tx, r, before[request].No+1)
-		if err != nil {
-			return err
-		}
-		if !records(entry, statement) {
+	}
+	issued, err := s.issue(ctx, tx, closed, concluded)
+	if err != nil {
+		return 0, err
+	}
+	settled = append(settled, issued...)
+	_, err = tx.Exec(ctx, q, settled)
+	return len(settled), err
+}
+
+// issue issues the certificates of closed requests, each with the proof of the
+// entry that concluded it, and names those that it issued.
+func (s *Requests) issue(ctx context.Context, tx pgx.Tx, closed []Request, concluded map[uuid.UUID]audit.Record) (issued []uuid.UUID, err error) {
+	if len(closed) == 0 {
+		return nil, nil
+	}
+	ids, entries := make([]uuid.UUID, len(closed)), make([]uuid.UUID, len(closed))
+	for i, r := range closed {
+		ids[i], entries[i] = r.ID, concluded[r.ID].ID
+	}
+	before, err := CertificatesOf(ctx, tx, ids)
+	if err != nil {
+		return nil, err
+	}
+	all, err := TasksOf(ctx, tx, ids)
+	if err != nil {
+		return nil, err
+	}
+	reckoned, err := reckonAll(ctx, tx, closed, all)
+	if err != nil {
+		return nil, err
+	}
+	proofs, err := s.log.Proofs(ctx, access.System, entries...)
+	if err != nil {
+		return nil, err
+	}
+	var made []Certificate
+	for i, r := range closed {
+		statement := s.statement(r, reckoned[r.ID], all[r.ID], before[r.ID].No+1)
+		if !records(concluded[r.ID], statement) {
 			// What the log holds is no longer what became of the nodes: a name
 			// in the catalog has changed. It is concluded anew, then certified.
-			if err := s.conclusion(ctx, tx, access.System, r, k); err != nil {
-				return err
+			if err := s.conclusion(ctx, tx, access.System, r, reckoned[r.ID]); err != nil {
+				return nil, err
 			}
-			return s.postAt(ctx, tx, Certify{r.ID}, time.Now().Add(sealedAfter))
+			continue
 		}
-		document, err := certificate.Issue(statement, proof, s.keys...)
+		c, err := s.certificate(r, statement, proofs[i])
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if err := s.holds(document, proof); err != nil {
-			return err
-		}
-		return s.insertCertificate(ctx, tx, r, statement, document)
-	})
+		made, issued = append(made, c), append(issued, r.ID)
+	}
+	return issued, insertCertificates(ctx, tx, made)
+}
+
+// certificate signs a statement, and verifies what came of it.
+func (s *Requests) certificate(r Request, st certificate.Statement, proof tree.Bundle) (Certificate, error) {
+	document, err := certificate.Issue(st, proof, s.keys...)
+	if err != nil {
+		return Certificate{}, err
+	}
+	if err := s.holds(document, proof); err != nil {
+		return Certificate{}, err
+	}
+	root, err := hex.DecodeString(st.Root)
+	return Certificate{RequestID: r.ID, No: st.Number, Root: root, Body: string(document)}, err
 }
 
 // records reports whether an entry of the audit log records what a statement
@@ -163,12 +241,9 @@ func records(entry audit.Record, st certificate.Statement) bool {
 // concludedAlready reports whether the audit log has recorded k as what became
 // of r.
 func (s *Requests) concludedAlready(ctx context.Context, db postgres.DB, r Request, k reckoning) (bool, error) {
-	entry, err := concluded(ctx, db, r.ID)
-	if err != nil {
-		return false, err
-	}
-	nodes, err := certifiedNodes(ctx, db, k)
-	return string(entry.Digest) == string(certificate.Root(nodes)) && entry.Code == string(*r.Outcome), err
+	found, err := audit.LatestOfEach(ctx, db, []uuid.UUID{r.ID}, certificate.Act)
+	entry := found[r.ID]
+	return string(entry.Digest) == string(certificate.Root(certifiedNodes(k))) && entry.Code == string(*r.Outcome), err
 }
 
 // holds verifies a certificate as a stranger would, before it is given to
@@ -188,52 +263,30 @@ func (s *Requests) holds(document []byte, proof tree.Bundle) error {
 	return nil
 }
 
-func (s *Requests) insertCertificate(ctx context.Context, tx pgx.Tx, r Request, st certificate.Statement, document []byte) error {
-	const q = `INSERT INTO erasure_certificate (request_id, no, root, body) VALUES ($1, $2, $3, $4)`
-	root, err := hex.DecodeString(st.Root)
-	if err != nil {
+func insertCertificates(ctx context.Context, db postgres.DB, issued []Certificate) error {
+	const q = `
+		INSERT INTO erasure_certificate (request_id, no, root, body)
+		SELECT c.request_id, c.no, c.root, c.body FROM unnest($1::uuid[], $2::int[], $3::bytea[], $4::text[]) AS c (request_id, no, root, body)`
+	n := len(issued)
+	requests, numbers, roots, bodies := make([]uuid.UUID, n), make([]int32, n), make([][]byte, n), make([]string, n)
+	entries := make([]audit.Entry, n)
+	for i, c := range issued {
+		requests[i], numbers[i], roots[i], bodies[i] = c.RequestID, int32(c.No), c.Root, c.Body
+		entries[i] = audit.Entry{Actor: access.System.ID, Act: "request.certified", Entity: c.RequestID, Request: c.RequestID, Digest: c.Root}
+	}
+	if _, err := db.Exec(ctx, q, requests, numbers, roots, bodies); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, q, r.ID, st.Number, root, string(document)); err != nil {
-		return err
-	}
-	return audit.Append(ctx, tx, audit.Entry{Actor: access.System.ID, Act: "request.certified", Entity: r.ID, Request: r.ID, Digest: root})
+	return audit.Append(ctx, db, entries...)
 }
 
-// concluded finds the entry that recorded the last closing of a request.
-func concluded(ctx context.Context, db postgres.DB, request uuid.UUID) (audit.Record, error) {
-	entry, err := audit.LatestOf(ctx, db, request, certificate.Act)
-	if errors.Is(err, postgres.ErrNotFound) {
-		err = errors.New("a closed request without a conclusion in the audit log")
-	}
-	return entry, err
-}
-
-func (s *Requests) statement(ctx context.Context, db postgres.DB, r Request, number int) (st certificate.Statement, k reckoning, err error) {
-	all, err := tasks(ctx, db, r.ID)
-	if err != nil {
-		return st, k, err
-	}
-	if k, err = reckon(ctx, db, r, all); err != nil {
-		return st, k, err
-	}
-	nodes, err := certifiedNodes(ctx, db, k)
-	if err != nil {
-		return st, k, err
-	}
-	controllers, err := catalog.ControllersByID(ctx, db, []uuid.UUID{r.ControllerID})
-	if err != nil {
-		return st, k, err
-	}
-	probes, err := s.probeResults(ctx, db, r, all)
-	if err != nil {
-		return st, k, err
-	}
-	st = certificate.Statement{
+func (s *Requests) statement(r Request, k reckoning, all []Task, number int) certificate.Statement {
+	nodes := certifiedNodes(k)
+	st := certificate.Statement{
 		Spec: certificate.Spec, Issuer: s.issuer, Case: r.CaseNumber, Request: r.ID.String(), Number: number, Right: string(r.Kind),
-		Ground: value(r.Ground), Controller: controllers[r.ControllerID].Ref, ReceivedOn: date(&r.ReceivedOn), DueOn: date(&r.DueOn),
+		Ground: value(r.Ground), Controller: k.controllers[r.ControllerID].Ref, ReceivedOn: date(&r.ReceivedOn), DueOn: date(&r.DueOn),
 		ClosedAt: r.ClosedAt.UTC().Format(time.RFC3339), Outcome: string(*r.Outcome), PlanNumber: r.PlanNo,
-		PlanDigest: hex.EncodeToString(r.PlanDigest), Nodes: nodes, Probes: probes, Root: hex.EncodeToString(certificate.Root(nodes)),
+		PlanDigest: hex.EncodeToString(r.PlanDigest), Nodes: nodes, Probes: probeResults(r, k, all), Root: hex.EncodeToString(certificate.Root(nodes)),
 	}
 	for _, n := range nodes {
 		if n.Kind == string(Gap) {
@@ -242,7 +295,7 @@ func (s *Requests) statement(ctx context.Context, db postgres.DB, r Request, num
 		// Dates are written so that their order is that of their letters.
 		st.LastByteBy = maxText(st.LastByteBy, maxText(n.EffectiveBy, n.Until))
 	}
-	return st, k, nil
+	return st
 }
 
 func maxText(a, b string) string {
@@ -252,36 +305,15 @@ func maxText(a, b string) string {
 	return b
 }
 
-func (s *Requests) probeResults(ctx context.Context, db postgres.DB, r Request, all []Task) ([]certificate.Probe, error) {
+func probeResults(r Request, k reckoning, all []Task) []certificate.Probe {
 	probes := r.lastProbes(all)
-	if len(probes) == 0 {
-		return []certificate.Probe{}, nil
-	}
-	left, err := residue(ctx, db, probes)
-	if err != nil {
-		return nil, err
-	}
-	ids := make([]uuid.UUID, len(probes))
-	for i, t := range probes {
-		ids[i] = t.ServiceID
-	}
-	services, err := catalog.ServicesByID(ctx, db, ids)
-	if err != nil {
-		return nil, err
-	}
+	left := residue(k.said, probes)
 	out := make([]certificate.Probe, 0, len(probes))
 	for _, t := range probes {
 		if t.AnsweredAt == nil {
 			continue
 		}
-		out = append(out, certificate.Probe{Service: services[t.ServiceID].Ref, At: t.AnsweredAt.UTC().Format(time.RFC3339), Clean: len(left[t.ServiceID]) == 0})
+		out = append(out, certificate.Probe{Service: k.services[t.ServiceID].Ref, At: t.AnsweredAt.UTC().Format(time.RFC3339), Clean: len(left[t.ServiceID]) == 0})
 	}
-	return out, nil
-}
-
-// Unsealed reports whether err only means that the audit log has not sealed an
-// entry yet.
-func Unsealed(err error) bool {
-	f, ok := errors.AsType[*fault.Fault](err)
-	return ok && f.Code == "ENTRY_UNSEALED"
+	return out
 }

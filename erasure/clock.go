@@ -13,7 +13,7 @@ import (
 	"github.com/flowmart/lethe/internal/vault"
 )
 
-// Tick does what time alone makes due: it wakes pumps, takes on requests that
+// Tick does what time alone makes due: it wakes pumps and certificates, takes on requests that
 // wait for a date, sends follow-up probes, and destroys keys whose period is
 // over. One replica calls it every few seconds; losing a tick loses nothing, and
 // two at a time do no harm.
@@ -23,7 +23,17 @@ func (s *Requests) Tick(ctx context.Context) error {
 		s.nudge(ctx),
 		s.followUp(ctx),
 		s.destroyKeys(ctx),
+		postgres.Work(ctx, s.db, func(tx pgx.Tx) error { return s.wakeCertify(ctx, tx) }),
 	)
+}
+
+// wakeCertify orders the certificates whose job was lost.
+func (s *Requests) wakeCertify(ctx context.Context, tx pgx.Tx) error {
+	wanted, err := Uncertified(ctx, tx)
+	if err != nil || !wanted {
+		return err
+	}
+	return s.post(ctx, tx, Certify{})
 }
 
 // nudge looks at each open request now and then, for whatever may go on by

@@ -39,64 +39,6 @@ func leftBy(work []Task) Block {
 // stuck reports whether a task has ended in a way that a person must look at.
 func (t Task) stuck() bool { return t.State.Stopped() || value(t.Code) == codeConflict }
 
-// reckoning is what a request has come to: its plan, and the last word about
-// each dataset.
-type reckoning struct {
-	nodes   []Node
-	final   map[uuid.UUID]TaskOutcome
-	stopped bool // something was left: a task that stopped, a contradiction, residue
-}
-
-// reckon reads what r has come to, from all of its tasks.
-func reckon(ctx context.Context, db postgres.DB, r Request, all []Task) (k reckoning, err error) {
-	if k.nodes, err = nodesOf(ctx, db, r.ID); err != nil {
-		return k, err
-	}
-	if k.final, k.stopped, err = finals(ctx, db, r.doing(all)); err != nil {
-		return k, err
-	}
-	found, err := residue(ctx, db, r.lastProbes(all)) // somebody said erased, and it is still there
-	if err != nil {
-		return k, err
-	}
-	damaged := false
-	if r.Kind != Erasure {
-		damaged, err = partsDamaged(ctx, db, r.ID)
-	}
-	k.stopped = k.stopped || len(found) > 0 || damaged
-	return k, err
-}
-
-// partsDamaged reports whether something that was handed over cannot be read,
-// so that the data subject does not get it.
-func partsDamaged(ctx context.Context, db postgres.DB, request uuid.UUID) (bool, error) {
-	const q = `SELECT EXISTS (SELECT FROM erasure_part WHERE request_id = $1 AND state = 'QUARANTINED')`
-	return postgres.Scalar[bool](ctx, db, q, request)
-}
-
-func (k reckoning) outcome(r Request) Outcome { return conclude(r, k.nodes, k.final, k.stopped) }
-
-// finals is the last word about each dataset over all rounds of the work.
-func finals(ctx context.Context, db postgres.DB, work []Task) (map[uuid.UUID]TaskOutcome, bool, error) {
-	ids := make([]int64, len(work))
-	stopped := false
-	for i, t := range work {
-		ids[i] = t.ID
-		stopped = stopped || t.State != TaskDone || value(t.Code) == codeConflict
-	}
-	said, err := OutcomesOf(ctx, db, ids)
-	if err != nil {
-		return nil, false, err
-	}
-	final := map[uuid.UUID]TaskOutcome{}
-	for _, t := range work { // in the order of their waves: later work overrides
-		for dataset, o := range current(said[t.ID]) {
-			final[dataset] = o
-		}
-	}
-	return final, stopped, nil
-}
-
 // conclude derives the outcome of a request from what became of its datasets.
 // It is the only function that does. Skipped is never done: a gap, a task that
 // stopped or contradicts itself, or a part that was left makes the whole
@@ -144,7 +86,7 @@ func conclude(r Request, nodes []Node, final map[uuid.UUID]TaskOutcome, stopped 
 func (s *Requests) close(ctx context.Context, tx pgx.Tx, by access.Principal, r *Request, k reckoning) error {
 	outcome := k.outcome(*r)
 	now := s.now()
-	today, _, err := s.today(ctx, tx, *r)
+	today, err := s.todayAt(k.controllers[r.ControllerID])
 	if err != nil {
 		return err
 	}
@@ -180,7 +122,7 @@ func (s *Requests) close(ctx context.Context, tx pgx.Tx, by access.Principal, r 
 			return err
 		}
 	}
-	return s.postCertify(ctx, tx, r.ID)
+	return s.orderCertificate(ctx, tx, r.ID)
 }
 
 // sameOpen lists the erasures of the same person that wait for r, an access
@@ -228,8 +170,7 @@ func (s *Requests) recount(ctx context.Context, tx pgx.Tx, r *Request) error {
 	if err := s.conclusion(ctx, tx, access.System, *r, k); err != nil {
 		return err
 	}
-	// Not once: the job that certified the conclusion before may be at its end.
-	return s.postAt(ctx, tx, Certify{r.ID}, time.Now().Add(sealedAfter))
+	return s.orderCertificate(ctx, tx, r.ID)
 }
 
 // Packaged closes an access request whose package lies ready. The packager

@@ -28,11 +28,17 @@ func (s *Requests) today(ctx context.Context, db postgres.DB, r Request) (time.T
 		return time.Time{}, catalog.Controller{}, err
 	}
 	c := found[r.ControllerID]
+	today, err := s.todayAt(c)
+	return today, c, err
+}
+
+// todayAt is the day it is where a controller is.
+func (s *Requests) todayAt(c catalog.Controller) (time.Time, error) {
 	zone, err := time.LoadLocation(c.TimeZone)
 	if err != nil {
-		return time.Time{}, c, err
+		return time.Time{}, err
 	}
-	return day(s.now(), zone), c, nil
+	return day(s.now(), zone), nil
 }
 
 // ExtendDeadline extends the due date to three months from the receipt. The law

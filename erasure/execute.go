@@ -146,10 +146,11 @@ func (s *Requests) probe(ctx context.Context, tx pgx.Tx, r *Request, all []Task)
 
 // probes lists whom to ask about which datasets that must hold nothing now.
 func (s *Requests) probes(ctx context.Context, db postgres.DB, r Request, all []Task, wave int, at time.Time) ([]assignment, error) {
-	gone, err := s.goneDatasets(ctx, db, r, r.doing(all))
+	k, err := reckon(ctx, db, r, all)
 	if err != nil {
 		return nil, err
 	}
+	gone := goneDatasets(k, r.doing(all))
 	for _, t := range all {
 		if t.Action == Probe && t.Wave >= wave && t.Wave < r.wave(waveFollowUp) {
 			wave = t.Wave + 2
@@ -165,49 +166,24 @@ func (s *Requests) probes(ctx context.Context, db postgres.DB, r Request, all []
 
 // goneDatasets lists, by service, the datasets that it said are erased, or
 // erased in part, and those that it denies to hold though it had counted there.
-func (s *Requests) goneDatasets(ctx context.Context, db postgres.DB, r Request, work []Task) (map[uuid.UUID][]uuid.UUID, error) {
-	ids := make([]int64, len(work))
-	service := map[int64]uuid.UUID{}
-	for i, t := range work {
-		ids[i], service[t.ID] = t.ID, t.ServiceID
-	}
-	said, err := OutcomesOf(ctx, db, ids)
-	if err != nil {
-		return nil, err
-	}
-	nodes, err := nodesOf(ctx, db, r.ID)
-	if err != nil {
-		return nil, err
-	}
+func goneDatasets(k reckoning, work []Task) map[uuid.UUID][]uuid.UUID {
 	located := map[uuid.UUID]bool{}
-	for _, n := range nodes {
+	for _, n := range k.nodes {
 		located[n.DatasetID] = located[n.DatasetID] || value(n.Count) > 0
 	}
 	gone := map[uuid.UUID][]uuid.UUID{}
-	for id, outcomes := range said {
-		for dataset, o := range current(outcomes) {
+	for _, t := range work {
+		for dataset, o := range current(k.said[t.ID]) {
 			doubtful := o.Outcome == "PARTIALLY_ERASED" || located[dataset] && slices.Contains(denied, o.Outcome)
-			if (slices.Contains(erased, o.Outcome) || doubtful) && !slices.Contains(gone[service[id]], dataset) {
-				gone[service[id]] = append(gone[service[id]], dataset)
+			if (slices.Contains(erased, o.Outcome) || doubtful) && !slices.Contains(gone[t.ServiceID], dataset) {
+				gone[t.ServiceID] = append(gone[t.ServiceID], dataset)
 			}
 		}
 	}
 	for _, datasets := range gone {
 		slices.SortFunc(datasets, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
 	}
-	return gone, nil
-}
-
-// current is what counts of everything a service said about a task: for each
-// dataset the latest word, contradictions aside.
-func current(outcomes []TaskOutcome) map[uuid.UUID]TaskOutcome {
-	out := map[uuid.UUID]TaskOutcome{}
-	for _, o := range outcomes {
-		if !o.Conflict {
-			out[o.DatasetID] = o
-		}
-	}
-	return out
+	return gone
 }
 
 // verify reads the probes. Clean ones close the request. Residue is erased
@@ -217,6 +193,11 @@ func (s *Requests) verify(ctx context.Context, tx pgx.Tx, r *Request) error {
 	if err != nil {
 		return err
 	}
+	return s.verifyWith(ctx, tx, r, all)
+}
+
+// verifyWith is verify for a caller that has read the tasks.
+func (s *Requests) verifyWith(ctx context.Context, tx pgx.Tx, r *Request, all []Task) error {
 	if !terminal(r.lastProbes(all)) || !terminal(r.doing(all)) {
 		return nil
 	}
@@ -227,10 +208,11 @@ func (s *Requests) verify(ctx context.Context, tx pgx.Tx, r *Request) error {
 	if slices.ContainsFunc(last, func(t Task) bool { return t.State.Stopped() }) && r.ClosedWithGapsBy == nil {
 		return s.block(ctx, tx, r, TaskStopped)
 	}
-	left, err := residue(ctx, tx, last)
+	k, err := reckon(ctx, tx, *r, all)
 	if err != nil {
 		return err
 	}
+	left := residue(k.said, last)
 	switch {
 	case len(left) == 0 || r.ClosedWithGapsBy != nil:
 		return s.finish(ctx, tx, r, all)
@@ -255,23 +237,4 @@ func (r Request) lastProbes(all []Task) []Task {
 		wave = max(wave, t.Wave)
 	}
 	return slices.DeleteFunc(probes, func(t Task) bool { return t.Wave != wave })
-}
-
-// residue lists, by service, the datasets in which a probe found the person.
-func residue(ctx context.Context, db postgres.DB, probes []Task) (map[uuid.UUID][]uuid.UUID, error) {
-	ids := make([]int64, len(probes))
-	service := map[int64]uuid.UUID{}
-	for i, t := range probes {
-		ids[i], service[t.ID] = t.ID, t.ServiceID
-	}
-	said, err := OutcomesOf(ctx, db, ids)
-	left := map[uuid.UUID][]uuid.UUID{}
-	for id, outcomes := range said {
-		for dataset, o := range current(outcomes) {
-			if o.Outcome == "PRESENT" && value(o.Count) > 0 {
-				left[service[id]] = append(left[service[id]], dataset)
-			}
-		}
-	}
-	return left, err
 }

@@ -3,6 +3,7 @@ package erasure
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ type letter struct {
 	by       access.Principal
 	message  Message
 	verdicts []Verdict
+	after    consequences
 	err      error
 	done     chan struct{}
 }
@@ -107,17 +109,26 @@ func (s *Requests) takeIn() {
 		if len(group) == 0 {
 			return
 		}
-		s.takeGroup(group)
+		s.takeGroup(slices.Clone(group))
 		for _, l := range group {
 			close(l.done)
 		}
 	}
 }
 
-// takeGroup takes letters in one unit of work. Where one of them is at fault
-// each is taken for itself, so that nobody pays for another's mistake.
+// takeGroup takes what letters say in one unit of work, and what follows from
+// it for their requests in another, so that answers of several services about
+// one request wait for each other only when it goes on.
 func (s *Requests) takeGroup(group []*letter) {
-	err := s.take(group)
+	together(group, s.take)
+	together(slices.DeleteFunc(group, func(l *letter) bool { return l.err != nil }), s.followOn)
+}
+
+// together does something for several letters at once. Where one of them is at
+// fault it is done for each by itself, so that nobody pays for another's
+// mistake.
+func together(group []*letter, do func([]*letter) error) {
+	err := do(group)
 	if err == nil || len(group) == 1 || postgres.Away(err) || errors.Is(err, context.DeadlineExceeded) {
 		for _, l := range group {
 			l.err = err
@@ -125,14 +136,18 @@ func (s *Requests) takeGroup(group []*letter) {
 		return
 	}
 	for _, l := range group {
-		l.err = s.take([]*letter{l})
+		l.err = do([]*letter{l})
 	}
 }
 
+// take judges what letters say and writes it down.
 func (s *Requests) take(group []*letter) error {
 	ctx, cancel := context.WithTimeout(context.Background(), intakeFor)
 	defer cancel()
 	return postgres.Work(ctx, s.db, func(tx pgx.Tx) error {
+		if err := checkKeys(ctx, tx, group); err != nil {
+			return err
+		}
 		if err := remember(ctx, tx, group); err != nil {
 			return err
 		}
@@ -148,4 +163,23 @@ func (s *Requests) take(group []*letter) error {
 		}
 		return s.settle(ctx, tx, in, group)
 	})
+}
+
+// followOn takes the requests of letters on: the last answer of a wave opens
+// the next, the last of all closes the request. It fails no answer that was
+// recorded: the service says it again, and a duplicate is followed on too; and
+// the clock looks at every open request.
+func (s *Requests) followOn(group []*letter) error {
+	after := consequences{}
+	for _, l := range group {
+		for id, c := range l.after {
+			after[id] = after[id].and(c)
+		}
+	}
+	if len(after) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), intakeFor)
+	defer cancel()
+	return postgres.Work(ctx, s.db, func(tx pgx.Tx) error { return s.onward(ctx, tx, after) })
 }

@@ -14,13 +14,19 @@ import (
 
 // journal is the transaction of a unit of work that takes many requests on. It
 // keeps what each of them adds to the records until the end, and writes it
-// once for all of them, in the same transaction.
+// once for all of them, in the same transaction. What it keeps is not read
+// before: a closing is the last thing that happens to a request.
 type journal struct {
 	pgx.Tx
 	entries []audit.Entry
 	jobs    []river.InsertManyParams
 	notices []notice
 	closed  []uuid.UUID // requests whose marks go
+
+	closings    []Request   // closed requests, as they are to be
+	uncertified []uuid.UUID // closed requests that want a certificate
+
+	reckoned map[uuid.UUID]reckoning // what requests have come to, read beforehand
 }
 
 // notice is something that the data subject must be told.
@@ -51,6 +57,11 @@ func (s *Requests) insertJobs(ctx context.Context, tx pgx.Tx, jobs ...river.Inse
 
 // write writes everything that was kept.
 func (s *Requests) write(ctx context.Context, j *journal) error {
+	if len(j.closings) > 0 {
+		if err := saveRequests(ctx, j.Tx, j.closings...); err != nil {
+			return err
+		}
+	}
 	if err := audit.Append(ctx, j.Tx, j.entries...); err != nil {
 		return err
 	}
@@ -61,6 +72,11 @@ func (s *Requests) write(ctx context.Context, j *journal) error {
 	}
 	if len(j.closed) > 0 {
 		if err := forgetAllMarks(ctx, j.Tx, j.closed); err != nil {
+			return err
+		}
+	}
+	if len(j.uncertified) > 0 {
+		if err := s.orderCertificates(ctx, j, j.uncertified); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
@@ -20,6 +21,7 @@ import (
 // Message is a service's signed message as its door verified it.
 type Message struct {
 	Service uuid.UUID // whose key signed it
+	Key     string    // the id of that key; "" for a poll's, whose key was looked up just now
 	ID      string    // the service's id of the message
 	Body    []byte    // SHA-256 of the raw body
 	Answers []Answer
@@ -31,6 +33,29 @@ var ErrMessageReused = fault.New(fault.Conflict, "ID_REUSED", "another message c
 
 // ErrWrongService reports an answer about another service's task.
 var ErrWrongService = fault.New(fault.Denied, "WRONG_SERVICE", "a task in this message belongs to another service")
+
+// ErrKeyGone reports a message signed with a key that is not in force any more.
+var ErrKeyGone = fault.New(fault.Unknown, "SIGNATURE_INVALID", "the key that signed this message was revoked or is over; sign with a key in force")
+
+// checkKeys refuses messages whose key is not in force at the moment they are
+// taken, whenever their signature was verified.
+func checkKeys(ctx context.Context, db postgres.DB, group []*letter) error {
+	var names []catalog.KeyName
+	for _, l := range group {
+		n := catalog.KeyName{Service: l.message.Service, Key: l.message.Key}
+		if n.Key != "" && !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	good, err := catalog.InForce(ctx, db, names)
+	if err == nil && len(good) < len(names) {
+		return ErrKeyGone
+	}
+	return err
+}
 
 // remember keeps the ids of messages for ever. The same message again is no
 // mistake: its answers will be found to be duplicates.
@@ -74,24 +99,19 @@ func sameBodies(ctx context.Context, db postgres.DB, services []uuid.UUID, ids [
 // inbox is everything that the answers of a message are judged by.
 type inbox struct {
 	tasks    map[uuid.UUID]Task
-	requests map[uuid.UUID]Request // locked
+	requests map[uuid.UUID]Request
 	scopes   map[int64][]uuid.UUID
 	said     map[int64][]TaskOutcome
 }
 
-func (s *Requests) readInbox(ctx context.Context, tx pgx.Tx, group []*letter) (inbox, error) {
-	var in inbox
+func (s *Requests) readInbox(ctx context.Context, tx pgx.Tx, group []*letter) (in inbox, err error) {
 	var keys []uuid.UUID
 	for _, l := range group {
 		for _, a := range l.message.Answers {
 			keys = append(keys, a.Task)
 		}
 	}
-	owners, err := requestsOfTasks(ctx, tx, keys)
-	if err != nil {
-		return in, err
-	}
-	if in.requests, err = lockRequests(ctx, tx, owners); err != nil {
+	if in.requests, err = requestsOfTasks(ctx, tx, keys); err != nil {
 		return in, err
 	}
 	if in.tasks, err = lockTasks(ctx, tx, keys); err != nil {
@@ -161,7 +181,7 @@ func (o DatasetAnswer) outcome(t Task, a Answer, v Verdict) TaskOutcome {
 		Ground: o.Ground, Until: o.Until, EffectiveBy: o.EffectiveBy, Conflict: v.conflict}
 }
 
-// settle writes what the verdicts mean, and takes their requests on.
+// settle writes what the verdicts mean for their tasks.
 func (s *Requests) settle(ctx context.Context, tx pgx.Tx, in inbox, group []*letter) error {
 	var out settlement
 	for _, l := range group {
@@ -175,11 +195,7 @@ func (s *Requests) settle(ctx context.Context, tx pgx.Tx, in inbox, group []*let
 	if err := insertOutcomes(ctx, tx, out.outcomes); err != nil {
 		return err
 	}
-	j := &journal{Tx: tx, entries: out.entries}
-	if err := s.onward(ctx, j, in, out); err != nil {
-		return err
-	}
-	return s.write(ctx, j)
+	return audit.Append(ctx, tx, out.entries...)
 }
 
 // settlement is everything that verdicts change.
@@ -187,19 +203,32 @@ type settlement struct {
 	outcomes []TaskOutcome
 	entries  []audit.Entry
 	changed  []Task
-	moved    map[uuid.UUID]bool // requests; whether one of its tasks has ended
-	back     map[uuid.UUID]bool // requests of which a follow-up found the person again
-	doubt    map[uuid.UUID]bool // requests about which a service contradicted what it had done
+}
+
+// consequences are what answers may mean for requests.
+type consequences map[uuid.UUID]consequence
+
+type consequence struct {
+	ended bool // one of its tasks has
+	back  bool // a follow-up found the person again
+	doubt bool // a service contradicted what it had done
+}
+
+func (c consequence) and(o consequence) consequence {
+	return consequence{c.ended || o.ended, c.back || o.back, c.doubt || o.doubt}
 }
 
 // gatherUp adds what the verdicts about one message change.
 func (s *Requests) gatherUp(ctx context.Context, tx pgx.Tx, in inbox, l *letter, out *settlement) error {
-	if out.moved == nil {
-		out.moved, out.back, out.doubt = map[uuid.UUID]bool{}, map[uuid.UUID]bool{}, map[uuid.UUID]bool{}
-	}
+	l.after = consequences{}
 	for i, v := range l.verdicts {
 		a := l.message.Answers[i]
 		t, ok := in.tasks[a.Task]
+		if ok && v.Disposition == Duplicate {
+			// What followed from the first may not have come to pass.
+			again := t.Action == Probe && t.Wave >= in.requests[t.RequestID].wave(waveFollowUp) && found(a.Outcomes)
+			l.after[t.RequestID] = l.after[t.RequestID].and(consequence{ended: t.State.Terminal(), back: again})
+		}
 		if !ok || v.Disposition == Rejected || v.Disposition == Duplicate || v.Disposition == Late && len(v.outcomes) == 0 {
 			continue
 		}
@@ -211,9 +240,10 @@ func (s *Requests) gatherUp(ctx context.Context, tx pgx.Tx, in inbox, l *letter,
 		}
 		t.NextAt = nextWord(t, in.requests[t.RequestID], s.now())
 		out.changed = append(out.changed, t)
-		out.moved[t.RequestID] = out.moved[t.RequestID] || t.State.Terminal()
-		out.back[t.RequestID] = out.back[t.RequestID] || t.Action == Probe && found(v.outcomes)
-		out.doubt[t.RequestID] = out.doubt[t.RequestID] || v.conflict && t.Action == EraseAction && t.Wave >= in.requests[t.RequestID].wave(0)
+		l.after[t.RequestID] = l.after[t.RequestID].and(consequence{
+			ended: t.State.Terminal(), back: t.Action == Probe && found(v.outcomes),
+			doubt: v.conflict && t.Action == EraseAction && t.Wave >= in.requests[t.RequestID].wave(0),
+		})
 		out.entries = append(out.entries, answered(l.by, t, l.message, a, v))
 	}
 	return nil
@@ -221,39 +251,6 @@ func (s *Requests) gatherUp(ctx context.Context, tx pgx.Tx, in inbox, l *letter,
 
 func found(outcomes []DatasetAnswer) bool {
 	return slices.ContainsFunc(outcomes, func(o DatasetAnswer) bool { return o.Outcome == "PRESENT" && o.Count > 0 })
-}
-
-// onward takes requests on after tasks of theirs ended.
-func (s *Requests) onward(ctx context.Context, tx pgx.Tx, in inbox, out settlement) error {
-	if len(out.moved) == 0 {
-		return nil
-	}
-	ids := slices.SortedFunc(maps.Keys(out.moved), func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
-	all, err := TasksOf(ctx, tx, ids)
-	if err != nil {
-		return err
-	}
-	for _, id := range ids {
-		r := in.requests[id]
-		var err error
-		switch {
-		case out.back[id] && r.State == Closed && r.KeyDestroyedAt == nil:
-			err = s.reopen(ctx, tx, access.System, &r, "RESIDUE")
-		case out.doubt[id] && r.State == Closed && r.KeyDestroyedAt == nil:
-			err = s.reopen(ctx, tx, access.System, &r, codeConflict)
-		case r.State == Closed:
-			err = s.recount(ctx, tx, &r)
-		case !out.moved[id]:
-		case r.State == Executing:
-			err = s.executeWith(ctx, tx, &r, all[id])
-		default:
-			err = s.advance(ctx, tx, &r)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func answered(by access.Principal, t Task, m Message, a Answer, v Verdict) audit.Entry {
@@ -326,9 +323,39 @@ func exports(said []TaskOutcome, a Answer) map[uuid.UUID]int64 {
 	return out
 }
 
-func requestsOfTasks(ctx context.Context, db postgres.DB, keys []uuid.UUID) ([]uuid.UUID, error) {
-	const q = `SELECT DISTINCT request_id FROM erasure_task WHERE key = ANY($1) ORDER BY request_id`
-	return postgres.Scalars[uuid.UUID](ctx, db, q, keys)
+// requestsOfTasks finds the requests that tasks belong to. Those whose answers
+// change the request itself, by what is known of the person or by parts, are
+// held; whether a request goes on is decided later, under its lock.
+func requestsOfTasks(ctx context.Context, db postgres.DB, keys []uuid.UUID) (map[uuid.UUID]Request, error) {
+	const q = `
+		SELECT request_id, bool_or(action IN ('RESOLVE', 'EXPORT')) AS changed
+		  FROM erasure_task
+		 WHERE key = ANY($1)
+		 GROUP BY request_id
+		 ORDER BY request_id`
+	type row struct {
+		RequestID uuid.UUID
+		Changed   bool
+	}
+	rows, err := postgres.Many[row](ctx, db, q, keys)
+	if err != nil {
+		return nil, err
+	}
+	var held, read []uuid.UUID
+	for _, r := range rows {
+		if r.Changed {
+			held = append(held, r.RequestID)
+		} else {
+			read = append(read, r.RequestID)
+		}
+	}
+	out, err := RequestsByID(ctx, db, read)
+	if err != nil || len(held) == 0 {
+		return out, err
+	}
+	locked, err := lockRequests(ctx, db, held)
+	maps.Copy(out, locked)
+	return out, err
 }
 
 // lockTasks locks tasks in the order of their ids, as whoever sends them does:

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
@@ -246,8 +247,18 @@ func insertRequest(ctx context.Context, db postgres.DB, r Request) error {
 }
 
 // saveRequest writes what may change about a request that the unit of work
-// has locked.
+// has locked. A closing is the last word about a request, so a journal keeps
+// it for the end.
 func saveRequest(ctx context.Context, db postgres.DB, r Request) error {
+	if j, ok := db.(*journal); ok && r.State == Closed {
+		j.closings = append(j.closings, r)
+		return nil
+	}
+	return saveRequests(ctx, db, r)
+}
+
+// saveRequests is saveRequest for several, in one round trip.
+func saveRequests(ctx context.Context, db postgres.DB, rs ...Request) error {
 	const q = `
 		UPDATE erasure_request
 		   SET state = $2, outcome = $3, block = $4, blocked_from = $5, refusal = $6, due_on = $7, due_unpaused_on = $8,
@@ -256,9 +267,12 @@ func saveRequest(ctx context.Context, db postgres.DB, r Request) error {
 		       approved_by = $19, approved_at = $20, accepted = $21, merged_into = $22, closed_at = $23,
 		       closed_with_gaps_by = $24, key_destroy_on = $25, key_destroyed_at = $26, reopened = $27, replanned = $28, rev = rev + 1
 		 WHERE id = $1`
-	_, err := db.Exec(ctx, q, r.ID, r.State, r.Outcome, r.Block, r.BlockedFrom, r.Refusal, r.DueOn, r.DueUnpausedOn,
-		r.ExtendedOn, r.ExtensionReason, r.Calendar, r.PausedOn, r.PauseReason, r.PausedDays, r.IdentityMethod,
-		r.PlanNo, r.PlanDigest, r.PlannedAt, r.ApprovedBy, r.ApprovedAt, orEmpty(r.Accepted), r.MergedInto, r.ClosedAt,
-		r.ClosedWithGapsBy, r.KeyDestroyOn, r.KeyDestroyedAt, r.Reopened, r.Replanned)
-	return err
+	var b pgx.Batch
+	for _, r := range rs {
+		b.Queue(q, r.ID, r.State, r.Outcome, r.Block, r.BlockedFrom, r.Refusal, r.DueOn, r.DueUnpausedOn,
+			r.ExtendedOn, r.ExtensionReason, r.Calendar, r.PausedOn, r.PauseReason, r.PausedDays, r.IdentityMethod,
+			r.PlanNo, r.PlanDigest, r.PlannedAt, r.ApprovedBy, r.ApprovedAt, orEmpty(r.Accepted), r.MergedInto, r.ClosedAt,
+			r.ClosedWithGapsBy, r.KeyDestroyOn, r.KeyDestroyedAt, r.Reopened, r.Replanned)
+	}
+	return db.SendBatch(ctx, &b).Close()
 }

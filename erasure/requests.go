@@ -123,11 +123,10 @@ type Progress struct {
 // Kind names the job.
 func (Progress) Kind() string { return "erasure.progress" }
 
-// Certify is the job of issuing the certificate of a closed request once its
-// closing has been sealed in the audit log.
-type Certify struct {
-	Request uuid.UUID `json:"request" river:"unique"`
-}
+// Certify is the job of issuing the certificates that are wanted, once the
+// closings have been sealed in the audit log. Losing one loses nothing: the
+// clock posts another.
+type Certify struct{}
 
 // Kind names the job.
 func (Certify) Kind() string { return "erasure.certify" }
@@ -169,15 +168,8 @@ func (s *Requests) post(ctx context.Context, tx pgx.Tx, job river.JobArgs) error
 	return s.insertJobs(ctx, tx, river.InsertManyParams{Args: job, InsertOpts: once()})
 }
 
-// postCertify orders the certificate for when the closing will have been
-// sealed. Whatever moves a request on goes before it.
-func (s *Requests) postCertify(ctx context.Context, tx pgx.Tx, request uuid.UUID) error {
-	how := once()
-	how.ScheduledAt, how.Priority = time.Now().Add(sealedAfter), lowest
-	return s.insertJobs(ctx, tx, river.InsertManyParams{Args: Certify{request}, InsertOpts: how})
-}
-
-// lowest is the last of the four priorities of jobs.
+// lowest is the last of the four priorities of jobs: whatever moves a request
+// on goes before its certificate.
 const lowest = 4
 
 // sealedAfter is when an entry of the audit log has been sealed for sure, if

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/erasure"
@@ -93,29 +93,11 @@ func (d *Dispatcher) Work(ctx context.Context, job *river.Job[erasure.Pump]) err
 		if time.Now().After(end) {
 			return river.JobSnooze(0)
 		}
-		if done, err := d.finish(ctx, job); done || err != nil {
+		done, err := erasure.Complete(ctx, d.db, job, func(tx pgx.Tx) (bool, error) { return d.requests.AnyDue(ctx, tx, job.Args.Service) })
+		if done || err != nil {
 			return err
 		}
 	}
-}
-
-// finish completes the job unless something is due. Completing locks the job's
-// row first, so whoever posts a task either waits and posts a new pump, or has
-// committed and is seen here.
-func (d *Dispatcher) finish(ctx context.Context, job *river.Job[erasure.Pump]) (done bool, err error) {
-	tx, err := d.db.Begin(ctx)
-	if err != nil {
-		return false, err
-	}
-	defer tx.Rollback(context.WithoutCancel(ctx))
-	if _, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job); err != nil {
-		return false, err
-	}
-	due, err := d.requests.AnyDue(ctx, tx, job.Args.Service)
-	if err != nil || due {
-		return false, err
-	}
-	return true, tx.Commit(ctx)
 }
 
 // turn sends one round of what is due and asks after what is silent. It

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -34,6 +35,7 @@ type Results struct {
 	Judged    func(disposition string) // counts results by what became of them; may be nil
 
 	principals sync.Map // ref → id of the service's principal, which never changes
+	signers    sync.Map // key id → the signers that have verified a message, whose keys never change
 }
 
 // Mount adds the door's paths to mux.
@@ -75,6 +77,9 @@ func (d *Results) take(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	verdicts, err := d.receive(r, service, signed, body)
+	if errors.Is(err, erasure.ErrKeyGone) {
+		d.signers.Delete(service.KeyID)
+	}
 	if err != nil {
 		d.tell(r.Context(), service.ServiceRef, err)
 		problem.Write(w, err)
@@ -101,7 +106,7 @@ func (d *Results) receive(r *http.Request, s catalog.Signer, signed signature.Si
 		return nil, err
 	}
 	sum := sha256.Sum256(body)
-	return d.Requests.Receive(r.Context(), by, erasure.Message{Service: s.ServiceID, ID: signed.ID, Body: sum[:], Answers: erasure.AnswersOf(m.Results)})
+	return d.Requests.Receive(r.Context(), by, erasure.Message{Service: s.ServiceID, Key: s.KeyID, ID: signed.ID, Body: sum[:], Answers: erasure.AnswersOf(m.Results)})
 }
 
 // tell logs why a service's message was refused: codes, never what it said.
@@ -143,22 +148,37 @@ func (d *Results) principal(ctx context.Context, ref string) (access.Principal, 
 }
 
 // signer finds out which service signed a message. The header names a key; the
-// key itself comes from our register, never from the message.
+// key itself comes from our register, never from the message. Keys that have
+// verified a message before are not looked up again: whether they are still in
+// force is asked when the message is taken.
 func (d *Results) signer(r *http.Request, body []byte) (catalog.Signer, signature.Signed, error) {
 	hint := r.Header.Get(signature.HeaderKey)
+	if known, ok := d.signers.Load(hint); ok {
+		if k, signed, ok := who(r, body, known.([]catalog.Signer)); ok {
+			return k, signed, nil
+		}
+	}
 	candidates, err := catalog.SignersByKey(r.Context(), d.DB, hint)
 	if err != nil {
 		return catalog.Signer{}, signature.Signed{}, err
 	}
-	for _, k := range candidates {
-		known := []signature.PublicKey{{ID: k.KeyID, Public: k.PublicKey}}
-		if signed, err := signature.Verify(known, r.Header, body, time.Now(), signature.Tolerance); err == nil {
-			return k, signed, nil
-		}
+	if k, signed, ok := who(r, body, candidates); ok {
+		d.signers.Store(hint, candidates)
+		return k, signed, nil
 	}
 	// Nobody's key: verify against none, for the fault that names the reason.
 	_, err = signature.Verify(nil, r.Header, body, time.Now(), signature.Tolerance)
 	return catalog.Signer{}, signature.Signed{}, err
+}
+
+func who(r *http.Request, body []byte, candidates []catalog.Signer) (catalog.Signer, signature.Signed, bool) {
+	for _, k := range candidates {
+		known := []signature.PublicKey{{ID: k.KeyID, Public: k.PublicKey}}
+		if signed, err := signature.Verify(known, r.Header, body, time.Now(), signature.Tolerance); err == nil {
+			return k, signed, true
+		}
+	}
+	return catalog.Signer{}, signature.Signed{}, false
 }
 
 func answer(verdicts []erasure.Verdict) protocol.Dispositions {
