@@ -79,7 +79,7 @@ func ripe(ctx context.Context, db postgres.DB, requests []uuid.UUID) ([]uuid.UUI
 		SELECT r.id FROM erasure_request r
 		 WHERE r.id = ANY($1)
 		   AND (r.state = 'CLOSED'
-		        OR r.state IN ('VERIFIED', 'EXECUTING', 'VERIFYING')
+		        OR r.state IN ('VERIFIED', 'BLOCKED', 'EXECUTING', 'VERIFYING')
 		           AND NOT EXISTS (SELECT FROM erasure_task t
 		                            WHERE t.request_id = r.id AND t.state IN ('READY', 'SENT', 'WORKING')
 		                              AND t.wave >= r.reopened * $2::int AND t.wave < r.reopened * $2::int + $3::int))
