@@ -3,6 +3,8 @@ package erasure
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -128,7 +130,7 @@ func (s *Requests) takeGroup(group []*letter) {
 // fault it is done for each by itself, so that nobody pays for another's
 // mistake.
 func together(group []*letter, do func([]*letter) error) {
-	err := do(group)
+	err := survive(do, group)
 	if err == nil || len(group) == 1 || postgres.Away(err) || errors.Is(err, context.DeadlineExceeded) {
 		for _, l := range group {
 			l.err = err
@@ -136,8 +138,19 @@ func together(group []*letter, do func([]*letter) error) {
 		return
 	}
 	for _, l := range group {
-		l.err = do([]*letter{l})
+		l.err = survive(do, []*letter{l})
 	}
+}
+
+// survive makes a panic an error. It would else end the server: nothing stands
+// over the goroutine that takes letters.
+func survive(do func([]*letter) error, group []*letter) (err error) {
+	defer func() {
+		if recover() != nil { // its value may quote the message; the stack holds no texts
+			err = fmt.Errorf("erasure: panic while taking messages\n%s", debug.Stack())
+		}
+	}()
+	return do(group)
 }
 
 // take judges what letters say and writes it down.

@@ -24,6 +24,7 @@ import (
 	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/certificate"
 	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/internal/postgres/pgtest"
 	"github.com/flowmart/lethe/internal/vault"
 )
@@ -36,6 +37,7 @@ type shop struct {
 	vault    *vault.Vault
 	catalog  *catalog.Catalog
 	requests *erasure.Requests
+	parts    func(task uuid.UUID) error // judges parts; nil: all are as declared
 	log      *audit.Log
 	signer   *audit.Signer
 	services map[string]catalog.Service
@@ -71,7 +73,13 @@ func furnish(t testing.TB, conf erasure.Config) *shop {
 	s.log = audit.New(s.db, signer, anchor)
 	_, s.key, _ = ed25519.GenerateKey(nil)
 	s.requests = erasure.New(erasure.Setup{DB: s.db, Jobs: jobs, Vault: s.vault, Log: s.log, Now: s.now,
-		Issuer: "https://lethe.test", Keys: []ed25519.PrivateKey{s.key}, Config: conf, Process: sender})
+		Issuer: "https://lethe.test", Keys: []ed25519.PrivateKey{s.key}, Config: conf, Process: sender,
+		Parts: func(_ context.Context, _ postgres.DB, task uuid.UUID, _ []erasure.Part, _ map[uuid.UUID]int64) error {
+			if s.parts == nil {
+				return nil
+			}
+			return s.parts(task)
+		}})
 	s.company()
 	return s
 }

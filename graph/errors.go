@@ -45,6 +45,8 @@ func ofQuery(e *gqlerror.Error, dev bool) *gqlerror.Error {
 	return e
 }
 
+var errTooLong = fault.New(fault.Unavailable, "TIMEOUT", "the query took too long; ask for less, or try again later")
+
 // classify finds the fault in an error, the first if there are several.
 func classify(ctx context.Context, err error) *fault.Fault {
 	if faults := fault.All(err); len(faults) > 0 {
@@ -52,7 +54,7 @@ func classify(ctx context.Context, err error) *fault.Fault {
 	}
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return fault.New(fault.Unavailable, "TIMEOUT", "the query took too long; ask for less, or try again later")
+		return errTooLong
 	case postgres.Away(err):
 		return fault.New(fault.Unavailable, "UNAVAILABLE", "Lethe cannot reach its database; try again soon")
 	}

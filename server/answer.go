@@ -21,6 +21,9 @@ func (a *answer) WriteHeader(status int) {
 	if !a.wrote {
 		a.status, a.wrote = status, status >= 200
 	}
+	if status == http.StatusServiceUnavailable && a.Header().Get("Retry-After") == "" {
+		a.Header().Set("Retry-After", "5") // also where a door has its own form of errors
+	}
 	a.ResponseWriter.WriteHeader(status)
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/flowmart/lethe/graph"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/problem"
@@ -24,8 +25,10 @@ import (
 
 const (
 	requestsInFlight = 64                      // then 503, before any work of the database
+	messagesInFlight = 64                      // of services, whose places are their own
 	streamsInFlight  = 256                     // progress of requests, uploads and downloads
 	callerFor        = 2500 * time.Millisecond // to find out who calls
+	answerFor        = 2800 * time.Millisecond // then 503: no call hangs for three seconds, whatever hangs
 	streamFor        = time.Hour
 	leftoverFor      = 5 * time.Second
 	streamPause      = 30 * time.Second // a stream that moves no byte for so long is cut
@@ -36,8 +39,10 @@ type lane struct {
 	prefix   string
 	body     int64 // largest body, bytes; 0: the door limits it
 	callers  callers
-	streams  bool // long-lived by nature
-	events   bool // long-lived when the caller asks for text/event-stream
+	patience time.Duration // until the answer, the time to find out who calls included; 0: the door limits it
+	messages bool          // of services
+	streams  bool          // long-lived by nature
+	events   bool          // long-lived when the caller asks for text/event-stream
 	unlogged bool
 	registry bool // its clients read errors in the form of Confluent's API
 }
@@ -53,14 +58,15 @@ const (
 // lanes are searched in order; the first prefix that fits decides.
 var lanes = []lane{
 	{prefix: "/healthz", unlogged: true}, {prefix: "/readyz", unlogged: true},
-	{prefix: "/graphql", body: 1 << 20, callers: signedIn, events: true},
-	{prefix: "/registry/", body: 7 << 20, callers: signedIn, registry: true},
-	{prefix: "/api/", body: 4 << 20, callers: signedIn},
+	{prefix: "/graphql", body: 1 << 20, callers: signedIn, events: true, patience: fileFor}, // the API knows which acts may take so long
+	{prefix: "/registry/", body: 7 << 20, callers: signedIn, patience: answerFor, registry: true},
+	{prefix: "/api/v1/catalog", body: 4 << 20, callers: signedIn, patience: fileFor},
+	{prefix: "/api/", body: 4 << 20, callers: signedIn, patience: answerFor},
 	{prefix: "/rights/v1/parts/", callers: anybody, streams: true},
-	{prefix: "/rights/", body: 256 << 10, callers: anybody},
+	{prefix: "/rights/", body: 256 << 10, callers: anybody, patience: answerFor, messages: true},
 	{prefix: "/packages/", body: 64 << 10, callers: optional, streams: true},
-	{prefix: "/auth/", body: 64 << 10},
-	{prefix: "/", body: 64 << 10, unlogged: true},
+	{prefix: "/auth/", body: 64 << 10, patience: answerFor},
+	{prefix: "/", body: 64 << 10, unlogged: true, patience: answerFor},
 }
 
 // front stands before the doors: what it refuses costs no door any work.
@@ -74,15 +80,16 @@ type front struct {
 	host      string // of the public URL
 	https     bool
 	crossSite *http.CrossOriginProtection
-	slots     chan struct{}
-	streams   chan struct{}
+	slots     *slots
+	messages  *slots
+	streams   *slots
 	ending    context.Context // ends when the server stops: streams end with it
 }
 
 func newFront(ending context.Context, mux *http.ServeMux, public *url.URL) (*front, error) {
 	f := &front{mux: mux, host: public.Hostname(), https: public.Scheme == "https", ending: ending,
 		crossSite: http.NewCrossOriginProtection(),
-		slots:     make(chan struct{}, requestsInFlight), streams: make(chan struct{}, streamsInFlight)}
+		slots:     newSlots(requestsInFlight), messages: newSlots(messagesInFlight), streams: newSlots(streamsInFlight)}
 	return f, f.crossSite.AddTrustedOrigin(public.Scheme + "://" + public.Host)
 }
 
@@ -113,18 +120,23 @@ func (f *front) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 		f.turnAway(w, l, status, err)
 		return
 	}
+	asked := time.Now()
 	by, err := f.caller(w, r, l)
 	if err != nil {
 		f.turnAway(w, l, 0, err)
 		return
 	}
-	f.pass(access.With(r.Context(), by), w, r, l)
+	f.pass(by, time.Since(asked), w, r, l)
 }
 
-// pass lets a request through when there is room for it. Its body is here by
-// then: whoever sends slowly takes up no room.
-func (f *front) pass(ctx context.Context, w *answer, r *http.Request, l lane) {
-	slots := f.slots
+// pass lets a request through when there is room for it, and ends it when its
+// time is over, of which some was spent on finding out who calls. Its body is
+// here by then: whoever sends slowly takes up no room, and none of that time.
+func (f *front) pass(by access.Principal, spent time.Duration, w *answer, r *http.Request, l lane) {
+	ctx, slots := access.With(r.Context(), by), f.slots
+	if l.messages {
+		slots = f.messages
+	}
 	if l.body > 0 {
 		r.Body = arrived(http.MaxBytesReader(w.ResponseWriter, r.Body, l.body))
 	}
@@ -137,15 +149,22 @@ func (f *front) pass(ctx context.Context, w *answer, r *http.Request, l lane) {
 		ctx, cancel = context.WithTimeout(ctx, streamFor)
 		defer cancel()
 		defer context.AfterFunc(f.ending, cancel)()
+	} else if l.patience > 0 {
+		began := time.Now().Add(-spent)
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(graph.Began(ctx, began), began.Add(l.patience))
+		defer cancel()
 	}
 	if !strings.HasPrefix(l.prefix, "/healthz") && !strings.HasPrefix(l.prefix, "/readyz") {
-		select {
-		case slots <- struct{}{}:
-			defer func() { <-slots }()
-		default:
+		switch slots.enter(by.ID) {
+		case full:
 			f.turnAway(w, l, 0, fault.New(fault.Unavailable, "OVERLOADED", "Lethe is answering as many requests as it can; try again in a few seconds"))
 			return
+		case greedy:
+			f.turnAway(w, l, http.StatusTooManyRequests, fault.New(fault.Unavailable, "TOO_MANY_AT_ONCE", "you have as many requests under way as one caller may; wait for some of their answers"))
+			return
 		}
+		defer slots.leave(by.ID)
 	}
 	r = r.WithContext(ctx)
 	if l.streams {

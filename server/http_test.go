@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/problem"
 	"github.com/flowmart/lethe/server/issuertest"
 )
 
@@ -46,6 +48,21 @@ func guard(t *testing.T, release chan struct{}) guarded {
 	})
 	mux.HandleFunc("/api/panic", func(http.ResponseWriter, *http.Request) { panic("erika@example.com") })
 	mux.HandleFunc("/registry/slow", func(http.ResponseWriter, *http.Request) { <-release })
+	mux.HandleFunc("/rights/v1/slow", func(http.ResponseWriter, *http.Request) { <-release })
+	for _, path := range []string{"/registry/hangs", "/rights/v1/hangs", "/api/hangs", "/auth/hangs", "/hangs"} {
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+			problem.Write(w, r.Context().Err())
+		})
+	}
+	mux.HandleFunc("/registry/patience", func(w http.ResponseWriter, r *http.Request) {
+		until, _ := r.Context().Deadline()
+		fmt.Fprint(w, time.Until(until))
+	})
+	mux.HandleFunc("/api/v1/catalog", func(w http.ResponseWriter, r *http.Request) {
+		until, _ := r.Context().Deadline()
+		fmt.Fprint(w, time.Until(until))
+	})
 	mux.HandleFunc("/rights/v1/results", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "results") })
 	mux.HandleFunc("/packages/1", func(w http.ResponseWriter, r *http.Request) {
 		w.(http.Flusher).Flush()
@@ -185,15 +202,16 @@ func TestFrontRefusesBeyondItsSlots(t *testing.T) {
 	g := guard(t, release)
 	good := bearing(g.issuer.Access(nil))
 	done := make(chan int, requestsInFlight)
-	for range requestsInFlight {
+	for n := range requestsInFlight {
+		who := bearing(g.issuer.Access(issuertest.Claims{"sub": fmt.Sprint("caller ", n%4)}))
 		go func() {
-			resp, _ := g.do(t, "GET", "/registry/slow", good)
+			resp, _ := g.do(t, "GET", "/registry/slow", who)
 			done <- resp.StatusCode
 		}()
 	}
-	deadline := time.Now().Add(10 * time.Second)
-	for len(g.front.slots) < requestsInFlight && time.Now().Before(deadline) {
-		time.Sleep(time.Millisecond)
+	fill(t, g.front.slots, requestsInFlight)
+	if resp, _ := g.do(t, "GET", "/rights/v1/results", nil); resp.StatusCode != 200 {
+		t.Errorf("a service, whose places are its own: %d", resp.StatusCode)
 	}
 	resp, body := g.do(t, "POST", "/graphql", good)
 	if resp.StatusCode != 503 || code(body) != "OVERLOADED" || resp.Header.Get("Retry-After") == "" {
@@ -207,6 +225,110 @@ func TestFrontRefusesBeyondItsSlots(t *testing.T) {
 	}
 	if resp, _ := g.do(t, "POST", "/graphql", good); resp.StatusCode != 200 {
 		t.Errorf("afterwards: %d", resp.StatusCode)
+	}
+}
+
+// fill waits until so many places are taken.
+func fill(t *testing.T, s *slots, n int) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); s.inUse() < n; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d places are taken, want %d", s.inUse(), n)
+		}
+	}
+}
+
+// Whoever asks for everything at once has half of it, and the others are
+// answered.
+func TestOneCallerHasHalfOfTheSlots(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	g := guard(t, release)
+	greedy, other := bearing(g.issuer.Access(nil)), bearing(g.issuer.Access(issuertest.Claims{"sub": "somebody else"}))
+	done := make(chan int, requestsInFlight)
+	for range requestsInFlight / 2 {
+		go func() {
+			resp, _ := g.do(t, "GET", "/registry/slow", greedy)
+			done <- resp.StatusCode
+		}()
+	}
+	fill(t, g.front.slots, requestsInFlight/2)
+	resp, body := g.do(t, "POST", "/graphql", greedy)
+	if resp.StatusCode != 429 || code(body) != "TOO_MANY_AT_ONCE" || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("beyond one caller's share: %d %s", resp.StatusCode, body)
+	}
+	if resp, body := g.do(t, "POST", "/graphql", other); resp.StatusCode != 200 {
+		t.Errorf("another caller: %d %s", resp.StatusCode, body)
+	}
+	close(release)
+	for range requestsInFlight / 2 {
+		if status := <-done; status != 200 {
+			t.Errorf("within the share: %d", status)
+		}
+	}
+	if resp, _ := g.do(t, "POST", "/graphql", greedy); resp.StatusCode != 200 {
+		t.Errorf("afterwards: %d", resp.StatusCode)
+	}
+}
+
+// Messages of services, whose senders nobody knows yet, share theirs.
+func TestMessagesHaveTheirOwnSlots(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	g := guard(t, release)
+	done := make(chan int, messagesInFlight)
+	for range messagesInFlight {
+		go func() {
+			resp, _ := g.do(t, "POST", "/rights/v1/slow", nil)
+			done <- resp.StatusCode
+		}()
+	}
+	fill(t, g.front.messages, messagesInFlight)
+	if resp, body := g.do(t, "GET", "/rights/v1/results", nil); resp.StatusCode != 503 || code(body) != "OVERLOADED" {
+		t.Errorf("beyond the messages: %d %s", resp.StatusCode, body)
+	}
+	if resp, _ := g.do(t, "POST", "/graphql", bearing(g.issuer.Access(nil))); resp.StatusCode != 200 {
+		t.Errorf("a person: %d", resp.StatusCode)
+	}
+	close(release)
+	for range messagesInFlight {
+		<-done
+	}
+}
+
+// Whatever hangs behind a door, its caller is answered within three seconds,
+// and may try again.
+func TestNoCallHangs(t *testing.T) {
+	t.Parallel()
+	g := guard(t, nil)
+	good := bearing(g.issuer.Access(nil))
+	var all sync.WaitGroup
+	for _, path := range []string{"/registry/hangs", "/rights/v1/hangs", "/api/hangs", "/auth/hangs", "/hangs"} {
+		all.Go(func() {
+			resp, body := g.do(t, "GET", path, good)
+			if resp.StatusCode != 503 || code(body) != "UNAVAILABLE" || resp.Header.Get("Retry-After") == "" {
+				t.Errorf("%s: %d %s", path, resp.StatusCode, body)
+			}
+		})
+	}
+	all.Wait()
+	// The time to find out who calls is part of it; slow bodies are not.
+	for _, c := range []struct {
+		path      string
+		spent     time.Duration
+		from, max time.Duration
+	}{
+		{"/registry/patience", 0, time.Second, 2800 * time.Millisecond},
+		{"/registry/patience", 2 * time.Second, 0, 800 * time.Millisecond},
+		{"/api/v1/catalog", 0, 20 * time.Second, 25 * time.Second},
+	} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest("GET", c.path, nil)
+		g.front.pass(access.Principal{}, c.spent, &answer{ResponseWriter: w}, r, laneOf(c.path))
+		left, err := time.ParseDuration(w.Body.String())
+		if err != nil || left < c.from || left > c.max {
+			t.Errorf("%s after %s: %s left, %v; want between %s and %s", c.path, c.spent, left, err, c.from, c.max)
+		}
 	}
 }
 

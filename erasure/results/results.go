@@ -115,8 +115,12 @@ func (d *Results) tell(ctx context.Context, service string, err error) {
 	if fault.KindOf(err) == fault.Denied {
 		what = "security: a service spoke for another"
 	}
-	for _, f := range fault.All(err) {
+	faults := fault.All(err)
+	for _, f := range faults {
 		d.Log.WarnContext(ctx, what, "service", service, "code", f.Code)
+	}
+	if len(faults) == 0 {
+		d.Log.ErrorContext(ctx, "a message of a service was not taken", "service", service, "err", err)
 	}
 }
 
