@@ -107,6 +107,8 @@ func TestWrongInputsAreExplainedAndChangeNothing(t *testing.T) {
 		{"endTags", object("ids", []any{c.order}), "TAG_NOT_FOUND", "", "not open"},
 		{"declareStoreReader", object("storeId", c.ordersStore, "serviceId", c.orders, "reason", "reports"), "OWN_STORE", "input.serviceId", "anyway"},
 		{"declarePermittedUse", object("datasetId", c.order, "purposeId", c.orders), "UNKNOWN_REFERENCE", "input.purposeId", "declare it first"},
+		{"endStoreReader", object("id", c.order), "STORE_READER_NOT_FOUND", "", "no such store reader"},
+		{"endPermittedUse", object("id", "nonsense"), "PERMITTED_USE_NOT_FOUND", "", "no such permitted use"},
 		{"declareReader", object("name", "", "serviceId", c.orders), "BAD_NAME", "input.name", "1 to"},
 		{"setOwner", object("entityId", c.orders, "rev", 99, "ownerId", c.ordersTeam), "CONFLICT", "", "revision"},
 		{"createPackageLink", object("packageId", request), "PACKAGE_NOT_FOUND", "", "no such package"},

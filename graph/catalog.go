@@ -179,9 +179,19 @@ func (r mutationResolver) DeclareStoreReader(ctx context.Context, in exec.Declar
 	return exec.DeclareStoreReaderPayload{Reader: reader, UserErrors: refused, ClientMutationID: in.ClientMutationID}, err
 }
 
+func (r mutationResolver) EndStoreReader(ctx context.Context, in exec.EndInput) (exec.EndPayload, error) {
+	_, refused, err := outcome(true, r.Catalog.EndStoreReader(ctx, access.From(ctx), in.ID.Of(kindStoreReader)))
+	return exec.EndPayload{Ended: err == nil && refused == nil, UserErrors: refused, ClientMutationID: in.ClientMutationID}, err
+}
+
 func (r mutationResolver) DeclarePermittedUse(ctx context.Context, in exec.DeclarePermittedUseInput) (exec.DeclarePermittedUsePayload, error) {
 	use, refused, err := outcome(r.Catalog.DeclarePermittedUse(ctx, access.From(ctx), permittedUse(in)))
 	return exec.DeclarePermittedUsePayload{PermittedUse: use, UserErrors: refused, ClientMutationID: in.ClientMutationID}, err
+}
+
+func (r mutationResolver) EndPermittedUse(ctx context.Context, in exec.EndInput) (exec.EndPayload, error) {
+	_, refused, err := outcome(true, r.Catalog.EndPermittedUse(ctx, access.From(ctx), in.ID.Of(kindPermittedUse)))
+	return exec.EndPayload{Ended: err == nil && refused == nil, UserErrors: refused, ClientMutationID: in.ClientMutationID}, err
 }
 
 func (r mutationResolver) DeclareReader(ctx context.Context, in exec.DeclareReaderInput) (exec.DeclareReaderPayload, error) {

@@ -112,6 +112,10 @@ func (storeResolver) Readers(ctx context.Context, s *catalog.Store) ([]catalog.S
 	return load(ctx).storeReadersOf.some(ctx, s.ID)
 }
 
+func (storeReaderResolver) ID(_ context.Context, r *catalog.StoreReader) (node.ID, error) {
+	return named(kindStoreReader, r.ID)
+}
+
 func (storeReaderResolver) Service(ctx context.Context, r *catalog.StoreReader) (catalog.Service, error) {
 	return load(ctx).services.must(ctx, r.ServiceID)
 }
@@ -215,6 +219,10 @@ func (purposeResolver) ID(_ context.Context, p *catalog.Purpose) (node.ID, error
 
 func (purposeResolver) Use(_ context.Context, p *catalog.Purpose) (taxonomy.Term, error) {
 	return taxonomy.Find("use", p.Use, taxonomy.Use)
+}
+
+func (permittedUseResolver) ID(_ context.Context, u *catalog.PermittedUse) (node.ID, error) {
+	return named(kindPermittedUse, u.ID)
 }
 
 func (permittedUseResolver) Field(ctx context.Context, u *catalog.PermittedUse) (*catalog.Field, error) {

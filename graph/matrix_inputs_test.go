@@ -80,6 +80,10 @@ func (x *cell) variables(operation string) map[string]any {
 		return input("ids", []any{x.freshTag()})
 	case "declareStoreReader":
 		return input("storeId", x.of("Store", x.ordersStore, x.paymentsStore), "serviceId", x.reader(), "reason", "reports")
+	case "endStoreReader":
+		return input("id", x.freshStoreReader())
+	case "endPermittedUse":
+		return input("id", x.freshPermittedUse())
 	case "declarePermittedUse":
 		return input("datasetId", dataset(), "purposeId", x.purpose())
 	case "declareReader":
@@ -161,8 +165,10 @@ func (x *cell) stranger() string {
 	return id("Principal", key)
 }
 
+// today is the day it is where the legal entities of the matrix are: a request
+// received there after midnight cannot have been answered the day before.
 func (x *cell) today() (day string) {
-	must(x.t, x.db.QueryRow(x.t.Context(), `SELECT current_date::text`).Scan(&day))
+	must(x.t, x.db.QueryRow(x.t.Context(), `SELECT (now() AT TIME ZONE 'Europe/Vienna')::date::text`).Scan(&day))
 	return day
 }
 
@@ -207,6 +213,20 @@ func (x *cell) freshTag() string {
 		object("i", object("tags", []any{object("datasetId", x.of("", x.order, x.invoice), "term", "user.contact.phone_number")})))
 	x.clean(a, "assertTags")
 	return a.text(x.t, "assertTags", "tags", 0, "id")
+}
+
+func (x *cell) freshStoreReader() string {
+	if x.whose == "absent" {
+		return missing("StoreReader")
+	}
+	return x.declare("declareStoreReader", "reader", `storeId: "`+x.of("", x.ordersStore, x.paymentsStore)+`", serviceId: "`+x.reader()+`"`)
+}
+
+func (x *cell) freshPermittedUse() string {
+	if x.whose == "absent" {
+		return missing("PermittedUse")
+	}
+	return x.declare("declarePermittedUse", "permittedUse", `datasetId: "`+x.of("", x.order, x.invoice)+`", purposeId: "`+x.purpose()+`"`)
 }
 
 // reader is a service that may read a store: not the one that owns it.

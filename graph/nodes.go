@@ -29,6 +29,8 @@ const (
 	kindPurpose         node.Kind = "Purpose"
 	kindRetentionPolicy node.Kind = "RetentionPolicy"
 	kindConsumption     node.Kind = "Consumption"
+	kindStoreReader     node.Kind = "StoreReader"
+	kindPermittedUse    node.Kind = "PermittedUse"
 	kindReaderName      node.Kind = "ReaderName"
 	kindFinding         node.Kind = "Finding"
 	kindRequest         node.Kind = "Request"

@@ -72,6 +72,7 @@ type OwnerResolver interface {
 	ID(ctx context.Context, obj *catalog.Owner) (node.ID, error)
 }
 type PermittedUseResolver interface {
+	ID(ctx context.Context, obj *catalog.PermittedUse) (node.ID, error)
 	Field(ctx context.Context, obj *catalog.PermittedUse) (*catalog.Field, error)
 	Purpose(ctx context.Context, obj *catalog.PermittedUse) (catalog.Purpose, error)
 }
@@ -113,6 +114,7 @@ type StoreResolver interface {
 	Readers(ctx context.Context, obj *catalog.Store) ([]catalog.StoreReader, error)
 }
 type StoreReaderResolver interface {
+	ID(ctx context.Context, obj *catalog.StoreReader) (node.ID, error)
 	Service(ctx context.Context, obj *catalog.StoreReader) (catalog.Service, error)
 }
 type TagAssertionResolver interface {
@@ -4037,6 +4039,29 @@ func (ec *executionContext) fieldContext_OwnerEdge_node(_ context.Context, field
 	return fc, nil
 }
 
+func (ec *executionContext) _PermittedUse_id(ctx context.Context, field graphql.CollectedField, obj *catalog.PermittedUse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PermittedUse_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.PermittedUse().ID(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v node.ID) graphql.Marshaler {
+			return ec.marshalNID2githubᚗcomᚋflowmartᚋletheᚋgraphᚋnodeᚐID(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PermittedUse_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PermittedUse", field, true, true, errors.New("field of type ID does not have child fields"))
+}
+
 func (ec *executionContext) _PermittedUse_field(ctx context.Context, field graphql.CollectedField, obj *catalog.PermittedUse) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -6741,6 +6766,29 @@ func (ec *executionContext) fieldContext_StoreEdge_node(_ context.Context, field
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _StoreReader_id(ctx context.Context, field graphql.CollectedField, obj *catalog.StoreReader) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StoreReader_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.StoreReader().ID(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v node.ID) graphql.Marshaler {
+			return ec.marshalNID2githubᚗcomᚋflowmartᚋletheᚋgraphᚋnodeᚐID(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StoreReader_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StoreReader", field, true, true, errors.New("field of type ID does not have child fields"))
 }
 
 func (ec *executionContext) _StoreReader_service(ctx context.Context, field graphql.CollectedField, obj *catalog.StoreReader) (ret graphql.Marshaler) {
@@ -11955,6 +12003,44 @@ func (ec *executionContext) _PermittedUse(ctx context.Context, sel ast.Selection
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("PermittedUse")
+		case "id":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._PermittedUse_id(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "field":
 			field := field
 
@@ -13818,6 +13904,44 @@ func (ec *executionContext) _StoreReader(ctx context.Context, sel ast.SelectionS
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("StoreReader")
+		case "id":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._StoreReader_id(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "service":
 			field := field
 

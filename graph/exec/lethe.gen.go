@@ -49,7 +49,9 @@ type MutationResolver interface {
 	EndConsumption(ctx context.Context, input EndInput) (EndPayload, error)
 	EndTags(ctx context.Context, input EndTagsInput) (EndPayload, error)
 	DeclareStoreReader(ctx context.Context, input DeclareStoreReaderInput) (DeclareStoreReaderPayload, error)
+	EndStoreReader(ctx context.Context, input EndInput) (EndPayload, error)
 	DeclarePermittedUse(ctx context.Context, input DeclarePermittedUseInput) (DeclarePermittedUsePayload, error)
+	EndPermittedUse(ctx context.Context, input EndInput) (EndPayload, error)
 	DeclareReader(ctx context.Context, input DeclareReaderInput) (DeclareReaderPayload, error)
 	AssertTags(ctx context.Context, input AssertTagsInput) (AssertTagsPayload, error)
 	SetOwner(ctx context.Context, input SetOwnerInput) (SetOwnerPayload, error)
@@ -392,6 +394,34 @@ func (ec *executionContext) field_Mutation_emergencyStop_args(ctx context.Contex
 }
 
 func (ec *executionContext) field_Mutation_endConsumption_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (EndInput, error) {
+			return ec.unmarshalNEndInput2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐEndInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_endPermittedUse_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (EndInput, error) {
+			return ec.unmarshalNEndInput2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐEndInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_endStoreReader_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
@@ -2150,6 +2180,50 @@ func (ec *executionContext) fieldContext_Mutation_declareStoreReader(ctx context
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_endStoreReader(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_endStoreReader(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().EndStoreReader(ctx, fc.Args["input"].(EndInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v EndPayload) graphql.Marshaler {
+			return ec.marshalNEndPayload2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐEndPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_endStoreReader(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_EndPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_endStoreReader_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_declarePermittedUse(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2188,6 +2262,50 @@ func (ec *executionContext) fieldContext_Mutation_declarePermittedUse(ctx contex
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_declarePermittedUse_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_endPermittedUse(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_endPermittedUse(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().EndPermittedUse(ctx, fc.Args["input"].(EndInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v EndPayload) graphql.Marshaler {
+			return ec.marshalNEndPayload2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐEndPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_endPermittedUse(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_EndPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_endPermittedUse_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -5147,9 +5265,23 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "endStoreReader":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_endStoreReader(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "declarePermittedUse":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_declarePermittedUse(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endPermittedUse":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_endPermittedUse(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++

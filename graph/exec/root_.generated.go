@@ -503,8 +503,12 @@ extend type Mutation {
   endTags("Which." input: EndTagsInput!): EndPayload!
   "Says that a service reads a store of another service: it may, and it is a finding. For steward of the team that owns the store and admin."
   declareStoreReader("The reader." input: DeclareStoreReaderInput!): DeclareStoreReaderPayload!
+  "Says that a service no longer reads a store of another service. For steward of the team that owns the store and admin."
+  endStoreReader("Which." input: EndInput!): EndPayload!
   "Says that a dataset or a field may be used for a purpose. For steward of the owning team and admin."
   declarePermittedUse("The use." input: DeclarePermittedUseInput!): DeclarePermittedUsePayload!
+  "Withdraws that a dataset or a field may be used for a purpose. For steward of the owning team and admin."
+  endPermittedUse("Which." input: EndInput!): EndPayload!
   "Says which service hides behind a consumer group, client id or principal of a Kafka cluster. For steward of its team and admin."
   declareReader("The reader." input: DeclareReaderInput!): DeclareReaderPayload!
   "Says what kinds of data a dataset or a field holds, or does not. For steward of the owning team and admin."
@@ -719,6 +723,8 @@ type Store implements Node {
 
 "A service that reads a store of another service."
 type StoreReader {
+  "Opaque id."
+  id: ID!
   "Who reads."
   service: Service!
   "Why."
@@ -1036,6 +1042,8 @@ type RetentionPolicy implements Node {
 
 "That data may be used for a purpose."
 type PermittedUse {
+  "Opaque id."
+  id: ID!
   "The field; null for the whole dataset."
   field: Field
   "What for."
@@ -3901,6 +3909,8 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 
 func (ec *executionContext) childFields_PermittedUse(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_PermittedUse_id(ctx, field)
 	case "field":
 		return ec.fieldContext_PermittedUse_field(ctx, field)
 	case "purpose":
@@ -4613,6 +4623,8 @@ func (ec *executionContext) childFields_StoreEdge(ctx context.Context, field gra
 
 func (ec *executionContext) childFields_StoreReader(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_StoreReader_id(ctx, field)
 	case "service":
 		return ec.fieldContext_StoreReader_service(ctx, field)
 	case "reason":
