@@ -137,7 +137,9 @@ func TestAuditKeyRotates(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.out), &made); err != nil || r.code != exitOK || made.File != e.setting("CHECKPOINT_KEY_FILE") || made.Name != "lethe.test/audit" {
 		t.Fatalf("rotate: %d %s%s", r.code, r.out, r.err)
 	}
-	var keys, old struct{ Keys []struct{ Fingerprint string } }
+	var keys, old struct {
+		Keys []struct{ Fingerprint string }
+	}
 	after := lethe(t, e, "audit", "key", "show", "-o", "json")
 	if err := json.Unmarshal([]byte(before.out), &old); err != nil {
 		t.Fatal(err)
