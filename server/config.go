@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -260,15 +261,19 @@ func readFlags(flags map[string]string) map[string]value {
 // server: the command line's own, and the tests'.
 var strangers = []string{"CONFIG", "URL", "TOKEN"}
 
-// readEnviron turns LETHE_ variables into values. A variable that looks like a
-// misspelt setting is refused, rather than left without effect.
+// links are the variables that Kubernetes gives every pod beside a Service
+// called lethe: LETHE_SERVICE_HOST, LETHE_PORT_8080_TCP and their like.
+var links = regexp.MustCompile(`^(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_.*)?)?)$`)
+
+// readEnviron turns LETHE_ variables into values. A variable that is no
+// setting is refused, rather than left without effect.
 func readEnviron(environ []string) (map[string]value, error) {
 	var faults []error
 	out := map[string]value{}
 	for _, e := range environ {
 		name, text, _ := strings.Cut(e, "=")
 		rest, ours := strings.CutPrefix(name, "LETHE_")
-		if !ours || slices.Contains(strangers, rest) || strings.HasPrefix(rest, "TEST_") {
+		if !ours || slices.Contains(strangers, rest) || strings.HasPrefix(rest, "TEST_") || links.MatchString(rest) {
 			continue
 		}
 		key := strings.ToLower(rest)
@@ -278,7 +283,9 @@ func readEnviron(environ []string) (map[string]value, error) {
 		}
 		if near := fault.Nearest(key, keys()); near != "" {
 			faults = append(faults, fault.Bad("", "UNKNOWN_SETTING", "%s is not a setting; did you mean %s?", name, settingOf(near).Env()))
+			continue
 		}
+		faults = append(faults, fault.Bad("", "UNKNOWN_SETTING", "%s is not a setting; unset it, settings are listed by lethe serve --help", name))
 	}
 	return out, errors.Join(faults...)
 }

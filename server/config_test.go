@@ -80,7 +80,7 @@ func TestLoadNamesEveryMistakeAtOnce(t *testing.T) {
 		"public_url": "lethe.example.com", "database_url": "postgres://u:hunter2@h:x/d", "datbase_url": "x",
 		"kek_file": filepath.Join(dir, "open"), "signing_key_file": filepath.Join(dir, "none"), "only": "registry,wbe",
 		"timezone": "Europe/Belrin", "country": "Germany", "oidc_machines": "orders", "drain_delay": "1h", "dev": "perhaps",
-		"oidc_issuer": "http://id.example.com",
+		"oidc_issuer": "http://id.example.com", "favourite_colour": "blue", "clock_interval": "1ns", "key_period": "never",
 	}
 	_, err := Load(Sources{Environ: environ(env), File: file})
 	if err == nil {
@@ -90,6 +90,9 @@ func TestLoadNamesEveryMistakeAtOnce(t *testing.T) {
 		"LETHE_PUBLIC_URL: write scheme and host alone",
 		"LETHE_DATABASE_URL: this is no PostgreSQL URL",
 		"LETHE_DATBASE_URL is not a setting; did you mean LETHE_DATABASE_URL?",
+		"LETHE_FAVOURITE_COLOUR is not a setting; unset it",
+		"LETHE_CLOCK_INTERVAL: 1ns is out of bounds; write a duration from 100ms to 10m",
+		`LETHE_KEY_PERIOD: "never" is no duration; write one from 24h to 87600h`,
 		"LETHE_KEYSTORE_URL is not set",
 		"LETHE_KEK_FILE: " + filepath.Join(dir, "open") + " can be read or changed by others (mode 0644); run chmod 600",
 		"LETHE_SIGNING_KEY_FILE: there is no file",
@@ -179,6 +182,53 @@ func TestPrintHidesSecretsAndCanBeReadBack(t *testing.T) {
 	}
 }
 
+// Every duration has its bounds: at them it is taken, beyond them and in other
+// forms refused.
+func TestDurationsHaveBounds(t *testing.T) {
+	t.Parallel()
+	for key, c := range map[string]struct{ least, most, under, over string }{
+		"probe_delay":      {"10ms", "720h", "9ms", "721h"},
+		"probe_follow_ups": {"1s", "8760h", "24h,999ms", "24h,8761h"},
+		"locate_patience":  {"1s", "2160h", "999ms", "2161h"},
+		"wave_patience":    {"1s", "2160h", "999ms", "2161h"},
+		"key_period":       {"24h", "87600h", "23h59m", "87601h"},
+		"clock_interval":   {"100ms", "10m", "99ms", "10m1s"},
+		"observe_interval": {"100ms", "1h", "99ms", "61m"},
+		"drain_delay":      {"0s", "10s", "-1s", "11s"},
+	} {
+		env := whole(t)
+		for _, good := range []string{c.least, c.most} {
+			env[key] = good
+			if _, err := Load(Sources{Environ: environ(env)}); err != nil {
+				t.Errorf("%s=%s: %v", key, good, err)
+			}
+		}
+		for _, wrong := range []string{c.under, c.over, "15", "-1h", "1d", "soon", "9999999999h"} {
+			env[key] = wrong
+			want := "LETHE_" + strings.ToUpper(key) + ": "
+			if _, err := Load(Sources{Environ: environ(env)}); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), c.most) {
+				t.Errorf("%s=%s: %v", key, wrong, err)
+			}
+		}
+	}
+}
+
+// What Kubernetes and the commands put into the environment is not ours to
+// refuse.
+func TestVariablesOfOthersArePassedOver(t *testing.T) {
+	t.Parallel()
+	others := []string{"LETHE_SERVICE_HOST=10.0.0.1", "LETHE_SERVICE_PORT=8080", "LETHE_SERVICE_PORT_HTTP=8080", "LETHE_PORT=tcp://10.0.0.1:8080",
+		"LETHE_PORT_8080_TCP=tcp://10.0.0.1:8080", "LETHE_PORT_8080_TCP_ADDR=10.0.0.1", "LETHE_URL=x", "LETHE_TOKEN=x", "LETHE_TEST_DATABASE_URL=x", "FLOWMART_LETHE_KEY=x"}
+	if _, err := Load(Sources{Environ: append(environ(whole(t)), others...)}); err != nil {
+		t.Error(err)
+	}
+	for _, wrong := range []string{"LETHE_PORTS=1", "LETHE_SERVICE=x", "LETHE_COLOUR=blue", "LETHE_=x"} {
+		if _, err := Load(Sources{Environ: append(environ(whole(t)), wrong)}); err == nil || !strings.Contains(err.Error(), strings.Split(wrong, "=")[0]+" is not a setting") {
+			t.Errorf("%s: %v", wrong, err)
+		}
+	}
+}
+
 // The document names every setting, its variable and its default.
 func TestConfigurationIsDocumented(t *testing.T) {
 	t.Parallel()
@@ -190,6 +240,9 @@ func TestConfigurationIsDocumented(t *testing.T) {
 		row := "| `" + s.Env() + "` | `" + s.Flag() + "` | "
 		if s.Default() != "" {
 			row += "`" + s.Default() + "`"
+		}
+		if !strings.Contains(string(doc), "| "+s.Help+" |") {
+			t.Errorf("docs/configuration.md says something else than %q", s.Help)
 		}
 		if !strings.Contains(string(doc), row) {
 			t.Errorf("docs/configuration.md lacks the row\n%s | %s |", row, s.Help)

@@ -26,6 +26,7 @@ import (
 type Setting struct {
 	Help   string // what it is, in a few words
 	Secret bool   // never printed
+	Switch bool   // off unless it is named; its flag needs no value
 
 	key      string
 	fallback string
@@ -80,18 +81,18 @@ var settings = []Setting{
 	text("timezone", "time zone of controllers that name none, IANA name", "", "Europe/Berlin", timeZone, func(c *Config) *string { return &c.TimeZone }),
 	text("environment", "environment of datasets on the cluster named default", "production", "production", nil, func(c *Config) *string { return &c.Environment }),
 	{key: "kafka_brokers", Help: "brokers of the Kafka cluster named default; several clusters go into the file", example: "kafka-1:9092,kafka-2:9092", set: setBrokers, get: func(*Config) string { return "" }},
-	list("lineage_topics", "topics of OpenLineage events", "openlineage", "openlineage", func(c *Config) *[]string { return &c.LineageTopics }),
+	list("lineage_topics", "topics of OpenLineage events; without effect until their intake is there", "openlineage", "openlineage", func(c *Config) *[]string { return &c.LineageTopics }),
 	{key: "only", Help: "what this process does: registry, intake, requests, web", fallback: "registry,intake,requests,web", example: "registry,web", set: setParts, get: func(c *Config) string { return joinParts(c.Only) }},
 	flag("dev", "development: HTTP on loopback, GraphiQL, introspection", "false", func(c *Config) *bool { return &c.Dev }),
 	text("log_level", "debug, info, warn or error", "info", "info", oneOf("debug", "info", "warn", "error"), func(c *Config) *string { return &c.LogLevel }),
-	span("probe_delay", "from the last erasure to the first probe", "1h", func(c *Config) *time.Duration { return &c.Requests.ProbeDelay }),
-	spans("probe_follow_ups", "later probes, counted from the closing", "24h,168h,840h", func(c *Config) *[]time.Duration { return &c.Requests.FollowUps }),
-	span("locate_patience", "how long a plan waits for services to count", "15m", func(c *Config) *time.Duration { return &c.Requests.LocatePatience }),
-	span("wave_patience", "how long a silent service holds up the next wave", "1h", func(c *Config) *time.Duration { return &c.Requests.WavePatience }),
-	span("key_period", "how long the key of a closed request is kept", "2160h", func(c *Config) *time.Duration { return &c.Requests.KeyPeriod }),
-	span("clock_interval", "how often what time alone makes due is looked for", "15s", func(c *Config) *time.Duration { return &c.ClockInterval }),
+	span("probe_delay", "from the last erasure to the first probe", "1h", "10ms", "720h", func(c *Config) *time.Duration { return &c.Requests.ProbeDelay }),
+	spans("probe_follow_ups", "later probes, counted from the closing", "24h,168h,840h", "1s", "8760h", func(c *Config) *[]time.Duration { return &c.Requests.FollowUps }),
+	span("locate_patience", "how long a plan waits for services to count", "15m", "1s", "2160h", func(c *Config) *time.Duration { return &c.Requests.LocatePatience }),
+	span("wave_patience", "how long a silent service holds up the next wave", "1h", "1s", "2160h", func(c *Config) *time.Duration { return &c.Requests.WavePatience }),
+	span("key_period", "how long the key of a closed request is kept", "2160h", "24h", "87600h", func(c *Config) *time.Duration { return &c.Requests.KeyPeriod }),
+	span("clock_interval", "how often what time alone makes due is looked for", "15s", "100ms", "10m", func(c *Config) *time.Duration { return &c.ClockInterval }),
 	flag("no_probes", "close without asking whether anything is left; for benchmarks, with dev alone", "false", func(c *Config) *bool { return &c.Requests.NoProbes }),
-	span("observe_interval", "how often the Kafka clusters are asked who reads", "60s", func(c *Config) *time.Duration { return &c.ObserveInterval }),
+	span("observe_interval", "how often the Kafka clusters are asked who reads", "60s", "100ms", "1h", func(c *Config) *time.Duration { return &c.ObserveInterval }),
 	{key: "max_part_bytes", Help: "largest part of an export, in bytes; services are told", fallback: "5368709120", example: "5368709120", set: setMaxPart, get: func(c *Config) string { return strconv.FormatInt(c.MaxPartBytes, 10) }},
 	{key: "drain_delay", Help: "from readiness failing to the listener closing", fallback: "5s", example: "5s", set: setDrainDelay, get: func(c *Config) string { return c.DrainDelay.String() }},
 }
@@ -114,25 +115,24 @@ func list(key, help, fallback, example string, at func(*Config) *[]string) Setti
 		get: func(c *Config) string { return strings.Join(*at(c), ",") }}
 }
 
-func span(key, help, fallback string, at func(*Config) *time.Duration) Setting {
-	return Setting{key: key, Help: help, fallback: fallback, example: fallback,
-		set: func(c *Config, s string) (err error) {
-			if *at(c), err = time.ParseDuration(s); err != nil || *at(c) <= 0 {
-				return errors.New("write a duration longer than nothing, such as 15s or 1h30m")
-			}
-			return nil
-		},
+// span is a duration within bounds. They are there because a slip of the
+// keyboard, such as 15 ns, would keep the databases busy with nothing else.
+func span(key, help, fallback, least, most string, at func(*Config) *time.Duration) Setting {
+	parse := within(least, most)
+	return Setting{key: key, Help: help + "; " + least + " to " + most, fallback: fallback, example: fallback,
+		set: func(c *Config, s string) (err error) { *at(c), err = parse(s); return err },
 		get: func(c *Config) string { return at(c).String() }}
 }
 
-func spans(key, help, fallback string, at func(*Config) *[]time.Duration) Setting {
-	return Setting{key: key, Help: help, fallback: fallback, example: fallback,
+func spans(key, help, fallback, least, most string, at func(*Config) *[]time.Duration) Setting {
+	parse := within(least, most)
+	return Setting{key: key, Help: help + "; each " + least + " to " + most, fallback: fallback, example: fallback,
 		set: func(c *Config, s string) error {
 			*at(c) = []time.Duration{}
 			for _, one := range splitList(s) {
-				d, err := time.ParseDuration(one)
-				if err != nil || d <= 0 {
-					return errors.New("write durations with commas between, such as 24h,168h")
+				d, err := parse(one)
+				if err != nil {
+					return err
 				}
 				*at(c) = append(*at(c), d)
 			}
@@ -147,8 +147,27 @@ func spans(key, help, fallback string, at func(*Config) *[]time.Duration) Settin
 		}}
 }
 
+// within reads durations of at least least and at most most.
+func within(least, most string) func(string) (time.Duration, error) {
+	low, err := time.ParseDuration(least)
+	high, err2 := time.ParseDuration(most)
+	if err := errors.Join(err, err2); err != nil {
+		panic(err) // the table above is wrong
+	}
+	return func(s string) (time.Duration, error) {
+		d, err := time.ParseDuration(s)
+		if err != nil {
+			return 0, fmt.Errorf("%q is no duration; write one from %s to %s, such as 15s or 1h30m", s, least, most)
+		}
+		if d < low || d > high {
+			return 0, fmt.Errorf("%s is out of bounds; write a duration from %s to %s", s, least, most)
+		}
+		return d, nil
+	}
+}
+
 func flag(key, help, fallback string, at func(*Config) *bool) Setting {
-	return Setting{key: key, Help: help, fallback: fallback, example: "true",
+	return Setting{key: key, Help: help, Switch: fallback == "false", fallback: fallback, example: "true",
 		set: func(c *Config, s string) (err error) {
 			if *at(c), err = strconv.ParseBool(s); err != nil {
 				return errors.New("write true or false")

@@ -148,7 +148,10 @@ func (m *metrics) watchPool(name string, pool *pgxpool.Pool) {
 	}
 	gauge("lethe_pool_acquired", "Connections in use.", func(s *pgxpool.Stat) float64 { return float64(s.AcquiredConns()) })
 	gauge("lethe_pool_max", "Most connections the pool may open.", func(s *pgxpool.Stat) float64 { return float64(s.MaxConns()) })
-	gauge("lethe_pool_waits_total", "Acquisitions that had to wait.", func(s *pgxpool.Stat) float64 { return float64(s.EmptyAcquireCount()) })
+	// It only grows, and is asked for its rate.
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "lethe_pool_waits_total",
+		Help: "Acquisitions that had to wait.", ConstLabels: prometheus.Labels{"pool": name}},
+		func() float64 { return float64(pool.Stat().EmptyAcquireCount()) }))
 }
 
 // opsHandler serves metrics, profiles and health, on a listener of its own.

@@ -63,8 +63,10 @@ func settingFlags(flags *pflag.FlagSet) {
 	flags.String("config", "", "YAML file of settings (LETHE_CONFIG)")
 	for _, s := range server.Settings() {
 		flags.String(s.Flag()[2:], s.Default(), s.Help+" ("+s.Env()+")")
+		if s.Switch {
+			flags.Lookup(s.Flag()[2:]).NoOptDefVal = "true"
+		}
 	}
-	flags.Lookup("dev").NoOptDefVal = "true"
 }
 
 // sources says where a command's settings come from.

@@ -79,6 +79,23 @@ func TestServeUntilTheSignal(t *testing.T) {
 	}
 }
 
+// A switch is on when it is named; what is on by default takes its value.
+func TestSwitchesNeedNoValue(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		"--dev --no-probes":         "dev: \"true\"  # flag|no_probes: \"true\"  # flag",
+		"--no-probes=false":         "no_probes: \"false\"  # flag",
+		"--oidc-typed-tokens false": "oidc_typed_tokens: \"false\"  # flag",
+	} {
+		r := lethe(t, env{}, append([]string{"serve", "--print-config"}, strings.Fields(line)...)...)
+		for w := range strings.SplitSeq(want, "|") {
+			if !strings.Contains(r.out, w) {
+				t.Errorf("serve %s lacks %s:\n%s%s", line, w, r.out, r.err)
+			}
+		}
+	}
+}
+
 // What a superuser changes, verification finds; the exit code tells a script.
 func TestAuditVerify(t *testing.T) {
 	t.Parallel()
