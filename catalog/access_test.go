@@ -274,6 +274,14 @@ func acts() map[string]authorised {
 		}
 		return b.EndTags(t.Context(), by, []uuid.UUID{tags[0].ID})
 	})
+	own("decide tags", "DecideTags", func(t *testing.T, b *bench, by access.Principal) error {
+		tags, err := b.AssertTags(t.Context(), b.admin, []catalog.Tag{{DatasetID: b.dataset.ID, Term: "user.social", State: "SUGGESTED", Reason: fresh("r"), Source: "SCHEMA"}})
+		if err != nil {
+			return err
+		}
+		_, err = b.DecideTags(t.Context(), by, []uuid.UUID{tags[0].ID}, "CONFIRMED", "")
+		return err
+	})
 	own("permit use", "DeclarePermittedUse", func(t *testing.T, b *bench, by access.Principal) error {
 		_, err := b.DeclarePermittedUse(t.Context(), by, catalog.PermittedUse{DatasetID: b.dataset.ID, PurposeID: nobody})
 		return err

@@ -116,7 +116,7 @@ func everyAssertion(ctx context.Context, db postgres.DB, all *Contents) (err err
 		SELECT a.id, a.dataset_id, a.field_id, t.key AS term, a.polarity, a.source, a.state, a.reason, a.valid_from, a.valid_to, a.created_by
 		  FROM catalog_tag_assertion a
 		  JOIN catalog_term t ON t.id = a.term_id
-		 WHERE a.valid_to IS NULL OR a.valid_to > now()
+		 WHERE a.valid_to IS NULL OR a.valid_to > greatest(a.valid_from, now())
 		 ORDER BY a.dataset_id, a.field_id NULLS FIRST, t.key, a.source, a.valid_from, a.id`
 	if all.Tags, err = postgres.Many[Tag](ctx, db, qTags); err != nil {
 		return err

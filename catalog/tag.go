@@ -43,8 +43,9 @@ var (
 const maxTags = 5000
 
 // AssertTags asserts terms of datasets and fields, or denies them. Per target,
-// term and source one assertion is open; another one replaces it. It needs a
-// steward of each dataset's team, or an admin.
+// term and source one assertion holds at a time; another one replaces it from
+// its own beginning on, and what was to begin later with it. It needs a steward
+// of each dataset's team, or an admin.
 func (c *Catalog) AssertTags(ctx context.Context, by access.Principal, tags []Tag) (open []Tag, err error) {
 	err = c.work(ctx, by, func(a *act) (err error) {
 		open, err = a.putTags(ctx, tags)
@@ -91,28 +92,39 @@ func (a *act) putTags(ctx context.Context, tags []Tag) ([]Tag, error) {
 	if err := taxonomy.Ensure(ctx, a.db, terms); err != nil {
 		return nil, err
 	}
+	now, err := a.time(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkBeginnings(tags, now); err != nil {
+		return nil, err
+	}
 	open, err := openTags(ctx, a.db, datasets)
 	if err != nil {
 		return nil, err
 	}
 	var ended []uuid.UUID
+	var ends []*time.Time
 	var begun []Tag
 	out := make([]Tag, len(tags))
 	for i, t := range tags {
-		old, replaces := open[t.slot()]
-		if replaces && old.says(t) {
-			out[i] = old
+		old := open[t.slot()]
+		if len(old) == 1 && old[0].says(t, now) {
+			out[i] = old[0]
 			continue
 		}
-		if replaces {
-			ended = append(ended, old.ID)
+		if t.ValidFrom.IsZero() {
+			t.ValidFrom = now
+		}
+		for _, o := range old {
+			ended, ends = append(ended, o.ID), append(ends, &t.ValidFrom)
 		}
 		t.ID = newID(uuid.Nil)
-		a.didTag(t, old, replaces)
+		a.didTag(t, old)
 		begun = append(begun, t)
 		out[i] = t
 	}
-	if err := endTagRows(ctx, a.db, ended); err != nil {
+	if err := endTagRows(ctx, a.db, ended, ends); err != nil {
 		return nil, err
 	}
 	return out, beginTags(ctx, a.db, begun)
@@ -135,7 +147,7 @@ func (t Tag) completed(by access.Principal) Tag {
 	return t
 }
 
-// slot is the place of which only one assertion is open.
+// slot is the place of which only one assertion holds at a time.
 type slot struct {
 	dataset, field uuid.UUID
 	term, source   string
@@ -150,15 +162,34 @@ func (t Tag) slot() slot {
 }
 
 // says reports whether an open assertion already says what next would.
-func (t Tag) says(next Tag) bool {
-	return t.Polarity == next.Polarity && t.State == next.State && t.Reason == next.Reason && next.ValidFrom.IsZero() && sameTime(t.ValidTo, next.ValidTo)
+func (t Tag) says(next Tag, now time.Time) bool {
+	begins := t.ValidFrom.Equal(next.ValidFrom) || next.ValidFrom.IsZero() && !t.ValidFrom.After(now)
+	return begins && t.Polarity == next.Polarity && t.State == next.State && t.Reason == next.Reason && sameTime(t.ValidTo, next.ValidTo)
+}
+
+// time is when the act is written down, by the database's clock, as every row
+// that says "now" has it.
+func (a *act) time(ctx context.Context) (time.Time, error) {
+	const q = `SELECT now()`
+	return postgres.Scalar[time.Time](ctx, a.db, q)
+}
+
+// checkBeginnings refuses assertions about the past: what held on the day of
+// a request stays as it was then.
+func checkBeginnings(tags []Tag, now time.Time) error {
+	var m mistakes
+	for i, t := range tags {
+		m.require(t.ValidFrom.IsZero() || !t.ValidFrom.Before(now), fmt.Sprintf("tags.%d.validFrom", i), "OUT_OF_RANGE",
+			"validity begins now or later; leave it out for now")
+	}
+	return m.err()
 }
 
 func sameTime(a, b *time.Time) bool {
 	return a == nil && b == nil || a != nil && b != nil && a.Equal(*b)
 }
 
-func (a *act) didTag(t, old Tag, replaces bool) {
+func (a *act) didTag(t Tag, old []Tag) {
 	what := "tag.asserted"
 	switch {
 	case t.State == "SUGGESTED":
@@ -169,8 +200,8 @@ func (a *act) didTag(t, old Tag, replaces bool) {
 		what = "tag.denied"
 	}
 	var before any
-	if replaces {
-		before = old
+	if len(old) > 0 {
+		before = old[0]
 	}
 	a.did(what, "TAG", t.ID, before, t)
 }
@@ -240,12 +271,12 @@ func (a *act) ownsBySchema(ctx context.Context, dataset uuid.UUID) (bool, error)
 	return postgres.Scalar[bool](ctx, a.db, q, dataset, a.by.Service)
 }
 
-func openTags(ctx context.Context, db postgres.DB, datasets []uuid.UUID) (map[slot]Tag, error) {
+func openTags(ctx context.Context, db postgres.DB, datasets []uuid.UUID) (map[slot][]Tag, error) {
 	byDataset, err := TagsByDataset(ctx, db, datasets)
-	open := make(map[slot]Tag)
+	open := make(map[slot][]Tag)
 	for _, tags := range byDataset {
 		for _, t := range tags {
-			open[t.slot()] = t
+			open[t.slot()] = append(open[t.slot()], t)
 		}
 	}
 	return open, err
@@ -258,7 +289,7 @@ func TagsByDataset(ctx context.Context, db postgres.DB, datasets []uuid.UUID) (m
 		SELECT a.id, a.dataset_id, a.field_id, t.key AS term, a.polarity, a.source, a.state, a.reason, a.valid_from, a.valid_to, a.created_by
 		  FROM catalog_tag_assertion a
 		  JOIN catalog_term t ON t.id = a.term_id
-		 WHERE a.dataset_id = ANY ($1) AND (a.valid_to IS NULL OR a.valid_to > now())
+		 WHERE a.dataset_id = ANY ($1) AND (a.valid_to IS NULL OR a.valid_to > greatest(a.valid_from, now()))
 		 ORDER BY a.dataset_id, a.field_id NULLS FIRST, t.key, a.source, a.valid_from, a.id`
 	rows, err := postgres.Many[Tag](ctx, db, q, datasets)
 	return grouped(rows, err, func(t Tag) uuid.UUID { return t.DatasetID })
@@ -302,32 +333,44 @@ func beginTags(ctx context.Context, db postgres.DB, tags []Tag) error {
 	return err
 }
 
-func endTagRows(ctx context.Context, db postgres.DB, ids []uuid.UUID) error {
+// endTagRows ends each assertion at its time, nil for now, and none later than
+// it would have ended, so that one which begins later leaves no gap before it.
+func endTagRows(ctx context.Context, db postgres.DB, ids []uuid.UUID, ends []*time.Time) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	const q = `UPDATE catalog_tag_assertion SET valid_to = greatest(valid_from, now()) WHERE id = ANY ($1)`
-	_, err := db.Exec(ctx, q, ids)
+	const q = `
+		UPDATE catalog_tag_assertion a
+		   SET valid_to = greatest(a.valid_from, least(a.valid_to, coalesce(n.at, now())))
+		  FROM unnest($1::uuid[], $2::timestamptz[]) AS n (id, at)
+		 WHERE a.id = n.id`
+	_, err := db.Exec(ctx, q, ids, ends)
 	return err
 }
 
-func (a *act) endTags(ctx context.Context, ids []uuid.UUID) error {
+// tagsToEnd finds assertions that are open, all of them or none.
+func (a *act) tagsToEnd(ctx context.Context, ids []uuid.UUID) ([]Tag, error) {
 	ids = sorted(ids)
 	if len(ids) == 0 || len(ids) > maxTags {
-		return fault.Bad("ids", "OUT_OF_RANGE", "give 1 to %d tags at a time", maxTags)
+		return nil, fault.Bad("ids", "OUT_OF_RANGE", "give 1 to %d tags at a time", maxTags)
 	}
 	const q = `
 		SELECT a.id, a.dataset_id, a.field_id, t.key AS term, a.polarity, a.source, a.state, a.reason, a.valid_from, a.valid_to, a.created_by
 		  FROM catalog_tag_assertion a
 		  JOIN catalog_term t ON t.id = a.term_id
-		 WHERE a.id = ANY ($1) AND (a.valid_to IS NULL OR a.valid_to > now())
+		 WHERE a.id = ANY ($1) AND (a.valid_to IS NULL OR a.valid_to > greatest(a.valid_from, now()))
 		 ORDER BY a.id`
 	tags, err := postgres.Many[Tag](ctx, a.db, q, ids)
+	if err == nil && len(tags) != len(ids) {
+		err = fault.Missing("tag", "%d of these tags are not open, or do not exist", len(ids)-len(tags))
+	}
+	return tags, err
+}
+
+func (a *act) endTags(ctx context.Context, ids []uuid.UUID) error {
+	tags, err := a.tagsToEnd(ctx, ids)
 	if err != nil {
 		return err
-	}
-	if len(tags) != len(ids) {
-		return fault.Missing("tag", "%d of these tags are not open, or do not exist", len(ids)-len(tags))
 	}
 	if _, err := a.mayTag(ctx, tags); err != nil {
 		return err
@@ -335,5 +378,5 @@ func (a *act) endTags(ctx context.Context, ids []uuid.UUID) error {
 	for _, t := range tags {
 		a.did("tag.ended", "TAG", t.ID, t, nil)
 	}
-	return endTagRows(ctx, a.db, ids)
+	return endTagRows(ctx, a.db, keysOf(tags), make([]*time.Time, len(tags)))
 }

@@ -42,6 +42,7 @@ func TestWrongInputsAreExplainedAndChangeNothing(t *testing.T) {
 	policy := object("ref", "new", "name", "New", "duration", "P1Y", "trigger", "CREATION", "action", "DELETE")
 	store := object("ref", "new", "name", "New", "technology", "REDIS", "serviceId", c.orders)
 	mute := c.declare("registerService", "service", fmt.Sprintf(`ref: "mute", name: "Mute", controllerId: %q`, c.controller))
+	tag := (&cell{company: c, t: t, whose: "own"}).freshTag()
 	tried := map[string]bool{}
 	for _, w := range []wrong{
 		{"openRequest", other(erasure, "ground", nil), "REQUIRED", "input.ground", "Art. 17(1)"},
@@ -99,6 +100,12 @@ func TestWrongInputsAreExplainedAndChangeNothing(t *testing.T) {
 		{"declareConsumption", object("serviceId", c.orders, "datasetId", c.orders), "UNKNOWN_REFERENCE", "input.datasetId", "declare it first"},
 		{"assertTags", object("tags", []any{object("datasetId", c.order, "term", "user.contact.emial")}), "UNKNOWN_TERM", "input.tags.0.term", `did you mean "user.contact.email"?`},
 		{"assertTags", object("tags", []any{object("datasetId", c.order, "term", "user.name", "deny", true)}), "REQUIRED", "input.tags.0.reason", "why"},
+		{"assertTags", object("tags", []any{object("datasetId", c.order, "term", "user.name", "validFrom", "2001-01-01T00:00:00Z")}), "OUT_OF_RANGE", "input.tags.0.validFrom", "now or later"},
+		{"assertTags", object("tags", []any{object("datasetId", c.order, "term", "user.name", "validFrom", "2999-01-02T00:00:00Z", "validTo", "2999-01-01T00:00:00Z")}), "OUT_OF_RANGE", "input.tags.0.validTo", "after it begins"},
+		{"decideTags", object("ids", []any{c.order}, "state", "CONFIRMED"), "TAG_NOT_FOUND", "", "not open"},
+		{"decideTags", object("ids", []any{tag}, "state", "CONFIRMED"), "NOT_SUGGESTED", "", "read them again"},
+		{"decideTags", object("ids", []any{tag}, "state", "SUGGESTED"), "UNKNOWN_VALUE", "input.state", "REJECTED"},
+		{"decideTags", object("ids", []any{tag}, "state", "REJECTED"), "REQUIRED", "input.reason", "why"},
 		{"challengeService", object("serviceId", c.controller), "SERVICE_NOT_FOUND", "", "no such service"},
 		{"rotateKey", object("serviceId", mute), "NOT_ACTIVE", "", "challenge it"},
 		{"revokeKey", object("serviceId", c.orders, "keyId", "none"), "KEY_NOT_FOUND", "", "no key of this id"},

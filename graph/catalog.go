@@ -204,6 +204,11 @@ func (r mutationResolver) AssertTags(ctx context.Context, in exec.AssertTagsInpu
 	return exec.AssertTagsPayload{Tags: orNil(tags), UserErrors: refused, ClientMutationID: in.ClientMutationID}, err
 }
 
+func (r mutationResolver) DecideTags(ctx context.Context, in exec.DecideTagsInput) (exec.DecideTagsPayload, error) {
+	tags, refused, err := outcome(r.Catalog.DecideTags(ctx, access.From(ctx), keys(in.Ids, kindTag), in.State, in.Reason))
+	return exec.DecideTagsPayload{Tags: orNil(tags), UserErrors: refused, ClientMutationID: in.ClientMutationID}, err
+}
+
 func (r mutationResolver) SetOwner(ctx context.Context, in exec.SetOwnerInput) (exec.SetOwnerPayload, error) {
 	entity, refused, err := r.setOwner(ctx, in)
 	return exec.SetOwnerPayload{Entity: entity, UserErrors: refused, ClientMutationID: in.ClientMutationID}, err

@@ -134,7 +134,7 @@ func tags(in []exec.TagInput) []catalog.Tag {
 		}
 		out[i] = catalog.Tag{
 			DatasetID: t.DatasetID.Of(kindDataset), FieldID: key(t.FieldID, kindField), Term: t.Term,
-			Polarity: polarity, State: t.State, Reason: t.Reason,
+			Polarity: polarity, State: t.State, Reason: t.Reason, ValidFrom: orNil(t.ValidFrom), ValidTo: t.ValidTo,
 		}
 	}
 	return out

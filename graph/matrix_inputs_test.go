@@ -90,6 +90,8 @@ func (x *cell) variables(operation string) map[string]any {
 		return input("name", ref, "serviceId", service())
 	case "assertTags":
 		return input("tags", []any{object("datasetId", dataset(), "term", "user.name")})
+	case "decideTags":
+		return input("ids", []any{x.suggestion()}, "state", "CONFIRMED")
 	case "setOwner":
 		id := x.freshService(ref)
 		return input("entityId", id, "rev", 1, "ownerId", x.ordersTeam)
@@ -205,12 +207,18 @@ func (x *cell) freshConsumption() string {
 	return x.declare("declareConsumption", "consumption", `serviceId: "`+x.of("", x.orders, x.payments)+`", datasetId: "`+x.order+`"`)
 }
 
-func (x *cell) freshTag() string {
+func (x *cell) freshTag() string { return x.tagged("term", "user.contact.phone_number") }
+
+func (x *cell) suggestion() string {
+	return x.tagged("term", "user.name", "state", "SUGGESTED", "reason", uuid.NewString())
+}
+
+func (x *cell) tagged(kv ...any) string {
 	if x.whose == "absent" {
 		return missing("TagAssertion")
 	}
 	a := x.do(x.admin, `mutation($i: AssertTagsInput!) { assertTags(input: $i) { tags { id } userErrors { code message path } } }`,
-		object("i", object("tags", []any{object("datasetId", x.of("", x.order, x.invoice), "term", "user.contact.phone_number")})))
+		object("i", object("tags", []any{object(append(kv, "datasetId", x.of("", x.order, x.invoice))...)})))
 	x.clean(a, "assertTags")
 	return a.text(x.t, "assertTags", "tags", 0, "id")
 }

@@ -91,6 +91,7 @@ var matrix = map[string]cells{
 	"Mutation.endPermittedUse":        {"sm", "m"},
 	"Mutation.declareReader":          {"sm", "m"},
 	"Mutation.assertTags":             {"sm", "m"},
+	"Mutation.decideTags":             {"sm", "m"},
 	"Mutation.setOwner":               {"sm", "m"},
 	"Mutation.importCatalog":          {"sm", "m"},
 

@@ -54,6 +54,7 @@ type MutationResolver interface {
 	EndPermittedUse(ctx context.Context, input EndInput) (EndPayload, error)
 	DeclareReader(ctx context.Context, input DeclareReaderInput) (DeclareReaderPayload, error)
 	AssertTags(ctx context.Context, input AssertTagsInput) (AssertTagsPayload, error)
+	DecideTags(ctx context.Context, input DecideTagsInput) (DecideTagsPayload, error)
 	SetOwner(ctx context.Context, input SetOwnerInput) (SetOwnerPayload, error)
 	ImportCatalog(ctx context.Context, input ImportCatalogInput) (ImportCatalogPayload, error)
 	OpenRequest(ctx context.Context, input OpenRequestInput) (RequestPayload, error)
@@ -189,6 +190,20 @@ func (ec *executionContext) field_Mutation_createPackageLink_args(ctx context.Co
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (PackageInput, error) {
 			return ec.unmarshalNPackageInput2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐPackageInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_decideTags_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (DecideTagsInput, error) {
+			return ec.unmarshalNDecideTagsInput2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐDecideTagsInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -2394,6 +2409,50 @@ func (ec *executionContext) fieldContext_Mutation_assertTags(ctx context.Context
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_assertTags_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_decideTags(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_decideTags(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DecideTags(ctx, fc.Args["input"].(DecideTagsInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v DecideTagsPayload) graphql.Marshaler {
+			return ec.marshalNDecideTagsPayload2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐDecideTagsPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_decideTags(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DecideTagsPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_decideTags_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -5296,6 +5355,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "assertTags":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_assertTags(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "decideTags":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_decideTags(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++

@@ -102,6 +102,28 @@ type DatasetFilter struct {
 	Term *string `json:"term,omitempty"`
 }
 
+// Suggestions, and what becomes of them.
+type DecideTagsInput struct {
+	// The suggested assertions, 1 to 5,000.
+	Ids []node.ID `json:"ids"`
+	// CONFIRMED or REJECTED.
+	State string `json:"state"`
+	// Why; required to reject. The suggestion's own when empty.
+	Reason string `json:"reason"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of deciding on suggestions.
+type DecideTagsPayload struct {
+	// The decisions; null if it was not done.
+	Tags []catalog.Tag `json:"tags,omitempty"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
 // That a service reads a dataset.
 type DeclareConsumptionInput struct {
 	// Who reads.
@@ -838,6 +860,10 @@ type TagInput struct {
 	State string `json:"state"`
 	// Why; required where something is not there.
 	Reason string `json:"reason"`
+	// From when it holds, now or later; now when absent. What is said today holds until then.
+	ValidFrom *time.Time `json:"validFrom,omitempty"`
+	// Until when it holds; absent for open.
+	ValidTo *time.Time `json:"validTo,omitempty"`
 }
 
 // What became of asking for a passphrase.

@@ -87,6 +87,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputAssertTagsInput,
 		ec.unmarshalInputAuditFilter,
 		ec.unmarshalInputDatasetFilter,
+		ec.unmarshalInputDecideTagsInput,
 		ec.unmarshalInputDeclareConsumptionInput,
 		ec.unmarshalInputDeclareControllerInput,
 		ec.unmarshalInputDeclareDatasetInput,
@@ -513,6 +514,8 @@ extend type Mutation {
   declareReader("The reader." input: DeclareReaderInput!): DeclareReaderPayload!
   "Says what kinds of data a dataset or a field holds, or does not. For steward of the owning team and admin."
   assertTags("The assertions." input: AssertTagsInput!): AssertTagsPayload!
+  "Accepts suggested assertions, or finds them wrong; the decision takes the place of the suggestion. For steward of the owning team and admin."
+  decideTags("Which, and how." input: DecideTagsInput!): DecideTagsPayload!
   "Makes a team own a service or a dataset. For steward of the owning team and admin."
   setOwner("What, and whose." input: SetOwnerInput!): SetOwnerPayload!
   "Reads a catalog in YAML, plans what would change, and changes it unless dryRun. Doing it twice changes nothing. For steward of the owning teams and admin."
@@ -824,7 +827,7 @@ type Dataset implements Node {
     "Cursor of the field before the page."
     after: String
   ): FieldConnection!
-  "What has been said about the kinds of data in it and its fields, and holds now."
+  "What has been said about the kinds of data in it and its fields, and holds now or will."
   tags: [TagAssertion!]!
   "What it and its fields may be used for."
   permittedUses: [PermittedUse!]!
@@ -1504,6 +1507,22 @@ input TagInput {
   state: TagState! = CONFIRMED
   "Why; required where something is not there."
   reason: String! = ""
+  "From when it holds, now or later; now when absent. What is said today holds until then."
+  validFrom: DateTime
+  "Until when it holds; absent for open."
+  validTo: DateTime
+}
+
+"Suggestions, and what becomes of them."
+input DecideTagsInput {
+  "The suggested assertions, 1 to 5,000."
+  ids: [ID!]!
+  "CONFIRMED or REJECTED."
+  state: TagState!
+  "Why; required to reject. The suggestion's own when empty."
+  reason: String! = ""
+  "Comes back in the payload."
+  clientMutationId: String
 }
 
 "Whose something is."
@@ -1675,6 +1694,16 @@ type DeclareFieldsPayload {
 "What became of asserting tags."
 type AssertTagsPayload {
   "As it is now; null if it was not done."
+  tags: [TagAssertion!]
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
+"What became of deciding on suggestions."
+type DecideTagsPayload {
+  "The decisions; null if it was not done."
   tags: [TagAssertion!]
   "Why it was not done; empty if it was."
   userErrors: [UserError!]!
@@ -3457,6 +3486,18 @@ func (ec *executionContext) childFields_DatasetEdge(ctx context.Context, field g
 		return ec.fieldContext_DatasetEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DatasetEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_DecideTagsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "tags":
+		return ec.fieldContext_DecideTagsPayload_tags(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DecideTagsPayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_DecideTagsPayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DecideTagsPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_DeclareConsumptionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -1,0 +1,78 @@
+package catalog_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/flowmart/lethe/catalog"
+)
+
+// A decision takes the place of the suggestion: it says what was suggested,
+// by whom and why it was decided, and both stay readable.
+func TestSuggestionsAreDecided(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	for state, personal := range map[string]int{"CONFIRMED": 1, "REJECTED": 0} {
+		was := must(b.AssertTags(ctx, b.admin, []catalog.Tag{{DatasetID: b.dataset.ID, FieldID: &b.email.ID, Term: "user.contact.email", Source: "DETECTOR", Reason: state}}))(t)[0]
+		before := generation(t, b)
+		now := must(b.DecideTags(ctx, b.steward, []uuid.UUID{was.ID}, state, "looked at the rows"))(t)[0]
+		both := must(catalog.TagsByID(ctx, b.db, []uuid.UUID{was.ID, now.ID}))(t)
+		old, decided := both[was.ID], both[now.ID]
+		if old.ValidTo == nil || old.State != "SUGGESTED" || !old.ValidTo.Equal(decided.ValidFrom) {
+			t.Errorf("the suggestion: %+v", old)
+		}
+		if decided.State != state || decided.Source != "DETECTOR" || *decided.FieldID != b.email.ID || decided.Reason != "looked at the rows" ||
+			decided.CreatedBy != b.steward.ID || decided.ValidTo != nil {
+			t.Errorf("the decision: %+v", decided)
+		}
+		if n := len(must(catalog.PersonalDatasets(ctx, b.db, b.controller.ID))(t)); n != personal || generation(t, b) <= before {
+			t.Errorf("%s: %d personal datasets, want %d", state, n, personal)
+		}
+		if _, err := b.DecideTags(ctx, b.steward, []uuid.UUID{now.ID}, "CONFIRMED", ""); told(err) != ":NOT_SUGGESTED" {
+			t.Errorf("decided again: %v", err)
+		}
+		var entries int
+		if err := b.db.QueryRow(ctx, `SELECT count(*) FROM audit_entry WHERE entity_id = $1 AND actor_id = $2 AND act = 'tag.' || lower($3)`, now.ID, b.steward.ID, state).Scan(&entries); err != nil || entries != 1 {
+			t.Errorf("%d audit entries (%v)", entries, err)
+		}
+	}
+}
+
+// An assertion that begins later leaves what holds until then, and there is
+// one at a time, whatever else is said meanwhile.
+func TestTagsTakeOverWithoutAGap(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	assert := func(tag catalog.Tag) catalog.Tag {
+		t.Helper()
+		tag.DatasetID, tag.Term = b.dataset.ID, "user.name"
+		return must(b.AssertTags(ctx, b.steward, []catalog.Tag{tag}))(t)[0]
+	}
+	tomorrow := time.Now().Add(24 * time.Hour).Truncate(time.Second)
+	first := assert(catalog.Tag{})
+	denial := catalog.Tag{Polarity: "-", Reason: "the column goes away", ValidFrom: tomorrow}
+	second := assert(denial)
+	if n := len(must(catalog.PersonalDatasets(ctx, b.db, b.controller.ID))(t)); n != 1 {
+		t.Errorf("%d personal datasets until tomorrow, want 1", n)
+	}
+	rows := must(catalog.TagsByID(ctx, b.db, []uuid.UUID{first.ID, second.ID}))(t)
+	if end := rows[first.ID].ValidTo; end == nil || !end.Equal(tomorrow) || !rows[second.ID].ValidFrom.Equal(tomorrow) {
+		t.Errorf("no half-open change: %+v", rows)
+	}
+	third := assert(catalog.Tag{Reason: "it stays"})
+	rows = must(catalog.TagsByID(ctx, b.db, []uuid.UUID{first.ID, second.ID, third.ID}))(t)
+	if !rows[first.ID].ValidTo.Equal(third.ValidFrom) || !rows[second.ID].ValidTo.Equal(tomorrow) || rows[third.ID].ValidTo != nil {
+		t.Errorf("another word before tomorrow: %+v", rows)
+	}
+	if again := assert(catalog.Tag{Reason: "it stays"}); again.ID != third.ID {
+		t.Error("the same again is a new one")
+	}
+	later := assert(catalog.Tag{Reason: "it stays longer", ValidFrom: tomorrow})
+	if again := assert(catalog.Tag{Reason: "it stays longer"}); again.ID == later.ID {
+		t.Error("what begins tomorrow was taken for what holds now")
+	}
+}
