@@ -14,14 +14,15 @@ import (
 )
 
 // Tick does what time alone makes due: it wakes pumps and certificates, takes on requests that
-// wait for a date, sends follow-up probes, and destroys keys whose period is
-// over. One replica calls it every few seconds; losing a tick loses nothing, and
+// wait for a date, sends follow-up probes, tells people which tasks services
+// have left undone, and destroys keys whose period is over. One replica calls it every few seconds; losing a tick loses nothing, and
 // two at a time do no harm.
 func (s *Requests) Tick(ctx context.Context) error {
 	return errors.Join(
 		postgres.Work(ctx, s.db, func(tx pgx.Tx) error { return s.wake(ctx, tx) }),
 		s.nudge(ctx),
 		s.followUp(ctx),
+		s.alert(ctx),
 		s.destroyKeys(ctx),
 		postgres.Work(ctx, s.db, func(tx pgx.Tx) error { return s.wakeCertify(ctx, tx) }),
 	)

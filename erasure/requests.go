@@ -74,6 +74,7 @@ type Requests struct {
 	issuer string
 	keys   []ed25519.PrivateKey
 	parts  PartsCheck
+	undone func(ctx context.Context, a Alert)
 	inbox  intake
 
 	process uuid.UUID
@@ -95,6 +96,9 @@ type Setup struct {
 	Keys   []ed25519.PrivateKey // sign certificates; the newest first
 	Parts  PartsCheck           // nil where nothing is exported
 	Config Config
+	// Undone is told of each alert about a task, once it is recorded; nil where
+	// nobody listens.
+	Undone func(ctx context.Context, a Alert)
 	// Process is who holds the leases that are taken here. Zero where nothing is
 	// sent.
 	Process uuid.UUID
@@ -103,7 +107,7 @@ type Setup struct {
 // New returns requests kept in a database.
 func New(s Setup) *Requests {
 	return &Requests{db: s.DB, jobs: s.Jobs, vault: s.Vault, log: s.Log, now: s.Now, conf: s.Config.withDefaults(),
-		issuer: s.Issuer, keys: s.Keys, parts: s.Parts, process: s.Process}
+		issuer: s.Issuer, keys: s.Keys, parts: s.Parts, undone: s.Undone, process: s.Process}
 }
 
 // Pump is the job of bringing a service whatever is due for it. Losing one

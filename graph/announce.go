@@ -27,6 +27,8 @@ func (l *loaders) saw(rows any) {
 		each(rows, func(o erasure.TaskOutcome) { l.datasets.expect(o.DatasetID) })
 	case []erasure.Notice:
 		each(rows, func(n erasure.Notice) { l.principals.expectAny(n.RecordedBy) })
+	case []erasure.Alert:
+		each(rows, func(a erasure.Alert) { l.requests.expect(a.RequestID); l.services.expect(a.ServiceID) })
 	case []export.Package:
 		each(rows, func(p export.Package) { l.services.expect(p.Missing...) })
 	case []audit.Record:
@@ -99,6 +101,7 @@ func (l *loaders) sawRequest(r erasure.Request) {
 	l.nodesOf.expect(r.ID)
 	l.tasksOf.expect(r.ID)
 	l.noticesOf.expect(r.ID)
+	l.alertsOf.expect(r.ID)
 	l.certificateOf.expect(r.ID)
 	l.packagesOf.expect(r.ID)
 }

@@ -36,6 +36,13 @@ func (r queryResolver) RequestCounts(ctx context.Context, filter *exec.RequestFi
 	return byState(counts), err
 }
 
+func (r queryResolver) Alerts(ctx context.Context, first int, after *string) (relay.Connection[erasure.Alert], error) {
+	args := page.Args{First: first, After: orNil(after)}
+	p, err := r.resolver.Requests.Alerts(ctx, access.From(ctx), args)
+	load(ctx).saw(p.Items)
+	return relay.Of(p, args), err
+}
+
 func (r queryResolver) EmergencyStops(ctx context.Context) ([]erasure.Stop, error) {
 	return r.resolver.Requests.Standing(ctx, access.From(ctx))
 }

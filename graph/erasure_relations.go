@@ -26,6 +26,7 @@ type (
 	taskResolver        struct{}
 	taskOutcomeResolver struct{}
 	noticeResolver      struct{}
+	alertResolver       struct{}
 	certificateResolver struct{}
 	packageResolver     struct{}
 	stopResolver        struct{}
@@ -37,6 +38,7 @@ func (r *resolver) PlanNode() exec.PlanNodeResolver           { return planNodeR
 func (r *resolver) Task() exec.TaskResolver                   { return taskResolver{} }
 func (r *resolver) TaskOutcome() exec.TaskOutcomeResolver     { return taskOutcomeResolver{} }
 func (r *resolver) Notice() exec.NoticeResolver               { return noticeResolver{} }
+func (r *resolver) Alert() exec.AlertResolver                 { return alertResolver{} }
 func (r *resolver) Certificate() exec.CertificateResolver     { return certificateResolver{} }
 func (r *resolver) Package() exec.PackageResolver             { return packageResolver{} }
 func (r *resolver) EmergencyStop() exec.EmergencyStopResolver { return stopResolver{} }
@@ -96,6 +98,10 @@ func (requestResolver) Progress(ctx context.Context, r *erasure.Request) (exec.P
 
 func (requestResolver) Notices(ctx context.Context, r *erasure.Request) ([]erasure.Notice, error) {
 	return load(ctx).noticesOf.some(ctx, r.ID)
+}
+
+func (requestResolver) Alerts(ctx context.Context, r *erasure.Request) ([]erasure.Alert, error) {
+	return load(ctx).alertsOf.some(ctx, r.ID)
 }
 
 func (requestResolver) Certificate(ctx context.Context, r *erasure.Request) (*erasure.Certificate, error) {
@@ -186,6 +192,18 @@ func (noticeResolver) ID(_ context.Context, n *erasure.Notice) (node.ID, error) 
 
 func (noticeResolver) RecordedBy(ctx context.Context, n *erasure.Notice) (*audit.Principal, error) {
 	return load(ctx).principals.may(ctx, n.RecordedBy)
+}
+
+func (alertResolver) Request(ctx context.Context, a *erasure.Alert) (erasure.Request, error) {
+	return load(ctx).requests.must(ctx, a.RequestID)
+}
+
+func (alertResolver) TaskID(_ context.Context, a *erasure.Alert) (node.ID, error) {
+	return named(kindTask, a.TaskKey)
+}
+
+func (alertResolver) Service(ctx context.Context, a *erasure.Alert) (catalog.Service, error) {
+	return load(ctx).services.must(ctx, a.ServiceID)
 }
 
 func (certificateResolver) Fingerprint(_ context.Context, c *erasure.Certificate) ([]byte, error) {

@@ -51,6 +51,7 @@ type loaders struct {
 	nodesOf       loader[uuid.UUID, []erasure.Node] // by request, like those that follow
 	tasksOf       loader[uuid.UUID, []erasure.Task]
 	noticesOf     loader[uuid.UUID, []erasure.Notice]
+	alertsOf      loader[uuid.UUID, []erasure.Alert]
 	certificateOf loader[uuid.UUID, erasure.Certificate]
 	packagesOf    loader[uuid.UUID, []export.Package]
 	outcomesOf    loader[int64, []erasure.TaskOutcome] // by task
@@ -83,6 +84,7 @@ func newLoaders(db postgres.DB) *loaders {
 	batch(l, &l.nodesOf, db, erasure.NodesOf)
 	batch(l, &l.tasksOf, db, erasure.TasksOf)
 	batch(l, &l.noticesOf, db, erasure.NoticesOf)
+	batch(l, &l.alertsOf, db, erasure.AlertsOf)
 	batch(l, &l.certificateOf, db, erasure.CertificatesOf)
 	batch(l, &l.packagesOf, db, export.PackagesOf)
 	batch(l, &l.outcomesOf, db, erasure.OutcomesOf)

@@ -18,7 +18,7 @@ func (x *cell) variables(operation string) map[string]any {
 	switch operation {
 	case "viewer", "health", "auditCheckpoint", "emergencyStops":
 		return nil
-	case "auditEntries", "controllers", "owners", "services", "stores", "purposes", "retentionPolicies", "datasets", "readerNames", "terms", "findings", "requests", "schemaSubjects":
+	case "auditEntries", "controllers", "owners", "services", "stores", "purposes", "retentionPolicies", "datasets", "readerNames", "terms", "findings", "requests", "alerts", "schemaSubjects":
 		return object("first", 10)
 	case "requestCounts":
 		return object("filter", object("open", true))

@@ -64,6 +64,7 @@ var matrix = map[string]cells{
 	"Query.requests":          {followers, "="},
 	"Query.request":           {followers, followers},
 	"Query.requestCounts":     {followers, "="},
+	"Query.alerts":            {followers, "="},
 	"Query.emergencyStops":    {catalogued, "="},
 	"Query.downstream":        {catalogued, catalogued},
 	"Query.schemaSubjects":    {everybody, "="},

@@ -80,6 +80,19 @@ func (c *ticker) once(ctx context.Context, interval time.Duration) (err error) {
 	return c.requests.Tick(ctx)
 }
 
+// undone logs that a service has left a task undone. Rooms do not log.
+func (g *ground) undone(ctx context.Context, a erasure.Alert) {
+	g.log.ErrorContext(ctx, "a service has left a task undone for 24 hours", "request", a.RequestID.String(), "task", a.TaskKey.String(),
+		"service", a.ServiceID.String(), "action", string(a.Action), "code", orNone(a.Code), "count", a.Times)
+}
+
+func orNone(code *string) string {
+	if code == nil {
+		return "NONE"
+	}
+	return *code
+}
+
 // filler gives topics the fields of schemas that were registered before the
 // topic was declared.
 type filler struct {

@@ -47,6 +47,7 @@ var gauges = map[string]*prometheus.Desc{
 	"days_left": newGauge("lethe_request_days_left", "Days until the first open request is due; negative when it is overdue. Absent when none is open."),
 	"tasks":     newGauge("lethe_tasks", "Tasks of open requests, by service and state.", "service", "state"),
 	"waiting":   newGauge("lethe_tasks_waiting", "Tasks that their service has not ended for more than an hour, by service.", "service"),
+	"undone":    newGauge("lethe_tasks_undone", "Tasks that their service has left undone for 24 hours, by service.", "service"),
 	"breaker":   newGauge("lethe_breaker_open", "1 while deliveries to a service rest after failures.", "service"),
 	"stops":     newGauge("lethe_emergency_stops", "Emergency stops that stand."),
 	"jobs":      newGauge("lethe_jobs", "Jobs that are not completed, by kind and state; a discarded one was given up.", "kind", "state"),
@@ -78,6 +79,8 @@ func readWork(ctx context.Context, db *pgxpool.Pool, now time.Time) ([]reading, 
 		UNION ALL SELECT 'days_left', '', '', min(days) FROM open HAVING count(*) > 0
 		UNION ALL SELECT 'tasks', ref, state, n FROM task
 		UNION ALL SELECT 'waiting', ref, '', sum(waiting) FROM task GROUP BY ref
+		UNION ALL SELECT 'undone', s.ref, '', count(*) FROM erasure_alert a JOIN erasure_task t ON t.id = a.task_id JOIN catalog_service s ON s.id = t.service_id
+		           WHERE a.over_at IS NULL AND a.reason = 'TASK_UNDONE' GROUP BY s.ref
 		UNION ALL SELECT 'breaker', s.ref, '', coalesce(d.open_until > now(), false)::int FROM erasure_delivery d JOIN catalog_service s ON s.id = d.service_id
 		UNION ALL SELECT 'stops', '', '', count(*) FROM erasure_stop WHERE lifted_at IS NULL
 		UNION ALL SELECT 'jobs', kind, state::text, count(*) FROM river_job WHERE state NOT IN ('completed', 'cancelled') GROUP BY kind, state
@@ -141,7 +144,7 @@ func (r reading) labels() []string {
 	switch r.Metric {
 	case "requests", "tasks", "jobs":
 		return []string{r.A, r.B}
-	case "blocked", "waiting", "breaker":
+	case "blocked", "waiting", "undone", "breaker":
 		return []string{r.A}
 	}
 	return nil

@@ -1,7 +1,10 @@
 package scenarios_test
 
 import (
+	"io"
+	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,11 +23,23 @@ func TestScenario01_ServiceIsDownForThreeDays(t *testing.T) {
 	r = c.when(r.CaseNumber, "loyalty done, orders unreachable", func(r request) bool {
 		return r.erases("loyalty").State == "DONE" && r.erases("orders").code() == "UNREACHABLE"
 	})
-	for range 3 {
+	for day := range 3 {
 		tried := c.look(r.CaseNumber).erases("orders").Attempt
-		c.clock.advance(24 * time.Hour)
-		r = c.when(r.CaseNumber, "another attempt", func(r request) bool { return r.erases("orders").Attempt > tried })
+		if day == 0 {
+			c.clock.advance(23 * time.Hour)
+			r = c.when(r.CaseNumber, "another attempt", func(r request) bool { return r.erases("orders").Attempt > tried })
+			if tried = r.erases("orders").Attempt; len(r.Alerts) > 0 {
+				t.Fatalf("alerted after 23 hours: %+v", r.Alerts)
+			}
+			c.clock.advance(time.Hour)
+		} else {
+			c.clock.advance(24 * time.Hour)
+		}
+		r = c.when(r.CaseNumber, "another attempt, and its alert", func(r request) bool {
+			return r.erases("orders").Attempt > tried && len(r.Alerts) == 1 && r.Alerts[0].Times == day+1
+		})
 	}
+	c.alerted(r, "orders", 3)
 	if got := r.erases("orders").State; got != "READY" || r.State != "EXECUTING" {
 		t.Fatalf("after three days: %s", r)
 	}
@@ -34,6 +49,46 @@ func TestScenario01_ServiceIsDownForThreeDays(t *testing.T) {
 	if n := c.effects("orders", protocol.Erase); n != 1 {
 		t.Errorf("orders erased %d times", n)
 	}
+	c.when(r.CaseNumber, "the end of the alert", func(r request) bool { return r.Alerts[0].OverAt != nil })
+	if held := c.alerts(); len(held) > 0 {
+		t.Errorf("these are still held up: %+v", held)
+	}
+}
+
+// alerted checks that everybody who must know has been told, on so many days,
+// of the one task that a service left undone.
+func (c *company) alerted(r request, service string, days int) {
+	c.t.Helper()
+	undone, told := r.erases(service), c.alerts()
+	if len(told) != 1 {
+		c.t.Fatalf("people are told %+v", told)
+	}
+	for _, a := range []alert{r.Alerts[0], told[0]} {
+		if a.Reason != "TASK_UNDONE" || a.Action != "ERASE" || a.TaskID != undone.ID || a.Service.Ref != service ||
+			a.Request.CaseNumber != r.CaseNumber || a.OverAt != nil || a.Times != days || *a.Code != "UNREACHABLE" {
+			c.t.Errorf("people are told %+v", a)
+		}
+	}
+	if n := len(c.trail(r, "task.undone")); n != days {
+		c.t.Errorf("the audit log has it %d times, want %d", n, days)
+	}
+	c.until("the last line of the log", func() bool {
+		return strings.Count(c.Log.String(), `"level":"ERROR","msg":"a service has left a task undone for 24 hours"`) == days
+	})
+	c.until("the gauge", func() bool { return strings.Contains(c.metrics(), `lethe_tasks_undone{service="`+service+`"} 1`+"\n") })
+	for line := range strings.Lines(c.Log.String()) {
+		if strings.Contains(line, "undone for 24 hours") && (!strings.Contains(line, undone.Key) || strings.Contains(line, "[redacted]")) {
+			c.t.Errorf("the log does not say which task: %s", line)
+		}
+	}
+}
+
+// alerts are the alerts that hold, as a handler reads them.
+func (c *company) alerts() []alert {
+	c.t.Helper()
+	var out struct{ Alerts struct{ Nodes []alert } }
+	c.ask(access.Handler, `{ alerts(first: 100) { nodes { `+alertFields+` } } }`, nil, &out)
+	return out.Alerts.Nodes
 }
 
 func TestScenario02_ResultIsDroppedOnTheWay(t *testing.T) {
@@ -171,4 +226,23 @@ func words(t task) (all []string) {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// metrics are what the server shows to whoever watches it.
+func (c *company) metrics() string {
+	c.t.Helper()
+	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, c.OpsURL+"/metrics", nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	resp, err := c.Client.Do(req)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return string(body)
 }

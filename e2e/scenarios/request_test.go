@@ -22,6 +22,7 @@ type request struct {
 	Plan                   *plan
 	Tasks                  struct{ Nodes []task }
 	Notices                []notice
+	Alerts                 []alert
 	Certificate            *struct{ JSON string }
 	Package                *struct {
 		State, ID, Lock string
@@ -65,14 +66,25 @@ type notice struct {
 	Attempt         int
 }
 
+type alert struct {
+	Reason, Action, TaskID string
+	Code, OverAt           *string
+	Times                  int
+	Service                struct{ Ref string }
+	Request                struct{ CaseNumber string }
+}
+
 const requestFields = `id caseNumber state outcome blockedReason receivedOn dueOn dueUnpausedOn eraseBefore pausedDays reopened keyDestroyOn closedAt keyDestroyedAt
 	mergedInto { caseNumber }
 	plan { digest number nodes(first: 100) { nodes { kind reason count dataset { namespace name } service { ref } } } }
 	tasks(first: 100) { nodes { id key action state wave round attempt code sentAt service { ref }
 		outcomes { outcome dataset { name } count round ground until conflict } } }
 	notices { id kind dueOn sentOn attempt }
+	alerts { ` + alertFields + ` }
 	certificate { json }
 	package { id state lock downloadUrl }`
+
+const alertFields = `reason action taskId code overAt times service { ref } request { caseNumber }`
 
 // look reads a request.
 func (c *company) look(caseNumber string) request {

@@ -21,6 +21,7 @@ func NewExecutableSchema(cfg Config) graphql.ExecutableSchema {
 type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
+	Alert() AlertResolver
 	AuditEntry() AuditEntryResolver
 	Certificate() CertificateResolver
 	Consumption() ConsumptionResolver
@@ -2020,6 +2021,16 @@ extend type Query {
     "Which requests; all when absent."
     filter: RequestFilter
   ): [RequestCount!]!
+  """
+  What people must know about tasks now, the oldest first: which service has left
+  which task undone for 24 hours. For handler, approver, dpo and auditor.
+  """
+  alerts(
+    "How many, 1 to 100."
+    first: Int!
+    "Cursor of the alert before the page."
+    after: String
+  ): AlertConnection!
   "The emergency stops that stand, oldest first; empty when everything flows."
   emergencyStops: [EmergencyStop!]!
 }
@@ -2274,6 +2285,8 @@ type Request implements Node {
   progress: Progress!
   "What the data subject must be told, and when they were."
   notices: [Notice!]!
+  "What people had to know about its tasks, the oldest first; those that are over too."
+  alerts: [Alert!]!
   "The proof of how it ended; null until closed and sealed, which takes a few seconds."
   certificate: Certificate
   "The latest of its packages, of access and portability; null until one was begun."
@@ -2537,6 +2550,24 @@ type TaskEdge {
   node: Task!
 }
 
+"A page of alerts."
+type AlertConnection {
+  "The alerts with their cursors."
+  edges: [AlertEdge!]!
+  "The alerts."
+  nodes: [Alert!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"An alert in a list."
+type AlertEdge {
+  "Where it stands."
+  cursor: String!
+  "The alert."
+  node: Alert!
+}
+
 "What a service can say became of a dataset."
 enum DatasetOutcome {
   "It is gone."
@@ -2725,6 +2756,36 @@ type Package {
   expiresAt: DateTime
   "Where a handler who is signed in fetches it; null unless it can be fetched."
   downloadUrl: String
+}
+
+"Why people must know of a task."
+enum AlertReason {
+  "Its service has left it undone for 24 hours: it cannot be reached, or is silent."
+  TASK_UNDONE
+}
+
+"What people must know about a task, without being asked to decide. It is told again each day while it holds."
+type Alert {
+  "Why."
+  reason: AlertReason!
+  "The request that the task is of."
+  request: Request!
+  "The task; retryTask takes it."
+  taskId: ID!
+  "What the service was asked."
+  action: TaskAction!
+  "The service."
+  service: Service!
+  "Why the last attempt failed, when it was last told; null if the service is only silent."
+  code: String
+  "Since when it holds."
+  raisedAt: DateTime!
+  "When it was last told, in log and audit log."
+  toldAt: DateTime!
+  "How often it was told since it was raised."
+  times: Int!
+  "When it was over; null while it holds."
+  overAt: DateTime
 }
 
 "An emergency stop: while it stands, nothing leaves for its service."
@@ -3223,6 +3284,54 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // childFields_* functions provide shared child field context lookups.
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
+
+func (ec *executionContext) childFields_Alert(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "reason":
+		return ec.fieldContext_Alert_reason(ctx, field)
+	case "request":
+		return ec.fieldContext_Alert_request(ctx, field)
+	case "taskId":
+		return ec.fieldContext_Alert_taskId(ctx, field)
+	case "action":
+		return ec.fieldContext_Alert_action(ctx, field)
+	case "service":
+		return ec.fieldContext_Alert_service(ctx, field)
+	case "code":
+		return ec.fieldContext_Alert_code(ctx, field)
+	case "raisedAt":
+		return ec.fieldContext_Alert_raisedAt(ctx, field)
+	case "toldAt":
+		return ec.fieldContext_Alert_toldAt(ctx, field)
+	case "times":
+		return ec.fieldContext_Alert_times(ctx, field)
+	case "overAt":
+		return ec.fieldContext_Alert_overAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Alert", field.Name)
+}
+
+func (ec *executionContext) childFields_AlertConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_AlertConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_AlertConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_AlertConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AlertConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_AlertEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_AlertEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_AlertEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AlertEdge", field.Name)
+}
 
 func (ec *executionContext) childFields_Amount(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
@@ -4278,6 +4387,8 @@ func (ec *executionContext) childFields_Request(ctx context.Context, field graph
 		return ec.fieldContext_Request_progress(ctx, field)
 	case "notices":
 		return ec.fieldContext_Request_notices(ctx, field)
+	case "alerts":
+		return ec.fieldContext_Request_alerts(ctx, field)
 	case "certificate":
 		return ec.fieldContext_Request_certificate(ctx, field)
 	case "package":

@@ -30,6 +30,7 @@ type (
 	Requests          = Connection[erasure.Request]
 	PlanNodes         = Connection[erasure.Node]
 	Tasks             = Connection[erasure.Task]
+	Alerts            = Connection[erasure.Alert]
 )
 
 //nolint:revive // as above
@@ -51,4 +52,5 @@ type (
 	Request         = Edge[erasure.Request]
 	PlanNode        = Edge[erasure.Node]
 	Task            = Edge[erasure.Task]
+	Alert           = Edge[erasure.Alert]
 )
