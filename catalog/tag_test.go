@@ -167,7 +167,7 @@ func TestTagsAreJudgedAfterTheirCaller(t *testing.T) {
 	if _, err := b.AssertTags(t.Context(), b.steward, many); len(fault.All(err)) != 100 || !strings.Contains(err.Error(), "user.contact.email") {
 		t.Errorf("%d mistakes told", len(fault.All(err)))
 	}
-	if _, err := b.AssertTags(t.Context(), b.steward, append(many, many[0])); told(err) != "tags:OUT_OF_RANGE" {
+	if _, err := b.AssertTags(t.Context(), b.steward, slices.Concat(many, many[:1])); told(err) != "tags:OUT_OF_RANGE" {
 		t.Errorf("5,001 tags: %.200v", err)
 	}
 }

@@ -50,6 +50,7 @@ type Config struct {
 	Dev             bool           // development: HTTP on loopback, GraphiQL, introspection
 	LogLevel        string         // debug, info, warn or error
 	Requests        erasure.Config // times of data subjects' requests
+	AnswerWithin    time.Duration  // no call hangs longer, whatever hangs
 	ClockInterval   time.Duration  // between two looks at what time makes due
 	ObserveInterval time.Duration  // between two looks at the Kafka clusters
 	MaxPartBytes    int64          // one part of an export: told to services, and accepted from them

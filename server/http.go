@@ -28,7 +28,7 @@ const (
 	messagesInFlight = 64                      // of services, whose places are their own
 	streamsInFlight  = 256                     // progress of requests, uploads and downloads
 	callerFor        = 2500 * time.Millisecond // to find out who calls
-	answerFor        = 2800 * time.Millisecond // then 503: no call hangs for three seconds, whatever hangs
+	usual            = -1                      // the patience of the setting answer_within
 	streamFor        = time.Hour
 	leftoverFor      = 5 * time.Second
 	streamPause      = 30 * time.Second // a stream that moves no byte for so long is cut
@@ -39,7 +39,7 @@ type lane struct {
 	prefix   string
 	body     int64 // largest body, bytes; 0: the door limits it
 	callers  callers
-	patience time.Duration // until the answer, the time to find out who calls included; 0: the door limits it
+	patience time.Duration // until the answer, the time to find out who calls included; 0: the door limits it; usual: the setting does
 	messages bool          // of services
 	streams  bool          // long-lived by nature
 	events   bool          // long-lived when the caller asks for text/event-stream
@@ -59,38 +59,48 @@ const (
 var lanes = []lane{
 	{prefix: "/healthz", unlogged: true}, {prefix: "/readyz", unlogged: true},
 	{prefix: "/graphql", body: 1 << 20, callers: signedIn, events: true, patience: fileFor}, // the API knows which acts may take so long
-	{prefix: "/registry/", body: 7 << 20, callers: signedIn, patience: answerFor, registry: true},
+	{prefix: "/registry/", body: 7 << 20, callers: signedIn, patience: usual, registry: true},
 	{prefix: "/api/v1/catalog", body: 4 << 20, callers: signedIn, patience: fileFor},
-	{prefix: "/api/", body: 4 << 20, callers: signedIn, patience: answerFor},
+	{prefix: "/api/", body: 4 << 20, callers: signedIn, patience: usual},
 	{prefix: "/rights/v1/parts/", callers: anybody, streams: true},
-	{prefix: "/rights/", body: 256 << 10, callers: anybody, patience: answerFor, messages: true},
+	{prefix: "/rights/", body: 256 << 10, callers: anybody, patience: usual, messages: true},
 	{prefix: "/packages/", body: 64 << 10, callers: optional, streams: true},
-	{prefix: "/auth/", body: 64 << 10, patience: answerFor},
-	{prefix: "/", body: 64 << 10, unlogged: true, patience: answerFor},
+	{prefix: "/auth/", body: 64 << 10, patience: usual},
+	{prefix: "/", body: 64 << 10, unlogged: true, patience: usual},
 }
 
 // front stands before the doors: what it refuses costs no door any work.
 type front struct {
-	mux       *http.ServeMux
-	site      http.Handler // has every path that is no API's; may be nil
-	log       *slog.Logger
-	metrics   *metrics
-	bearer    *bearer
-	sessions  *sessions
-	host      string // of the public URL
-	https     bool
-	crossSite *http.CrossOriginProtection
-	slots     *slots
-	messages  *slots
-	streams   *slots
-	ending    context.Context // ends when the server stops: streams end with it
+	answerWithin time.Duration // patience of the usual lanes
+	mux          *http.ServeMux
+	site         http.Handler // has every path that is no API's; may be nil
+	log          *slog.Logger
+	metrics      *metrics
+	bearer       *bearer
+	sessions     *sessions
+	host         string // of the public URL
+	https        bool
+	crossSite    *http.CrossOriginProtection
+	slots        *slots
+	messages     *slots
+	streams      *slots
+	ending       context.Context // ends when the server stops: streams end with it
 }
 
-func newFront(ending context.Context, mux *http.ServeMux, public *url.URL) (*front, error) {
-	f := &front{mux: mux, host: public.Hostname(), https: public.Scheme == "https", ending: ending,
+func newFront(ending context.Context, mux *http.ServeMux, public *url.URL, answerWithin time.Duration) (*front, error) {
+	f := &front{mux: mux, host: public.Hostname(), https: public.Scheme == "https", ending: ending, answerWithin: answerWithin,
 		crossSite: http.NewCrossOriginProtection(),
 		slots:     newSlots(requestsInFlight), messages: newSlots(messagesInFlight), streams: newSlots(streamsInFlight)}
 	return f, f.crossSite.AddTrustedOrigin(public.Scheme + "://" + public.Host)
+}
+
+// patience is how long an answer in a lane may take, then 503; 0: the door
+// limits it.
+func (f *front) patience(l lane) time.Duration {
+	if l.patience == usual {
+		return f.answerWithin
+	}
+	return l.patience
 }
 
 // ServeHTTP guards a request and hands it to its door.
@@ -149,10 +159,10 @@ func (f *front) pass(by access.Principal, spent time.Duration, w *answer, r *htt
 		ctx, cancel = context.WithTimeout(ctx, streamFor)
 		defer cancel()
 		defer context.AfterFunc(f.ending, cancel)()
-	} else if l.patience > 0 {
+	} else if patience := f.patience(l); patience > 0 {
 		began := time.Now().Add(-spent)
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(graph.Began(ctx, began), began.Add(l.patience))
+		ctx, cancel = context.WithDeadline(graph.Began(ctx, began), began.Add(patience))
 		defer cancel()
 	}
 	if !strings.HasPrefix(l.prefix, "/healthz") && !strings.HasPrefix(l.prefix, "/readyz") {

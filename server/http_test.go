@@ -71,7 +71,7 @@ func guard(t *testing.T, release chan struct{}) guarded {
 	var out bytes.Buffer
 	ending, cut := context.WithCancel(t.Context())
 	t.Cleanup(cut)
-	f, err := newFront(ending, mux, &url.URL{Scheme: "https", Host: "lethe.example.com"})
+	f, err := newFront(ending, mux, &url.URL{Scheme: "https", Host: "lethe.example.com"}, 2800*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -203,7 +203,7 @@ func (s *Server) openFront() error {
 	}
 	ending, cut := context.WithCancel(context.Background())
 	s.cut = cut
-	f, err := newFront(ending, mux, public)
+	f, err := newFront(ending, mux, public, s.ground.conf.AnswerWithin)
 	if err != nil {
 		return err
 	}

@@ -91,6 +91,7 @@ var settings = []Setting{
 	span("wave_patience", "how long a silent service holds up the next wave", "1h", "1s", "2160h", func(c *Config) *time.Duration { return &c.Requests.WavePatience }),
 	span("key_period", "how long the key of a closed request is kept", "2160h", "24h", "87600h", func(c *Config) *time.Duration { return &c.Requests.KeyPeriod }),
 	span("clock_interval", "how often what time alone makes due is looked for", "15s", "100ms", "10m", func(c *Config) *time.Duration { return &c.ClockInterval }),
+	span("answer_within", "how long a call may take at most, then 503; catalogs, uploads, downloads and streams aside", "2800ms", "100ms", "1m", func(c *Config) *time.Duration { return &c.AnswerWithin }),
 	flag("no_probes", "close without asking whether anything is left; for benchmarks, with dev alone", "false", func(c *Config) *bool { return &c.Requests.NoProbes }),
 	span("observe_interval", "how often the Kafka clusters are asked who reads", "60s", "100ms", "1h", func(c *Config) *time.Duration { return &c.ObserveInterval }),
 	{key: "max_part_bytes", Help: "largest part of an export, in bytes; services are told", fallback: "5368709120", example: "5368709120", set: setMaxPart, get: func(c *Config) string { return strconv.FormatInt(c.MaxPartBytes, 10) }},

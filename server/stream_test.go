@@ -45,7 +45,7 @@ func hurried(t *testing.T) (string, func(*http.Request)) {
 	}
 	mux.HandleFunc("/rights/v1/parts/", count)
 	mux.HandleFunc("/api/v1/lineage", count)
-	f, err := newFront(t.Context(), mux, &url.URL{Scheme: "https", Host: "lethe.example.com"})
+	f, err := newFront(t.Context(), mux, &url.URL{Scheme: "https", Host: "lethe.example.com"}, 2800*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}

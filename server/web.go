@@ -13,7 +13,7 @@ import (
 func wireWeb(g *ground, h *house, r *rooms) error {
 	api := graph.New(graph.Config{
 		DB: g.web, Audit: r.log, Catalog: r.catalog, Schemas: r.registry, Requests: r.requests, Exports: r.exports,
-		Challenge: r.dispatcher.Challenge, Rotate: r.dispatcher.Rotate, Now: g.now, Version: Version(), Dev: g.conf.Dev, Timeout: answerFor,
+		Challenge: r.dispatcher.Challenge, Rotate: r.dispatcher.Rotate, Now: g.now, Version: Version(), Dev: g.conf.Dev, Timeout: g.conf.AnswerWithin,
 		Report: func(ctx context.Context, requestID string, err error) {
 			g.log.ErrorContext(ctx, "graph", "request_id", requestID, "err", scrub(err))
 		},

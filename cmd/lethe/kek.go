@@ -25,12 +25,7 @@ of the file, restart again.`,
 		Example: "  lethe key kek /etc/lethe/kek\n  lethe key kek /etc/lethe/kek --rotate",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			kek, err := vault.NewKEK(), error(nil)
-			if rotate {
-				kek, err = vault.RotateKEK(args[0])
-			} else {
-				err = kek.WriteFile(args[0])
-			}
+			kek, err := newKEK(args[0], rotate)
 			if err != nil {
 				return fileEnding(err)
 			}
@@ -134,4 +129,13 @@ func writeWrapped(w io.Writer, by []wrappedBy, changed int64, dryRun bool) {
 		return
 	}
 	fmt.Fprintf(w, "%d wrapped anew.\n", changed)
+}
+
+// newKEK writes a key-encryption key into a new file, or before those of one.
+func newKEK(file string, rotate bool) (vault.KEK, error) {
+	if rotate {
+		return vault.RotateKEK(file)
+	}
+	kek := vault.NewKEK()
+	return kek, kek.WriteFile(file)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -117,7 +118,7 @@ func greet(in io.Reader, server io.Writer) error {
 		if _, err := io.ReadFull(in, rest); err != nil {
 			return err
 		}
-		if _, err := server.Write(append(head, rest...)); err != nil {
+		if _, err := server.Write(slices.Concat(head, rest)); err != nil {
 			return err
 		}
 		if code := binary.BigEndian.Uint32(head[4:]); code>>16 == 3 {
@@ -132,7 +133,7 @@ func readMessage(in io.Reader) ([]byte, error) {
 	if _, err := io.ReadFull(in, head); err != nil {
 		return nil, err
 	}
-	message := append(head, make([]byte, int(binary.BigEndian.Uint32(head[1:]))-4)...)
+	message := slices.Concat(head, make([]byte, int(binary.BigEndian.Uint32(head[1:]))-4))
 	_, err := io.ReadFull(in, message[5:])
 	return message, err
 }

@@ -84,6 +84,7 @@ func shop(orders, loyalty []erasuretest.Option) []member {
 func settings(c *clock, opts []servertest.Option) []servertest.Option {
 	return append([]servertest.Option{
 		servertest.With("probe_delay", "10ms"), servertest.With("clock_interval", "200ms"),
+		servertest.With("answer_within", "30s"), // other tests run beside them; e2e/running and e2e/chaos see to the limit
 		servertest.With("probe_follow_ups", "24h"), servertest.With("log_level", "info"), servertest.Clock(c.now),
 	}, opts...)
 }

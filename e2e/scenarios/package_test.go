@@ -31,7 +31,7 @@ func TestPackagePreparedEarlyClosesNothing(t *testing.T) {
 	c.expect(c.says("loyalty", result(export, 2, protocol.Done, func(r *protocol.Result) {
 		r.Outcomes[0] = protocol.DatasetOutcome{Dataset: r.Outcomes[0].Dataset, Outcome: protocol.NotFound}
 	})), "recorded")
-	r = c.closes(number, "FULFILLED")
+	c.closes(number, "FULFILLED")
 	c.when(number, "the whole package", func(now request) bool {
 		return now.Package != nil && now.Package.State == "SEALED" && now.Package.ID != ""
 	})

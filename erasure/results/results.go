@@ -56,11 +56,6 @@ func (d *Results) keys(w http.ResponseWriter, r *http.Request) {
 	w.Write(set)
 }
 
-// patience is how long a service waits for its answer at most; with a database
-// that does not answer it is told 503, and sends the same message again. What
-// it sent may be taken all the same, and is then a duplicate.
-const patience = 2500 * time.Millisecond
-
 // take takes a message and answers after what it means is committed.
 func (d *Results) take(w http.ResponseWriter, r *http.Request) {
 	body, err := protocol.ReadBody(r.Body, protocol.MaxResultsBytes)
@@ -68,9 +63,6 @@ func (d *Results) take(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, err)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), patience)
-	defer cancel()
-	r = r.WithContext(ctx)
 	service, signed, err := d.signer(r, body)
 	if err != nil {
 		problem.Write(w, err)

@@ -231,7 +231,7 @@ func (s *scene) example() string {
 
 // lookAround types what the guide says to type.
 func (s *scene) lookAround(ctx context.Context) error {
-	if _, err := exec.LookPath("curl"); err != nil {
+	if curl, _ := exec.LookPath("curl"); curl == "" {
 		s.say("curl is not on this machine; the line that uses it was not tried")
 		return nil
 	}
