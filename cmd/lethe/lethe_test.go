@@ -96,6 +96,8 @@ func TestDocumentsFitTheSchema(t *testing.T) {
 	for name, doc := range map[string]string{
 		"case": caseDocument, "list": listDocument, "find": findDocument, "open": openDocument, "approve": approveDocument,
 		"cancel": cancelDocument, "plan": planDocument, "certificate": certificateDocument, "stop": stopDocument, "resume": resumeDocument, "service": serviceDocument,
+		"replan": replanDocument, "refuse": refuseDocument, "extend": extendDocument, "pause-clock": pauseClockDocument, "resume-clock": resumeClockDocument,
+		"resolve-block": resolveBlockDocument, "close-partially": closePartiallyDocument, "stopped": stoppedDocument, "retry": retryDocument,
 	} {
 		if _, err := gqlparser.LoadQueryWithRules(schema, doc, nil); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -223,7 +225,7 @@ func TestRequestOpen(t *testing.T) {
 			t.Errorf("%q: %d %s", bad, r.code, r.err)
 		}
 	}
-	f = answering(t, 200, `{"data":{"openRequest":{"request":null,"userErrors":[{"code":"UNKNOWN_IDENTIFIER","path":["input","identifiers","0","type"],"message":"no service knows this type; did you mean \"email\"?"}]}}}`)
+	f = answering(t, 200, `{"data":{"openRequest":{"request":null,"userErrors":[{"code":"UNKNOWN_IDENTIFIER_TYPE","path":["input","identifiers","0","type"],"message":"no service knows this type; did you mean \"email\"?"}]}}}`)
 	r = lethe(t, f.env(), "request", "open", "--type", "access", "--controller", "x", "--identifier", "emial=e", "-o", "json")
 	if r.code != exitNo || !strings.Contains(r.err, `"path":["input","identifiers","0","type"]`) {
 		t.Errorf("refused: %d %s", r.code, r.err)
@@ -248,10 +250,10 @@ func TestCatalogImport(t *testing.T) {
 		!strings.Contains(f.asked[0].body, `"variables":{"SHOP_NAME":"Shop: \"GmbH\" # 1"}`) {
 		t.Errorf("asked %+v", f.asked[0])
 	}
-	f = answering(t, 422, `{"code":"NAME_TAKEN","detail":"3:5: another controller has this name","errors":[{"path":"3:5","code":"NAME_TAKEN","detail":"another controller has this name"}]}`)
+	f = answering(t, 422, `{"code":"TAKEN","detail":"3:5: another controller has this ref; choose another, or change that one","errors":[{"path":"3:5","code":"TAKEN","detail":"another controller has this ref; choose another, or change that one"}]}`)
 	e.environ[0] = "LETHE_URL=" + f.URL
 	r = lethe(t, e, "catalog", "import", path)
-	if r.code != exitNo || !strings.Contains(r.err, path+":3:5: another controller has this name") {
+	if r.code != exitNo || !strings.Contains(r.err, path+":3:5: another controller has this ref") {
 		t.Errorf("%d %s", r.code, r.err)
 	}
 	if err := os.WriteFile(path, []byte(strings.Replace(text, "country:", "contry:", 1)), 0o600); err != nil {

@@ -87,9 +87,11 @@ type caseRequest struct {
 }
 
 func newRequest(e *env) *cobra.Command {
-	return group("request", "Open and follow data subjects' requests", "  lethe request list\n  lethe request show R-2026-000123",
+	c := group("request", "Open and follow data subjects' requests", "  lethe request list\n  lethe request show R-2026-000123",
 		newRequestOpen(e), newRequestList(e), newRequestShow(e), newRequestPlan(e), newRequestApprove(e), newRequestCancel(e),
 		newRequestFollow(e), newRequestCertificate(e), newStop(e), newResume(e))
+	c.AddCommand(newDecisions(e)...)
+	return c
 }
 
 func newRequestOpen(e *env) *cobra.Command {
