@@ -34,7 +34,11 @@ type Catalog struct {
 	dev bool
 	// calendar judges where due dates are counted; see Calendars.
 	calendar func(country, region string) error
+	home     place
 }
+
+// place is where a controller is when it does not say.
+type place struct{ country, zone string }
 
 // Option changes how a Catalog judges what it is told.
 type Option func(*Catalog)
@@ -48,6 +52,12 @@ func Dev(c *Catalog) { c.dev = true }
 // could take no request. Its faults point at country or region.
 func Calendars(known func(country, region string) error) Option {
 	return func(c *Catalog) { c.calendar = known }
+}
+
+// Home is the country and the time zone of a new controller that names none.
+// Either may be empty: then each controller has to name its own.
+func Home(country, zone string) Option {
+	return func(c *Catalog) { c.home = place{country, zone} }
 }
 
 // New returns the catalog kept in db. Days, such as the age of a backup's
@@ -82,13 +92,14 @@ type act struct {
 	by       access.Principal
 	dev      bool
 	calendar func(country, region string) error // nil: nobody knows
+	home     place
 	entries  []audit.Entry
 	changes  []change
 }
 
 // act begins one act of the catalog in its caller's unit of work.
 func (c *Catalog) act(db postgres.DB, by access.Principal) *act {
-	return &act{db: db, by: by, dev: c.dev, calendar: c.calendar}
+	return &act{db: db, by: by, dev: c.dev, calendar: c.calendar, home: c.home}
 }
 
 // change is a row of the catalog's own history.

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -22,9 +23,9 @@ type Controller struct {
 	ID           uuid.UUID
 	Ref          string  // the name files and requests use
 	Name         string  // of the legal entity
-	Country      string  // ISO 3166-1 alpha-2
+	Country      string  // ISO 3166-1 alpha-2; declared empty: as it was, or Home's
 	Region       *string // ISO 3166-2, where public holidays differ within the country
-	TimeZone     string  // IANA
+	TimeZone     string  // IANA; declared empty: as it was, or Home's
 	DailyCeiling int     // requests a day before a person must decide; 0 means 200
 	Rev          int
 }
@@ -50,6 +51,9 @@ func (a *act) putController(ctx context.Context, d Controller) (Controller, erro
 	if d.DailyCeiling == 0 {
 		d.DailyCeiling = defaultCeiling
 	}
+	if err := a.settle(ctx, &d); err != nil {
+		return d, err
+	}
 	if err := d.check(a.calendar); err != nil {
 		return d, err
 	}
@@ -63,6 +67,24 @@ func (a *act) putController(ctx context.Context, d Controller) (Controller, erro
 	}
 	a.did("controller.declared", "CONTROLLER", d.ID, old, d)
 	return d, nil
+}
+
+// settle says where a controller is that does not: where it was, or if it is
+// new, at home. A home that moves later moves no controller with it.
+func (a *act) settle(ctx context.Context, d *Controller) error {
+	if d.Country != "" && d.TimeZone != "" {
+		return nil
+	}
+	at := a.home
+	if d.Rev != 0 {
+		known, err := ControllersByID(ctx, a.db, []uuid.UUID{d.ID})
+		if err != nil {
+			return err
+		}
+		at = place{known[d.ID].Country, known[d.ID].TimeZone}
+	}
+	d.Country, d.TimeZone = cmp.Or(d.Country, at.country), cmp.Or(d.TimeZone, at.zone)
+	return nil
 }
 
 func (d Controller) check(calendar func(country, region string) error) error {

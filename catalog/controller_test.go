@@ -57,6 +57,33 @@ func TestControllersLieWhereHolidaysAreKnown(t *testing.T) {
 	}
 }
 
+// A new controller that names no country or zone lies at home; one that is
+// known stays where it is, whatever home has become.
+func TestControllersThatNameNoPlaceLieAtHome(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	admin := person(t, db, access.Admin)
+	german := catalog.New(db, time.Now, catalog.Home("DE", "Europe/Berlin"))
+	french := catalog.New(db, time.Now, catalog.Home("FR", "Europe/Paris"))
+	d, err := german.DeclareController(t.Context(), admin, catalog.Controller{Ref: fresh("c"), Name: "C"})
+	if err != nil || d.Country != "DE" || d.TimeZone != "Europe/Berlin" {
+		t.Fatalf("at home: %+v, %v", d, err)
+	}
+	d.Name, d.Country, d.TimeZone = "D", "", ""
+	d, err = french.DeclareController(t.Context(), admin, d)
+	if err != nil || d.Name != "D" || d.Country != "DE" || d.TimeZone != "Europe/Berlin" {
+		t.Errorf("home moved: %+v, %v", d, err)
+	}
+	d, err = french.DeclareController(t.Context(), admin, catalog.Controller{Ref: fresh("c"), Name: "C", Country: "AT"})
+	if err != nil || d.Country != "AT" || d.TimeZone != "Europe/Paris" {
+		t.Errorf("half of it named: %+v, %v", d, err)
+	}
+	_, err = catalog.New(db, time.Now).DeclareController(t.Context(), admin, catalog.Controller{Ref: fresh("c"), Name: "C", TimeZone: "Europe/Berlin"})
+	if told(err) != "country:UNKNOWN_COUNTRY" {
+		t.Errorf("without a home: %v", err)
+	}
+}
+
 // Each suggested zone is one.
 func TestControllersTakeTheZonesOfTheUnion(t *testing.T) {
 	t.Parallel()

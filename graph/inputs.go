@@ -60,8 +60,8 @@ func changedService(in exec.UpdateServiceInput) catalog.Service {
 func controller(in exec.DeclareControllerInput) catalog.Controller {
 	id, rev := which(in.ID, in.Rev, kindController)
 	return catalog.Controller{
-		ID: id, Rev: rev, Ref: in.Ref, Name: in.Name, Country: in.Country, Region: in.Region,
-		TimeZone: in.TimeZone, DailyCeiling: orNil(in.DailyCeiling),
+		ID: id, Rev: rev, Ref: in.Ref, Name: in.Name, Country: orNil(in.Country), Region: in.Region,
+		TimeZone: orNil(in.TimeZone), DailyCeiling: orNil(in.DailyCeiling),
 	}
 }
 

@@ -131,6 +131,34 @@ func TestCatalogFileWithVariables(t *testing.T) {
 	}
 }
 
+// Controllers that name no country and no time zone get those of the settings,
+// and a file that names none changes nothing when it comes again.
+func TestCatalogFileOfNoPlace(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t, servertest.With("country", "FR"), servertest.With("timezone", "Europe/Paris"))
+	bare := strings.Replace(shop, "    country: DE\n    time_zone: Europe/Berlin\n", "", 1)
+	for _, want := range []string{`"CREATE"`, `"changes":[]`} {
+		resp := s.Do(t, http.MethodPost, "/api/v1/catalog", s.Token(access.Admin), strings.NewReader(bare))
+		raw, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != 200 || !strings.Contains(string(raw), want) {
+			t.Fatalf("%d %s (%v)", resp.StatusCode, raw, err)
+		}
+	}
+	const declare = `mutation($input: DeclareControllerInput!) { declareController(input: $input) { controller { country timeZone } userErrors { code } } }`
+	var a struct {
+		DeclareController struct{ Controller struct{ Country, TimeZone string } }
+	}
+	s.Query(t, access.Admin, declare, map[string]any{"input": map[string]any{"ref": "other", "name": "Other"}}, &a)
+	if c := a.DeclareController.Controller; c.Country != "FR" || c.TimeZone != "Europe/Paris" {
+		t.Errorf("declared at %+v", c)
+	}
+	var country, zone string
+	if err := s.DB.QueryRow(t.Context(), `SELECT country, time_zone FROM catalog_controller WHERE ref = 'shop'`).Scan(&country, &zone); err != nil || country != "FR" || zone != "Europe/Paris" {
+		t.Errorf("imported at %s %s (%v)", country, zone, err)
+	}
+}
+
 // The server knows the holidays of the member states and of their regions: a
 // controller that could take no request is refused, at its line.
 func TestCatalogFileOfAPlaceWithoutHolidays(t *testing.T) {

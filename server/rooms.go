@@ -68,7 +68,7 @@ func makeRooms(g *ground, log *audit.Log) (*rooms, error) {
 	options := []catalog.Option{catalog.Calendars(func(country, region string) error {
 		_, err := duedate.For(country, region)
 		return err
-	})}
+	}), catalog.Home(g.conf.Country, g.conf.TimeZone)}
 	if g.conf.Dev {
 		options = append(options, catalog.Dev)
 	}

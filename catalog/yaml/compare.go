@@ -2,6 +2,7 @@ package yaml
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"strings"
 
@@ -76,6 +77,7 @@ func (p *planner) planParties() {
 		e.value.ID = p.ids["controller"][e.value.Ref]
 		if old != nil {
 			e.value.Rev = old.Rev
+			e.value.Country, e.value.TimeZone = cmp.Or(e.value.Country, old.Country), cmp.Or(e.value.TimeZone, old.TimeZone)
 		}
 		put(p, &ch.Controllers, "controllers", "CONTROLLER", e.value.Ref, e.place, old, e.value)
 	}

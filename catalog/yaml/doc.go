@@ -170,8 +170,8 @@ func entries[T any](o object, key string, read func(*reader, ast.Node) (place, T
 
 func readController(r *reader, n ast.Node) (place, catalog.Controller, bool) {
 	o, ok := r.object(n, "a controller", "ref", "name", "country", "region", "time_zone", "daily_ceiling")
-	c := catalog.Controller{Ref: o.need("ref"), Name: o.need("name"), Country: o.need("country"), Region: o.optional("region"),
-		TimeZone: o.need("time_zone"), DailyCeiling: or(o.count("daily_ceiling"), 200)}
+	c := catalog.Controller{Ref: o.need("ref"), Name: o.need("name"), Country: o.text("country"), Region: o.optional("region"),
+		TimeZone: o.text("time_zone"), DailyCeiling: or(o.count("daily_ceiling"), 200)}
 	return o.place, c, ok
 }
 

@@ -7959,7 +7959,7 @@ func (ec *executionContext) unmarshalInputDeclareControllerInput(ctx context.Con
 			it.Name = data
 		case "country":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("country"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -7973,7 +7973,7 @@ func (ec *executionContext) unmarshalInputDeclareControllerInput(ctx context.Con
 			it.Region = data
 		case "timeZone":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("timeZone"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}

@@ -158,12 +158,12 @@ type DeclareControllerInput struct {
 	Ref string `json:"ref"`
 	// The name of the legal entity.
 	Name string `json:"name"`
-	// ISO 3166-1 alpha-2.
-	Country string `json:"country"`
+	// ISO 3166-1 alpha-2. When absent: as it was, of a new one LETHE_COUNTRY.
+	Country *string `json:"country,omitempty"`
 	// ISO 3166-2, where holidays differ within the country.
 	Region *string `json:"region,omitempty"`
-	// IANA time zone.
-	TimeZone string `json:"timeZone"`
+	// IANA time zone. When absent: as it was, of a new one LETHE_TIMEZONE.
+	TimeZone *string `json:"timeZone,omitempty"`
 	// Requests a day before a person must decide; 200 when absent.
 	DailyCeiling *int `json:"dailyCeiling,omitempty"`
 	// Comes back in the payload.

@@ -1264,12 +1264,12 @@ input DeclareControllerInput {
   ref: String!
   "The name of the legal entity."
   name: String!
-  "ISO 3166-1 alpha-2."
-  country: String!
+  "ISO 3166-1 alpha-2. When absent: as it was, of a new one LETHE_COUNTRY."
+  country: String
   "ISO 3166-2, where holidays differ within the country."
   region: String
-  "IANA time zone."
-  timeZone: String!
+  "IANA time zone. When absent: as it was, of a new one LETHE_TIMEZONE."
+  timeZone: String
   "Requests a day before a person must decide; 200 when absent."
   dailyCeiling: Int
   "Comes back in the payload."
