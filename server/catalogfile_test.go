@@ -147,7 +147,9 @@ func TestCatalogFileOfNoPlace(t *testing.T) {
 	}
 	const declare = `mutation($input: DeclareControllerInput!) { declareController(input: $input) { controller { country timeZone } userErrors { code } } }`
 	var a struct {
-		DeclareController struct{ Controller struct{ Country, TimeZone string } }
+		DeclareController struct {
+			Controller struct{ Country, TimeZone string }
+		}
 	}
 	s.Query(t, access.Admin, declare, map[string]any{"input": map[string]any{"ref": "other", "name": "Other"}}, &a)
 	if c := a.DeclareController.Controller; c.Country != "FR" || c.TimeZone != "Europe/Paris" {
