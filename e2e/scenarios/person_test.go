@@ -177,6 +177,9 @@ func TestScenario14_SecondRequestDuringTheWork(t *testing.T) {
 	c.when(first.CaseNumber, "loyalty done", func(r request) bool { return r.erases("loyalty").State == "DONE" })
 	c.services["orders"].Up()
 	second := c.planned(person(1)) // what was collected since is asked about, too
+	if now := c.look(first.CaseNumber); second.CaseNumber == first.CaseNumber || now.State != "EXECUTING" || now.Outcome != nil {
+		t.Errorf("%s was planned while %s; each goes its own way", second.CaseNumber, now)
+	}
 	if second.EraseBefore <= first.EraseBefore {
 		t.Errorf("the second erases what came before %s, the first before %s", second.EraseBefore, first.EraseBefore)
 	}
