@@ -179,9 +179,9 @@ func (s *Requests) take(group []*letter) error {
 }
 
 // followOn takes the requests of letters on: the last answer of a wave opens
-// the next, the last of all closes the request. It fails no answer that was
-// recorded: the service says it again, and a duplicate is followed on too; and
-// the clock looks at every open request.
+// the next, the last of all closes the request. Where it
+// fails the answers stay recorded, and the service is told to say them again: a
+// duplicate is followed on too. The clock looks at every open request besides.
 func (s *Requests) followOn(group []*letter) error {
 	after := consequences{}
 	for _, l := range group {
