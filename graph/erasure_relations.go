@@ -282,8 +282,10 @@ func summary(nodes []erasure.Node) exec.PlanSummary {
 		if n.Action != nil && n.ServiceID != nil {
 			asked[*n.ServiceID] = true
 		}
-		if n.EffectiveBy != nil && (s.EffectiveBy == nil || n.EffectiveBy.After(*s.EffectiveBy)) {
-			s.EffectiveBy = n.EffectiveBy
+		for _, day := range []*time.Time{n.EffectiveBy, n.Until} {
+			if day != nil && (s.EffectiveBy == nil || day.After(*s.EffectiveBy)) {
+				s.EffectiveBy = day
+			}
 		}
 	}
 	s.Services = len(asked)

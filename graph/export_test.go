@@ -18,3 +18,6 @@ func Weigh(op *ast.OperationDefinition) (depth, fields, cost int) {
 	w := scales{known: map[*ast.FragmentDefinition]weight{}}.weigh(op.SelectionSet)
 	return w.depth, w.fields, w.cost
 }
+
+// Summary puts a plan in figures.
+var Summary = summary
