@@ -66,6 +66,13 @@ const catalogRoute = createRoute({
   component: lazyRouteComponent(() => import('./pages/catalog/Catalog'), 'Catalog'),
 });
 
+const undoneRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/undone',
+  validateSearch: (s: Record<string, unknown>): { after?: string } => ({ after: some(s.after) }),
+  component: lazyRouteComponent(() => import('./pages/undone/Undone'), 'Undone'),
+});
+
 const auditRoute = createRoute({
   getParentRoute: () => root,
   path: '/audit',
@@ -74,7 +81,7 @@ const auditRoute = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, listRoute, newRoute, caseRoute, servicesRoute, catalogRoute, auditRoute]),
+  routeTree: root.addChildren([home, listRoute, newRoute, caseRoute, undoneRoute, servicesRoute, catalogRoute, auditRoute]),
   // Plain names and words, not JSON: addresses are for people too.
   parseSearch: (s) => Object.fromEntries(new URLSearchParams(s)),
   stringifySearch: (o) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { dayAfter, daysBetween, due, elapsed } from './due';
+import { dayAfter, daysBetween, due, elapsed, lastDay } from './due';
 
 describe('due', () => {
   it.each([
@@ -47,4 +47,12 @@ describe('elapsed', () => {
 
 it('dayAfter crosses months', () => {
   expect(dayAfter(new Date('2026-11-28T23:59:00Z'), 8)).toBe('2026-12-06');
+});
+
+it.each([
+  [['2036-11-25', '2027-02-01'], '2036-11-25'], // kept for ten years, and its erased neighbours' backups are gone by February
+  [[null, '2027-02-01'], '2027-02-01'],
+  [[undefined, null], undefined],
+])('the last day of %j', (days, want) => {
+  expect(lastDay(...days)).toBe(want);
 });

@@ -35,3 +35,6 @@ export function elapsed(receivedOn: string, dueOn: string, daysLeft: number): nu
 export function dayAfter(now: Date, days: number): string {
   return new Date(now.getTime() + days * 86_400_000).toISOString().slice(0, 10);
 }
+
+/** The day by which the last byte is gone: what is kept goes when it may, and its backups after it. */
+export const lastDay = (...days: (string | null | undefined)[]): string | undefined => days.filter((d) => d !== null && d !== undefined).toSorted().at(-1);

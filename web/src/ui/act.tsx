@@ -23,6 +23,25 @@ export function Errors({ errors }: { errors: UserError[] }) {
   );
 }
 
+/** Finds the message for a field of the input, by its path. */
+export type At = (...path: string[]) => string | undefined;
+
+/**
+ * Sorts refusals to the fields that show them. `at` gives the message of one
+ * field; `rest` is what no field has asked for, so that nothing is ever lost.
+ */
+export function placed(errors: UserError[]): { at: At; rest: () => UserError[] } {
+  const taken = new Set<UserError>();
+  return {
+    at: (...path) => {
+      const here = errors.filter((e) => e.path.join('.') === ['input', ...path].join('.'));
+      for (const e of here) taken.add(e);
+      return here.length > 0 ? here.map((e) => e.message).join(' ') : undefined;
+    },
+    rest: () => errors.filter((e) => !taken.has(e)),
+  };
+}
+
 /** What became of a call, as user errors: those of the field, of GraphQL, or of the way there. */
 export function errorsOf(result: Result, error: CombinedError | undefined): UserError[] {
   if (error) return [{ code: 'FAILED', path: [], message: error.graphQLErrors[0]?.message ?? text.app.failedWhy }];
@@ -40,7 +59,8 @@ interface ActProps {
   onClose: () => void;
   /** Does it; what it returns is shown, and nothing closes the dialogue. */
   act: () => Promise<UserError[]>;
-  children?: ReactNode;
+  /** The fields. As a function they are told what is wrong with each. */
+  children?: ReactNode | ((at: At) => ReactNode);
 }
 
 /** A dialogue that says in numbers what will happen, and does it. */
@@ -68,6 +88,7 @@ function Body({ why, button, type, danger, onClose, act, children }: Omit<ActPro
   const [busy, setBusy] = useState(false);
   const form = useId();
   const ready = !type || typed.trim() === type.word;
+  const { at, rest } = placed(errors);
   const submit = async (e: React.FormEvent) => {
     e.preventDefault();
     if (!ready || busy) return;
@@ -80,9 +101,9 @@ function Body({ why, button, type, danger, onClose, act, children }: Omit<ActPro
   return (
     <form id={form} onSubmit={submit} className="stack">
       {why && <div>{why}</div>}
-      {children}
+      {typeof children === 'function' ? children(at) : children}
       {type && <TextInput label={type.label} value={typed} onChange={(e) => setTyped(e.currentTarget.value)} autoComplete="off" data-autofocus error={typed !== '' && !type.word.startsWith(typed.trim()) && text.confirm.mismatch} />}
-      <Errors errors={errors} />
+      <Errors errors={rest()} />
       <div className="row" style={{ justifyContent: 'flex-end' }}>
         <Button variant="default" onClick={onClose}>{text.app.cancel}</Button>
         <Button type="submit" loading={busy} disabled={!ready} className={danger ? 'danger' : undefined}>{button}</Button>

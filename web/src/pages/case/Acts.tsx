@@ -8,7 +8,8 @@ import { text } from '../../lib/text';
 import { dayIn } from '../../lib/time';
 import { useViewer } from '../../lib/viewer';
 import { Act, errorsOf } from '../../ui/act';
-import { Cancel, DestroyKey, Extend, Pause, Refuse, Reopen, Unpause, Verify, type Request } from './queries';
+import { Cancel, DestroyKey, Extend, Pause, Refuse, Reopen, Unpause, Verify } from './mutations';
+import type { Request } from './queries';
 
 type Name = 'verify' | 'extend' | 'pause' | 'unpause' | 'cancel' | 'refuse' | 'reopen' | 'destroy';
 
@@ -79,7 +80,7 @@ function VerifyAct({ request, ...rest }: Props) {
         return errorsOf(done.data?.verifyIdentity, done.error);
       }}
     >
-      <NativeSelect label={text.open.identity} value={method} onChange={(e) => setMethod(e.currentTarget.value as IdentityMethod)} data={choices(text.identity)} />
+      {(at) => <NativeSelect label={text.open.identity} value={method} error={at('method')} onChange={(e) => setMethod(e.currentTarget.value as IdentityMethod)} data={choices(text.identity)} />}
     </Act>
   );
 }
@@ -100,11 +101,15 @@ function ExtendAct({ request, ...rest }: Props) {
         return errorsOf(done.data?.extendDeadline, done.error);
       }}
     >
-      <NativeSelect label={text.acts.reason} value={reason} onChange={(e) => setReason(e.currentTarget.value as ExtensionReason)} data={choices(text.extension)} />
-      <div className="two">
-        <TextInput type="date" label={text.acts.toldOn} required value={noticeSentOn} onChange={(e) => setOn(e.currentTarget.value)} />
-        <NativeSelect label={text.acts.toldHow} value={channel} onChange={(e) => setChannel(e.currentTarget.value as NoticeChannel)} data={choices(text.channel)} />
-      </div>
+      {(at) => (
+        <>
+          <NativeSelect label={text.acts.reason} value={reason} error={at('reason')} onChange={(e) => setReason(e.currentTarget.value as ExtensionReason)} data={choices(text.extension)} />
+          <div className="two">
+            <TextInput type="date" label={text.acts.toldOn} required value={noticeSentOn} error={at('noticeSentOn')} onChange={(e) => setOn(e.currentTarget.value)} />
+            <NativeSelect label={text.acts.toldHow} value={channel} error={at('channel')} onChange={(e) => setChannel(e.currentTarget.value as NoticeChannel)} data={choices(text.channel)} />
+          </div>
+        </>
+      )}
     </Act>
   );
 }
@@ -122,7 +127,7 @@ function PauseAct({ request, ...rest }: Props) {
         return errorsOf(done.data?.pauseClock, done.error);
       }}
     >
-      <NativeSelect label={text.acts.reason} value={reason} onChange={(e) => setReason(e.currentTarget.value as PauseReason)} data={choices(text.pause)} />
+      {(at) => <NativeSelect label={text.acts.reason} value={reason} error={at('reason')} onChange={(e) => setReason(e.currentTarget.value as PauseReason)} data={choices(text.pause)} />}
     </Act>
   );
 }
@@ -157,7 +162,7 @@ function RefuseAct({ request, ...rest }: Props) {
         return errorsOf(done.data?.refuseRequest, done.error);
       }}
     >
-      <NativeSelect label={text.acts.reason} value={ground} onChange={(e) => setGround(e.currentTarget.value as RefusalGround)} data={choices(text.refusal)} />
+      {(at) => <NativeSelect label={text.acts.reason} value={ground} error={at('ground')} onChange={(e) => setGround(e.currentTarget.value as RefusalGround)} data={choices(text.refusal)} />}
     </Act>
   );
 }

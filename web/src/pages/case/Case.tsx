@@ -20,6 +20,8 @@ import { PlanTab } from './PlanTab';
 import { ProgressTab } from './ProgressTab';
 import { CaseDocument, ProgressDocument, type Request } from './queries';
 import { TrailTab } from './TrailTab';
+import { Undone } from './Undone';
+import { useWhole, type Whole } from './whole';
 
 /** One request of one data subject, from receipt to certificate. */
 export function Case() {
@@ -55,6 +57,7 @@ function Body({ caseNumber }: { caseNumber: string }) {
 
 function Open({ request, refresh }: { request: Request; refresh: () => void }) {
   const live = useLive(request, refresh);
+  const all = useWhole(request);
   const { tab } = caseRoute.useSearch();
   const shown = tab ?? usual(request);
   const c = text.case;
@@ -71,17 +74,18 @@ function Open({ request, refresh }: { request: Request; refresh: () => void }) {
       </Head>
       <div className="stack">
         <Deadline request={request} />
-        <Blocked request={request} />
+        <Blocked request={request} all={all} />
+        <Undone request={request} />
         {request.mergedInto && (
           <div className="notice info">
             <p>{c.mergedInto} <Link to="/requests/$caseNumber" params={{ caseNumber: request.mergedInto.caseNumber }}>{request.mergedInto.caseNumber}</Link></p>
           </div>
         )}
-        <Waiting request={request} />
+        <Waiting request={request} all={all} />
       </div>
       <Tabs request={request} shown={shown} live={live} />
-      {shown === 'plan' && <PlanTab request={request} refresh={refresh} />}
-      {shown === 'progress' && <ProgressTab request={request} />}
+      {shown === 'plan' && <PlanTab request={request} all={all} refresh={refresh} />}
+      {shown === 'progress' && <ProgressTab request={request} all={all} />}
       {shown === 'evidence' && <EvidenceTab request={request} />}
       {shown === 'package' && <PackageTab request={request} />}
       {shown === 'notices' && <NoticesTab request={request} />}
@@ -105,11 +109,13 @@ function useLive(request: Request, refresh: () => void): 'live' | 'polling' | 'f
   const latest = useRef(refresh);
   latest.current = refresh;
   const at = data?.requestProgress.at;
+  const more = request.tasks.pageInfo.hasNextPage;
   useEffect(() => {
     if (!at) return;
-    const timer = setTimeout(() => latest.current(), 150); // a burst of events is one question
+    // A burst of events is one question; of what takes several, fewer.
+    const timer = setTimeout(() => latest.current(), more ? 1_000 : 150);
     return () => clearTimeout(timer);
-  }, [at]);
+  }, [at, more]);
   const mode = final(request) ? 'final' : error || !heard ? 'polling' : 'live';
   // The certificate comes some seconds after the last event, and a package may
   // be built anew long after: then, too, the page looks by itself.
@@ -200,10 +206,12 @@ function Deadline({ request: r }: { request: Request }) {
 }
 
 /** What is going on before there is a plan. */
-function Waiting({ request: r }: { request: Request }) {
+function Waiting({ request: r, all }: { request: Request; all: Whole }) {
   const words = text.case.waiting[r.state];
   if (!words) return null;
-  const asked = r.tasks.nodes.filter((t) => t.action === 'LOCATE' || t.action === 'RESOLVE');
+  const looks = all.tasks.filter((t) => t.action === 'LOCATE' || t.action === 'RESOLVE');
+  const last = Math.max(...looks.map((t) => t.wave - (t.wave % 2))); // each planning asks in two waves of its own
+  const asked = looks.filter((t) => t.wave >= last && t.state !== 'CANCELLED');
   const done = asked.filter((t) => t.state === 'DONE').length;
   return (
     <div className="notice info">

@@ -3,6 +3,7 @@ import { IconDownload, IconPrinter } from '@tabler/icons-react';
 import type { DatasetOutcome } from '../../gql/graphql';
 import { statement, type Statement } from '../../lib/certificate';
 import { download } from '../../lib/download';
+import { lastDay } from '../../lib/due';
 import { text } from '../../lib/text';
 import { day, fullMoment, shortDay } from '../../lib/time';
 import { Digest, Empty, Scroll } from '../../ui/page';
@@ -62,8 +63,10 @@ function KeyLife({ request: r }: { request: Request }) {
   return null;
 }
 
-/** What is kept goes when it may, and its backups after it. */
-const lastDay = (n: Statement['nodes'][number]) => [n.until, n.effective_by].filter((d) => d !== undefined).toSorted().at(-1);
+const goneBy = (n: Statement['nodes'][number]) => {
+  const last = lastDay(n.until, n.effective_by);
+  return last ? shortDay(last) : text.app.none;
+};
 
 function Outcomes({ said }: { said: Statement }) {
   const c = text.evidence.columns;
@@ -88,7 +91,7 @@ function Outcomes({ said }: { said: Statement }) {
               <td>{n.service ?? text.app.none}</td>
               <td>{words(n)}{n.ground && <span className="sub">{text.plan.on(n.ground)}{n.until && `, ${text.plan.until(shortDay(n.until))}`}</span>}</td>
               <td className="num">{n.count?.toLocaleString(text.locale) ?? text.app.none}</td>
-              <td className="nowrap">{lastDay(n) ? shortDay(lastDay(n)!) : text.app.none}</td>
+              <td className="nowrap">{goneBy(n)}</td>
             </tr>
           ))}
         </tbody>

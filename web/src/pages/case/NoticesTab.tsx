@@ -8,7 +8,8 @@ import { day, dayIn, shortDay } from '../../lib/time';
 import { useViewer } from '../../lib/viewer';
 import { Act, Errors, errorsOf, type UserError } from '../../ui/act';
 import { Empty, nameOf, Scroll } from '../../ui/page';
-import { RecordNotice, RecordNoticeFailure, type Request } from './queries';
+import { RecordNotice, RecordNoticeFailure } from './mutations';
+import type { Request } from './queries';
 
 type Notice = Request['notices'][number];
 
@@ -79,10 +80,12 @@ function Record({ notice, zone }: { notice: Notice; zone: string }) {
           return errorsOf(done.data?.recordNotice, done.error);
         }}
       >
-        <div className="two">
-          <TextInput type="date" label={n.on} required value={sentOn} onChange={(e) => setSentOn(e.currentTarget.value)} />
-          <NativeSelect label={n.how} value={channel} onChange={(e) => setChannel(e.currentTarget.value as NoticeChannel)} data={Object.entries(text.channel).map(([value, label]) => ({ value, label }))} />
-        </div>
+        {(at) => (
+          <div className="two">
+            <TextInput type="date" label={n.on} required value={sentOn} error={at('sentOn')} onChange={(e) => setSentOn(e.currentTarget.value)} />
+            <NativeSelect label={n.how} value={channel} error={at('channel')} onChange={(e) => setChannel(e.currentTarget.value as NoticeChannel)} data={Object.entries(text.channel).map(([value, label]) => ({ value, label }))} />
+          </div>
+        )}
       </Act>
     </div>
   );

@@ -1,5 +1,5 @@
 import { Button, NativeSelect, PasswordInput, TextInput } from '@mantine/core';
-import { IconDownload } from '@tabler/icons-react';
+import { IconArchive, IconCheck, IconDownload, IconLoader2, IconTrash } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useMutation } from 'urql';
 import { has } from '../../lib/roles';
@@ -9,8 +9,8 @@ import { useViewer } from '../../lib/viewer';
 import { Act, Errors, errorsOf, type UserError } from '../../ui/act';
 import { Digest, Empty } from '../../ui/page';
 import { Chip } from '../../ui/status';
-import { PackageLink, PreparePackage, TellPassphrase, type Request } from './queries';
-import { IconArchive, IconCheck, IconLoader2, IconTrash } from '@tabler/icons-react';
+import { PackageLink, PreparePackage, TellPassphrase } from './mutations';
+import type { Request } from './queries';
 
 type Package = NonNullable<Request['package']>;
 
@@ -135,9 +135,13 @@ function Prepare({ request }: { request: Request }) {
           return errorsOf(done.data?.preparePackage, done.error);
         }}
       >
-        <NativeSelect label={p.how} value={how} onChange={(e) => setHow(e.currentTarget.value as How)} data={[{ value: 'made', label: p.byGenerated }, { value: 'chosen', label: p.byChosen }, { value: 'key', label: p.byKey }]} />
-        {how === 'chosen' && <PasswordInput label={p.passphrase} description={p.passphraseHelp} required minLength={12} autoComplete="new-password" value={passphrase} onChange={(e) => setPassphrase(e.currentTarget.value)} />}
-        {how === 'key' && <TextInput label={p.key} description={p.keyHelp} required pattern="age1[a-z0-9]+" autoComplete="off" value={recipient} onChange={(e) => setRecipient(e.currentTarget.value)} />}
+        {(at) => (
+          <>
+            <NativeSelect label={p.how} value={how} onChange={(e) => setHow(e.currentTarget.value as How)} data={[{ value: 'made', label: p.byGenerated }, { value: 'chosen', label: p.byChosen }, { value: 'key', label: p.byKey }]} />
+            {how === 'chosen' && <PasswordInput label={p.passphrase} description={p.passphraseHelp} required minLength={12} autoComplete="new-password" value={passphrase} error={at('passphrase')} onChange={(e) => setPassphrase(e.currentTarget.value)} />}
+            {how === 'key' && <TextInput label={p.key} description={p.keyHelp} required pattern="age1[a-z0-9]+" autoComplete="off" value={recipient} error={at('recipient')} onChange={(e) => setRecipient(e.currentTarget.value)} />}
+          </>
+        )}
       </Act>
     </>
   );

@@ -2,27 +2,30 @@ import { Button } from '@mantine/core';
 import { IconAlertTriangle } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useMutation } from 'urql';
+import { lastDay } from '../../lib/due';
 import { has, mayApprove } from '../../lib/roles';
 import { text } from '../../lib/text';
-import { moment, shortDay } from '../../lib/time';
+import { day, fullMoment, moment, shortDay } from '../../lib/time';
 import { useViewer } from '../../lib/viewer';
 import { Act, Errors, errorsOf, type UserError } from '../../ui/act';
 import { Digest, Empty, nameOf, Scroll } from '../../ui/page';
 import { PlanKind } from '../../ui/status';
-import { Approve, Replan, type Plan, type Request } from './queries';
+import { Approve, Replan } from './mutations';
+import type { Plan, PlanNode, Request } from './queries';
+import type { Whole } from './whole';
 
 /** Who will be asked to do what, what stays and why, and what cannot be done. */
-export function PlanTab({ request, refresh }: { request: Request; refresh: () => void }) {
+export function PlanTab({ request, all, refresh }: { request: Request; all: Whole; refresh: () => void }) {
   const { plan } = request;
   if (!plan) {
     return <div className="sheet"><Empty title={text.state[request.state]} why={text.case.waiting[request.state] ?? text.case.waiting.VERIFIED!} /></div>;
   }
-  const gaps = plan.nodes.nodes.filter((n) => n.kind === 'GAP').length;
   const exports = request.type !== 'ERASURE';
   return (
     <div className="stack">
-      <Summary request={request} plan={plan} refresh={refresh} />
-      {gaps > 0 && (
+      <Asked request={request} />
+      <Summary request={request} plan={plan} all={all} refresh={refresh} />
+      {plan.summary.gaps > 0 && (
         <div className="notice bad">
           <IconAlertTriangle size={20} stroke={1.8} aria-hidden />
           <div>
@@ -31,12 +34,32 @@ export function PlanTab({ request, refresh }: { request: Request; refresh: () =>
           </div>
         </div>
       )}
-      <div className="sheet"><Nodes plan={plan} exports={exports} /></div>
+      <div className="sheet">
+        <Nodes all={all.nodes} exports={exports} />
+        {!all.planIsWhole && <p className="more dim small" role="status">{text.plan.partial}</p>}
+      </div>
     </div>
   );
 }
 
-function Summary({ request, plan, refresh }: { request: Request; plan: Plan; refresh: () => void }) {
+/** Who asked for what, on which ground, and how it is known that it was they. */
+function Asked({ request: r }: { request: Request }) {
+  const f = text.plan.facts;
+  return (
+    <section className="sheet pad" aria-label={text.plan.asked}>
+      <dl className="facts">
+        <div><dt>{f.right}</dt><dd>{text.type[r.type]}</dd></div>
+        {r.ground && <div><dt>{f.ground}</dt><dd>Art. {r.ground}<span className="sub">{text.ground[r.ground]}</span></dd></div>}
+        <div><dt>{f.identity}</dt><dd>{r.identityMethod ? text.identity[r.identityMethod] : text.plan.unproved}</dd></div>
+        <div><dt>{f.controller}</dt><dd>{r.controller.name}</dd></div>
+        <div><dt>{f.opened}</dt><dd>{nameOf(r.openedBy)}<span className="sub">{moment(r.openedAt)}</span></dd></div>
+        {r.type === 'ERASURE' && <div><dt>{f.reach}</dt><dd>{fullMoment(r.eraseBefore)}</dd></div>}
+      </dl>
+    </section>
+  );
+}
+
+function Summary({ request, plan, all, refresh }: { request: Request; plan: Plan; all: Whole; refresh: () => void }) {
   const s = plan.summary;
   const f = text.plan.figures;
   const facts: [string, string | number, string?][] = [
@@ -52,7 +75,7 @@ function Summary({ request, plan, refresh }: { request: Request; plan: Plan; ref
       <header>
         <h2>{text.plan.title}</h2>
         <span className="dim small">{text.plan.number(plan.number, moment(plan.createdAt))}</span>
-        <div className="push"><Approval request={request} plan={plan} refresh={refresh} /></div>
+        <div className="push"><Approval request={request} plan={plan} all={all} refresh={refresh} /></div>
       </header>
       <div className="pad">
         <dl className="facts">
@@ -72,7 +95,7 @@ function Summary({ request, plan, refresh }: { request: Request; plan: Plan; ref
   );
 }
 
-function Approval({ request, plan, refresh }: { request: Request; plan: Plan; refresh: () => void }) {
+function Approval({ request, plan, all, refresh }: { request: Request; plan: Plan; all: Whole; refresh: () => void }) {
   const who = useViewer();
   const [opened, setOpened] = useState(false);
   const [stale, setStale] = useState<UserError[]>([]);
@@ -82,7 +105,7 @@ function Approval({ request, plan, refresh }: { request: Request; plan: Plan; re
   const s = plan.summary;
   const p = text.plan;
   const erases = request.type === 'ERASURE';
-  const kept = plan.nodes.nodes.filter((n) => n.kind === 'KEEP').reduce((sum, n) => sum + (n.count ?? 0), 0);
+  const kept = all.nodes.filter((n) => n.kind === 'KEEP').reduce((sum, n) => sum + (n.count ?? 0), 0);
   const rows = s.rows - kept;
   const again = async () => {
     const done = await replan({ input: { requestId: request.id } });
@@ -92,7 +115,7 @@ function Approval({ request, plan, refresh }: { request: Request; plan: Plan; re
     <>
       <Errors errors={stale} />
       {has(who, 'HANDLER', 'APPROVER') && <Button variant="default" loading={fetching} onClick={() => void again()}>{p.replan}</Button>}
-      {mayApprove(who, request.openedBy) && <Button onClick={() => setOpened(true)}>{p.approve}</Button>}
+      {mayApprove(who, request.openedBy) && <Button disabled={!all.planIsWhole} onClick={() => setOpened(true)}>{p.approve}</Button>}
       {!mayApprove(who, request.openedBy) && <span className="dim small" style={{ alignSelf: 'center' }}>{has(who, 'APPROVER') ? p.notYours : p.waits}</span>}
       <Act
         opened={opened}
@@ -105,7 +128,9 @@ function Approval({ request, plan, refresh }: { request: Request; plan: Plan; re
           <div className="stack">
             <p><strong>{erases ? p.approveErase(rows, s.services) : p.approveExport(s.rows, s.services)}</strong></p>
             {s.keep > 0 && <p>{p.approveKeep(kept, s.keep)}</p>}
+            {s.keep > 0 && <Stays nodes={all.nodes} />}
             {s.gaps > 0 && <p className="errors">{p.approveGaps(s.gaps)}</p>}
+            {erases && <p>{s.effectiveBy ? p.approveLast(day(s.effectiveBy)) : p.approveLastOpen} {p.approveDue(day(request.dueOn))}</p>}
             <p className="small dim">{p.digest}: <Digest value={plan.digest} /></p>
           </div>
         }
@@ -125,19 +150,33 @@ function Approval({ request, plan, refresh }: { request: Request; plan: Plan; re
   );
 }
 
-type Node = Plan['nodes']['nodes'][number];
+/** What stays through an erasure, on which ground, and until when. */
+function Stays({ nodes }: { nodes: PlanNode[] }) {
+  return (
+    <ul className="reasons small" aria-label={text.plan.stays}>
+      {nodes.filter((n) => n.kind === 'KEEP').map((n) => (
+        <li key={n.number}>
+          {n.dataset.name}{n.service && ` (${n.service.name})`}
+          {n.retentionGround && <>: {text.plan.on(n.retentionGround)}</>}
+          {n.dataset.retentionPolicy?.legalReference && `, ${n.dataset.retentionPolicy.legalReference}`}
+          {n.until && `, ${text.plan.until(shortDay(n.until))}`}
+        </li>
+      ))}
+    </ul>
+  );
+}
 
 const rank = { GAP: 0, ASK: 1, KEEP: 1, EXPIRE: 2, EXCLUDED: 3 };
 
-function Nodes({ plan, exports }: { plan: Plan; exports: boolean }) {
+function Nodes({ all, exports }: { all: PlanNode[]; exports: boolean }) {
   const c = text.plan.columns;
   // Gaps first: they are what a reader must not miss.
-  const nodes = plan.nodes.nodes.toSorted((a, b) => rank[a.kind] - rank[b.kind] || a.number - b.number);
+  const nodes = all.toSorted((a, b) => rank[a.kind] - rank[b.kind] || a.number - b.number);
   // Waves are numbers of the whole protocol; readers count from 1.
   const waves = [...new Set(nodes.flatMap((n) => n.wave ?? []))].sort((a, b) => a - b);
   return (
     <Scroll label={text.plan.title}>
-      <table className="grid">
+      <table className="grid named">
         <thead>
           <tr>
             <th scope="col">{c.what}</th>
@@ -156,8 +195,9 @@ function Nodes({ plan, exports }: { plan: Plan; exports: boolean }) {
   );
 }
 
-function NodeRow({ node: n, step, exports }: { node: Node; step: number; exports: boolean }) {
+function NodeRow({ node: n, step, exports }: { node: PlanNode; step: number; exports: boolean }) {
   const p = text.plan;
+  const gone = lastDay(n.until, n.effectiveBy);
   return (
     <tr className={n.kind === 'GAP' ? 'gap' : undefined}>
       <td>
@@ -174,10 +214,10 @@ function NodeRow({ node: n, step, exports }: { node: Node; step: number; exports
       </td>
       <td>
         {p.reason[n.reason]}
-        {n.retentionGround && <span className="sub">{p.on(n.retentionGround)}{n.until && `, ${p.until(shortDay(n.until))}`}</span>}
+        {n.retentionGround && <span className="sub">{p.on(n.retentionGround)}{n.dataset.retentionPolicy?.legalReference && n.kind === 'KEEP' && `, ${n.dataset.retentionPolicy.legalReference}`}{n.until && `, ${p.until(shortDay(n.until))}`}</span>}
       </td>
       <td className="num">{n.count?.toLocaleString(text.locale) ?? text.app.none}</td>
-      {!exports && <td className="nowrap">{n.effectiveBy ? shortDay(n.effectiveBy) : text.app.none}</td>}
+      {!exports && <td className="nowrap">{gone ? shortDay(gone) : text.app.none}</td>}
     </tr>
   );
 }

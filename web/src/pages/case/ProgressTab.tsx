@@ -1,15 +1,12 @@
-import { Button } from '@mantine/core';
-import { useState } from 'react';
-import { useMutation } from 'urql';
-import { has } from '../../lib/roles';
 import { text } from '../../lib/text';
 import { moment, shortDay } from '../../lib/time';
-import { useViewer } from '../../lib/viewer';
-import { Errors, errorsOf, type UserError } from '../../ui/act';
 import { Bar, Empty, Scroll } from '../../ui/page';
 import { TaskStatus } from '../../ui/status';
-import { Retry, type Request, type Task } from './queries';
+import type { Request, Task } from './queries';
+import { retry, waits } from './reasons';
+import { RetryButton } from './Retry';
 import { range, span } from './span';
+import type { Whole } from './whole';
 
 const phases = [
   { name: text.progress.phases.probe, actions: ['PROBE'] },
@@ -18,8 +15,8 @@ const phases = [
 ];
 
 /** What each service was asked, where it stands, and what it said. The newest phase is on top. */
-export function ProgressTab({ request }: { request: Request }) {
-  const tasks = request.tasks.nodes;
+export function ProgressTab({ request, all }: { request: Request; all: Whole }) {
+  const { tasks } = all;
   const { done, stopped, total } = request.progress;
   const p = text.progress;
   if (tasks.length === 0) return <div className="sheet"><Empty title={p.empty} why={p.emptyWhy} /></div>;
@@ -54,22 +51,23 @@ export function ProgressTab({ request }: { request: Request }) {
                   <th scope="colgroup" colSpan={4}>{name}</th>
                   <td className="range" colSpan={2}>{from < to && `${moment(new Date(from).toISOString())} – ${moment(new Date(to).toISOString())}`}</td>
                 </tr>
-                {of.map((t) => <Row key={t.id} task={t} from={from} to={to} />)}
+                {of.map((t) => <Row key={t.id} request={request} task={t} from={from} to={to} />)}
               </tbody>
             );
           })}
         </table>
       </Scroll>
+      {!all.tasksAreWhole && <p className="more dim small" role="status">{text.case.more}</p>}
     </section>
   );
 }
 
-/** It failed, and Lethe will try again by itself. */
-const again = (t: Task) => (t.state === 'READY' || t.state === 'SENT') && Boolean(t.code);
-
-function Row({ task: t, from, to }: { task: Task; from: number; to: number }) {
+function Row({ request, task: t, from, to }: { request: Request; task: Task; from: number; to: number }) {
   const p = text.progress;
   const { left, width } = span(t, from, to);
+  const again = waits(t);
+  const way = retry(request, t);
+  const alert = request.alerts.find((a) => a.taskId === t.id);
   const rows = t.outcomes.filter((o) => !o.conflict).reduce((sum, o) => sum + (o.count ?? 0), 0);
   return (
     <tr>
@@ -78,12 +76,14 @@ function Row({ task: t, from, to }: { task: Task; from: number; to: number }) {
         <span className="sub">{t.service.owner?.name ?? text.services.noOwner}</span>
       </td>
       <td>
-        <TaskStatus state={t.state} again={again(t)} />
+        <TaskStatus state={t.state} again={again} />
         <span className="sub">
           {t.code && <code>{t.code}</code>}
-          {again(t) && <> · {p.attempts(t.attempt)}{t.nextAt && `, ${p.next(moment(t.nextAt))}`}</>}
+          {t.code && (again || t.state === 'DONE') && ' · '}
+          {again && <>{p.attempts(t.attempt)}{t.nextAt && `, ${p.next(moment(t.nextAt))}`}</>}
           {t.state === 'DONE' && t.answeredAt && p.answered(moment(t.answeredAt))}
         </span>
+        {alert && <span className="sub">{alert.overAt ? p.wasUndone(moment(alert.overAt)) : p.undone(alert.times, moment(alert.raisedAt))}</span>}
       </td>
       <td>
         {p.action[t.action]}
@@ -99,27 +99,10 @@ function Row({ task: t, from, to }: { task: Task; from: number; to: number }) {
       <td className="num">{t.outcomes.length > 0 ? rows.toLocaleString(text.locale) : text.app.none}</td>
       <td style={{ minWidth: 160 }}>
         <div className="timeline" aria-hidden>
-          <i className={again(t) ? 'again' : t.state} style={{ left: `${left}%`, width: `${width}%` }} />
+          <i className={again ? 'again' : t.state} style={{ left: `${left}%`, width: `${width}%` }} />
         </div>
       </td>
-      <td><Again task={t} /></td>
+      <td>{way && <RetryButton taskId={t.id} service={t.service.name} way={way} />}</td>
     </tr>
-  );
-}
-
-function Again({ task }: { task: Task }) {
-  const who = useViewer();
-  const [errors, setErrors] = useState<UserError[]>([]);
-  const [{ fetching }, retry] = useMutation(Retry);
-  if (!has(who, 'HANDLER', 'APPROVER') || (task.state !== 'REFUSED' && task.state !== 'POISONED')) return null;
-  const ask = async () => {
-    const done = await retry({ input: { taskId: task.id } });
-    setErrors(errorsOf(done.data?.retryTask, done.error));
-  };
-  return (
-    <>
-      <Button size="xs" variant="light" loading={fetching} onClick={() => void ask()} aria-label={`${text.progress.retry}: ${task.service.name}`}>{text.progress.retry}</Button>
-      <Errors errors={errors} />
-    </>
   );
 }

@@ -1,5 +1,80 @@
 import { graphql } from '../../gql';
-import type { CaseQuery } from '../../gql/graphql';
+import type { CaseQuery, PlanNodeFactsFragment, TaskFactsFragment } from '../../gql/graphql';
+
+/** What is shown of one line of a plan. */
+export const PlanNodeFacts = graphql(`
+  fragment PlanNodeFacts on PlanNode {
+    number
+    kind
+    reason
+    wave
+    action
+    count
+    retentionGround
+    until
+    effectiveBy
+    reader
+    dataset {
+      id
+      namespace
+      name
+      retentionPolicy {
+        id
+        legalReference
+      }
+    }
+    service {
+      id
+      ref
+      name
+    }
+    owner {
+      id
+      name
+    }
+  }
+`);
+
+/** What is shown of one task. */
+export const TaskFacts = graphql(`
+  fragment TaskFacts on Task {
+    id
+    action
+    wave
+    state
+    round
+    attempt
+    nextAt
+    sentAt
+    answeredAt
+    code
+    service {
+      id
+      ref
+      name
+      stopped
+      owner {
+        id
+        name
+      }
+    }
+    outcomes {
+      outcome
+      round
+      count
+      ground
+      until
+      effectiveBy
+      conflict
+      dataset {
+        id
+        namespace
+        name
+        usualMax
+      }
+    }
+  }
+`);
 
 /** Everything that the page of one request shows. */
 export const CaseDocument = graphql(`
@@ -14,7 +89,9 @@ export const CaseDocument = graphql(`
       blockedReason
       blockedFrom
       refusal
+      receivedAt
       receivedOn
+      eraseBefore
       dueOn
       dueUnpausedOn
       extendedDueOn
@@ -28,6 +105,7 @@ export const CaseDocument = graphql(`
       openedAt
       approvedAt
       closedAt
+      reopened
       keyDestroyOn
       keyDestroyedAt
       rev
@@ -42,6 +120,10 @@ export const CaseDocument = graphql(`
         name
       }
       approvedBy {
+        id
+        name
+      }
+      closedWithGapsBy {
         id
         name
       }
@@ -72,70 +154,34 @@ export const CaseDocument = graphql(`
         nodes(first: 100) {
           pageInfo {
             hasNextPage
+            endCursor
           }
           nodes {
-            number
-            kind
-            reason
-            wave
-            action
-            count
-            retentionGround
-            until
-            effectiveBy
-            reader
-            dataset {
-              id
-              namespace
-              name
-            }
-            service {
-              id
-              ref
-              name
-            }
-            owner {
-              id
-              name
-            }
+            ...PlanNodeFacts
           }
         }
       }
       tasks(first: 100) {
+        pageInfo {
+          hasNextPage
+          endCursor
+        }
         nodes {
+          ...TaskFacts
+        }
+      }
+      alerts {
+        reason
+        taskId
+        action
+        code
+        raisedAt
+        toldAt
+        times
+        overAt
+        service {
           id
-          action
-          wave
-          state
-          round
-          attempt
-          nextAt
-          sentAt
-          answeredAt
-          code
-          service {
-            id
-            ref
-            name
-            stopped
-            owner {
-              id
-              name
-            }
-          }
-          outcomes {
-            outcome
-            round
-            count
-            ground
-            until
-            effectiveBy
-            conflict
-            dataset {
-              id
-              name
-            }
-          }
+          name
         }
       }
       notices {
@@ -181,7 +227,47 @@ export const CaseDocument = graphql(`
 
 export type Request = NonNullable<CaseQuery['request']>;
 export type Plan = NonNullable<Request['plan']>;
-export type Task = Request['tasks']['nodes'][number];
+export type PlanNode = PlanNodeFactsFragment;
+export type Task = TaskFactsFragment;
+
+/** A later page of the tasks of a request. */
+export const TasksDocument = graphql(`
+  query CaseTasks($caseNumber: String!, $after: String) {
+    request(caseNumber: $caseNumber) {
+      id
+      tasks(first: 100, after: $after) {
+        pageInfo {
+          hasNextPage
+          endCursor
+        }
+        nodes {
+          ...TaskFacts
+        }
+      }
+    }
+  }
+`);
+
+/** A later page of the plan of a request. */
+export const PlanDocument = graphql(`
+  query CasePlan($caseNumber: String!, $after: String) {
+    request(caseNumber: $caseNumber) {
+      id
+      plan {
+        digest
+        nodes(first: 100, after: $after) {
+          pageInfo {
+            hasNextPage
+            endCursor
+          }
+          nodes {
+            ...PlanNodeFacts
+          }
+        }
+      }
+    }
+  }
+`);
 
 /** Tells that something changed; the page then asks for all of it. */
 export const ProgressDocument = graphql(`
@@ -197,289 +283,6 @@ export const ProgressDocument = graphql(`
           done
           stopped
         }
-      }
-    }
-  }
-`);
-
-export const Approve = graphql(`
-  mutation ApprovePlan($input: ApprovePlanInput!) {
-    approvePlan(input: $input) {
-      request {
-        id
-        rev
-      }
-      userErrors {
-        code
-        path
-        message
-      }
-    }
-  }
-`);
-
-export const Replan = graphql(`
-  mutation Replan($input: RequestInput!) {
-    replan(input: $input) {
-      request {
-        id
-        rev
-      }
-      userErrors {
-        code
-        path
-        message
-      }
-    }
-  }
-`);
-
-export const ResolveBlock = graphql(`
-  mutation ResolveBlock($input: RequestInput!) {
-    resolveBlock(input: $input) {
-      request {
-        id
-        rev
-      }
-      userErrors {
-        code
-        path
-        message
-      }
-    }
-  }
-`);
-
-export const ClosePartially = graphql(`
-  mutation ClosePartially($input: RequestInput!) {
-    closePartially(input: $input) {
-      request {
-        id
-        rev
-      }
-      userErrors {
-        code
-        path
-        message
-      }
-    }
-  }
-`);
-
-export const Cancel = graphql(`
-  mutation CancelRequest($input: RequestInput!) {
-    cancelRequest(input: $input) {
-      request {
-        id
-        rev
-      }
-      userErrors {
-        code
-        path
-        message
-      }
-    }
-  }
-`);
-
-export const Refuse = graphql(`
-  mutation RefuseRequest($input: RefuseRequestInput!) {
-    refuseRequest(input: $input) {
-      request {
-        id
-        rev
-      }
-      userErrors {
-        code
-        path
-        message
-      }
-    }
-  }
-`);
-
-export const Extend = graphql(`
-  mutation ExtendDeadline($input: ExtendDeadlineInput!) {
-    extendDeadline(input: $input) {
-      request {
-        id
-        rev
-      }
-      userErrors {
-        code
-        path
-        message
-      }
-    }
-  }
-`);
-
-export const Pause = graphql(`
-  mutation PauseClock($input: PauseClockInput!) {
-    pauseClock(input: $input) {
-      request {
-        id
-        rev
-      }
-      userErrors {
-        code
-        path
-        message
-      }
-    }
-  }
-`);
-
-export const Unpause = graphql(`
-  mutation ResumeClock($input: RequestInput!) {
-    resumeClock(input: $input) {
-      request {
-        id
-        rev
-      }
-      userErrors {
-        code
-        path
-        message
-      }
-    }
-  }
-`);
-
-export const Verify = graphql(`
-  mutation VerifyIdentity($input: VerifyIdentityInput!) {
-    verifyIdentity(input: $input) {
-      request {
-        id
-        rev
-      }
-      userErrors {
-        code
-        path
-        message
-      }
-    }
-  }
-`);
-
-export const Reopen = graphql(`
-  mutation ReopenRequest($input: RequestInput!) {
-    reopenRequest(input: $input) {
-      request {
-        id
-        rev
-      }
-      userErrors {
-        code
-        path
-        message
-      }
-    }
-  }
-`);
-
-export const DestroyKey = graphql(`
-  mutation DestroyRequestKey($input: RequestInput!) {
-    destroyRequestKey(input: $input) {
-      request {
-        id
-        rev
-      }
-      userErrors {
-        code
-        path
-        message
-      }
-    }
-  }
-`);
-
-export const Retry = graphql(`
-  mutation RetryTask($input: RetryTaskInput!) {
-    retryTask(input: $input) {
-      task {
-        id
-        state
-      }
-      userErrors {
-        code
-        path
-        message
-      }
-    }
-  }
-`);
-
-export const RecordNotice = graphql(`
-  mutation RecordNotice($input: RecordNoticeInput!) {
-    recordNotice(input: $input) {
-      notice {
-        id
-        sentOn
-      }
-      userErrors {
-        code
-        path
-        message
-      }
-    }
-  }
-`);
-
-export const RecordNoticeFailure = graphql(`
-  mutation RecordNoticeFailure($input: RecordNoticeFailureInput!) {
-    recordNoticeFailure(input: $input) {
-      notice {
-        id
-        attempt
-      }
-      userErrors {
-        code
-        path
-        message
-      }
-    }
-  }
-`);
-
-export const PreparePackage = graphql(`
-  mutation PreparePackage($input: PreparePackageInput!) {
-    preparePackage(input: $input) {
-      request {
-        id
-        rev
-      }
-      userErrors {
-        code
-        path
-        message
-      }
-    }
-  }
-`);
-
-export const PackageLink = graphql(`
-  mutation CreatePackageLink($input: PackageInput!) {
-    createPackageLink(input: $input) {
-      path
-      expiresAt
-      userErrors {
-        code
-        path
-        message
-      }
-    }
-  }
-`);
-
-export const TellPassphrase = graphql(`
-  mutation TellPassphrase($input: PackageInput!) {
-    tellPassphrase(input: $input) {
-      passphrase
-      userErrors {
-        code
-        path
-        message
       }
     }
   }

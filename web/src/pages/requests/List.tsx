@@ -1,5 +1,5 @@
-import { Button, NativeSelect } from '@mantine/core';
-import { IconPlus } from '@tabler/icons-react';
+import { Button, NativeSelect, TextInput } from '@mantine/core';
+import { IconPlus, IconSearch } from '@tabler/icons-react';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import { useQuery } from 'urql';
@@ -156,7 +156,37 @@ function Filters({ search, count }: { search: ListSearch; count?: (v: View) => n
         onChange={(e) => change({ due: (e.currentTarget.value || undefined) as ListSearch['due'] })}
         data={[{ value: '', label: text.list.anyDue }, { value: 'overdue', label: text.list.due.overdue }, { value: 'week', label: text.list.due['7'] }, { value: 'fortnight', label: text.list.due['14'] }]}
       />
+      <Find />
     </div>
+  );
+}
+
+/** The case number in what somebody typed or pasted, or null. */
+export const caseNumberIn = (typed: string): string | null => /^R-\d{4}-\d{6,}$/.exec(typed.trim().toUpperCase())?.[0] ?? null;
+
+/** Goes to a case by its number: the one thing of a request that people write down. */
+function Find() {
+  const go = useNavigate();
+  const [typed, setTyped] = useState('');
+  const [wrong, setWrong] = useState(false);
+  const find = (e: React.FormEvent) => {
+    e.preventDefault();
+    const caseNumber = caseNumberIn(typed);
+    setWrong(caseNumber === null);
+    if (caseNumber) void go({ to: '/requests/$caseNumber', params: { caseNumber } });
+  };
+  return (
+    <form className="find" role="search" onSubmit={find}>
+      <TextInput
+        aria-label={text.list.find}
+        placeholder={text.list.findHint}
+        leftSection={<IconSearch size={15} stroke={1.6} aria-hidden />}
+        autoComplete="off"
+        value={typed}
+        error={wrong && text.list.badNumber}
+        onChange={(e) => setTyped(e.currentTarget.value)}
+      />
+    </form>
   );
 }
 

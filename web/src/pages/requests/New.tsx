@@ -2,19 +2,24 @@ import { ActionIcon, Button, NativeSelect, TextInput } from '@mantine/core';
 import { IconPlus, IconTrash } from '@tabler/icons-react';
 import { useNavigate } from '@tanstack/react-router';
 import { useRef, useState } from 'react';
-import { useMutation, useQuery } from 'urql';
+import { useMutation } from 'urql';
 import { graphql } from '../../gql';
 import type { IdentityMethod, RequestType } from '../../gql/graphql';
+import { useEvery } from '../../lib/every';
 import { needs } from '../../lib/roles';
 import { text } from '../../lib/text';
 import { dayIn } from '../../lib/time';
-import { Errors, errorsOf, type UserError } from '../../ui/act';
-import { Head } from '../../ui/page';
+import { Errors, errorsOf, placed, type UserError } from '../../ui/act';
+import { Empty, Failure, Head } from '../../ui/page';
 import { Allowed } from '../shell/Allowed';
 
-const Choices = graphql(`
-  query OpenChoices {
-    controllers(first: 100) {
+const Controllers = graphql(`
+  query OpenControllers($after: String) {
+    controllers(first: 100, after: $after) {
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
       nodes {
         id
         ref
@@ -23,7 +28,16 @@ const Choices = graphql(`
         timeZone
       }
     }
-    services(first: 100) {
+  }
+`);
+
+const Types = graphql(`
+  query OpenTypes($after: String) {
+    services(first: 100, after: $after) {
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
       nodes {
         id
         identifierTypes
@@ -66,7 +80,8 @@ export function New() {
 
 function Form() {
   const go = useNavigate();
-  const [{ data }] = useQuery({ query: Choices });
+  const known = useEvery(Controllers, (d) => d.controllers);
+  const services = useEvery(Types, (d) => d.services);
   const [{ fetching }, open] = useMutation(Open);
   const [right, setRight] = useState<RequestType>('ERASURE');
   const [controller, setController] = useState('');
@@ -77,13 +92,11 @@ function Form() {
   const [errors, setErrors] = useState<UserError[]>([]);
   // The same number for every try: a double click opens one request.
   const once = useRef(crypto.randomUUID());
-  const controllers = data?.controllers.nodes ?? [];
+  const controllers = known.rows ?? [];
   const chosen = controller || controllers[0]?.ref || '';
   const zone = controllers.find((c) => c.ref === chosen)?.timeZone ?? 'UTC';
-  const types = [...new Set(data?.services.nodes.flatMap((s) => s.identifierTypes))].sort();
-  const at = (...path: string[]) => errors.find((e) => e.path.join('.').endsWith(path.join('.')))?.message;
-  const shown = ['type', 'controller', 'ground', 'identity', 'receivedAt', ...typed.flatMap((_, i) => [`identifiers.${i}.type`, `identifiers.${i}.value`])];
-  const rest = errors.filter((e) => !shown.some((s) => e.path.join('.').endsWith(s)));
+  const types = [...new Set(services.rows?.flatMap((s) => s.identifierTypes))].sort();
+  const { at, rest } = placed(errors);
 
   const submit = async (e: React.FormEvent) => {
     e.preventDefault();
@@ -114,6 +127,10 @@ function Form() {
   return (
     <>
       <Head title={o.title} name={o.title} lead={o.lead} />
+      {known.error && <Failure error={known.error} again={known.again} />}
+      {services.error && <Failure error={services.error} again={services.again} />}
+      {known.rows?.length === 0 && <div className="sheet"><Empty title={o.noController} why={o.noControllerWhy} cli={text.catalog.cli} /></div>}
+      {known.rows?.length !== 0 && services.rows && types.length === 0 && <div className="sheet"><Empty title={o.noTypes} why={o.noTypesWhy} cli={text.catalog.cli} /></div>}
       <form className="form stack" onSubmit={submit} autoComplete="off">
         <div className="sheet pad stack">
           <div className="two">
@@ -140,8 +157,8 @@ function Form() {
         <div className="sheet pad">
           <NativeSelect label={o.identity} value={identity} error={at('identity')} onChange={(e) => setIdentity(e.currentTarget.value as IdentityMethod | '')} data={[...Object.entries(text.identity).map(([value, label]) => ({ value, label })), { value: '', label: o.identityNot }]} />
         </div>
-        <Errors errors={rest} />
-        <div><Button type="submit" loading={fetching}>{o.submit}</Button></div>
+        <Errors errors={rest()} />
+        <div><Button type="submit" loading={fetching} disabled={!known.rows || types.length === 0}>{o.submit}</Button></div>
       </form>
     </>
   );

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { filterOf, views } from './List';
+import { caseNumberIn, filterOf, views } from './List';
 
 const now = new Date('2026-11-23T12:00:00Z');
 
@@ -14,6 +14,17 @@ it.each([
   [{ due: 'week' as const }, { dueBefore: '2026-12-01', open: true }],
 ])('%o', (search, want) => {
   expect(filterOf(search, now)).toMatchObject(want);
+});
+
+it.each([
+  ['R-2026-000123', 'R-2026-000123'],
+  [' r-2026-000123 ', 'R-2026-000123'],
+  ['R-2026-1234567', 'R-2026-1234567'], // the millionth of a year
+  ['R-2026-123', null],
+  ['anna@example.com', null],
+  ['', null],
+])('a case number in %j', (typed, want) => {
+  expect(caseNumberIn(typed)).toBe(want);
 });
 
 it('every state is in a view beside all', () => {

@@ -1,7 +1,7 @@
 import { ActionIcon, Button, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
-import { IconDatabase, IconFileText, IconHistory, IconLogout, IconMenu2, IconMoon, IconPlus, IconServer2, IconSun } from '@tabler/icons-react';
+import { IconClockExclamation, IconDatabase, IconFileText, IconHistory, IconLogout, IconMenu2, IconMoon, IconPlus, IconServer2, IconSun } from '@tabler/icons-react';
 import { Link, Outlet, useRouterState } from '@tanstack/react-router';
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { useQuery } from 'urql';
 import { graphql } from '../../gql';
 import { onSignedOut, Refused } from '../../lib/client';
@@ -11,6 +11,7 @@ import { useViewer, ViewerProvider } from '../../lib/viewer';
 import { Failure } from '../../ui/page';
 import { Gate } from './Gate';
 import { Stops } from './Stops';
+import { UndoneCount } from './UndoneCount';
 
 const ViewerQuery = graphql(`
   query Viewer {
@@ -75,11 +76,12 @@ function Frame() {
 function Navigation() {
   const who = useViewer();
   const onCase = useRouterState({ select: (s) => s.location.pathname.startsWith('/requests/R-') });
-  const entry = (to: '/requests' | '/requests/new' | '/services' | '/catalog' | '/audit', words: string, Sign: typeof IconPlus) => (
+  const entry = (to: '/requests' | '/requests/new' | '/undone' | '/services' | '/catalog' | '/audit', words: string, Sign: typeof IconPlus, count?: ReactNode) => (
     <li key={to}>
       <Link to={to} activeOptions={{ exact: true, includeSearch: false }} aria-current={to === '/requests' && onCase ? 'true' : undefined}>
         <Sign size={17} stroke={1.6} aria-hidden />
         {words}
+        {count}
       </Link>
     </li>
   );
@@ -95,6 +97,7 @@ function Navigation() {
           <ul>
             {entry('/requests', text.nav.requests, IconFileText)}
             {has(who, ...needs.open) && entry('/requests/new', text.nav.newRequest, IconPlus)}
+            {entry('/undone', text.nav.undone, IconClockExclamation, <UndoneCount />)}
           </ul>
         </>
       )}

@@ -1,0 +1,37 @@
+import { useEffect } from 'react';
+import { useQuery } from 'urql';
+import { graphql } from '../../gql';
+import { text } from '../../lib/text';
+
+const CountDocument = graphql(`
+  query UndoneCount {
+    alerts(first: 100) {
+      pageInfo {
+        hasNextPage
+      }
+      nodes {
+        taskId
+      }
+    }
+  }
+`);
+
+/** What changes when a task is asked for again. */
+export const context = { additionalTypenames: ['Alert', 'Task', 'Request'] };
+
+/** How much services have left undone, beside the entry of the menu; nothing where that is nothing. */
+export function UndoneCount() {
+  const [{ data }, again] = useQuery({ query: CountDocument, context });
+  useEffect(() => {
+    const timer = setInterval(() => again({ requestPolicy: 'network-only' }), 60_000); // it takes a day to come
+    return () => clearInterval(timer);
+  }, [again]);
+  if (!data || data.alerts.nodes.length === 0) return null;
+  const { nodes, pageInfo } = data.alerts;
+  return (
+    <>
+      <span className="count bad" aria-hidden>{nodes.length}{pageInfo.hasNextPage && '+'}</span>
+      <span className="hidden">, {text.undone.count(nodes.length, pageInfo.hasNextPage)}</span>
+    </>
+  );
+}
