@@ -1,4 +1,4 @@
-// Package mutants keeps, for each acceptance scenario, one change to the code
+// Package mutants keeps, for each acceptance scenario, a change to the code
 // that must turn its test red. A test that stays green whatever the code does
 // proves nothing. `make chaos` tries the changes one by one; docs/scenarios.md
 // lists them.
@@ -18,6 +18,8 @@ type Mutant struct {
 var All = []Mutant{
 	{"1", "TestScenario01_ServiceIsDownForThreeDays", "a service that cannot be reached is tried again", "erasure/dispatch/deliver.go",
 		"\tcase r.status == 0:\n\t\treturn d.back(ctx, s, e.tasks, r.code, 0)", "\tcase r.status == 0:\n\t\treturn d.giveUp(ctx, e.tasks, erasure.TaskRefused, r.code)"},
+	{"1", "TestScenario01_ServiceIsDownForThreeDays", "people are told again each day", "erasure/alert.go",
+		"AND (a.id IS NULL OR a.over_at IS NOT NULL OR a.told_at <= $2)", "AND (a.id IS NULL OR a.over_at IS NOT NULL)"},
 	{"2", "TestScenario02_ResultIsDroppedOnTheWay", "a silent service is asked", "erasure/queue.go",
 		`[]string{"SENT", "WORKING"})`, `[]string{"WORKING"})`},
 	{"3", "TestScenario03_SameResultFiveTimesAtOnce", "the same word again is a duplicate", "erasure/judge.go",
@@ -34,6 +36,8 @@ var All = []Mutant{
 		"if err := s.dispatchPlan(ctx, tx, *r); err != nil {", "if err := error(nil); err != nil {"},
 	{"9", "TestScenario09_PoisonedAnswers", "answers are read up to 64 KiB", "erasure/dispatch/deliver.go",
 		"protocol.ReadBody(resp.Body, protocol.MaxResultsBytes)", "protocol.ReadBody(resp.Body, 1<<30)"},
+	{"9", "TestScenario09_PoisonedPolls", "a poll that is answered with too much stops the task", "erasure/dispatch/poll.go",
+		"case r.code == \"UNREADABLE_ANSWER\":", "case r.code == \"UNREADABLE\":"},
 	{"10", "TestScenario10_PartBreaksOff", "an upload goes on where it broke off", "erasure/export/upload.go",
 		"w.Header().Set(headerOffset, strconv.FormatInt(offset, 10))", "w.Header().Set(headerOffset, strconv.FormatInt(offset/2, 10))"},
 	{"11", "TestScenario11_EachServiceItsOwnIdentifiers", "a service is told the types of identifier it knows, and no other", "erasure/dispatch/envelope.go",
@@ -104,6 +108,10 @@ var All = []Mutant{
 		"if err != nil || !terminal(r.doing(all)) {", "if err != nil {"},
 	{"package", "TestDamagedPartIsNoWholeAnswer", "a part that cannot be read is missing in the answer", "erasure/reckon.go",
 		"AND state = 'QUARANTINED'", "AND state = 'QUARANTINED' AND false"},
+	{"traits", "TestTraits", "a service that wants to rest is left in peace", "erasure/dispatch/deliver.go",
+		`"THROTTLED", retryAfter(r.header))`, `"THROTTLED", 0)`},
+	{"traits", "TestTraits", "a part is as its service declares it", "erasure/export/accept.go",
+		"if d.Bytes != p.Bytes || !bytes.Equal(d.SHA256, p.SHA256) {", "if d.Bytes < 0 || !bytes.Equal(p.SHA256, p.SHA256) {"},
 	{"mistakes", "TestMistakesOfMutations", "a long identifier is refused", "erasure/identifier.go",
 		"case len(v) > maxIdentifierBytes:", "case len(v) > 10*maxIdentifierBytes:"},
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,10 +21,9 @@ func greta() []map[string]any {
 	return []map[string]any{{"type": "customer_id", "value": "C-001042"}, {"type": "email", "value": gretasMail}}
 }
 
-func TestScenario09_PoisonedAnswers(t *testing.T) {
-	t.Parallel()
-	var written atomic.Int64 // of the 50 MB
-	huge := func(w http.ResponseWriter, _ *http.Request) {
+// huge answers with 50 MB and counts what it could write of them.
+func huge(written *atomic.Int64) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusAccepted)
 		block := strings.Repeat(" ", 1<<20)
 		for range 50 {
@@ -34,14 +34,23 @@ func TestScenario09_PoisonedAnswers(t *testing.T) {
 			}
 		}
 	}
-	serve := func(body string) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) {
+}
+
+// serve answers with a body, as if it were what was asked for.
+func serve(body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
 			w.WriteHeader(http.StatusAccepted)
-			io.WriteString(w, body)
 		}
+		io.WriteString(w, body)
 	}
+}
+
+func TestScenario09_PoisonedAnswers(t *testing.T) {
+	t.Parallel()
+	var written atomic.Int64 // of the 50 MB
 	poisons := map[string]http.HandlerFunc{
-		"huge": huge, "broken": serve(`{"accepted":["`), "nul": serve("{\"accepted\":[\"\x00\"]}"),
+		"huge": huge(&written), "broken": serve(`{"accepted":["`), "nul": serve("{\"accepted\":[\"\x00\"]}"),
 		"deep": serve(strings.Repeat(`{"accepted":`, 1_000_000)), "deep-enough": serve(strings.Repeat(`[`, 60_000)),
 		"html": serve("<html><body>We could not delete <b>" + gretasMail + "</b></body></html>"),
 	}
@@ -69,6 +78,92 @@ func TestScenario09_PoisonedAnswers(t *testing.T) {
 	if needlesOf(gretasMail).in(c.Log.String()) {
 		t.Error("the address in the answer was logged")
 	}
+}
+
+// polls answers whoever asks after the erasing of this person with a front.
+func polls(now *atomic.Bool, f http.HandlerFunc) front {
+	return func(w http.ResponseWriter, r *http.Request, _ []byte, next http.Handler) {
+		if r.Method == http.MethodGet && now.Load() {
+			f(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	}
+}
+
+// The same poisons as answers to polls. What is signed, or too long to be
+// judged, is the service's word and stops the task; what anybody may have
+// written there in its place does not, and is asked for again.
+func TestScenario09_PoisonedPolls(t *testing.T) {
+	t.Parallel()
+	var poisoned atomic.Bool
+	var written atomic.Int64
+	var c *company
+	nonsense := func(w http.ResponseWriter, _ *http.Request) {
+		m := c.services["signed"].Signed("", []byte(`{"spec":"lethe-rights/1","note":"`+gretasMail+`"}`))
+		for name, values := range m.Header {
+			w.Header()[name] = values
+		}
+		w.Write(m.Body)
+	}
+	bodies := map[string]string{"broken": `{"results":[`, "nul": "{\"results\":[\"\x00\"]}", "deep": strings.Repeat(`[`, 60_000),
+		"html": "<html><body>We could not delete <b>" + gretasMail + "</b></body></html>"}
+	members := []member{{ref: "orders"}, {ref: "huge", types: "customer_id, email", front: polls(&poisoned, huge(&written)), how: mute()},
+		{ref: "signed", types: "customer_id, email", front: polls(&poisoned, nonsense), how: mute()}}
+	for name, body := range bodies {
+		members = append(members, member{ref: name, types: "customer_id, email", front: polls(&poisoned, serve(body)), how: mute()})
+	}
+	c = found(t, members)
+	number := c.open(erasureOf(greta()))
+	for _, m := range members[1:] {
+		c.counts(m.ref)
+	}
+	c.approve(c.reach(number, "PLANNED"))
+	for _, m := range members[1:] {
+		c.awaits(m.ref, protocol.Erase)
+	}
+	c.when(number, "all sent", func(r request) bool {
+		return !slices.ContainsFunc(members[1:], func(m member) bool { return r.erases(m.ref).State != "SENT" })
+	})
+	poisoned.Store(true)
+	c.clock.advance(11 * time.Minute) // a service may be silent for ten
+	r := c.when(number, "every poison taken", func(r request) bool {
+		return !slices.ContainsFunc(members[1:], func(m member) bool { return r.erases(m.ref).code() == "" })
+	})
+	for _, m := range members[1:] {
+		want := "SENT SIGNATURE_INVALID"
+		if m.ref == "huge" || m.ref == "signed" {
+			want = "POISONED UNREADABLE_ANSWER"
+		}
+		if task := r.erases(m.ref); task.State+" "+task.code() != want {
+			t.Errorf("%s: %s %s, want %s", m.ref, task.State, task.code(), want)
+		}
+	}
+	if n := written.Load(); n > 16<<20 {
+		t.Errorf("%d MB of 50 were read", n>>20)
+	}
+	if found := needlesOf(gretasMail).database(t); len(found) > 0 {
+		t.Errorf("the address in the answer was kept: %v", found)
+	}
+	if needlesOf(gretasMail).in(c.Log.String()) {
+		t.Error("the address in the answer was logged")
+	}
+	if got := r.erases("orders").State; got != "DONE" {
+		t.Errorf("orders, which did nothing wrong, is %s", got)
+	}
+	// Those who are themselves again are heard, at once if a person asks.
+	poisoned.Store(false)
+	for name := range bodies {
+		c.do(access.Handler, "retryTask", "RetryTaskInput", map[string]any{"taskId": r.erases(name).ID})
+	}
+	c.when(number, "the others done", func(r request) bool {
+		for name := range bodies {
+			if r.erases(name).State != "DONE" {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 func TestScenario19_RedirectIsNotFollowed(t *testing.T) {

@@ -55,6 +55,7 @@ type company struct {
 	keys     []signature.PublicKey
 	services map[string]*erasuretest.Service
 	ids      map[string]string // GraphQL ids of the services
+	others   []string          // controllers besides flowmart-de
 	ceiling  int               // erasures a day
 	patience time.Duration     // how long to wait for what must come
 	files    string            // keys and directories
@@ -64,15 +65,16 @@ type company struct {
 
 // member is a service with one store, as the catalog knows it.
 type member struct {
-	ref      string
-	types    string // of identifiers it knows people by; customer_id when empty
-	resolves string // types it resolves others from; empty for none
-	datasets []string
-	extra    string // more lines for each dataset
-	limits   string // more lines for the service
-	sealed   bool   // identifiers go to it sealed
-	front    front
-	how      []erasuretest.Option
+	ref        string
+	controller string // flowmart-de when empty
+	types      string // of identifiers it knows people by; customer_id when empty
+	resolves   string // types it resolves others from; empty for none
+	datasets   []string
+	extra      string // more lines for each dataset
+	limits     string // more lines for the service
+	sealed     bool   // identifiers go to it sealed
+	front      front
+	how        []erasuretest.Option
 }
 
 // shop is what most scenarios need: two services with a table each.
@@ -159,8 +161,14 @@ func (c *company) enter(m member, url string) {
 	if types == "" {
 		types = "customer_id"
 	}
-	c.declared = append(c.declared, fmt.Sprintf("  - {ref: %s, name: %[1]s, controller: flowmart-de, endpoint: %q, identifier_types: [%s], resolves: [%s]%s}\n",
-		m.ref, url, types, m.resolves, m.limits))
+	controller := m.controller
+	if controller == "" {
+		controller = "flowmart-de"
+	} else {
+		c.others = append(c.others, fmt.Sprintf("  - {ref: %s, name: %[1]s, country: DE, time_zone: Europe/Berlin}\n", controller))
+	}
+	c.declared = append(c.declared, fmt.Sprintf("  - {ref: %s, name: %[1]s, controller: %s, endpoint: %q, identifier_types: [%s], resolves: [%s]%s}\n",
+		m.ref, controller, url, types, m.resolves, m.limits))
 	datasets := m.datasets
 	if datasets == nil {
 		datasets = []string{m.ref}
@@ -176,7 +184,7 @@ func (c *company) enter(m member, url string) {
 const catalogHead = `lethe: catalog/1
 controllers:
   - {ref: flowmart-de, name: FlowMart GmbH, country: DE, time_zone: Europe/Berlin, daily_ceiling: %d}
-retention_policies:
+%sretention_policies:
   - {ref: invoices, name: Invoices, duration: P10Y, trigger: END_OF_FISCAL_YEAR, action: DELETE, ground: 17(3)(b), legal_reference: Sec. 147 AO}
 services:
 `
@@ -184,7 +192,7 @@ services:
 // importCatalog enters everything; what is there already stays as it is.
 func (c *company) importCatalog() {
 	c.t.Helper()
-	text := fmt.Sprintf(catalogHead, c.ceiling) + strings.Join(c.declared, "")
+	text := fmt.Sprintf(catalogHead, c.ceiling, strings.Join(c.others, "")) + strings.Join(c.declared, "")
 	if len(c.catalog) > 0 {
 		text += "stores:\n" + strings.Join(c.catalog, "")
 	}

@@ -1,6 +1,7 @@
 package scenarios_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/flowmart/lethe/erasure/erasuretest"
 	"github.com/flowmart/lethe/erasure/protocol"
+	"github.com/flowmart/lethe/erasure/protocol/signature"
 	"github.com/flowmart/lethe/internal/access"
 )
 
@@ -139,6 +141,10 @@ func TestScenario03_SameResultFiveTimesAtOnce(t *testing.T) {
 	if want := []string{"duplicate", "duplicate", "duplicate", "duplicate", "recorded"}; !slices.Equal(said, want) {
 		t.Fatalf("Lethe answered %v", said)
 	}
+	c.judged("duplicate", 4)
+	if n := c.remembered(message); n != 1 {
+		t.Errorf("the message is remembered %d times", n)
+	}
 	task := c.look(number).erases("orders")
 	if task.State != "DONE" || len(task.Outcomes) != 1 {
 		t.Errorf("the task is %s with %d outcomes", task.State, len(task.Outcomes))
@@ -160,7 +166,12 @@ func TestScenario04_DoneBeforeWorking(t *testing.T) {
 	c.approve(r)
 	erase := c.awaits("loyalty", protocol.Erase)
 	c.expect(c.says("loyalty", result(erase, 3, protocol.Done)), "recorded")
-	c.expect(c.says("loyalty", result(erase, 2, protocol.Working)), "late")
+	late := c.message("loyalty", result(erase, 2, protocol.Working))
+	c.expect(c.post(late), "late")
+	c.judged("late", 1)
+	if n := c.remembered(late); n != 1 {
+		t.Errorf("the late message is remembered %d times", n)
+	}
 	if got := c.look(number).erases("loyalty").State; got != "DONE" {
 		t.Fatalf("the task fell back to %s", got)
 	}
@@ -226,6 +237,23 @@ func words(t task) (all []string) {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// judged waits until the server's figures say how many results were judged so.
+func (c *company) judged(disposition string, n int) {
+	c.t.Helper()
+	line := fmt.Sprintf("lethe_results_total{disposition=%q} %d\n", disposition, n)
+	c.until(line, func() bool { return strings.Contains(c.metrics(), line) })
+}
+
+// remembered counts how often a service's message is kept by its id.
+func (c *company) remembered(m erasuretest.Message) (n int) {
+	c.t.Helper()
+	const q = `SELECT count(*)::int FROM erasure_inbox WHERE message = $1`
+	if err := c.DB.QueryRow(c.t.Context(), q, m.Header.Get(signature.HeaderID)).Scan(&n); err != nil {
+		c.t.Fatal(err)
+	}
+	return n
 }
 
 // metrics are what the server shows to whoever watches it.
