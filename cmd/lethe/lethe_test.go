@@ -218,6 +218,12 @@ func TestRequestOpen(t *testing.T) {
 	if string(in) != want {
 		t.Errorf("asked %s", in)
 	}
+	// Words of the schema may be written as on a command line.
+	e.in = strings.NewReader("customer_id=42")
+	r = lethe(t, e, "request", "open", "--type", "Access", "--controller", "x", "--identity", "account-login", "--identifier", "-")
+	if in := f.asked[len(f.asked)-1].Variables["input"].(map[string]any); r.code != exitOK || in["identity"] != "ACCOUNT_LOGIN" || in["type"] != "ACCESS" {
+		t.Errorf("%d %s asked %v", r.code, r.err, in)
+	}
 	for _, bad := range []string{"erika@example.com", "=erika", "email=", ""} {
 		e.in = strings.NewReader(bad)
 		r := lethe(t, e, "request", "open", "--type", "erasure", "--controller", "x", "--identifier", "-")
@@ -332,6 +338,16 @@ func TestToken(t *testing.T) {
 	}
 	if r := lethe(t, env{}, "token", "--as", "approver", "--url", "http://127.0.0.1:1"); r.code != exitAway || !strings.Contains(r.err, "make demo") {
 		t.Errorf("%d %s", r.code, r.err)
+	}
+}
+
+func TestListAsksForStates(t *testing.T) {
+	t.Parallel()
+	f := answering(t, 200, `{"data":{"requests":{"nodes":[`+aRequest+`],"pageInfo":{"hasNextPage":false}}}}`)
+	r := lethe(t, f.env(), "request", "list", "--state", "identity-pending,Blocked")
+	filter, _ := json.Marshal(f.asked[0].Variables["filter"])
+	if r.code != exitOK || string(filter) != `{"states":["IDENTITY_PENDING","BLOCKED"]}` {
+		t.Errorf("%d %s asked %s", r.code, r.err, filter)
 	}
 }
 

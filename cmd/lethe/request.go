@@ -105,15 +105,15 @@ func newRequestOpen(e *env) *cobra.Command {
 never shown again. Those given as flags may be seen by other users of this
 machine: give them on standard input instead, one TYPE=VALUE a line, with
 --identifier -.`,
-		Example: "  lethe request open --type erasure --controller flowmart-de --ground '17(1)(b)' --identity account_login --identifier - < identifiers.txt",
+		Example: "  lethe request open --type erasure --controller flowmart-de --ground '17(1)(b)' --identity account-login --identifier - < identifiers.txt",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ids, err := readIdentifiers(e, identifiers)
 			if err != nil {
 				return usage(err)
 			}
-			in["type"], in["controller"], in["identifiers"] = strings.ToUpper(kind), controller, ids
-			for key, v := range map[string]string{"ground": ground, "identity": strings.ToUpper(identity), "clientRequestId": clientID, "receivedAt": received} {
+			in["type"], in["controller"], in["identifiers"] = term(kind), controller, ids
+			for key, v := range map[string]string{"ground": ground, "identity": term(identity), "clientRequestId": clientID, "receivedAt": received} {
 				if v != "" {
 					in[key] = v
 				}
@@ -134,6 +134,10 @@ machine: give them on standard input instead, one TYPE=VALUE a line, with
 	}
 	return visitFlags(c)
 }
+
+// term is a word of the schema, which may be written as words are on a command
+// line: account-login is ACCOUNT_LOGIN.
+func term(word string) string { return strings.ToUpper(strings.ReplaceAll(word, "-", "_")) }
 
 // readIdentifiers never repeats a value in an error.
 func readIdentifiers(e *env, given []string) ([]map[string]string, error) {
@@ -185,7 +189,7 @@ func newRequestList(e *env) *cobra.Command {
 			}
 			if len(states) > 0 {
 				for i := range states {
-					states[i] = strings.ToUpper(states[i])
+					states[i] = term(states[i])
 				}
 				vars["filter"] = map[string]any{"states": states}
 			}

@@ -85,7 +85,7 @@ func deciding(e *env, name, short, long, document, more string, words ...word) *
 			for _, w := range words {
 				text := cmd.Flag(w.flag).Value.String()
 				if w.enum {
-					text = strings.ToUpper(strings.ReplaceAll(text, "-", "_"))
+					text = term(text)
 				}
 				in[w.field] = text
 			}
