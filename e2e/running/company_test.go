@@ -104,13 +104,17 @@ func (h *house) enlist(refs ...string) []*erasuretest.Service {
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	before := h.before
+	if before == nil {
+		before = func(s *erasuretest.Service) string { return s.URL }
+	}
 	var services []*erasuretest.Service
 	head, stores := "lethe: catalog/1\ncontrollers:\n  - {ref: flowmart-de, name: FlowMart GmbH, country: DE, time_zone: Europe/Berlin}\nservices:\n", "stores:\n"
 	for _, ref := range refs {
 		s := erasuretest.New(h.t, erasuretest.Named(ref), erasuretest.Trusts(h.public, keys...))
 		s.Recipient = ""
 		services = append(services, s)
-		head += fmt.Sprintf("  - {ref: %s, name: %[1]s, controller: flowmart-de, endpoint: %q, identifier_types: [customer_id]}\n", ref, h.gate.before(s))
+		head += fmt.Sprintf("  - {ref: %s, name: %[1]s, controller: flowmart-de, endpoint: %q, identifier_types: [customer_id]}\n", ref, before(s))
 		stores += fmt.Sprintf("  - ref: %s-db\n    name: %[1]s\n    service: %[1]s\n    technology: POSTGRESQL\n    backup: {horizon_days: 30, evidence_on: 2026-10-01}\n    datasets:\n      - {namespace: \"postgres://%[1]s\", name: public.people, kind: TABLE, tags: [user.contact.email]}\n", ref)
 	}
 	h.importCatalog(head + stores)

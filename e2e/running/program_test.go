@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flowmart/lethe/erasure/erasuretest"
 	"github.com/flowmart/lethe/internal/devstack"
 	"github.com/flowmart/lethe/server/issuertest"
 )
@@ -69,7 +70,7 @@ type house struct {
 	public string // URL that everybody knows
 	issuer *issuertest.Issuer
 	env    []string
-	gate   *gate // before a service; may be nil
+	before func(*erasuretest.Service) string // where a service is registered, if not at its own address
 }
 
 // found makes an installation that everybody reaches at public, or at its only

@@ -51,7 +51,7 @@ func (g *gate) open() {
 // before returns where a service is reached: through the gate if it is that
 // service's.
 func (g *gate) before(s *erasuretest.Service) string {
-	if g == nil || s.Ref != g.ref {
+	if s.Ref != g.ref {
 		return s.URL
 	}
 	at, err := url.Parse(s.URL)
@@ -94,7 +94,7 @@ func inMidWork(t *testing.T) (h *house, db *pgxpool.Pool, g *gate, services []*e
 	b := balance(t, at...)
 	h = found(t, b.URL, "LETHE_LOG_LEVEL=info")
 	g = newGate(t, "payments")
-	h.gate = g
+	h.before = g.before
 	replicas = []*replica{h.replica(at[0]), h.replica(at[1])}
 	b.await(t, 2)
 	services = h.enlist("orders", "payments")
