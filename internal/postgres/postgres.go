@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
 
 	"github.com/flowmart/lethe/internal/fault"
 )
@@ -63,8 +64,15 @@ func Open(ctx context.Context, url string, c Config) (*pgxpool.Pool, error) {
 	params["statement_timeout"] = fmt.Sprint(c.StatementTimeout.Milliseconds())
 	params["idle_in_transaction_session_timeout"] = "15000"
 	params["log_parameter_max_length_on_error"] = "0"
-	conf.AfterConnect = hush
+	conf.AfterConnect = prepare
 	return pgxpool.NewWithConfig(ctx, conf)
+}
+
+// prepare readies a new connection. Ids travel as their 16 bytes: left to
+// itself, pgx makes text of each and parses it again.
+func prepare(ctx context.Context, conn *pgx.Conn) error {
+	pgxuuid.Register(conn.TypeMap())
+	return hush(ctx, conn)
 }
 
 // attempts is how often Work tries a unit of work that PostgreSQL rolled back
