@@ -84,28 +84,24 @@ type Message interface {
 // Encode writes a message, and refuses one that its reader would refuse: a
 // mistake of ours is found here, not at the other end.
 func Encode[M Message](m M) ([]byte, error) {
+	if err := any(m).(interface{ check() error }).check(); err != nil {
+		return nil, err
+	}
 	body, err := json.Marshal(m)
 	if err != nil {
 		return nil, fault.New(fault.Internal, "BAD_MESSAGE", "The message cannot be written as JSON.")
 	}
-	switch any(m).(type) {
-	case Requests:
-		_, err = DecodeRequests(body)
-	case Results:
-		_, err = DecodeResults(body)
-	case Acceptance:
-		_, err = DecodeAcceptance(body)
-	case Dispositions:
-		_, err = DecodeDispositions(body)
-	case Ping:
-		_, err = DecodePing(body)
-	case Pong:
-		_, err = DecodePong(body)
+	limit := MaxResultsBytes
+	if _, ok := any(m).(Requests); ok {
+		limit = MaxRequestsBytes
 	}
-	if err != nil {
-		return nil, err
+	if len(body) > limit {
+		return nil, tooLarge(limit)
 	}
-	return body, nil
+	if _, ok := any(m).(Results); ok {
+		err = scanPersonalData(body)
+	}
+	return body, err
 }
 
 // ReadBody reads at most limit bytes and fails with BODY_TOO_LARGE when there
