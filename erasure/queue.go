@@ -55,7 +55,8 @@ func (s *Requests) lease(ctx context.Context, service uuid.UUID, limit int, stat
 	const q = `
 		WITH due AS (
 			SELECT id FROM erasure_task
-			 WHERE service_id = $1 AND state = ANY($2::text[]) AND next_at <= $3 AND (lease_until IS NULL OR lease_until < now())
+			 WHERE service_id = $1 AND state = ANY($2::text[]) AND state IN ('READY', 'SENT', 'WORKING')
+			   AND next_at <= $3 AND (lease_until IS NULL OR lease_until < now())
 			 ORDER BY next_at
 			 LIMIT $4
 			   FOR UPDATE SKIP LOCKED
@@ -88,15 +89,15 @@ func Abandoned(ctx context.Context, db postgres.DB, process uuid.UUID) (int, err
 // closed.
 func Waiting(ctx context.Context, db postgres.DB, at time.Time) ([]uuid.UUID, error) {
 	const q = `
-		SELECT t.service_id
-		  FROM erasure_task t
-		  JOIN catalog_service s ON s.id = t.service_id AND s.state = 'ACTIVE' AND s.endpoint IS NOT NULL
-		  LEFT JOIN erasure_delivery d ON d.service_id = t.service_id
-		 WHERE t.state IN ('READY', 'SENT', 'WORKING') AND t.next_at <= $1 AND (t.lease_until IS NULL OR t.lease_until < now())
-		   AND (d.open_until IS NULL OR d.open_until <= now())
-		   AND NOT EXISTS (SELECT FROM erasure_stop x WHERE x.lifted_at IS NULL AND (x.service_id IS NULL OR x.service_id = t.service_id))
-		 GROUP BY t.service_id
-		 ORDER BY t.service_id`
+		SELECT s.id
+		  FROM catalog_service s
+		  LEFT JOIN erasure_delivery d ON d.service_id = s.id
+		 WHERE s.state = 'ACTIVE' AND s.endpoint IS NOT NULL AND (d.open_until IS NULL OR d.open_until <= now())
+		   AND NOT EXISTS (SELECT FROM erasure_stop x WHERE x.lifted_at IS NULL AND (x.service_id IS NULL OR x.service_id = s.id))
+		   AND EXISTS (SELECT FROM erasure_task t
+		                WHERE t.service_id = s.id AND t.state IN ('READY', 'SENT', 'WORKING') AND t.next_at <= $1
+		                  AND (t.lease_until IS NULL OR t.lease_until < now()))
+		 ORDER BY s.id`
 	return postgres.Scalars[uuid.UUID](ctx, db, q, at)
 }
 
@@ -128,10 +129,9 @@ func (s *Requests) wake(ctx context.Context, tx pgx.Tx) error {
 func (s *Requests) Delivered(ctx context.Context, sent []Delivery, message []byte) error {
 	const q = `
 		WITH mine AS (
-			SELECT t.id FROM erasure_task t JOIN unnest($1::bigint[], $2::int[]) AS d (id, fence) ON d.id = t.id
-			 WHERE t.fence = d.fence AND t.state = 'READY'
-			 ORDER BY t.id
-			   FOR NO KEY UPDATE OF t
+			SELECT t.id
+			  FROM (SELECT id, fence FROM unnest($1::bigint[], $2::int[]) AS d (id, fence) ORDER BY id) d
+			 CROSS JOIN LATERAL (SELECT id FROM erasure_task WHERE id = d.id AND fence = d.fence AND state = 'READY' FOR NO KEY UPDATE) t
 		)
 		UPDATE erasure_task t
 		   SET state = 'SENT', sent_at = $3, next_at = $4, lease_until = NULL, attempt = 0
