@@ -29,7 +29,7 @@ type Opening struct {
 	ReceivedAt  time.Time       // when it reached the controller, by whatever channel; zero: now
 	Identity    *IdentityMethod // how the identity was proved; nil: not yet
 	// ClientRequestID makes opening idempotent for its caller: the same id and
-	// the same content give the request that was opened first.
+	// the same content, to the last date, give the request that was opened first.
 	ClientRequestID string
 }
 
@@ -43,6 +43,7 @@ func (s *Requests) Open(ctx context.Context, by access.Principal, o Opening) (r 
 		return r, err
 	}
 	now := s.now()
+	stated := o
 	if o.ReceivedAt.IsZero() {
 		o.ReceivedAt = now
 	}
@@ -50,7 +51,7 @@ func (s *Requests) Open(ctx context.Context, by access.Principal, o Opening) (r 
 	if err != nil {
 		return r, err
 	}
-	if before, found, err := s.openedBefore(ctx, s.db, by, o); err != nil || found {
+	if before, found, err := s.openedBefore(ctx, s.db, by, stated); err != nil || found {
 		return before, err
 	}
 	id := uuid.Must(uuid.NewV7())
@@ -58,7 +59,7 @@ func (s *Requests) Open(ctx context.Context, by access.Principal, o Opening) (r 
 		return r, fmt.Errorf("key store: %w", err)
 	}
 	open := func(tx pgx.Tx) error {
-		before, found, err := s.openedBefore(ctx, tx, by, o) // by another call, at the same moment
+		before, found, err := s.openedBefore(ctx, tx, by, stated) // by another call, at the same moment
 		if err != nil || found {
 			r = before
 			return err
@@ -66,7 +67,10 @@ func (s *Requests) Open(ctx context.Context, by access.Principal, o Opening) (r 
 		if r, err = newRequest(id, by, o, controller, now); err != nil {
 			return err
 		}
-		return s.file(ctx, tx, by, &r, o)
+		if err := s.file(ctx, tx, by, &r, o); err != nil {
+			return err
+		}
+		return s.rememberOpening(ctx, tx, r, by, stated)
 	}
 	if err = postgres.Work(ctx, s.db, open); postgres.Violates(err, "erasure_opening_repeated") {
 		err = postgres.Work(ctx, s.db, open) // the same opening came twice at once; now the first is found
@@ -81,9 +85,6 @@ func (s *Requests) file(ctx context.Context, tx pgx.Tx, by access.Principal, r *
 		return err
 	}
 	if err := insertRequest(ctx, tx, *r); err != nil {
-		return err
-	}
-	if err := s.rememberOpening(ctx, tx, *r, by, o); err != nil {
 		return err
 	}
 	if err := saveSubject(ctx, tx, subject{s.vault, r.ID, o.Identifiers}); err != nil {
@@ -248,11 +249,16 @@ func openingKey(o Opening) []byte {
 	return sum[:]
 }
 
-// openingBody is a keyed mark of what was asked for: a plain digest of an
-// identifier could be guessed.
+// openingBody is a keyed mark of everything that was stated: a plain digest of
+// an identifier could be guessed. A receipt that was left out means now, which
+// is another moment each time, and is marked as left out.
 func (s *Requests) openingBody(ctx context.Context, o Opening) ([]byte, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s|%s|", o.Kind, o.Controller)
+	received := ""
+	if !o.ReceivedAt.IsZero() {
+		received = o.ReceivedAt.UTC().Format(time.RFC3339Nano)
+	}
+	fmt.Fprintf(&b, "%s|%s|%s|%s|%s|", o.Kind, o.Controller, value(o.Ground), received, value(o.Identity))
 	for _, id := range o.Identifiers {
 		fmt.Fprintf(&b, "%d:%s%d:%s", len(id.Type), id.Type, len(id.Value), id.Value)
 	}
