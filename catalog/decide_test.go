@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -37,6 +38,48 @@ func TestSuggestionsAreDecided(t *testing.T) {
 		var entries int
 		if err := b.db.QueryRow(ctx, `SELECT count(*) FROM audit_entry WHERE entity_id = $1 AND actor_id = $2 AND act = 'tag.' || lower($3)`, now.ID, b.steward.ID, state).Scan(&entries); err != nil || entries != 1 {
 			t.Errorf("%d audit entries (%v)", entries, err)
+		}
+		if err := b.EndTags(ctx, b.steward, []uuid.UUID{now.ID}); err != nil { // a decision would stand against the next suggestion
+			t.Fatal(err)
+		}
+	}
+}
+
+// What was decided stands: a detector that suggests the same again, for another
+// reason or the other way round, changes nothing and records nothing.
+func TestNoSuggestionReplacesADecision(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	for state, term := range map[string]string{"CONFIRMED": "user.contact.email", "REJECTED": "user.name"} {
+		hint := catalog.Tag{DatasetID: b.dataset.ID, Term: term, Source: "DETECTOR", Reason: "three of a hundred values"}
+		suggested := must(b.AssertTags(ctx, b.admin, []catalog.Tag{hint}))(t)[0]
+		decided := must(b.DecideTags(ctx, b.steward, []uuid.UUID{suggested.ID}, state, "looked at the rows"))(t)[0]
+		before, history := generation(t, b), b.count(t, "catalog_change")
+		tomorrow := time.Now().Add(24 * time.Hour)
+		for what, change := range map[string]func(tag *catalog.Tag){
+			"again":          func(*catalog.Tag) {},
+			"better founded": func(tag *catalog.Tag) { tag.Reason = "ninety of a hundred values" },
+			"the other way":  func(tag *catalog.Tag) { tag.Polarity = "-" },
+			"from tomorrow":  func(tag *catalog.Tag) { tag.ValidFrom = tomorrow },
+			"until tomorrow": func(tag *catalog.Tag) { tag.ValidTo = &tomorrow },
+		} {
+			next := hint
+			change(&next)
+			if got := must(b.AssertTags(ctx, b.admin, []catalog.Tag{next}))(t)[0]; got.ID != decided.ID || got.State != state {
+				t.Errorf("%s, suggested %s: %+v", state, what, got)
+			}
+		}
+		if generation(t, b) != before || b.count(t, "catalog_change") != history {
+			t.Errorf("%s: a suggestion changed something", state)
+		}
+		open := must(catalog.TagsByDataset(ctx, b.db, []uuid.UUID{b.dataset.ID}))(t)[b.dataset.ID]
+		if i := slices.IndexFunc(open, func(tag catalog.Tag) bool { return tag.Term == term }); i < 0 || open[i].ID != decided.ID {
+			t.Errorf("%s: open is %+v", state, open)
+		}
+		// A person may think again.
+		if got := must(b.AssertTags(ctx, b.steward, []catalog.Tag{{DatasetID: b.dataset.ID, Term: term, Source: "DETECTOR", State: "CONFIRMED"}}))(t)[0]; got.ID == decided.ID {
+			t.Errorf("%s: a person could not decide anew", state)
 		}
 	}
 }

@@ -44,8 +44,9 @@ const maxTags = 5000
 
 // AssertTags asserts terms of datasets and fields, or denies them. Per target,
 // term and source one assertion holds at a time; another one replaces it from
-// its own beginning on, and what was to begin later with it. It needs a steward
-// of each dataset's team, or an admin.
+// its own beginning on, and what was to begin later with it. A suggestion
+// replaces no decision: what was confirmed or rejected stands, and is returned
+// in its place. It needs a steward of each dataset's team, or an admin.
 func (c *Catalog) AssertTags(ctx context.Context, by access.Principal, tags []Tag) (open []Tag, err error) {
 	err = c.work(ctx, by, func(a *act) (err error) {
 		open, err = a.putTags(ctx, tags)
@@ -113,6 +114,10 @@ func (a *act) putTags(ctx context.Context, tags []Tag) ([]Tag, error) {
 			out[i] = old[0]
 			continue
 		}
+		if stands := decision(old); stands != nil && t.State == "SUGGESTED" {
+			out[i] = *stands
+			continue
+		}
 		if t.ValidFrom.IsZero() {
 			t.ValidFrom = now
 		}
@@ -128,6 +133,18 @@ func (a *act) putTags(ctx context.Context, tags []Tag) ([]Tag, error) {
 		return nil, err
 	}
 	return out, beginTags(ctx, a.db, begun)
+}
+
+// decision is what was decided of a place, if anything was: the first of the
+// open assertions that is no mere suggestion. What only suggests does not take
+// its place.
+func decision(open []Tag) *Tag {
+	for _, t := range open {
+		if t.State != "SUGGESTED" {
+			return &t
+		}
+	}
+	return nil
 }
 
 func (t Tag) completed(by access.Principal) Tag {
