@@ -20,16 +20,24 @@ const undoneFor = 24 * time.Hour
 // AlertReason is what people must know of.
 type AlertReason string
 
-// TaskUndone says that a service has left a task undone for 24 hours.
-const TaskUndone AlertReason = "TASK_UNDONE"
+// TaskUndone says that a service has left a task undone for 24 hours; it is
+// told again each day while it holds. UnplannedDataset says that a service
+// answered about a dataset that the plan does not ask it about: it knows a
+// place that the catalog does not. It is told once, and holds until a plan of
+// the request asks that service about it, or nobody can be asked any more.
+const (
+	TaskUndone       AlertReason = "TASK_UNDONE"
+	UnplannedDataset AlertReason = "UNPLANNED_DATASET"
+)
 
 // Alert is what people must know about a task without being asked to decide. A
-// task has at most one for each reason; it is told again each day while it holds.
+// task has at most one for each reason.
 type Alert struct {
 	ID        uuid.UUID
 	RequestID uuid.UUID
 	TaskKey   uuid.UUID
 	ServiceID uuid.UUID
+	DatasetID *uuid.UUID // the unplanned one; nil if the catalog has none of that id
 	Action    Action
 	Reason    AlertReason
 	Code      *string // of the task's last failure, when it was last told
@@ -42,7 +50,7 @@ type Alert struct {
 // AlertsOf lists the alerts of several requests, those that are over too.
 func AlertsOf(ctx context.Context, db postgres.DB, requests []uuid.UUID) (map[uuid.UUID][]Alert, error) {
 	const q = `
-		SELECT a.id, a.request_id, t.key AS task_key, t.service_id, t.action, a.reason, a.code, a.raised_at, a.told_at, a.times, a.over_at
+		SELECT a.id, a.request_id, t.key AS task_key, t.service_id, a.dataset_id, t.action, a.reason, a.code, a.raised_at, a.told_at, a.times, a.over_at
 		  FROM erasure_alert a
 		  JOIN erasure_task t ON t.id = a.task_id
 		 WHERE a.request_id = ANY($1)
@@ -55,7 +63,7 @@ func AlertsOf(ctx context.Context, db postgres.DB, requests []uuid.UUID) (map[uu
 // who may see requests.
 func (s *Requests) Alerts(ctx context.Context, by access.Principal, p page.Args) (page.Page[Alert], error) {
 	const q = `
-		SELECT a.id, a.request_id, t.key AS task_key, t.service_id, t.action, a.reason, a.code, a.raised_at, a.told_at, a.times, a.over_at
+		SELECT a.id, a.request_id, t.key AS task_key, t.service_id, a.dataset_id, t.action, a.reason, a.code, a.raised_at, a.told_at, a.times, a.over_at
 		  FROM erasure_alert a
 		  JOIN erasure_task t ON t.id = a.task_id
 		 WHERE a.over_at IS NULL
@@ -103,13 +111,71 @@ func (s *Requests) alert(ctx context.Context) error {
 		}
 		return audit.Append(ctx, tx, entries...)
 	})
-	if err != nil || s.undone == nil {
-		return err
+	if err == nil {
+		s.announce(ctx, told)
+	}
+	return err
+}
+
+// announce passes on alerts that were raised, or are told again, and committed.
+func (s *Requests) announce(ctx context.Context, told []Alert) {
+	if s.alerted == nil {
+		return
 	}
 	for _, a := range told {
-		s.undone(ctx, a)
+		s.alerted(ctx, a)
 	}
-	return nil
+}
+
+// spoken is a dataset that a service spoke of in its answer to a task.
+type spoken struct {
+	task    int64
+	dataset uuid.UUID
+}
+
+// raiseUnplanned raises the alerts of places that the plans do not ask their
+// services about. One that holds already is not told again, however often the
+// service repeats itself.
+func (s *Requests) raiseUnplanned(ctx context.Context, tx pgx.Tx, places []spoken) ([]Alert, error) {
+	const q = `
+		WITH named AS (
+			SELECT DISTINCT ON (t.id) t.id, t.request_id, d.id AS dataset_id
+			  FROM unnest($1::bigint[], $2::uuid[]) AS n (task_id, dataset_id)
+			  JOIN erasure_task t ON t.id = n.task_id
+			  JOIN erasure_request r ON r.id = t.request_id
+			  LEFT JOIN catalog_dataset d ON d.id = n.dataset_id
+			 WHERE NOT EXISTS (SELECT FROM erasure_node o
+			                    WHERE o.request_id = r.id AND o.plan_no = r.plan_no AND o.dataset_id = n.dataset_id AND o.service_id = t.service_id)
+			 ORDER BY t.id, d.id NULLS LAST
+		), told AS (
+			INSERT INTO erasure_alert (id, request_id, task_id, dataset_id, reason, raised_at, told_at)
+			SELECT gen_random_uuid(), request_id, id, dataset_id, 'UNPLANNED_DATASET', $3, $3
+			  FROM named
+			ON CONFLICT ON CONSTRAINT erasure_alert_once DO UPDATE
+			   SET dataset_id = excluded.dataset_id, raised_at = excluded.raised_at, told_at = excluded.told_at, over_at = NULL
+			 WHERE erasure_alert.over_at IS NOT NULL
+			RETURNING id, request_id, task_id, dataset_id, reason, code, raised_at, told_at, times, over_at
+		)
+		SELECT a.id, a.request_id, t.key AS task_key, t.service_id, a.dataset_id, t.action, a.reason, a.code, a.raised_at, a.told_at, a.times, a.over_at
+		  FROM told a
+		  JOIN erasure_task t ON t.id = a.task_id
+		 ORDER BY t.id`
+	if len(places) == 0 {
+		return nil, nil
+	}
+	ids, datasets := make([]int64, len(places)), make([]uuid.UUID, len(places))
+	for i, p := range places {
+		ids[i], datasets[i] = p.task, p.dataset
+	}
+	told, err := postgres.Many[Alert](ctx, tx, q, ids, datasets, s.now())
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]audit.Entry, len(told))
+	for i, a := range told {
+		entries[i] = audit.Entry{Actor: access.System.ID, Act: "task.unplanned_dataset", Entity: a.TaskKey, Request: a.RequestID}
+	}
+	return told, audit.Append(ctx, tx, entries...)
 }
 
 // raise raises what is to be told now, or tells it again. It is the service
@@ -137,9 +203,9 @@ func (s *Requests) raise(ctx context.Context, tx pgx.Tx) ([]Alert, error) {
 			       raised_at = CASE WHEN erasure_alert.over_at IS NULL THEN erasure_alert.raised_at ELSE excluded.raised_at END,
 			       times = CASE WHEN erasure_alert.over_at IS NULL THEN erasure_alert.times + 1 ELSE 1 END
 			 WHERE erasure_alert.over_at IS NOT NULL OR erasure_alert.told_at <= $2 -- another replica told it meanwhile
-			RETURNING id, request_id, task_id, reason, code, raised_at, told_at, times, over_at
+			RETURNING id, request_id, task_id, dataset_id, reason, code, raised_at, told_at, times, over_at
 		)
-		SELECT a.id, a.request_id, t.key AS task_key, t.service_id, t.action, a.reason, a.code, a.raised_at, a.told_at, a.times, a.over_at
+		SELECT a.id, a.request_id, t.key AS task_key, t.service_id, a.dataset_id, t.action, a.reason, a.code, a.raised_at, a.told_at, a.times, a.over_at
 		  FROM told a
 		  JOIN erasure_task t ON t.id = a.task_id
 		 ORDER BY t.waits_since, t.id`
@@ -147,14 +213,19 @@ func (s *Requests) raise(ctx context.Context, tx pgx.Tx) ([]Alert, error) {
 }
 
 // endAlerts ends the alerts of tasks that were done, called off or asked for
-// again, or whose service said since that it is at work.
+// again, or whose service said since that it is at work, and those of datasets
+// that have come into the plan.
 func (s *Requests) endAlerts(ctx context.Context, tx pgx.Tx) error {
 	const q = `
 		UPDATE erasure_alert a SET over_at = $1
 		  FROM erasure_task t
 		  JOIN erasure_request r ON r.id = t.request_id
-		 WHERE t.id = a.task_id AND a.over_at IS NULL AND a.reason = 'TASK_UNDONE'
-		   AND (t.state NOT IN ('READY', 'SENT', 'WORKING') OR greatest(t.waits_since, t.answered_at) > $2 OR r.key_destroyed_at IS NOT NULL)`
+		 WHERE t.id = a.task_id AND a.over_at IS NULL
+		   AND (r.key_destroyed_at IS NOT NULL OR CASE a.reason
+		        WHEN 'TASK_UNDONE' THEN t.state NOT IN ('READY', 'SENT', 'WORKING') OR greatest(t.waits_since, t.answered_at) > $2
+		        ELSE EXISTS (SELECT FROM erasure_node o
+		                      WHERE o.request_id = r.id AND o.plan_no = r.plan_no AND o.dataset_id = a.dataset_id AND o.service_id = t.service_id)
+		        END)`
 	_, err := tx.Exec(ctx, q, s.now(), s.now().Add(-undoneFor))
 	return err
 }

@@ -157,7 +157,8 @@ func survive(do func([]*letter) error, group []*letter) (err error) {
 func (s *Requests) take(group []*letter) error {
 	ctx, cancel := context.WithTimeout(context.Background(), intakeFor)
 	defer cancel()
-	return postgres.Work(ctx, s.db, func(tx pgx.Tx) error {
+	var raised []Alert
+	err := postgres.Work(ctx, s.db, func(tx pgx.Tx) error {
 		if err := checkKeys(ctx, tx, group); err != nil {
 			return err
 		}
@@ -174,8 +175,13 @@ func (s *Requests) take(group []*letter) error {
 			}
 			l.verdicts = in.judgeAll(l.message)
 		}
-		return s.settle(ctx, tx, in, group)
+		raised, err = s.settle(ctx, tx, in, group)
+		return err
 	})
+	if err == nil {
+		s.announce(ctx, raised)
+	}
+	return err
 }
 
 // followOn takes the requests of letters on: the last answer of a wave opens

@@ -68,16 +68,18 @@ type Verdict struct {
 	Disposition Disposition
 	Code        string
 
-	state    TaskState // "" leaves it
-	again    bool      // ask once more, in a new round
-	outcomes []DatasetAnswer
-	conflict bool
-	merge    []Identifier
+	state     TaskState // "" leaves it
+	again     bool      // ask once more, in a new round
+	outcomes  []DatasetAnswer
+	unplanned []uuid.UUID // datasets it speaks of and was not asked about
+	conflict  bool
+	merge     []Identifier
 }
 
 const (
 	codeConflict   = "CONFLICT"
 	codeIncomplete = "INCOMPLETE"
+	codeUnplanned  = "UNPLANNED_DATASET"
 )
 
 // answersTo is which outcomes may answer which action.
@@ -114,7 +116,8 @@ func judge(t Task, planDigest string, scope []uuid.UUID, said []TaskOutcome, a A
 			return v
 		}
 		if !slices.Contains(scope, o.Dataset) {
-			v.Code = "UNPLANNED_DATASET" // the service knows a place that the catalog does not
+			v.Code = codeUnplanned // the service knows a place that the catalog does not
+			v.unplanned = append(v.unplanned, o.Dataset)
 			continue
 		}
 		v.outcomes = append(v.outcomes, o)

@@ -181,21 +181,25 @@ func (o DatasetAnswer) outcome(t Task, a Answer, v Verdict) TaskOutcome {
 		Ground: o.Ground, Until: o.Until, EffectiveBy: o.EffectiveBy, Conflict: v.conflict}
 }
 
-// settle writes what the verdicts mean for their tasks.
-func (s *Requests) settle(ctx context.Context, tx pgx.Tx, in inbox, group []*letter) error {
+// settle writes what the verdicts mean for their tasks, and returns the alerts
+// that they raise.
+func (s *Requests) settle(ctx context.Context, tx pgx.Tx, in inbox, group []*letter) ([]Alert, error) {
 	var out settlement
 	for _, l := range group {
 		if err := s.gatherUp(ctx, tx, in, l, &out); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if err := saveAnswered(ctx, tx, out.changed, s.now()); err != nil {
-		return err
+		return nil, err
 	}
 	if err := insertOutcomes(ctx, tx, out.outcomes); err != nil {
-		return err
+		return nil, err
 	}
-	return audit.Append(ctx, tx, out.entries...)
+	if err := audit.Append(ctx, tx, out.entries...); err != nil {
+		return nil, err
+	}
+	return s.raiseUnplanned(ctx, tx, out.unplanned)
 }
 
 // settlement is everything that verdicts change.
@@ -203,6 +207,8 @@ type settlement struct {
 	outcomes []TaskOutcome
 	entries  []audit.Entry
 	changed  []Task
+
+	unplanned []spoken
 }
 
 // consequences are what answers may mean for requests.
@@ -245,6 +251,9 @@ func (s *Requests) gatherUp(ctx context.Context, tx pgx.Tx, in inbox, l *letter,
 			doubt: v.conflict && t.Action == EraseAction && t.Wave >= in.requests[t.RequestID].wave(0),
 		})
 		out.entries = append(out.entries, answered(l.by, t, l.message, a, v))
+		for _, dataset := range v.unplanned {
+			out.unplanned = append(out.unplanned, spoken{t.ID, dataset})
+		}
 	}
 	return nil
 }

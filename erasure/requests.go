@@ -65,17 +65,17 @@ func (c Config) withDefaults() Config {
 // Requests opens requests, plans them, takes decisions about them and takes
 // the answers of services.
 type Requests struct {
-	db     *pgxpool.Pool
-	jobs   *river.Client[pgx.Tx]
-	vault  *vault.Vault
-	log    *audit.Log
-	now    func() time.Time
-	conf   Config
-	issuer string
-	keys   []ed25519.PrivateKey
-	parts  PartsCheck
-	undone func(ctx context.Context, a Alert)
-	inbox  intake
+	db      *pgxpool.Pool
+	jobs    *river.Client[pgx.Tx]
+	vault   *vault.Vault
+	log     *audit.Log
+	now     func() time.Time
+	conf    Config
+	issuer  string
+	keys    []ed25519.PrivateKey
+	parts   PartsCheck
+	alerted func(ctx context.Context, a Alert)
+	inbox   intake
 
 	process uuid.UUID
 }
@@ -96,9 +96,9 @@ type Setup struct {
 	Keys   []ed25519.PrivateKey // sign certificates; the newest first
 	Parts  PartsCheck           // nil where nothing is exported
 	Config Config
-	// Undone is told of each alert about a task, once it is recorded; nil where
+	// Alerted is told of each alert about a task, once it is recorded; nil where
 	// nobody listens.
-	Undone func(ctx context.Context, a Alert)
+	Alerted func(ctx context.Context, a Alert)
 	// Process is who holds the leases that are taken here. Zero where nothing is
 	// sent.
 	Process uuid.UUID
@@ -107,7 +107,7 @@ type Setup struct {
 // New returns requests kept in a database.
 func New(s Setup) *Requests {
 	return &Requests{db: s.DB, jobs: s.Jobs, vault: s.Vault, log: s.Log, now: s.Now, conf: s.Config.withDefaults(),
-		issuer: s.Issuer, keys: s.Keys, parts: s.Parts, undone: s.Undone, process: s.Process}
+		issuer: s.Issuer, keys: s.Keys, parts: s.Parts, alerted: s.Alerted, process: s.Process}
 }
 
 // Pump is the job of bringing a service whatever is due for it. Losing one

@@ -43,7 +43,7 @@ type shop struct {
 	services map[string]catalog.Service
 	datasets map[string]catalog.Dataset
 	seq      map[uuid.UUID]int
-	told     []erasure.Alert // of tasks left undone
+	told     []erasure.Alert
 
 	admin, handler, approver, other access.Principal
 
@@ -74,7 +74,7 @@ func furnish(t testing.TB, conf erasure.Config) *shop {
 	s.log = audit.New(s.db, signer, anchor)
 	_, s.key, _ = ed25519.GenerateKey(nil)
 	s.requests = erasure.New(erasure.Setup{DB: s.db, Jobs: jobs, Vault: s.vault, Log: s.log, Now: s.now,
-		Issuer: "https://lethe.test", Keys: []ed25519.PrivateKey{s.key}, Config: conf, Process: sender, Undone: s.tells,
+		Issuer: "https://lethe.test", Keys: []ed25519.PrivateKey{s.key}, Config: conf, Process: sender, Alerted: s.tells,
 		Parts: func(_ context.Context, _ postgres.DB, task uuid.UUID, _ []erasure.Part, _ map[uuid.UUID]int64) error {
 			if s.parts == nil {
 				return nil

@@ -80,10 +80,18 @@ func (c *ticker) once(ctx context.Context, interval time.Duration) (err error) {
 	return c.requests.Tick(ctx)
 }
 
-// undone logs that a service has left a task undone. Rooms do not log.
-func (g *ground) undone(ctx context.Context, a erasure.Alert) {
-	g.log.ErrorContext(ctx, "a service has left a task undone for 24 hours", "request", a.RequestID.String(), "task", a.TaskKey.String(),
-		"service", a.ServiceID.String(), "action", string(a.Action), "code", orNone(a.Code), "count", a.Times)
+// alerted logs what people must know about a task. Rooms do not log.
+func (g *ground) alerted(ctx context.Context, a erasure.Alert) {
+	what := "a service has left a task undone for 24 hours"
+	if a.Reason == erasure.UnplannedDataset {
+		what = "a service answered about a dataset that the plan does not ask it about"
+	}
+	dataset := "NONE"
+	if a.DatasetID != nil {
+		dataset = a.DatasetID.String()
+	}
+	g.log.ErrorContext(ctx, what, "request", a.RequestID.String(), "task", a.TaskKey.String(), "service", a.ServiceID.String(),
+		"dataset", dataset, "action", string(a.Action), "code", orNone(a.Code), "count", a.Times)
 }
 
 func orNone(code *string) string {

@@ -80,7 +80,7 @@ func makeRooms(g *ground, log *audit.Log) (*rooms, error) {
 	}
 	r.requests = erasure.New(erasure.Setup{
 		DB: g.web, Jobs: g.queue, Vault: g.vault, Log: log, Now: g.now, Issuer: g.conf.PublicURL, Keys: keys,
-		Parts: export.Accept, Config: g.conf.Requests, Process: g.process, Undone: g.undone,
+		Parts: export.Accept, Config: g.conf.Requests, Process: g.process, Alerted: g.alerted,
 	})
 	r.exports, err = export.New(g.web, g.queue, g.vault, g.conf.StorageDir, g.now, export.Config{Log: g.log, MaxPartBytes: g.conf.MaxPartBytes}, r.requests.Packaged)
 	if err != nil {
