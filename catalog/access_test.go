@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -293,6 +294,29 @@ func acts() map[string]authorised {
 	own("declare actor", "DeclareActorAlias", func(t *testing.T, b *bench, by access.Principal) error {
 		_, err := b.DeclareActorAlias(t.Context(), by, catalog.ActorAlias{Kind: "GROUP", Name: fresh("g"), ServiceID: b.service.ID})
 		return err
+	})
+	own("end actor", "EndActorAlias", func(t *testing.T, b *bench, by access.Principal) error {
+		n, err := b.DeclareActorAlias(t.Context(), b.admin, catalog.ActorAlias{Kind: "GROUP", Name: fresh("g"), ServiceID: b.service.ID})
+		if err != nil {
+			return err
+		}
+		return b.EndActorAlias(t.Context(), by, n.ID)
+	})
+	explain := func(t *testing.T, b *bench, by access.Principal) (catalog.Dismissal, error) {
+		group := fresh("g")
+		b.reading(t, group, today)
+		return b.DismissReader(t.Context(), by, catalog.Dismissal{Group: group, DatasetID: b.dataset.ID, Reason: "a tool", ValidTo: time.Now().Add(time.Hour)})
+	}
+	own("dismiss reader", "DismissReader", func(t *testing.T, b *bench, by access.Principal) error {
+		_, err := explain(t, b, by)
+		return err
+	})
+	own("end dismissal", "EndDismissal", func(t *testing.T, b *bench, by access.Principal) error {
+		d, err := explain(t, b, b.admin)
+		if err != nil {
+			return err
+		}
+		return b.EndDismissal(t.Context(), by, d.ID)
 	})
 	own("end consumption", "EndConsumption", func(t *testing.T, b *bench, by access.Principal) error {
 		c, err := b.DeclareConsumption(t.Context(), b.admin, catalog.Consumption{ServiceID: b.service.ID, DatasetID: b.dataset.ID})

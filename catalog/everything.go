@@ -140,7 +140,11 @@ func everyReader(ctx context.Context, db postgres.DB, all *Contents) (err error)
 	if all.Consumption, err = postgres.Many[Consumption](ctx, db, qConsumption); err != nil {
 		return err
 	}
-	const q = `SELECT id, cluster, kind, name, service_id, rev FROM catalog_actor_alias ORDER BY cluster, kind, name`
+	const q = `
+		SELECT id, cluster, kind, name, service_id, rev
+		  FROM catalog_actor_alias
+		 WHERE valid_to IS NULL
+		 ORDER BY cluster, kind, name`
 	all.ActorAliases, err = postgres.Many[ActorAlias](ctx, db, q)
 	return err
 }

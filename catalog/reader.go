@@ -86,8 +86,49 @@ func saveActorAlias(ctx context.Context, db postgres.DB, n ActorAlias) (int, err
 }
 
 func actorAliasesByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uuid.UUID]ActorAlias, error) {
-	const q = `SELECT id, cluster, kind, name, service_id, rev FROM catalog_actor_alias WHERE id = ANY ($1) ORDER BY id`
+	const q = `
+		SELECT id, cluster, kind, name, service_id, rev
+		  FROM catalog_actor_alias
+		 WHERE id = ANY ($1) AND valid_to IS NULL
+		 ORDER BY id`
 	return indexed(postgres.Many[ActorAlias](ctx, db, q, ids))
+}
+
+// EndActorAlias says that a name of a cluster's actor is its service's no more:
+// from now on nobody has said who it is, and what it was seen reading is a gap
+// in plans until somebody does, or explains it. It needs a steward of the
+// service's team, or an admin.
+func (c *Catalog) EndActorAlias(ctx context.Context, by access.Principal, id uuid.UUID) error {
+	return c.work(ctx, by, func(a *act) error {
+		found, err := actorAliasesByID(ctx, a.db, []uuid.UUID{id})
+		if err != nil {
+			return err
+		}
+		n, ok := found[id]
+		if !ok {
+			return missing("actor_alias")
+		}
+		if err := a.mayActAs(ctx, n.ServiceID); err != nil {
+			return err
+		}
+		a.did("service.actor_ended", "ACTOR", id, n, nil)
+		return endActorAliasRow(ctx, a.db, n)
+	})
+}
+
+// endActorAliasRow ends a name, and forgets what observers knew by it. Which of
+// the service's groups they knew by this name and which by another is not
+// written down, so all are forgotten: the next round brings back the others.
+// An observer that has read the name holds it until it has written what it
+// saw, so that nothing it writes outlives the name.
+func endActorAliasRow(ctx context.Context, db postgres.DB, n ActorAlias) error {
+	const q = `UPDATE catalog_actor_alias SET valid_to = greatest(now(), created_at), rev = rev + 1, updated_at = now() WHERE id = $1`
+	if _, err := db.Exec(ctx, q, n.ID); err != nil {
+		return err
+	}
+	const qReads = `UPDATE catalog_observed_read SET service_id = NULL WHERE cluster = $1 AND service_id = $2`
+	_, err := db.Exec(ctx, qReads, n.Cluster, n.ServiceID)
+	return err
 }
 
 // ActorAliases lists the known names of the clusters' actors.
@@ -95,7 +136,7 @@ func (c *Catalog) ActorAliases(ctx context.Context, by access.Principal, p page.
 	const q = `
 		SELECT id, cluster, kind, name, service_id, rev
 		  FROM catalog_actor_alias
-		 WHERE cluster || ' ' || kind || ' ' || name > $1
+		 WHERE cluster || ' ' || kind || ' ' || name > $1 AND valid_to IS NULL
 		 ORDER BY cluster || ' ' || kind || ' ' || name
 		 LIMIT $2`
 	return byRef(by, p, "actor_aliases", func(after string, limit int) ([]ActorAlias, error) {
@@ -104,13 +145,15 @@ func (c *Catalog) ActorAliases(ctx context.Context, by access.Principal, p page.
 }
 
 // ServicesByActor finds the services behind names of a cluster's actors of one
-// kind, by name. Names nobody declared are absent.
+// kind, by name. Names nobody declared are absent. Those found stand until the
+// caller's unit of work ends.
 func ServicesByActor(ctx context.Context, db postgres.DB, cluster, kind string, names []string) (map[string]uuid.UUID, error) {
 	const q = `
 		SELECT id, cluster, kind, name, service_id, rev
 		  FROM catalog_actor_alias
-		 WHERE cluster = $1 AND kind = $2 AND name = ANY ($3)
-		 ORDER BY name`
+		 WHERE cluster = $1 AND kind = $2 AND name = ANY ($3) AND valid_to IS NULL
+		 ORDER BY name
+		   FOR SHARE`
 	rows, err := postgres.Many[ActorAlias](ctx, db, q, cluster, kind, names)
 	byName := make(map[string]uuid.UUID, len(rows))
 	for _, n := range rows {
@@ -127,23 +170,27 @@ type ObservedRead struct {
 	ServiceID *uuid.UUID // nil: nobody has said which service this is
 	FirstSeen time.Time
 	LastSeen  time.Time
+
+	// Of what ObservedReads tells; RecordObservedReads does not read them.
+	DismissalID *uuid.UUID // explains all that was seen of it; nil: nothing does
+	Gone        bool       // its cluster has not shown it for a week, although it was asked
 }
 
-// ObservedReads lists who was seen reading datasets. The service is the one
+// ObservedReads lists who was seen reading datasets, also those who are gone
+// and those whose reading somebody has explained. The service is the one
 // declared for the group now, or else the one the observer knew.
 func ObservedReads(ctx context.Context, db postgres.DB, datasets []uuid.UUID) ([]ObservedRead, error) {
 	const q = `
-		SELECT o.cluster, o.consumer_group, o.dataset_id, coalesce(a.service_id, o.service_id) AS service_id, o.first_seen, o.last_seen
-		  FROM catalog_observed_read o
-		  LEFT JOIN catalog_actor_alias a ON a.cluster = o.cluster AND a.kind = 'GROUP' AND a.name = o.consumer_group
-		 WHERE o.dataset_id = ANY ($1)
-		 ORDER BY o.dataset_id, o.cluster, o.consumer_group`
+		SELECT cluster, consumer_group, dataset_id, service_id, first_seen, last_seen, dismissal_id, gone
+		  FROM catalog_reader
+		 WHERE dataset_id = ANY ($1)
+		 ORDER BY dataset_id, cluster, consumer_group`
 	return postgres.Many[ObservedRead](ctx, db, q, datasets)
 }
 
 // RecordObservedReads writes down who was seen reading what. Seeing the same
-// again moves LastSeen only; the generation moves on when a reader is new or
-// turns out to be another service.
+// again moves LastSeen only; the generation moves on when a reader is new,
+// turns out to be another service, or is seen after what explains it is over.
 func RecordObservedReads(ctx context.Context, db postgres.DB, reads []ObservedRead) error {
 	if len(reads) == 0 {
 		return nil
@@ -173,7 +220,10 @@ func RecordObservedReads(ctx context.Context, db postgres.DB, reads []ObservedRe
 		    SELECT count(*) AS n
 		      FROM seen s
 		      LEFT JOIN catalog_observed_read o USING (cluster, consumer_group, dataset_id)
-		     WHERE o.cluster IS NULL OR s.service_id IS NOT NULL AND o.service_id IS DISTINCT FROM s.service_id),
+		     WHERE o.cluster IS NULL OR s.service_id IS NOT NULL AND o.service_id IS DISTINCT FROM s.service_id
+		        OR EXISTS (SELECT FROM catalog_reader_dismissal d
+		                    WHERE d.cluster = s.cluster AND d.consumer_group = s.consumer_group AND d.dataset_id = s.dataset_id
+		                      AND d.ended_at IS NULL AND d.valid_to > o.last_seen AND d.valid_to <= s.last_seen)),
 		kept AS (
 		    INSERT INTO catalog_observed_read AS o (cluster, consumer_group, dataset_id, service_id, first_seen, last_seen)
 		    SELECT cluster, consumer_group, dataset_id, service_id, first_seen, last_seen

@@ -37,6 +37,7 @@ func TestWrongForms(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.tag(t, "user.contact.email")
+	b.reading(t, "exporter", today)
 	for _, w := range wrongForms() {
 		t.Run(w.what, func(t *testing.T) {
 			before, history := generation(t, b), b.count(t, "catalog_change")
@@ -63,6 +64,14 @@ func (b *bench) count(t testing.TB, table string) int {
 }
 
 func wrongForms() []wrong {
+	dismissal := func(amend func(*catalog.Dismissal)) func(*testing.T, *bench) error {
+		return func(t *testing.T, b *bench) error {
+			d := catalog.Dismissal{Group: "exporter", DatasetID: b.dataset.ID, Reason: "a tool", ValidTo: time.Now().Add(time.Hour)}
+			amend(&d)
+			_, err := b.DismissReader(t.Context(), b.steward, d)
+			return err
+		}
+	}
 	controller := func(amend func(*catalog.Controller)) func(*testing.T, *bench) error {
 		return func(t *testing.T, b *bench) error {
 			c := catalog.Controller{Ref: "other", Name: "Other", Country: "FR", TimeZone: "Europe/Paris"}
@@ -312,6 +321,16 @@ func wrongForms() []wrong {
 			_, err := b.DeclareActorAlias(t.Context(), b.steward, catalog.ActorAlias{Kind: "GROUP", Name: "x", ServiceID: nobody})
 			return err
 		}, "serviceId:UNKNOWN_REFERENCE"},
+		{"actor ended that is not there", func(t *testing.T, b *bench) error { return b.EndActorAlias(t.Context(), b.steward, nobody) }, ":ACTOR_ALIAS_NOT_FOUND"},
+		{"reader explained by nothing", dismissal(func(d *catalog.Dismissal) { d.Reason, d.ValidTo = "", time.Time{} }), "reason:REQUIRED validTo:OUT_OF_RANGE"},
+		{"reader explained at length", dismissal(func(d *catalog.Dismissal) { d.Reason = strings.Repeat("x", 1001) }), "reason:TOO_LONG"},
+		{"reader explained with a line break", dismissal(func(d *catalog.Dismissal) { d.Reason = "a\nb" }), "reason:TOO_LONG"},
+		{"reader explained for ever", dismissal(func(d *catalog.Dismissal) { d.ValidTo = time.Now().AddDate(0, 0, 181) }), "validTo:OUT_OF_RANGE"},
+		{"reader explained in the past", dismissal(func(d *catalog.Dismissal) { d.ValidTo = time.Now().Add(-time.Minute) }), "validTo:OUT_OF_RANGE"},
+		{"reader explained that nobody saw", dismissal(func(d *catalog.Dismissal) { d.Group = "exportre" }), "name:UNKNOWN_REFERENCE"},
+		{"reader explained on another cluster", dismissal(func(d *catalog.Dismissal) { d.Cluster = "other" }), "name:UNKNOWN_REFERENCE"},
+		{"reader explained of no dataset", dismissal(func(d *catalog.Dismissal) { d.DatasetID = nobody }), "datasetId:UNKNOWN_REFERENCE"},
+		{"explanation ended that is not there", func(t *testing.T, b *bench) error { return b.EndDismissal(t.Context(), b.steward, nobody) }, ":READER_DISMISSAL_NOT_FOUND"},
 		{"many at once, one wrong", func(t *testing.T, b *bench) error {
 			return b.Apply(t.Context(), b.admin, catalog.Changes{Put: catalog.Contents{Stores: []catalog.Store{
 				{Ref: "good", Name: "Good", Technology: "S3"}, {Ref: "bad", Name: "", Technology: "S4"}}}})

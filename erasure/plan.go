@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,6 +39,7 @@ const (
 	reasonUnobserved   = "TOPIC_NOT_OBSERVED"   // nobody has seen its configuration
 	reasonReader       = "UNKNOWN_READER"       // a consumer group that no service has declared
 	reasonReaderBlank  = "READER_KEEPS_UNKNOWN" // its service is known, but not what it keeps
+	reasonExplained    = "READER_EXPLAINED"     // somebody has said why it need not be asked
 )
 
 // Node accounts for one dataset, or for one reader of a topic, in a plan.
@@ -51,7 +53,8 @@ type Node struct {
 	Action      *Action
 	Wave        *int
 	Reason      string
-	Reader      *string    // consumer group of an unknown reader
+	Reader      *string    // consumer group of a reader that is not asked
+	DismissalID *uuid.UUID // who explained the reader, and how; nil unless Reason is READER_EXPLAINED
 	Count       *int64     // what the service located; nil: it did not say
 	Ground      *string    // Art. 17(3) GDPR, of what is kept
 	Until       *time.Time // what is kept, until then
@@ -170,21 +173,41 @@ func topicNode(f facts, d catalog.PersonalDataset) Node {
 }
 
 // readerNodes names those who read personal data and cannot be asked: nobody
-// knows who they are, or nobody knows what they keep.
+// knows who they are, or nobody knows what they keep. One whose reading was
+// explained is named, too, so that an approver reads who said so and why.
 func readerNodes(f facts, owns map[uuid.UUID]bool) []Node {
 	var nodes []Node
 	for _, r := range f.reads {
-		if r.ServiceID == nil {
-			nodes = append(nodes, Node{Kind: Gap, DatasetID: r.DatasetID, Reason: reasonReader, Reader: ptr(r.Group)})
-			continue
+		n := Node{Kind: Gap, DatasetID: r.DatasetID, ServiceID: r.ServiceID, Reason: reasonReader, Reader: ptr(readerName(r.Group))}
+		if r.ServiceID != nil {
+			if owns[*r.ServiceID] || f.declared[reader{*r.ServiceID, r.DatasetID}] {
+				continue
+			}
+			n.Reason = reasonReaderBlank
 		}
-		if owns[*r.ServiceID] || f.declared[reader{*r.ServiceID, r.DatasetID}] {
-			continue
+		if r.DismissalID != nil {
+			n.Kind, n.Reason, n.DismissalID = Excluded, reasonExplained, r.DismissalID
 		}
-		nodes = append(nodes, Node{Kind: Gap, DatasetID: r.DatasetID, ServiceID: r.ServiceID, Reason: reasonReaderBlank, Reader: ptr(r.Group)})
+		nodes = append(nodes, n)
 	}
 	return nodes
 }
+
+// readerName is how a plan, and so a certificate, writes the name of a group.
+// Kafka takes any text for one; what is no plain name is not repeated here.
+func readerName(group string) string {
+	plain := func(r rune) rune {
+		if r < 0x80 && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r)) {
+			return r
+		}
+		return '_'
+	}
+	name := strings.Map(plain, group)
+	return name[:min(len(name), longestReader)]
+}
+
+// longestReader is how much of a group's name a plan repeats.
+const longestReader = 200
 
 func compareNodes(f facts) func(a, b Node) int {
 	names := make(map[uuid.UUID]string, len(f.datasets))
@@ -199,7 +222,7 @@ func compareNodes(f facts) func(a, b Node) int {
 	}
 	return func(a, b Node) int {
 		return cmp.Or(cmp.Compare(wave(a), wave(b)), cmp.Compare(names[a.DatasetID], names[b.DatasetID]),
-			cmp.Compare(a.Kind, b.Kind), cmp.Compare(value(a.Reader), value(b.Reader)))
+			cmp.Compare(a.Kind, b.Kind), cmp.Compare(value(a.Reader), value(b.Reader)), cmp.Compare(idText(a.DismissalID), idText(b.DismissalID)))
 	}
 }
 
@@ -215,6 +238,7 @@ func digest(request uuid.UUID, planNo int, nodes []Node) []byte {
 		Wave        int      `json:"wave,omitempty"`
 		Reason      string   `json:"reason"`
 		Reader      string   `json:"reader,omitempty"`
+		Dismissal   string   `json:"dismissal,omitempty"`
 		Count       *int64   `json:"count,omitempty"`
 		Ground      string   `json:"ground,omitempty"`
 		Until       string   `json:"until,omitempty"`
@@ -227,7 +251,7 @@ func digest(request uuid.UUID, planNo int, nodes []Node) []byte {
 	}{request.String(), planNo, make([]node, len(nodes))}
 	for i, n := range nodes {
 		plan.Nodes[i] = node{n.No, n.Kind, n.DatasetID.String(), idText(n.ServiceID), string(value(n.Action)), value(n.Wave), n.Reason,
-			value(n.Reader), n.Count, value(n.Ground), date(n.Until), date(n.EffectiveBy)}
+			value(n.Reader), idText(n.DismissalID), n.Count, value(n.Ground), date(n.Until), date(n.EffectiveBy)}
 	}
 	b, err := json.Marshal(plan)
 	if err != nil {

@@ -56,6 +56,9 @@ func randomFacts(r *rand.Rand) facts {
 			if pick(2) {
 				read.ServiceID = ptr(services[r.IntN(len(services))])
 			}
+			if pick(3) {
+				read.DismissalID = ptr(uuid.New())
+			}
 			f.reads = append(f.reads, read)
 		}
 	}
@@ -79,8 +82,8 @@ func TestPlanAccountsForEverything(t *testing.T) {
 			}
 			if n.Reader != nil {
 				readers++
-				if n.Kind != Gap {
-					t.Errorf("seed %d: a reader that cannot be asked is %s", seed, n.Kind)
+				if n.Kind != Gap && (n.Kind != Excluded || n.DismissalID == nil) || n.Kind == Gap && n.DismissalID != nil {
+					t.Errorf("seed %d: a reader that cannot be asked is %s, explained by %v", seed, n.Kind, n.DismissalID)
 				}
 				continue
 			}
@@ -138,7 +141,7 @@ func TestDigestCoversThePlan(t *testing.T) {
 	for name, change := range map[string]func(n *Node){
 		"kind": func(n *Node) { n.Kind = Keep }, "dataset": func(n *Node) { n.DatasetID = request }, "service": func(n *Node) { n.ServiceID = nil },
 		"action": func(n *Node) { n.Action = ptr(Export) }, "wave": func(n *Node) { n.Wave = ptr(4) }, "reason": func(n *Node) { n.Reason = reasonCopy },
-		"reader": func(n *Node) { n.Reader = ptr("g") }, "count": func(n *Node) { n.Count = ptr(int64(0)) }, "ground": func(n *Node) { n.Ground = ptr("17(3)(b)") },
+		"reader": func(n *Node) { n.Reader = ptr("g") }, "dismissal": func(n *Node) { n.DismissalID = &request }, "count": func(n *Node) { n.Count = ptr(int64(0)) }, "ground": func(n *Node) { n.Ground = ptr("17(3)(b)") },
 		"until": func(n *Node) { n.Until = &day }, "effective by": func(n *Node) { n.EffectiveBy = &day },
 	} {
 		n := base()

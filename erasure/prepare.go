@@ -239,27 +239,27 @@ func subjectTypes(ctx context.Context, db postgres.DB, request uuid.UUID) ([]str
 
 func insertNodes(ctx context.Context, db postgres.DB, request uuid.UUID, planNo int, nodes []Node) error {
 	const q = `
-		INSERT INTO erasure_node (request_id, plan_no, no, kind, dataset_id, service_id, action, wave, reason, reader, count, ground, until, effective_by)
-		SELECT $1, $2, n.no, n.kind, n.dataset_id, n.service_id, n.action, n.wave, n.reason, n.reader, n.count, n.ground, n.until, n.effective_by
-		  FROM unnest($3::int[], $4::text[], $5::uuid[], $6::uuid[], $7::text[], $8::smallint[], $9::text[], $10::text[], $11::bigint[], $12::text[], $13::date[], $14::date[])
-		       AS n (no, kind, dataset_id, service_id, action, wave, reason, reader, count, ground, until, effective_by)`
+		INSERT INTO erasure_node (request_id, plan_no, no, kind, dataset_id, service_id, action, wave, reason, reader, dismissal_id, count, ground, until, effective_by)
+		SELECT $1, $2, n.no, n.kind, n.dataset_id, n.service_id, n.action, n.wave, n.reason, n.reader, n.dismissal_id, n.count, n.ground, n.until, n.effective_by
+		  FROM unnest($3::int[], $4::text[], $5::uuid[], $6::uuid[], $7::text[], $8::smallint[], $9::text[], $10::text[], $11::uuid[], $12::bigint[], $13::text[], $14::date[], $15::date[])
+		       AS n (no, kind, dataset_id, service_id, action, wave, reason, reader, dismissal_id, count, ground, until, effective_by)`
 	c := len(nodes)
 	nos, kinds, datasets, services := make([]int32, c), make([]string, c), make([]uuid.UUID, c), make([]*uuid.UUID, c)
-	actions, waves, reasons, readers := make([]*Action, c), make([]*int, c), make([]string, c), make([]*string, c)
+	actions, waves, reasons, readers, dismissals := make([]*Action, c), make([]*int, c), make([]string, c), make([]*string, c), make([]*uuid.UUID, c)
 	counts, grounds, untils, effective := make([]*int64, c), make([]*string, c), make([]*time.Time, c), make([]*time.Time, c)
 	for i, n := range nodes {
 		nos[i], kinds[i], datasets[i], services[i] = int32(n.No), string(n.Kind), n.DatasetID, n.ServiceID
-		actions[i], waves[i], reasons[i], readers[i] = n.Action, n.Wave, n.Reason, n.Reader
+		actions[i], waves[i], reasons[i], readers[i], dismissals[i] = n.Action, n.Wave, n.Reason, n.Reader, n.DismissalID
 		counts[i], grounds[i], untils[i], effective[i] = n.Count, n.Ground, n.Until, n.EffectiveBy
 	}
-	_, err := db.Exec(ctx, q, request, planNo, nos, kinds, datasets, services, actions, waves, reasons, readers, counts, grounds, untils, effective)
+	_, err := db.Exec(ctx, q, request, planNo, nos, kinds, datasets, services, actions, waves, reasons, readers, dismissals, counts, grounds, untils, effective)
 	return err
 }
 
 // NodesOf lists the nodes of the current plans of several requests.
 func NodesOf(ctx context.Context, db postgres.DB, requests []uuid.UUID) (map[uuid.UUID][]Node, error) {
 	const q = `
-		SELECT n.request_id, n.plan_no, n.no, n.kind, n.dataset_id, n.service_id, n.action, n.wave, n.reason, n.reader,
+		SELECT n.request_id, n.plan_no, n.no, n.kind, n.dataset_id, n.service_id, n.action, n.wave, n.reason, n.reader, n.dismissal_id,
 		       n.count, n.ground, n.until, n.effective_by
 		  FROM erasure_node n
 		  JOIN erasure_request r ON r.id = n.request_id AND r.plan_no = n.plan_no

@@ -28,7 +28,11 @@ func (l *loaders) saw(rows any) {
 	case []erasure.Notice:
 		each(rows, func(n erasure.Notice) { l.principals.expectAny(n.RecordedBy) })
 	case []erasure.Alert:
-		each(rows, func(a erasure.Alert) { l.requests.expect(a.RequestID); l.services.expect(a.ServiceID) })
+		each(rows, func(a erasure.Alert) {
+			l.requests.expect(a.RequestID)
+			l.services.expect(a.ServiceID)
+			l.datasets.expectAny(a.DatasetID)
+		})
 	case []export.Package:
 		each(rows, func(p export.Package) { l.services.expect(p.Missing...) })
 	case []audit.Record:
@@ -76,11 +80,14 @@ func (l *loaders) sawReaders(rows any) {
 	case []catalog.StoreReader:
 		each(rows, func(r catalog.StoreReader) { l.services.expect(r.ServiceID) })
 	case []catalog.ObservedRead:
-		each(rows, func(r catalog.ObservedRead) { l.datasets.expect(r.DatasetID); l.services.expectAny(r.ServiceID) })
+		each(rows, l.sawRead)
+	case catalog.Dismissal:
+		l.datasets.expect(rows.DatasetID)
+		l.principals.expect(rows.CreatedBy)
 	case []catalog.ActorAlias:
 		each(rows, func(n catalog.ActorAlias) { l.services.expect(n.ServiceID) })
 	case []lineage.Reader:
-		each(rows, func(r lineage.Reader) { l.services.expectAny(r.ServiceID) })
+		each(rows, func(r lineage.Reader) { l.services.expectAny(r.ServiceID); l.dismissals.expect(r.Dismissals...) })
 	case []lineage.Reach:
 		each(rows, func(r lineage.Reach) { l.datasets.expect(r.DatasetID, r.FromID); l.services.expectAny(r.ServiceID) })
 	}
@@ -109,6 +116,13 @@ func (l *loaders) sawRequest(r erasure.Request) {
 func (l *loaders) sawNode(n erasure.Node) {
 	l.datasets.expect(n.DatasetID)
 	l.services.expectAny(n.ServiceID)
+	l.dismissals.expectAny(n.DismissalID)
+}
+
+func (l *loaders) sawRead(r catalog.ObservedRead) {
+	l.datasets.expect(r.DatasetID)
+	l.services.expectAny(r.ServiceID)
+	l.dismissals.expectAny(r.DismissalID)
 }
 
 func (l *loaders) sawTask(t erasure.Task) {

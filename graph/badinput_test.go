@@ -43,6 +43,7 @@ func TestWrongInputsAreExplainedAndChangeNothing(t *testing.T) {
 	store := object("ref", "new", "name", "New", "technology", "REDIS", "serviceId", c.orders)
 	mute := c.declare("registerService", "service", fmt.Sprintf(`ref: "mute", name: "Mute", controllerId: %q`, c.controller))
 	tag := (&cell{company: c, t: t, whose: "own"}).freshTag()
+	group := (&cell{company: c, t: t, whose: "own"}).seen(c.order, "exporter")
 	tried := map[string]bool{}
 	for _, w := range []wrong{
 		{"openRequest", other(erasure, "ground", nil), "REQUIRED", "input.ground", "Art. 17(1)"},
@@ -117,6 +118,9 @@ func TestWrongInputsAreExplainedAndChangeNothing(t *testing.T) {
 		{"endStoreReader", object("id", c.order), "STORE_READER_NOT_FOUND", "", "no such store reader"},
 		{"endPermittedUse", object("id", "nonsense"), "PERMITTED_USE_NOT_FOUND", "", "no such permitted use"},
 		{"declareReader", object("name", "", "serviceId", c.orders), "BAD_NAME", "input.name", "1 to"},
+		{"endReader", object("id", "nonsense"), "ACTOR_ALIAS_NOT_FOUND", "", "no such"},
+		{"dismissReader", object("name", group, "datasetId", c.order, "reason", "a tool", "validTo", "2999-01-01T00:00:00Z"), "OUT_OF_RANGE", "input.validTo", "180 days"},
+		{"endDismissal", object("id", c.order), "READER_DISMISSAL_NOT_FOUND", "", "no such reader dismissal"},
 		{"setOwner", object("entityId", c.orders, "rev", 99, "ownerId", c.ordersTeam), "CONFLICT", "", "revision"},
 		{"createPackageLink", object("packageId", request), "PACKAGE_NOT_FOUND", "", "no such package"},
 		{"replan", object("requestId", request), "WRONG_STATE", "", "PLANNED"},

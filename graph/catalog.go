@@ -199,6 +199,21 @@ func (r mutationResolver) DeclareReader(ctx context.Context, in exec.DeclareRead
 	return exec.DeclareReaderPayload{Reader: name, UserErrors: refused, ClientMutationID: in.ClientMutationID}, err
 }
 
+func (r mutationResolver) EndReader(ctx context.Context, in exec.EndInput) (exec.EndPayload, error) {
+	_, refused, err := outcome(true, r.Catalog.EndActorAlias(ctx, access.From(ctx), in.ID.Of(kindReaderName)))
+	return exec.EndPayload{Ended: err == nil && refused == nil, UserErrors: refused, ClientMutationID: in.ClientMutationID}, err
+}
+
+func (r mutationResolver) DismissReader(ctx context.Context, in exec.DismissReaderInput) (exec.DismissReaderPayload, error) {
+	d, refused, err := outcome(r.Catalog.DismissReader(ctx, access.From(ctx), dismissal(in)))
+	return exec.DismissReaderPayload{Dismissal: d, UserErrors: refused, ClientMutationID: in.ClientMutationID}, err
+}
+
+func (r mutationResolver) EndDismissal(ctx context.Context, in exec.EndInput) (exec.EndPayload, error) {
+	_, refused, err := outcome(true, r.Catalog.EndDismissal(ctx, access.From(ctx), in.ID.Of(kindDismissal)))
+	return exec.EndPayload{Ended: err == nil && refused == nil, UserErrors: refused, ClientMutationID: in.ClientMutationID}, err
+}
+
 func (r mutationResolver) AssertTags(ctx context.Context, in exec.AssertTagsInput) (exec.AssertTagsPayload, error) {
 	tags, refused, err := outcome(r.Catalog.AssertTags(ctx, access.From(ctx), tags(in.Tags)))
 	return exec.AssertTagsPayload{Tags: orNil(tags), UserErrors: refused, ClientMutationID: in.ClientMutationID}, err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/catalog/findings"
 	"github.com/flowmart/lethe/catalog/search"
@@ -36,6 +37,7 @@ type (
 	consumptionResolver     struct{}
 	observedReadResolver    struct{}
 	readerNameResolver      struct{}
+	dismissalResolver       struct{}
 	findingResolver         struct{ *resolver }
 	hitResolver             struct{ *resolver }
 )
@@ -56,6 +58,7 @@ func (r *resolver) RetentionPolicy() exec.RetentionPolicyResolver { return reten
 func (r *resolver) Consumption() exec.ConsumptionResolver         { return consumptionResolver{} }
 func (r *resolver) ObservedRead() exec.ObservedReadResolver       { return observedReadResolver{} }
 func (r *resolver) ReaderName() exec.ReaderNameResolver           { return readerNameResolver{} }
+func (r *resolver) ReaderDismissal() exec.ReaderDismissalResolver { return dismissalResolver{} }
 func (r *resolver) Finding() exec.FindingResolver                 { return findingResolver{r} }
 func (r *resolver) SearchHit() exec.SearchHitResolver             { return hitResolver{r} }
 
@@ -259,6 +262,22 @@ func (observedReadResolver) Dataset(ctx context.Context, r *catalog.ObservedRead
 
 func (observedReadResolver) Service(ctx context.Context, r *catalog.ObservedRead) (*catalog.Service, error) {
 	return load(ctx).services.may(ctx, r.ServiceID)
+}
+
+func (observedReadResolver) Dismissal(ctx context.Context, r *catalog.ObservedRead) (*catalog.Dismissal, error) {
+	return load(ctx).dismissals.may(ctx, r.DismissalID)
+}
+
+func (dismissalResolver) ID(_ context.Context, d *catalog.Dismissal) (node.ID, error) {
+	return named(kindDismissal, d.ID)
+}
+
+func (dismissalResolver) Dataset(ctx context.Context, d *catalog.Dismissal) (catalog.Dataset, error) {
+	return load(ctx).datasets.must(ctx, d.DatasetID)
+}
+
+func (dismissalResolver) DismissedBy(ctx context.Context, d *catalog.Dismissal) (*audit.Principal, error) {
+	return load(ctx).principals.may(ctx, &d.CreatedBy)
 }
 
 func (readerNameResolver) ID(_ context.Context, n *catalog.ActorAlias) (node.ID, error) {

@@ -151,6 +151,10 @@ func (planNodeResolver) Service(ctx context.Context, n *erasure.Node) (*catalog.
 	return load(ctx).services.may(ctx, n.ServiceID)
 }
 
+func (planNodeResolver) Dismissal(ctx context.Context, n *erasure.Node) (*catalog.Dismissal, error) {
+	return load(ctx).dismissals.may(ctx, n.DismissalID)
+}
+
 func (planNodeResolver) Owner(ctx context.Context, n *erasure.Node) (*catalog.Owner, error) {
 	d, err := load(ctx).datasets.must(ctx, n.DatasetID)
 	if err != nil {
@@ -200,6 +204,10 @@ func (alertResolver) Request(ctx context.Context, a *erasure.Alert) (erasure.Req
 
 func (alertResolver) TaskID(_ context.Context, a *erasure.Alert) (node.ID, error) {
 	return named(kindTask, a.TaskKey)
+}
+
+func (alertResolver) Dataset(ctx context.Context, a *erasure.Alert) (*catalog.Dataset, error) {
+	return load(ctx).datasets.may(ctx, a.DatasetID)
 }
 
 func (alertResolver) Service(ctx context.Context, a *erasure.Alert) (catalog.Service, error) {

@@ -125,6 +125,12 @@ func readerName(in exec.DeclareReaderInput) catalog.ActorAlias {
 	}
 }
 
+func dismissal(in exec.DismissReaderInput) catalog.Dismissal {
+	return catalog.Dismissal{
+		Cluster: in.Cluster, Group: in.Name, DatasetID: in.DatasetID.Of(kindDataset), Reason: in.Reason, ValidTo: in.ValidTo,
+	}
+}
+
 func tags(in []exec.TagInput) []catalog.Tag {
 	out := make([]catalog.Tag, len(in))
 	for i, t := range in {

@@ -30,6 +30,10 @@ func (readerResolver) Service(ctx context.Context, r *lineage.Reader) (*catalog.
 	return load(ctx).services.may(ctx, r.ServiceID)
 }
 
+func (readerResolver) Dismissals(ctx context.Context, r *lineage.Reader) ([]catalog.Dismissal, error) {
+	return load(ctx).dismissals.all(ctx, r.Dismissals)
+}
+
 func (reachResolver) Dataset(ctx context.Context, r *lineage.Reach) (catalog.Dataset, error) {
 	return load(ctx).datasets.must(ctx, r.DatasetID)
 }

@@ -31,6 +31,7 @@ type loaders struct {
 	fields            loader[uuid.UUID, catalog.Field]
 	purposes          loader[uuid.UUID, catalog.Purpose]
 	retentionPolicies loader[uuid.UUID, catalog.RetentionPolicy]
+	dismissals        loader[uuid.UUID, catalog.Dismissal]
 	requests          loader[uuid.UUID, erasure.Request]
 
 	storesOf       loader[uuid.UUID, []catalog.Store]       // by service
@@ -68,6 +69,7 @@ func newLoaders(db postgres.DB) *loaders {
 	batch(l, &l.fields, db, catalog.FieldsByID)
 	batch(l, &l.purposes, db, catalog.PurposesByID)
 	batch(l, &l.retentionPolicies, db, catalog.RetentionPoliciesByID)
+	batch(l, &l.dismissals, db, catalog.DismissalsByID)
 	batch(l, &l.requests, db, erasure.RequestsByID)
 	batch(l, &l.storesOf, db, catalog.StoresByService)
 	batch(l, &l.storeReadersOf, db, catalog.ReadersByStore)

@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -88,6 +89,12 @@ func (x *cell) variables(operation string) map[string]any {
 		return input("datasetId", dataset(), "purposeId", x.purpose())
 	case "declareReader":
 		return input("name", ref, "serviceId", service())
+	case "endReader":
+		return input("id", x.freshReader(ref))
+	case "dismissReader":
+		return input("name", x.seen(dataset(), ref), "datasetId", dataset(), "reason", "a tool of last week", "validTo", x.tomorrow())
+	case "endDismissal":
+		return input("id", x.freshDismissal(dataset(), ref))
 	case "assertTags":
 		return input("tags", []any{object("datasetId", dataset(), "term", "user.name")})
 	case "decideTags":
@@ -209,7 +216,9 @@ func (x *cell) freshConsumption() string {
 
 func (x *cell) freshTag() string { return x.tagged("term", "user.contact.phone_number") }
 
+// suggestion is one that nobody has decided on: a decision would stand.
 func (x *cell) suggestion() string {
+	x.exec(`UPDATE catalog_tag_assertion SET valid_to = greatest(valid_from, now()) WHERE valid_to IS NULL AND term_id = (SELECT id FROM catalog_term WHERE key = 'user.name')`)
 	return x.tagged("term", "user.name", "state", "SUGGESTED", "reason", uuid.NewString())
 }
 
@@ -229,6 +238,31 @@ func (x *cell) freshStoreReader() string {
 	}
 	return x.declare("declareStoreReader", "reader", `storeId: "`+x.of("", x.ordersStore, x.paymentsStore)+`", serviceId: "`+x.reader()+`"`)
 }
+
+func (x *cell) freshReader(ref string) string {
+	if x.whose == "absent" {
+		return missing("ReaderName")
+	}
+	return x.declare("declareReader", "reader", `name: "`+ref+`", serviceId: "`+x.of("", x.orders, x.payments)+`"`)
+}
+
+// seen is a group that was seen reading a dataset.
+func (x *cell) seen(dataset, group string) string {
+	if x.whose != "absent" {
+		x.exec(`INSERT INTO catalog_observed_read (cluster, consumer_group, dataset_id, first_seen, last_seen) VALUES ('default', $1, $2, now(), now())`,
+			group, node.Parse(dataset).Key)
+	}
+	return group
+}
+
+func (x *cell) freshDismissal(dataset, group string) string {
+	if x.whose == "absent" {
+		return missing("ReaderDismissal")
+	}
+	return x.declare("dismissReader", "dismissal", `name: "`+x.seen(dataset, group)+`", datasetId: "`+dataset+`", reason: "a tool", validTo: "`+x.tomorrow()+`"`)
+}
+
+func (x *cell) tomorrow() string { return time.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339) }
 
 func (x *cell) freshPermittedUse() string {
 	if x.whose == "absent" {

@@ -32,6 +32,7 @@ const (
 	kindStoreReader     node.Kind = "StoreReader"
 	kindPermittedUse    node.Kind = "PermittedUse"
 	kindReaderName      node.Kind = "ReaderName"
+	kindDismissal       node.Kind = "ReaderDismissal"
 	kindFinding         node.Kind = "Finding"
 	kindRequest         node.Kind = "Request"
 	kindTask            node.Kind = "Task"
@@ -59,6 +60,7 @@ func finders() map[node.Kind]finder {
 		kindPurpose:         byKey(catalog.PurposesByID, catalog.Readers...),
 		kindRetentionPolicy: byKey(catalog.RetentionPoliciesByID, catalog.Readers...),
 		kindTag:             byKey(catalog.TagsByID, catalog.Readers...),
+		kindDismissal:       byKey(catalog.DismissalsByID, catalog.Readers...),
 		kindConsumption:     byKey(catalog.ConsumptionByID, catalog.Readers...),
 		kindFinding:         byKey(findings.ByID, catalog.Readers...),
 		kindRequest:         requestsByKey,

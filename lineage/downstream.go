@@ -101,7 +101,8 @@ func (s step) rank() int {
 // flows lists every step that can be taken from the datasets given and from
 // those reached. It is one statement, so that it sees one instant: what one
 // room learns while we walk through another cannot open a gap. It reads the
-// catalog's tables for that reason, and writes to none.
+// catalog's tables for that reason, and writes to none. A reading that somebody
+// has explained is a way that data took all the same.
 func flows(ctx context.Context, db postgres.DB, datasets []uuid.UUID) ([]step, error) {
 	const q = `
 		WITH RECURSIVE holding AS (
@@ -115,9 +116,8 @@ func flows(ctx context.Context, db postgres.DB, datasets []uuid.UUID) ([]step, e
 			  FROM catalog_consumption c
 			 WHERE c.valid_to IS NULL
 			UNION ALL
-			SELECT o.dataset_id, coalesce(a.service_id, o.service_id), 'OBSERVED'
-			  FROM catalog_observed_read o
-			  LEFT JOIN catalog_actor_alias a ON a.cluster = o.cluster AND a.kind = 'GROUP' AND a.name = o.consumer_group
+			SELECT r.dataset_id, r.service_id, 'OBSERVED'
+			  FROM catalog_reader r
 			UNION ALL
 			SELECT d.id, r.service_id, 'SHARED'
 			  FROM catalog_store_reader r

@@ -138,6 +138,50 @@ func TestReadersDeclaredAgainstObserved(t *testing.T) {
 	}
 }
 
+// A reader stands as explained while an explanation covers all that was seen of
+// it and nothing else is amiss; data took that way all the same.
+func TestExplainedReaders(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	orders, mail, search := b.service(t, "orders"), b.service(t, "mail"), b.service(t, "search")
+	topic, outbox := b.dataset(t, "topic.orders", orders), b.dataset(t, "outbox", mail)
+	b.declares(t, search, topic)
+	now := time.Now()
+	b.seen(t, "console", topic, nil, now)
+	b.seen(t, "mail", topic, &mail, now)
+	b.seen(t, "search", topic, &search, now)
+	explain := func(group string) uuid.UUID {
+		t.Helper()
+		return must(b.catalog.DismissReader(t.Context(), b.admin, catalog.Dismissal{Group: group, DatasetID: topic, Reason: "a tool", ValidTo: now.Add(time.Hour)}))(t).ID
+	}
+	console, mailed, searched := explain("console"), explain("mail"), explain("search")
+	expect := func(what string, want ...string) {
+		t.Helper()
+		var got []string
+		for _, r := range must(lineage.Readers(t.Context(), b.db, topic))(t) {
+			name := "?"
+			if r.ServiceID != nil {
+				name = b.names[*r.ServiceID]
+			}
+			for _, id := range r.Dismissals {
+				name += map[uuid.UUID]string{console: " by console's", mailed: " by mail's", searched: " by search's"}[id]
+			}
+			got = append(got, fmt.Sprint(name, " ", r.Standing))
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", what, got, want)
+		}
+	}
+	expect("explained", "? by console's EXPLAINED", "mail by mail's EXPLAINED", "search by search's BOTH")
+	if got := b.downstream(t, topic); !slices.Equal(got, []string{"1 outbox OBSERVED from topic.orders by mail"}) {
+		t.Errorf("downstream of an explained reader: %q, want %s", got, b.names[outbox])
+	}
+	b.seen(t, "mail-replay", topic, &mail, now)
+	b.seen(t, "console", topic, nil, now.Add(time.Hour))
+	expect("seen as another group, and seen again", "? UNKNOWN_READER", "mail by mail's OBSERVED_ONLY", "search by search's BOTH")
+}
+
 // The company: orders' topic is read by billing (declared), which writes a
 // topic that mail was seen reading; mail's table is copied into a report; the
 // report is fed back into billing's ledger, so there is a circle. A search

@@ -16,22 +16,29 @@ import (
 type Standing string
 
 // The standings. An unknown reader was seen, and nobody knows which service it
-// is: its owner cannot be asked about anyone's data.
+// is: its owner cannot be asked about anyone's data. Of an explained reader
+// somebody has said why it need not be asked; it stands so only while that
+// covers everything that was seen of it.
 const (
 	Both         Standing = "BOTH"
 	DeclaredOnly Standing = "DECLARED_ONLY"
 	ObservedOnly Standing = "OBSERVED_ONLY"
+	Explained    Standing = "EXPLAINED"
 	Unknown      Standing = "UNKNOWN_READER"
 )
 
 // Reader is who reads a dataset.
 type Reader struct {
 	DatasetID uuid.UUID
-	ServiceID *uuid.UUID // nil for an unknown reader
+	ServiceID *uuid.UUID // nil for a reader that nobody knows
 	Standing  Standing
-	Groups    []Group    // the consumer groups it was seen as; one for an unknown reader
+	Groups    []Group    // the consumer groups it was seen as; one for a reader that nobody knows
 	FirstSeen *time.Time // nil if it was only declared
 	LastSeen  *time.Time
+	// Gone says that none of its groups has been seen for a week, although their
+	// clusters were asked.
+	Gone       bool
+	Dismissals []uuid.UUID // what explains its groups, in their order
 }
 
 // Group is a consumer group of a cluster.
@@ -119,11 +126,18 @@ func (t table) observe(o catalog.ObservedRead, owner *uuid.UUID) {
 	case o.ServiceID == nil:
 		r = t.at(tableKey{dataset: o.DatasetID, group: group})
 		r.Standing = Unknown
+		if o.DismissalID != nil {
+			r.Standing = Explained
+		}
 	default:
 		r = t.service(o.DatasetID, *o.ServiceID)
-		r.Standing = sighted(r.Standing, owner != nil && *owner == *o.ServiceID)
+		r.Standing = sighted(r.Standing, owner != nil && *owner == *o.ServiceID, o.DismissalID != nil)
 	}
+	r.Gone = o.Gone && (r.Gone || len(r.Groups) == 0)
 	r.Groups = append(r.Groups, group)
+	if o.DismissalID != nil {
+		r.Dismissals = append(r.Dismissals, *o.DismissalID)
+	}
 	if r.FirstSeen == nil || o.FirstSeen.Before(*r.FirstSeen) {
 		r.FirstSeen = &o.FirstSeen
 	}
@@ -133,9 +147,12 @@ func (t table) observe(o catalog.ObservedRead, owner *uuid.UUID) {
 }
 
 // sighted is the standing of a service after it was seen once more.
-func sighted(before Standing, own bool) Standing {
-	if own || before == DeclaredOnly || before == Both {
+func sighted(before Standing, own, explained bool) Standing {
+	switch {
+	case own || before == DeclaredOnly || before == Both:
 		return Both
+	case explained && before != ObservedOnly:
+		return Explained
 	}
 	return ObservedOnly
 }

@@ -24,8 +24,8 @@ import (
 //	DERIVED_WITHOUT_TAGS      a copy or read model of personal data that says nothing about its own content
 //	OWNER_INACTIVE            the owner has left
 //	PERSONAL_WITHOUT_RETENTION personal data without a retention policy
-//	READER_UNDECLARED         a service was seen reading personal data and declared nothing
-//	READER_UNKNOWN            somebody was seen reading personal data, and nobody knows who
+//	READER_UNDECLARED         a service was seen reading personal data and declared nothing, and nobody has explained it
+//	READER_UNKNOWN            somebody was seen reading personal data, and nobody knows who, or has explained it
 //	SERVICE_WITHOUT_OWNER     a service for which no team answers
 //	STORE_READ_BY_OTHER       a service reads a store that another service owns
 type Finding struct {
@@ -130,14 +130,13 @@ func compute(ctx context.Context, db postgres.DB, now time.Time) ([]found, error
 		       r.dataset_id::text || ':' || r.cluster || ':' || r.consumer_group, 'DATASET', r.dataset_id,
 		       'group ' || r.consumer_group || CASE WHEN r.service_id IS NULL THEN ' reads ' || d.label || ', and nobody has said which service it is'
 		           ELSE ' of ' || s.ref || ' reads ' || d.label || ' without having declared it' END
-		  FROM (SELECT o.dataset_id, o.cluster, o.consumer_group, coalesce(a.service_id, o.service_id) AS service_id
-		          FROM catalog_observed_read o
-		          LEFT JOIN catalog_actor_alias a ON a.cluster = o.cluster AND a.kind = 'GROUP' AND a.name = o.consumer_group) r
+		  FROM catalog_reader r
 		  JOIN dataset d ON d.id = r.dataset_id AND d.personal
 		  LEFT JOIN catalog_service s ON s.id = r.service_id
-		 WHERE r.service_id IS NULL
-		    OR r.service_id IS DISTINCT FROM d.service_id
-		       AND NOT EXISTS (SELECT FROM catalog_consumption c WHERE c.service_id = r.service_id AND c.dataset_id = r.dataset_id AND c.valid_to IS NULL)
+		 WHERE r.dismissal_id IS NULL
+		   AND (r.service_id IS NULL
+		        OR r.service_id IS DISTINCT FROM d.service_id
+		           AND NOT EXISTS (SELECT FROM catalog_consumption c WHERE c.service_id = r.service_id AND c.dataset_id = r.dataset_id AND c.valid_to IS NULL))
 		 ORDER BY 1, 3`
 	return postgres.Many[found](ctx, db, q, now, evidenceDays)
 }

@@ -116,6 +116,12 @@ func TestFindingsComeAndGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect("an unknown reader", "READER_UNKNOWN table")
+	dismissal := must(c.DismissReader(ctx, by, catalog.Dismissal{Group: "g", DatasetID: table.ID, Reason: "a tool", ValidTo: time.Now().Add(time.Hour)}))(t)
+	expect("an explained reader")
+	if err := c.EndDismissal(ctx, by, dismissal.ID); err != nil {
+		t.Fatal(err)
+	}
+	expect("that is not explained any more", "READER_UNKNOWN table")
 	must(c.DeclareActorAlias(ctx, by, catalog.ActorAlias{Kind: "GROUP", Name: "g", ServiceID: other.ID}))(t)
 	expect("a reader that declared nothing", "READER_UNDECLARED table")
 	consumption = must(c.DeclareConsumption(ctx, by, catalog.Consumption{ServiceID: other.ID, DatasetID: table.ID}))(t)

@@ -460,6 +460,32 @@ type DisableServiceInput struct {
 	ClientMutationID *string `json:"clientMutationId,omitempty"`
 }
 
+// Why a reader need not be asked.
+type DismissReaderInput struct {
+	// The cluster, by its name in the configuration.
+	Cluster string `json:"cluster"`
+	// The consumer group that was seen.
+	Name string `json:"name"`
+	// What it was seen reading.
+	DatasetID node.ID `json:"datasetId"`
+	// What it was, and what became of what it read: up to 1,000 characters, nothing about a person.
+	Reason string `json:"reason"`
+	// Until when sightings are covered: in the future, within 180 days.
+	ValidTo time.Time `json:"validTo"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of explaining a reader.
+type DismissReaderPayload struct {
+	// The explanation as it stands; null if it was refused.
+	Dismissal *catalog.Dismissal `json:"dismissal,omitempty"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
 // Whose messages.
 type EmergencyStopInput struct {
 	// The service; absent for all of them.

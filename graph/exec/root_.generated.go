@@ -43,6 +43,7 @@ type ResolverRoot interface {
 	Query() QueryResolver
 	Reach() ReachResolver
 	Reader() ReaderResolver
+	ReaderDismissal() ReaderDismissalResolver
 	ReaderName() ReaderNameResolver
 	Request() RequestResolver
 	RetentionPolicy() RetentionPolicyResolver
@@ -101,6 +102,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputDeclareStoreInput,
 		ec.unmarshalInputDeclareStoreReaderInput,
 		ec.unmarshalInputDisableServiceInput,
+		ec.unmarshalInputDismissReaderInput,
 		ec.unmarshalInputEmergencyStopInput,
 		ec.unmarshalInputEndInput,
 		ec.unmarshalInputEndTagsInput,
@@ -513,6 +515,16 @@ extend type Mutation {
   endPermittedUse("Which." input: EndInput!): EndPayload!
   "Says which service hides behind a consumer group, client id or principal of a Kafka cluster. For steward of its team and admin."
   declareReader("The reader." input: DeclareReaderInput!): DeclareReaderPayload!
+  "Says that a name is its service's no more: what reads under it is nobody's until it is declared again. For steward of the service's team and admin."
+  endReader("Which." input: EndInput!): EndPayload!
+  """
+  Explains why a consumer group that was seen reading a dataset need not be
+  asked: it is no gap and no finding, and plans name it with the reason. For
+  steward of the team that owns the dataset and admin.
+  """
+  dismissReader("Who, and why." input: DismissReaderInput!): DismissReaderPayload!
+  "Takes an explanation back. For steward of the team that owns the dataset and admin."
+  endDismissal("Which." input: EndInput!): EndPayload!
   "Says what kinds of data a dataset or a field holds, or does not. For steward of the owning team and admin."
   assertTags("The assertions." input: AssertTagsInput!): AssertTagsPayload!
   "Accepts suggested assertions, or finds them wrong; the decision takes the place of the suggestion. For steward of the owning team and admin."
@@ -1082,12 +1094,42 @@ type ObservedRead {
   group: String!
   "What is read."
   dataset: Dataset!
-  "Who it is; null: nobody has declared this reader, which is a gap in every plan."
+  "Who it is; null: nobody has declared this reader, which is a gap in every plan unless it is explained."
   service: Service
   "When it was first seen."
   firstSeen: DateTime!
   "When it was last seen."
   lastSeen: DateTime!
+  "Whether it has gone: its cluster has not shown it for a week, although it was asked."
+  gone: Boolean!
+  "What explains all that was seen of it; null if nothing does."
+  dismissal: ReaderDismissal
+}
+
+"""
+Why a reader need not be asked. Plans name it, with the reason and who gave it.
+It covers what was seen before validTo; a reader that is seen later is a gap
+again.
+"""
+type ReaderDismissal implements Node {
+  "Opaque id."
+  id: ID!
+  "The cluster, by its name in the configuration."
+  cluster: String!
+  "The consumer group."
+  group: String!
+  "What it was seen reading."
+  dataset: Dataset!
+  "What it was, and what became of what it read."
+  reason: String!
+  "Who said so."
+  dismissedBy: Principal
+  "When."
+  validFrom: DateTime!
+  "Until when sightings are covered."
+  validTo: DateTime!
+  "When it was taken back, or another took its place; null while it stands."
+  endedAt: DateTime
 }
 
 "How bad a finding is."
@@ -1483,6 +1525,32 @@ input DeclareReaderInput {
   "The service it is."
   serviceId: ID!
   "Comes back in the payload."
+  clientMutationId: String
+}
+
+"Why a reader need not be asked."
+input DismissReaderInput {
+  "The cluster, by its name in the configuration."
+  cluster: String! = "default"
+  "The consumer group that was seen."
+  name: String!
+  "What it was seen reading."
+  datasetId: ID!
+  "What it was, and what became of what it read: up to 1,000 characters, nothing about a person."
+  reason: String!
+  "Until when sightings are covered: in the future, within 180 days."
+  validTo: DateTime!
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"What became of explaining a reader."
+type DismissReaderPayload {
+  "The explanation as it stands; null if it was refused."
+  dismissal: ReaderDismissal
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
   clientMutationId: String
 }
 
@@ -2023,7 +2091,8 @@ extend type Query {
   ): [RequestCount!]!
   """
   What people must know about tasks now, the oldest first: which service has left
-  which task undone for 24 hours. For handler, approver, dpo and auditor.
+  which task undone for 24 hours, or knows a place that the plan does not. For
+  handler, approver, dpo and auditor.
   """
   alerts(
     "How many, 1 to 100."
@@ -2375,6 +2444,8 @@ enum PlanReason {
   UNKNOWN_READER
   "A service reads it, and nobody knows what it keeps."
   READER_KEEPS_UNKNOWN
+  "Somebody was seen reading it, and somebody has said why they need not be asked: see dismissal."
+  READER_EXPLAINED
 }
 
 "Who will be asked to do what, what stays, and what cannot be done. Frozen; its digest is what an approver approves."
@@ -2436,8 +2507,10 @@ type PlanNode {
   action: TaskAction
   "When: waves go one after the other, sources before copies, the directory last."
   wave: Int
-  "Consumer group of a reader that nobody has declared."
+  "Consumer group of a reader that is not asked; signs that are none of a plain name are written as _."
   reader: String
+  "Who explained the reader, why, and until when; null unless the reason is READER_EXPLAINED."
+  dismissal: ReaderDismissal
   "Rows the service located; null if it has not said."
   count: Long
   "Ground of what stays, for example 17(3)(b)."
@@ -2762,9 +2835,15 @@ type Package {
 enum AlertReason {
   "Its service has left it undone for 24 hours: it cannot be reached, or is silent."
   TASK_UNDONE
+  """
+  Its service answered about a dataset that the plan does not ask it about: it
+  knows a place that the catalog does not. It is over when a plan of the request
+  asks about it.
+  """
+  UNPLANNED_DATASET
 }
 
-"What people must know about a task, without being asked to decide. It is told again each day while it holds."
+"What people must know about a task, without being asked to decide. A task left undone is told again each day while it holds."
 type Alert {
   "Why."
   reason: AlertReason!
@@ -2776,6 +2855,8 @@ type Alert {
   action: TaskAction!
   "The service."
   service: Service!
+  "The dataset that nobody planned; null for another reason, and if the catalog has none of that id."
+  dataset: Dataset
   "Why the last attempt failed, when it was last told; null if the service is only silent."
   code: String
   "Since when it holds."
@@ -3158,6 +3239,8 @@ enum Standing {
   DECLARED_ONLY
   "Seen, and the service is known, but it has not declared that it reads."
   OBSERVED_ONLY
+  "Seen, and somebody has explained why it need not be asked; plans name it, and it is no gap."
+  EXPLAINED
   "Seen, and nobody knows who it is: a gap in every plan."
   UNKNOWN_READER
 }
@@ -3174,6 +3257,10 @@ type Reader {
   firstSeen: DateTime
   "When it was last seen; null when never."
   lastSeen: DateTime
+  "Whether it has gone: none of its groups has been seen for a week, although their clusters were asked. Explain it with dismissReader."
+  gone: Boolean!
+  "What explains its groups; empty if nothing does."
+  dismissals: [ReaderDismissal!]!
 }
 
 "A consumer group of a Kafka cluster."
@@ -3297,6 +3384,8 @@ func (ec *executionContext) childFields_Alert(ctx context.Context, field graphql
 		return ec.fieldContext_Alert_action(ctx, field)
 	case "service":
 		return ec.fieldContext_Alert_service(ctx, field)
+	case "dataset":
+		return ec.fieldContext_Alert_dataset(ctx, field)
 	case "code":
 		return ec.fieldContext_Alert_code(ctx, field)
 	case "raisedAt":
@@ -3755,6 +3844,18 @@ func (ec *executionContext) childFields_Delivery(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type Delivery", field.Name)
 }
 
+func (ec *executionContext) childFields_DismissReaderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "dismissal":
+		return ec.fieldContext_DismissReaderPayload_dismissal(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DismissReaderPayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_DismissReaderPayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DismissReaderPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_EmergencyStop(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "service":
@@ -3967,6 +4068,10 @@ func (ec *executionContext) childFields_ObservedRead(ctx context.Context, field 
 		return ec.fieldContext_ObservedRead_firstSeen(ctx, field)
 	case "lastSeen":
 		return ec.fieldContext_ObservedRead_lastSeen(ctx, field)
+	case "gone":
+		return ec.fieldContext_ObservedRead_gone(ctx, field)
+	case "dismissal":
+		return ec.fieldContext_ObservedRead_dismissal(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ObservedRead", field.Name)
 }
@@ -4107,6 +4212,8 @@ func (ec *executionContext) childFields_PlanNode(ctx context.Context, field grap
 		return ec.fieldContext_PlanNode_wave(ctx, field)
 	case "reader":
 		return ec.fieldContext_PlanNode_reader(ctx, field)
+	case "dismissal":
+		return ec.fieldContext_PlanNode_dismissal(ctx, field)
 	case "count":
 		return ec.fieldContext_PlanNode_count(ctx, field)
 	case "retentionGround":
@@ -4267,8 +4374,36 @@ func (ec *executionContext) childFields_Reader(ctx context.Context, field graphq
 		return ec.fieldContext_Reader_firstSeen(ctx, field)
 	case "lastSeen":
 		return ec.fieldContext_Reader_lastSeen(ctx, field)
+	case "gone":
+		return ec.fieldContext_Reader_gone(ctx, field)
+	case "dismissals":
+		return ec.fieldContext_Reader_dismissals(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Reader", field.Name)
+}
+
+func (ec *executionContext) childFields_ReaderDismissal(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ReaderDismissal_id(ctx, field)
+	case "cluster":
+		return ec.fieldContext_ReaderDismissal_cluster(ctx, field)
+	case "group":
+		return ec.fieldContext_ReaderDismissal_group(ctx, field)
+	case "dataset":
+		return ec.fieldContext_ReaderDismissal_dataset(ctx, field)
+	case "reason":
+		return ec.fieldContext_ReaderDismissal_reason(ctx, field)
+	case "dismissedBy":
+		return ec.fieldContext_ReaderDismissal_dismissedBy(ctx, field)
+	case "validFrom":
+		return ec.fieldContext_ReaderDismissal_validFrom(ctx, field)
+	case "validTo":
+		return ec.fieldContext_ReaderDismissal_validTo(ctx, field)
+	case "endedAt":
+		return ec.fieldContext_ReaderDismissal_endedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReaderDismissal", field.Name)
 }
 
 func (ec *executionContext) childFields_ReaderName(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -275,6 +275,8 @@ export type PlanReason =
   | 'NO_RIGHTS_ENDPOINT'
   /** Its service knows people by none of the identifiers we have. */
   | 'NO_USABLE_IDENTIFIER'
+  /** Somebody was seen reading it, and somebody has said why they need not be asked: see dismissal. */
+  | 'READER_EXPLAINED'
   /** A service reads it, and nobody knows what it keeps. */
   | 'READER_KEEPS_UNKNOWN'
   /** Nobody has seen how long the topic keeps things. */
