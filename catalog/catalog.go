@@ -70,10 +70,15 @@ func New(db *pgxpool.Pool, now func() time.Time, options ...Option) *Catalog {
 	return c
 }
 
-// Generation moves on with every change of the catalog that can change a plan.
-// It is 0 for an empty catalog.
+// Generation moves on with every change of the catalog that can change a plan,
+// and with each moment at which a tag begins or ends by itself. It is 0 for an
+// empty catalog.
 func Generation(ctx context.Context, db postgres.DB) (int64, error) {
-	const q = `SELECT coalesce(max(generation), 0) FROM catalog_generation`
+	const q = `
+		SELECT coalesce((SELECT generation FROM catalog_generation), 0)
+		       + count(*) FILTER (WHERE valid_from > created_at AND valid_from <= now())
+		       + count(*) FILTER (WHERE valid_to <= now())
+		  FROM catalog_tag_assertion`
 	return postgres.Scalar[int64](ctx, db, q)
 }
 

@@ -99,6 +99,32 @@ func TestTagsKeepTheirHistory(t *testing.T) {
 	}
 }
 
+// A tag that begins or ends by itself changes plans as one does that somebody
+// asserts or ends, so the generation moves on.
+func TestTimeMovesTheGenerationOn(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	for _, personal := range []int{1, 0} {
+		tag, soon := catalog.Tag{DatasetID: b.dataset.ID, Term: "user.name"}, time.Now().Add(time.Second)
+		if personal > 0 {
+			tag.ValidFrom = soon
+		} else {
+			tag.ValidTo = &soon
+		}
+		must(b.AssertTags(ctx, b.steward, []catalog.Tag{tag}))(t)
+		before := generation(t, b)
+		for until := time.Now().Add(20 * time.Second); len(must(catalog.PersonalDatasets(ctx, b.db, b.controller.ID))(t)) != personal; {
+			if time.Now().After(until) {
+				t.Fatalf("never %d personal datasets", personal)
+			}
+		}
+		if now := generation(t, b); now <= before {
+			t.Errorf("%d personal datasets, generation %d after %d", personal, now, before)
+		}
+	}
+}
+
 // Every change leaves a row of history with before and after, and a row of the
 // audit log with who did it; a change that changes nothing leaves neither.
 func TestChangesAreRecorded(t *testing.T) {

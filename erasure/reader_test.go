@@ -2,6 +2,7 @@ package erasure_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -111,6 +112,42 @@ func TestAnExplainedReaderStandsInThePlan(t *testing.T) {
 	}
 	if r = s.want(r, erasure.Closed); *r.Outcome != erasure.FulfilledWithRetention {
 		t.Errorf("outcome %s: an explained reader is no gap", *r.Outcome)
+	}
+}
+
+// A plan is overtaken by a tag that began, or ended, by itself since.
+func TestAPlanIsOvertakenByTime(t *testing.T) {
+	t.Parallel()
+	s := furnish(t, confNow)
+	attic := s.dataset("orders", "public.attic", catalog.Dataset{})
+	s.untag(attic)
+	r := s.planned(erasure.Erasure)
+	asks := func() bool {
+		nodes, err := erasure.NodesOf(s.ctx, s.db, []uuid.UUID{r.ID})
+		s.must(err)
+		return slices.ContainsFunc(nodes[r.ID], func(n erasure.Node) bool { return n.DatasetID == attic.ID })
+	}
+	for _, want := range []bool{true, false} {
+		tag, soon := catalog.Tag{DatasetID: attic.ID, Term: "user.contact.email"}, time.Now().Add(time.Second)
+		if want {
+			tag.ValidFrom = soon
+		} else {
+			tag.ValidTo = &soon
+		}
+		_, err := s.catalog.AssertTags(s.ctx, s.admin, []catalog.Tag{tag})
+		s.must(err)
+		s.until("the tag has changed by itself", func() bool {
+			return (s.count(`SELECT count(*) FROM catalog_personal WHERE dataset_id = $1`, attic.ID) > 0) == want
+		})
+		if _, err = s.requests.Approve(s.ctx, s.approver, r.ID, r.PlanDigest); !errors.Is(err, erasure.ErrPlanStale) {
+			t.Fatalf("asked about it: %v, want a plan that was overtaken, got %v", want, err)
+		}
+		if r = s.get(r.ID); r.State == erasure.Blocked {
+			t.Fatalf("blocked: %s", *r.Block)
+		}
+		if asks() != want {
+			t.Errorf("the new plan asks about it: %v, want %v", !want, want)
+		}
 	}
 }
 
