@@ -7,7 +7,13 @@ import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-
 /** Why people must know of a task. */
 export type AlertReason =
   /** Its service has left it undone for 24 hours: it cannot be reached, or is silent. */
-  | 'TASK_UNDONE';
+  | 'TASK_UNDONE'
+  /**
+   * Its service answered about a dataset that the plan does not ask it about: it
+   * knows a place that the catalog does not. It is over when a plan of the request
+   * asks about it.
+   */
+  | 'UNPLANNED_DATASET';
 
 /** Which plan is approved. */
 export type ApprovePlanInput = {

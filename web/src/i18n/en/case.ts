@@ -51,6 +51,7 @@ export const casework = {
       NO_RIGHTS_ENDPOINT: 'Its service has no endpoint that has answered a challenge', NO_USABLE_IDENTIFIER: 'Its service knows people by none of the identifiers given',
       NO_ERASURE_BOUND: 'A topic without an end: compacted, or kept for ever', TOPIC_NOT_OBSERVED: 'Nobody has seen how long the topic keeps things',
       UNKNOWN_READER: 'Somebody reads it, and no service has said it is them', READER_KEEPS_UNKNOWN: 'A service reads it, and nobody knows what it keeps',
+      READER_EXPLAINED: 'Seen reading it, and somebody has said why they need not be asked',
     },
     until: (d: string) => `until ${d}`,
     on: (ground: string) => `Art. ${ground} GDPR`,

@@ -36,7 +36,7 @@ export const words = {
     rows: (n: number, usual: number) => `${plural(n, 'row', 'rows')}; one person usually has at most ${usual.toLocaleString('en')}`,
     found: (n: number) => `${plural(n, 'row', 'rows')} found again`,
   },
-  alert: { TASK_UNDONE: 'Left undone for a day or more' },
+  alert: { TASK_UNDONE: 'Left undone for a day or more', UNPLANNED_DATASET: 'Answered about a dataset that the plan does not ask about' },
   refusal: {
     CANNOT_IDENTIFY: 'We cannot tell who the data subject is', MANIFESTLY_UNFOUNDED: 'Manifestly unfounded', EXCESSIVE: 'Excessive, in particular repeated',
     EXEMPT_17_3: 'Art. 17(3) exempts all of it', OUTSIDE_SCOPE: 'No right covers it',
