@@ -43,7 +43,7 @@ var below = map[string][]string{
 var doors = []string{"schemas/rest", "lineage/intake", "lineage/observer", "erasure/dispatch", "erasure/results"}
 
 // ground is what every room may stand on.
-var ground = []string{"internal/access", "internal/fault", "internal/keyfile", "internal/page", "internal/postgres", "internal/problem", "internal/vault"}
+var ground = []string{"internal/access", "internal/fault", "internal/jobs", "internal/keyfile", "internal/page", "internal/postgres", "internal/problem", "internal/vault"}
 
 // banned names say nothing about what a package is for.
 var banned = []string{"util", "utils", "common", "helper", "helpers", "types", "models", "model", "misc", "shared", "base"}
@@ -161,7 +161,7 @@ func mayUseSQL(p pkg) bool {
 	case "graph", "web", "cmd":
 		return false
 	case "internal":
-		return inside(p.name, "internal/postgres") || slices.Contains([]string{"internal/vault", "internal/devstack", "internal/demo"}, p.name)
+		return inside(p.name, "internal/postgres") || slices.Contains([]string{"internal/jobs", "internal/vault", "internal/devstack", "internal/demo"}, p.name)
 	}
 	return true
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/page"
 	"github.com/flowmart/lethe/internal/postgres"
@@ -38,7 +39,7 @@ type Alert struct {
 	TaskKey   uuid.UUID
 	ServiceID uuid.UUID
 	DatasetID *uuid.UUID // the unplanned one; nil if the catalog has none of that id
-	Action    Action
+	Action    task.Action
 	Reason    AlertReason
 	Code      *string // of the task's last failure, when it was last told
 	RaisedAt  time.Time
@@ -56,7 +57,7 @@ func AlertsOf(ctx context.Context, db postgres.DB, requests []uuid.UUID) (map[uu
 		 WHERE a.request_id = ANY($1)
 		 ORDER BY a.raised_at, a.id`
 	rows, err := postgres.Many[Alert](ctx, db, q, requests)
-	return groupBy(rows, func(a Alert) uuid.UUID { return a.RequestID }), err
+	return postgres.GroupBy(rows, func(a Alert) uuid.UUID { return a.RequestID }), err
 }
 
 // Alerts returns a page of the alerts that hold, the oldest first, to somebody

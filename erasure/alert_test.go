@@ -9,6 +9,7 @@ import (
 
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/answer"
 	"github.com/flowmart/lethe/internal/page"
 )
 
@@ -32,9 +33,9 @@ func TestTasksLeftUndoneAreTold(t *testing.T) {
 	if got := alerts(); len(got) > 0 {
 		t.Fatalf("a task that was never sent is alerted: %+v", got)
 	}
-	due, err := s.requests.Due(s.ctx, s.services["orders"].ID, 100)
+	due, err := s.queue.Due(s.ctx, s.services["orders"].ID, 100)
 	s.must(err)
-	s.must(s.requests.Undelivered(s.ctx, due, "UNREACHABLE", 0))
+	s.must(s.queue.Undelivered(s.ctx, due, "UNREACHABLE", 0))
 	s.pass(time.Second)
 	s.pass(time.Second) // not twice on one day
 	got := alerts()
@@ -91,11 +92,11 @@ func TestPlacesThatNobodyPlannedAreTold(t *testing.T) {
 	a := s.answer(sent[0], "ERASED", 3)
 	mine := a.Outcomes
 	for _, stranger := range []uuid.UUID{uuid.New(), attic.ID} {
-		a.Outcomes = append(a.Outcomes, erasure.DatasetAnswer{Dataset: stranger, Outcome: "ERASED", Count: 1})
+		a.Outcomes = append(a.Outcomes, answer.Dataset{Dataset: stranger, Outcome: "ERASED", Count: 1})
 	}
 	a.State = "WORKING"
 	for range 2 {
-		if v := s.says("orders", a); v[0].Disposition != erasure.Recorded || v[0].Code != "UNPLANNED_DATASET" {
+		if v := s.says("orders", a); v[0].Disposition != answer.Recorded || v[0].Code != "UNPLANNED_DATASET" {
 			t.Fatalf("verdict %+v", v)
 		}
 		a.Seq++

@@ -11,6 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/erasure/subject"
+	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
@@ -97,7 +99,7 @@ func (s *Requests) recordRefusal(ctx context.Context, by access.Principal, reque
 // refresh reports whether the plan of r still follows from the catalog; if
 // not, it replaces it.
 func (s *Requests) refresh(ctx context.Context, tx pgx.Tx, r *Request) (bool, error) {
-	types, err := subjectTypes(ctx, tx, r.ID)
+	types, err := subject.Types(ctx, tx, r.ID)
 	if err != nil {
 		return false, err
 	}
@@ -169,7 +171,7 @@ func (s *Requests) dispatchPlan(ctx context.Context, tx pgx.Tx, r Request) error
 	}
 	type slot struct {
 		service uuid.UUID
-		action  Action
+		action  task.Action
 		wave    int
 	}
 	var order []slot
@@ -184,13 +186,13 @@ func (s *Requests) dispatchPlan(ctx context.Context, tx pgx.Tx, r Request) error
 		}
 		scope[k] = append(scope[k], n.DatasetID)
 	}
-	todo := make([]assignment, 0, len(order))
+	todo := make([]task.Assignment, 0, len(order))
 	for _, k := range order {
-		todo = append(todo, assignment{service: k.service, action: k.action, wave: r.wave(k.wave), state: TaskWaiting, nextAt: s.now(), datasets: scope[k]})
+		todo = append(todo, task.Assignment{Service: k.service, Action: k.action, Wave: r.wave(k.wave), State: task.Waiting, NextAt: s.now(), Datasets: scope[k]})
 	}
-	slices.SortStableFunc(todo, func(a, b assignment) int { return a.wave - b.wave })
+	slices.SortStableFunc(todo, func(a, b task.Assignment) int { return a.Wave - b.Wave })
 	if len(todo) == 0 {
 		return nil
 	}
-	return insertTasks(ctx, tx, r.ID, todo)
+	return task.Insert(ctx, tx, r.ID, todo)
 }

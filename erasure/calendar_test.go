@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/subject"
 	"github.com/flowmart/lethe/internal/fault"
 )
 
@@ -21,7 +22,7 @@ func TestControllerWithoutACalendar(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := s.requests.Open(s.ctx, s.handler, erasure.Opening{Kind: erasure.Access, Controller: "flowmart-de", Identity: ptr(erasure.AccountLogin),
-		Identifiers: []erasure.Identifier{{Type: "email", Value: "nobody@example.org"}}})
+		Identifiers: []subject.Identifier{{Type: "email", Value: "nobody@example.org"}}})
 	refused(t, err, "NO_CALENDAR", "controller")
 	if after := rows(); after != before {
 		t.Errorf("%d requests, want %d", after, before)

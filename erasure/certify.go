@@ -16,7 +16,9 @@ import (
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/audit/tree"
 	"github.com/flowmart/lethe/erasure/certificate"
+	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/jobs"
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
@@ -66,7 +68,7 @@ func certifiedNodes(k reckoning) []certificate.Node {
 	return out
 }
 
-func certifiedNode(n Node, final map[uuid.UUID]TaskOutcome) certificate.Node {
+func certifiedNode(n Node, final map[uuid.UUID]task.Outcome) certificate.Node {
 	c := certificate.Node{Number: n.No, Kind: string(n.Kind), Reason: n.Reason, Reader: value(n.Reader),
 		Ground: value(n.Ground), Until: date(n.Until), EffectiveBy: date(n.EffectiveBy)}
 	o, answered := final[n.DatasetID]
@@ -104,7 +106,7 @@ func (s *Requests) orderCertificates(ctx context.Context, tx pgx.Tx, requests []
 	if _, err := tx.Exec(ctx, q, requests); err != nil {
 		return err
 	}
-	how := once()
+	how := jobs.Once()
 	how.ScheduledAt, how.Priority = time.Now().Add(sealedAfter), lowest
 	return s.insertJobs(ctx, tx, river.InsertManyParams{Args: Certify{}, InsertOpts: how})
 }
@@ -187,7 +189,7 @@ func (s *Requests) issue(ctx context.Context, tx pgx.Tx, closed []Request, concl
 	if err != nil {
 		return nil, err
 	}
-	all, err := TasksOf(ctx, tx, ids)
+	all, err := task.Of(ctx, tx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -280,7 +282,7 @@ func insertCertificates(ctx context.Context, db postgres.DB, issued []Certificat
 	return audit.Append(ctx, db, entries...)
 }
 
-func (s *Requests) statement(r Request, k reckoning, all []Task, number int) certificate.Statement {
+func (s *Requests) statement(r Request, k reckoning, all []task.Task, number int) certificate.Statement {
 	nodes := certifiedNodes(k)
 	st := certificate.Statement{
 		Spec: certificate.Spec, Issuer: s.issuer, Case: r.CaseNumber, Request: r.ID.String(), Number: number, Right: string(r.Kind),
@@ -305,7 +307,7 @@ func maxText(a, b string) string {
 	return b
 }
 
-func probeResults(r Request, k reckoning, all []Task) []certificate.Probe {
+func probeResults(r Request, k reckoning, all []task.Task) []certificate.Probe {
 	probes := r.lastProbes(all)
 	left := residue(k.said, probes)
 	out := make([]certificate.Probe, 0, len(probes))

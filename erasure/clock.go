@@ -8,6 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/erasure/queue"
+	"github.com/flowmart/lethe/erasure/subject"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/internal/vault"
@@ -19,7 +21,7 @@ import (
 // two at a time do no harm.
 func (s *Requests) Tick(ctx context.Context) error {
 	return errors.Join(
-		postgres.Work(ctx, s.db, func(tx pgx.Tx) error { return s.wake(ctx, tx) }),
+		postgres.Work(ctx, s.db, func(tx pgx.Tx) error { return queue.Wake(ctx, tx, s.jobs, s.now()) }),
 		s.nudge(ctx),
 		s.followUp(ctx),
 		s.alert(ctx),
@@ -110,7 +112,7 @@ func (s *Requests) probeAgain(ctx context.Context, request uuid.UUID, wave int) 
 // reopen opens a closed request again, because a follow-up found the person's
 // data: it is planned anew and must be approved anew.
 func (s *Requests) reopen(ctx context.Context, tx pgx.Tx, by access.Principal, r *Request, code string) error {
-	types, err := subjectTypes(ctx, tx, r.ID)
+	types, err := subject.Types(ctx, tx, r.ID)
 	if err != nil {
 		return err
 	}

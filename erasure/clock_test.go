@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/subject"
 	"github.com/flowmart/lethe/internal/postgres/pgtest"
 	"github.com/flowmart/lethe/internal/vault"
 )
@@ -71,7 +72,7 @@ func TestOneKeyThatStaysDoesNotKeepTheOthers(t *testing.T) {
 	s := furnish(t, confNow)
 	var all []erasure.Request
 	for _, id := range []string{"c-7", "c-8", "c-9"} {
-		r := s.open(erasure.Access, erasure.Identifier{Type: "customer_id", Value: id})
+		r := s.open(erasure.Access, subject.Identifier{Type: "customer_id", Value: id})
 		_, err := s.requests.Cancel(s.ctx, s.handler, r.ID)
 		s.must(err)
 		all = append(all, r)

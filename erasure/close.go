@@ -9,6 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/erasure/queue"
+	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
@@ -16,7 +18,7 @@ import (
 
 // finish closes a request whose work is done. Whatever was left, it waits for
 // an approver who takes responsibility for closing it in part.
-func (s *Requests) finish(ctx context.Context, tx pgx.Tx, r *Request, all []Task) error {
+func (s *Requests) finish(ctx context.Context, tx pgx.Tx, r *Request, all []task.Task) error {
 	k, err := reckon(ctx, tx, *r, all)
 	if err != nil {
 		return err
@@ -29,21 +31,18 @@ func (s *Requests) finish(ctx context.Context, tx pgx.Tx, r *Request, all []Task
 
 // leftBy says for what a person is needed where something was left: to have a
 // service asked again, or to answer for what nobody will do.
-func leftBy(work []Task) Block {
-	if slices.ContainsFunc(work, Task.stuck) {
+func leftBy(work []task.Task) Block {
+	if slices.ContainsFunc(work, task.Task.Stuck) {
 		return TaskStopped
 	}
 	return Gaps
 }
 
-// stuck reports whether a task has ended in a way that a person must look at.
-func (t Task) stuck() bool { return t.State.Stopped() || value(t.Code) == codeConflict }
-
 // conclude derives the outcome of a request from what became of its datasets.
 // It is the only function that does. Skipped is never done: a gap, a task that
 // stopped or contradicts itself, or a part that was left makes the whole
 // partial.
-func conclude(r Request, nodes []Node, final map[uuid.UUID]TaskOutcome, stopped bool) Outcome {
+func conclude(r Request, nodes []Node, final map[uuid.UUID]task.Outcome, stopped bool) Outcome {
 	effect, kept, left, gap := false, false, stopped, false
 	for _, n := range nodes {
 		gap = gap || n.Kind == Gap
@@ -227,12 +226,12 @@ func (s *Requests) Refuse(ctx context.Context, by access.Principal, request uuid
 
 // end cancels what is open and closes r.
 func (s *Requests) end(ctx context.Context, tx pgx.Tx, by access.Principal, r *Request, code string) error {
-	told, err := cancelTasks(ctx, tx, r.ID, []Action{Resolve, Locate, EraseAction, Export, Probe}, code)
+	told, err := task.Cancel(ctx, tx, r.ID, []task.Action{task.Resolve, task.Locate, task.Erase, task.Export, task.Probe}, code)
 	if err != nil {
 		return err
 	}
 	if told {
-		if err := s.post(ctx, tx, Recall{r.ID}); err != nil {
+		if err := s.post(ctx, tx, queue.Recall{Request: r.ID}); err != nil {
 			return err
 		}
 	}
@@ -309,11 +308,11 @@ func (s *Requests) retryStopped(ctx context.Context, tx pgx.Tx, r Request) error
 	}
 	var ids []int64
 	for _, t := range all {
-		if t.State.Stopped() || t.State == TaskDone && t.stuck() && t.Wave >= r.wave(0) {
+		if t.State.Stopped() || t.State == task.Done && t.Stuck() && t.Wave >= r.wave(0) {
 			ids = append(ids, t.ID)
 		}
 	}
-	services, err := again(ctx, tx, ids, s.now())
+	services, err := task.Again(ctx, tx, ids, s.now())
 	if err != nil {
 		return err
 	}

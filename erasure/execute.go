@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/internal/postgres"
 
 	"github.com/flowmart/lethe/internal/access"
@@ -24,13 +25,13 @@ func (s *Requests) execute(ctx context.Context, tx pgx.Tx, r *Request) error {
 }
 
 // executeWith is execute for a caller that has read the tasks.
-func (s *Requests) executeWith(ctx context.Context, tx pgx.Tx, r *Request, all []Task) error {
+func (s *Requests) executeWith(ctx context.Context, tx pgx.Tx, r *Request, all []task.Task) error {
 	work := r.doing(all)
 	if !terminal(work) {
 		return s.openWaves(ctx, tx, *r, work)
 	}
 	switch {
-	case slices.ContainsFunc(work, Task.stuck) && r.ClosedWithGapsBy == nil:
+	case slices.ContainsFunc(work, task.Task.Stuck) && r.ClosedWithGapsBy == nil:
 		return s.block(ctx, tx, r, TaskStopped)
 	case r.Kind != Erasure && len(work) > 0:
 		return s.post(ctx, tx, Pack{r.ID})
@@ -41,9 +42,9 @@ func (s *Requests) executeWith(ctx context.Context, tx pgx.Tx, r *Request, all [
 }
 
 // doing are the tasks that carry the plan of r out, this time round.
-func (r Request) doing(all []Task) []Task {
-	return slices.DeleteFunc(slices.Clone(all), func(t Task) bool {
-		return t.Action != EraseAction && t.Action != Export || t.Wave < r.wave(0)
+func (r Request) doing(all []task.Task) []task.Task {
+	return slices.DeleteFunc(slices.Clone(all), func(t task.Task) bool {
+		return t.Action != task.Erase && t.Action != task.Export || t.Wave < r.wave(0)
 	})
 }
 
@@ -51,7 +52,7 @@ func (r Request) doing(all []Task) []Task {
 // that does not answer holds the next wave up for a while only, so that its
 // copies are not kept for weeks because one service is down; the directory
 // goes last, whatever it takes.
-func (s *Requests) openWaves(ctx context.Context, tx pgx.Tx, r Request, work []Task) error {
+func (s *Requests) openWaves(ctx context.Context, tx pgx.Tx, r Request, work []task.Task) error {
 	if _, ok := nextWave(work); !ok {
 		return nil
 	}
@@ -66,17 +67,17 @@ func (s *Requests) openWaves(ctx context.Context, tx pgx.Tx, r Request, work []T
 		if !ok {
 			return nil
 		}
-		before := slices.DeleteFunc(slices.Clone(work), func(t Task) bool { return t.Wave >= wave })
+		before := slices.DeleteFunc(slices.Clone(work), func(t task.Task) bool { return t.Wave >= wave })
 		if !terminal(before) && (wave == r.wave(waveDirectory) || !s.outwaited(before)) {
 			return nil
 		}
-		services, err := openTasks(ctx, tx, r.ID, wave, s.now())
+		services, err := task.Open(ctx, tx, r.ID, wave, s.now())
 		if err != nil {
 			return err
 		}
 		for i := range work {
-			if work[i].Wave == wave && work[i].State == TaskWaiting {
-				work[i].State, work[i].NextAt = TaskReady, s.now()
+			if work[i].Wave == wave && work[i].State == task.Waiting {
+				work[i].State, work[i].NextAt = task.Ready, s.now()
 			}
 		}
 		if err := s.pump(ctx, tx, services...); err != nil {
@@ -86,10 +87,10 @@ func (s *Requests) openWaves(ctx context.Context, tx pgx.Tx, r Request, work []T
 }
 
 // nextWave is the earliest wave that has not opened.
-func nextWave(work []Task) (int, bool) {
+func nextWave(work []task.Task) (int, bool) {
 	wave, found := 0, false
 	for _, t := range work {
-		if t.State == TaskWaiting && (!found || t.Wave < wave) {
+		if t.State == task.Waiting && (!found || t.Wave < wave) {
 			wave, found = t.Wave, true
 		}
 	}
@@ -98,7 +99,7 @@ func nextWave(work []Task) (int, bool) {
 
 // outwaited reports whether every unfinished task has been tried for longer
 // than a wave waits.
-func (s *Requests) outwaited(before []Task) bool {
+func (s *Requests) outwaited(before []task.Task) bool {
 	for _, t := range before {
 		if t.State.Terminal() {
 			continue
@@ -121,16 +122,13 @@ func accessOpen(ctx context.Context, db postgres.DB, r Request) (bool, error) {
 	return postgres.Scalar[bool](ctx, db, q, r.ID, r.ControllerID)
 }
 
-// erased are the outcomes after which a probe must find nothing.
-var erased = []string{"ERASED", "ANONYMISED", "CRYPTO_SHREDDED"}
-
 // denied are the outcomes that cannot be true of a dataset in which the service
 // itself had counted the person's data: a probe finds out.
 var denied = []string{"NOT_FOUND", "NOT_APPLICABLE"}
 
 // probe asks every service that erased something, or denies what it had
 // counted, whether anything is left. If nobody did there is nothing to ask.
-func (s *Requests) probe(ctx context.Context, tx pgx.Tx, r *Request, all []Task) error {
+func (s *Requests) probe(ctx context.Context, tx pgx.Tx, r *Request, all []task.Task) error {
 	todo, err := s.probes(ctx, tx, *r, all, r.wave(waveProbe), s.now().Add(s.conf.ProbeDelay))
 	if err != nil {
 		return err
@@ -145,37 +143,37 @@ func (s *Requests) probe(ctx context.Context, tx pgx.Tx, r *Request, all []Task)
 }
 
 // probes lists whom to ask about which datasets that must hold nothing now.
-func (s *Requests) probes(ctx context.Context, db postgres.DB, r Request, all []Task, wave int, at time.Time) ([]assignment, error) {
+func (s *Requests) probes(ctx context.Context, db postgres.DB, r Request, all []task.Task, wave int, at time.Time) ([]task.Assignment, error) {
 	k, err := reckon(ctx, db, r, all)
 	if err != nil {
 		return nil, err
 	}
 	gone := goneDatasets(k, r.doing(all))
 	for _, t := range all {
-		if t.Action == Probe && t.Wave >= wave && t.Wave < r.wave(waveFollowUp) {
+		if t.Action == task.Probe && t.Wave >= wave && t.Wave < r.wave(waveFollowUp) {
 			wave = t.Wave + 2
 		}
 	}
-	var todo []assignment
+	var todo []task.Assignment
 	for svc, datasets := range gone {
-		todo = append(todo, assignment{service: svc, action: Probe, wave: wave, state: TaskReady, nextAt: at, datasets: datasets})
+		todo = append(todo, task.Assignment{Service: svc, Action: task.Probe, Wave: wave, State: task.Ready, NextAt: at, Datasets: datasets})
 	}
-	slices.SortFunc(todo, func(a, b assignment) int { return slices.Compare(a.service[:], b.service[:]) })
+	slices.SortFunc(todo, func(a, b task.Assignment) int { return slices.Compare(a.Service[:], b.Service[:]) })
 	return todo, nil
 }
 
 // goneDatasets lists, by service, the datasets that it said are erased, or
 // erased in part, and those that it denies to hold though it had counted there.
-func goneDatasets(k reckoning, work []Task) map[uuid.UUID][]uuid.UUID {
+func goneDatasets(k reckoning, work []task.Task) map[uuid.UUID][]uuid.UUID {
 	located := map[uuid.UUID]bool{}
 	for _, n := range k.nodes {
 		located[n.DatasetID] = located[n.DatasetID] || value(n.Count) > 0
 	}
 	gone := map[uuid.UUID][]uuid.UUID{}
 	for _, t := range work {
-		for dataset, o := range current(k.said[t.ID]) {
+		for dataset, o := range task.Current(k.said[t.ID]) {
 			doubtful := o.Outcome == "PARTIALLY_ERASED" || located[dataset] && slices.Contains(denied, o.Outcome)
-			if (slices.Contains(erased, o.Outcome) || doubtful) && !slices.Contains(gone[t.ServiceID], dataset) {
+			if (o.Gone() || doubtful) && !slices.Contains(gone[t.ServiceID], dataset) {
 				gone[t.ServiceID] = append(gone[t.ServiceID], dataset)
 			}
 		}
@@ -197,7 +195,7 @@ func (s *Requests) verify(ctx context.Context, tx pgx.Tx, r *Request) error {
 }
 
 // verifyWith is verify for a caller that has read the tasks.
-func (s *Requests) verifyWith(ctx context.Context, tx pgx.Tx, r *Request, all []Task) error {
+func (s *Requests) verifyWith(ctx context.Context, tx pgx.Tx, r *Request, all []task.Task) error {
 	if !terminal(r.lastProbes(all)) || !terminal(r.doing(all)) {
 		return nil
 	}
@@ -205,7 +203,7 @@ func (s *Requests) verifyWith(ctx context.Context, tx pgx.Tx, r *Request, all []
 	if len(last) == 0 {
 		return s.finish(ctx, tx, r, all)
 	}
-	if slices.ContainsFunc(last, func(t Task) bool { return t.State.Stopped() }) && r.ClosedWithGapsBy == nil {
+	if slices.ContainsFunc(last, func(t task.Task) bool { return t.State.Stopped() }) && r.ClosedWithGapsBy == nil {
 		return s.block(ctx, tx, r, TaskStopped)
 	}
 	k, err := reckon(ctx, tx, *r, all)
@@ -222,19 +220,19 @@ func (s *Requests) verifyWith(ctx context.Context, tx pgx.Tx, r *Request, all []
 	if err := s.move(ctx, tx, access.System, r, Executing, "RESIDUE"); err != nil {
 		return err
 	}
-	var todo []assignment
+	var todo []task.Assignment
 	for svc, datasets := range left {
-		todo = append(todo, assignment{service: svc, action: EraseAction, wave: last[0].Wave + 1, state: TaskReady, nextAt: s.now(), datasets: datasets})
+		todo = append(todo, task.Assignment{Service: svc, Action: task.Erase, Wave: last[0].Wave + 1, State: task.Ready, NextAt: s.now(), Datasets: datasets})
 	}
 	return s.assign(ctx, tx, r.ID, todo)
 }
 
 // lastProbes are the probes of the latest wave.
-func (r Request) lastProbes(all []Task) []Task {
-	probes := slices.DeleteFunc(of(all, Probe), func(t Task) bool { return t.Wave < r.wave(0) || t.Wave >= r.wave(waveFollowUp) })
+func (r Request) lastProbes(all []task.Task) []task.Task {
+	probes := slices.DeleteFunc(of(all, task.Probe), func(t task.Task) bool { return t.Wave < r.wave(0) || t.Wave >= r.wave(waveFollowUp) })
 	wave := 0
 	for _, t := range probes {
 		wave = max(wave, t.Wave)
 	}
-	return slices.DeleteFunc(probes, func(t Task) bool { return t.Wave != wave })
+	return slices.DeleteFunc(probes, func(t task.Task) bool { return t.Wave != wave })
 }

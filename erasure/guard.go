@@ -9,6 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/erasure/subject"
+	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/postgres"
 )
@@ -100,7 +102,7 @@ func (s *Requests) counted(ctx context.Context, tx pgx.Tx, r *Request) error {
 	if *r.Block != CountUnknown || *r.BlockedFrom != Verified {
 		return nil
 	}
-	types, err := subjectTypes(ctx, tx, r.ID)
+	types, err := subject.Types(ctx, tx, r.ID)
 	if err != nil {
 		return err
 	}
@@ -123,7 +125,7 @@ func plannedSince(ctx context.Context, db postgres.DB, r Request, since time.Tim
 // deaf lists the identity services that would have to be asked and cannot be:
 // one whose endpoint was changed has not proved its key yet. Only a service
 // that a person disabled may be left out.
-func deaf(services []catalog.Service, types []string, asked []Task) bool {
+func deaf(services []catalog.Service, types []string, asked []task.Task) bool {
 	return slices.ContainsFunc(services, func(s catalog.Service) bool {
 		return s.State != catalog.Active && overlap(s.IdentifierTypes, types) && !asks(asked, s.ID)
 	})

@@ -6,6 +6,8 @@ import (
 
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/answer"
+	"github.com/flowmart/lethe/erasure/subject"
 )
 
 // blocked checks why a request waits for a person.
@@ -39,7 +41,7 @@ func (s *shop) resolves(people int) {
 	s.t.Helper()
 	for _, d := range s.take("customers") {
 		a := s.answer(d, "", 0)
-		a.Resolved = &erasure.Resolution{People: people}
+		a.Resolved = &answer.Resolution{People: people}
 		s.says("customers", a)
 	}
 	s.work()
@@ -51,7 +53,7 @@ func TestEachGuardIsLiftedByItself(t *testing.T) {
 	t.Parallel()
 	s := furnish(t, confNow)
 	s.setCeiling(1)
-	other := s.open(erasure.Erasure, erasure.Identifier{Type: "customer_id", Value: "c-99"})
+	other := s.open(erasure.Erasure, subject.Identifier{Type: "customer_id", Value: "c-99"})
 	s.resolves(1)
 	s.obey(everybody...)
 	s.want(other, erasure.Planned) // it uses today's ceiling up
@@ -137,7 +139,7 @@ func TestUnknownCountWithoutAUsualOneIsABlank(t *testing.T) {
 	s.pass(2 * time.Minute)
 	s.want(r, erasure.Planned)
 
-	a := s.open(erasure.Access, erasure.Identifier{Type: "customer_id", Value: "c-5"})
+	a := s.open(erasure.Access, subject.Identifier{Type: "customer_id", Value: "c-5"})
 	s.obey("customers")
 	s.pass(2 * time.Minute)
 	s.want(a, erasure.Planned)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/flowmart/lethe/erasure/answer"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/postgres"
 )
@@ -29,7 +30,7 @@ type intake struct {
 type letter struct {
 	by       access.Principal
 	message  Message
-	verdicts []Verdict
+	verdicts []answer.Verdict
 	after    consequences
 	err      error
 	done     chan struct{}
@@ -91,7 +92,7 @@ func (l *letter) about(seen map[uuid.UUID]bool) bool {
 // Receive takes a message of a service. It may come before its task was sent,
 // twice, late, or out of order; each answer changes its task once or not at
 // all. When it returns, everything that follows is committed.
-func (s *Requests) Receive(ctx context.Context, by access.Principal, m Message) ([]Verdict, error) {
+func (s *Requests) Receive(ctx context.Context, by access.Principal, m Message) ([]answer.Verdict, error) {
 	l := &letter{by: by, message: m, done: make(chan struct{})}
 	if s.inbox.add(l) {
 		go s.takeIn()

@@ -12,12 +12,15 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/answer"
+	"github.com/flowmart/lethe/erasure/queue"
+	"github.com/flowmart/lethe/erasure/subject"
 	"github.com/flowmart/lethe/internal/access"
 )
 
 // outcome is what came of one message.
 type outcome struct {
-	verdicts []erasure.Verdict
+	verdicts []answer.Verdict
 	err      error
 }
 
@@ -29,7 +32,7 @@ func (o outcome) String() string {
 }
 
 // message is a message of a service, with an id of its own.
-func (s *shop) message(service string, answers ...erasure.Answer) erasure.Message {
+func (s *shop) message(service string, answers ...answer.Answer) erasure.Message {
 	id := uuid.NewString()
 	body := sha256.Sum256([]byte(id))
 	return erasure.Message{Service: s.services[service].ID, Key: service + "-1", ID: id, Body: body[:], Answers: answers}
@@ -83,7 +86,7 @@ func (s *shop) together(first erasure.Message, ms ...erasure.Message) []outcome 
 }
 
 // ready brings an erasure to its first wave, and takes what is asked.
-func (s *shop) ready() (r erasure.Request, orders, payments erasure.Delivery) {
+func (s *shop) ready() (r erasure.Request, orders, payments queue.Delivery) {
 	s.t.Helper()
 	r = s.approved(erasure.Erasure)
 	return r, s.take("orders")[0], s.take("payments")[0]
@@ -117,11 +120,11 @@ func TestOneBadMessageOfSeveral(t *testing.T) {
 			t.Parallel()
 			s := furnish(t, confNow)
 			_, orders, payments := s.ready()
-			late := s.message("customers", erasure.Answer{Task: payments.Key, State: "WORKING", Seq: 1}) // refused, and only there to hold the worker up
+			late := s.message("customers", answer.Answer{Task: payments.Key, State: "WORKING", Seq: 1}) // refused, and only there to hold the worker up
 			bad, good := s.message("orders", s.answer(orders, "ERASED", 3)), s.message("payments", s.answer(payments, "RETAINED", 3))
 			bad = c.spoil(s, bad)
 			got := s.together(late, bad, good)
-			if !errors.Is(got[0].err, c.want) || got[1].err != nil || got[1].verdicts[0].Disposition != erasure.Recorded {
+			if !errors.Is(got[0].err, c.want) || got[1].err != nil || got[1].verdicts[0].Disposition != answer.Recorded {
 				t.Errorf("the bad one: %v; the good one: %v", got[0], got[1])
 			}
 			if n := s.count(`SELECT count(*) FROM audit_entry WHERE act = 'task.answered' AND entity_id IN ($1, $2)`, orders.Key, payments.Key); n != 1 {
@@ -163,7 +166,7 @@ func TestSeveralRequestsCloseTogether(t *testing.T) {
 	if len(last) != 2 {
 		t.Fatalf("%d tasks of the directory, want those of two requests", len(last))
 	}
-	first := s.message("orders", erasure.Answer{Task: last[0].Key, State: "WORKING", Seq: 1}) // refused; holds the worker up
+	first := s.message("orders", answer.Answer{Task: last[0].Key, State: "WORKING", Seq: 1}) // refused; holds the worker up
 	got := s.together(first, s.message("customers", s.answer(last[0], "ERASED", 1)), s.message("customers", s.answer(last[1], "ERASED", 1)))
 	if fmt.Sprint(got) != "[recorded recorded]" {
 		t.Fatalf("%v", got)
@@ -207,7 +210,7 @@ func TestDuplicateIsFollowedOn(t *testing.T) {
 	release()
 	s.want(r, erasure.Executing)
 	v, err := s.requests.Receive(s.ctx, by, m)
-	if err != nil || v[0].Disposition != erasure.Duplicate {
+	if err != nil || v[0].Disposition != answer.Duplicate {
 		t.Fatalf("%v, %v", v, err)
 	}
 	s.want(r, erasure.Closed)
@@ -242,10 +245,10 @@ func TestCallerLeaves(t *testing.T) {
 // plannedFor is planned for another person. Nothing else may be due.
 func (s *shop) plannedFor(id, email string) erasure.Request {
 	s.t.Helper()
-	r := s.open(erasure.Erasure, erasure.Identifier{Type: "customer_id", Value: id})
+	r := s.open(erasure.Erasure, subject.Identifier{Type: "customer_id", Value: id})
 	for _, d := range s.take("customers") {
 		a := s.answer(d, "PRESENT", 1)
-		a.Resolved = &erasure.Resolution{People: 1, Identifiers: []erasure.Identifier{{Type: "customer_id", Value: id}, {Type: "email", Value: email}}}
+		a.Resolved = &answer.Resolution{People: 1, Identifiers: []subject.Identifier{{Type: "customer_id", Value: id}, {Type: "email", Value: email}}}
 		s.says("customers", a)
 	}
 	s.obey(everybody...)

@@ -9,6 +9,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/erasure/subject"
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
@@ -71,7 +72,7 @@ func (s *Requests) write(ctx context.Context, j *journal) error {
 		}
 	}
 	if len(j.closed) > 0 {
-		if err := forgetAllMarks(ctx, j.Tx, j.closed); err != nil {
+		if err := subject.Forget(ctx, j.Tx, j.closed); err != nil {
 			return err
 		}
 	}
@@ -99,8 +100,12 @@ func insertNotices(ctx context.Context, db postgres.DB, notices []notice) error 
 	return err
 }
 
-func forgetAllMarks(ctx context.Context, db postgres.DB, requests []uuid.UUID) error {
-	const q = `DELETE FROM erasure_mark WHERE request_id = ANY($1)`
-	_, err := db.Exec(ctx, q, requests)
-	return err
+// forgetMarks forgets by what a request is known to be about the same person as
+// another, now or with the journal.
+func forgetMarks(ctx context.Context, db postgres.DB, request uuid.UUID) error {
+	if j, ok := db.(*journal); ok {
+		j.closed = append(j.closed, request)
+		return nil
+	}
+	return subject.Forget(ctx, db, []uuid.UUID{request})
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/erasure/subject"
+	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/postgres"
 )
@@ -71,7 +73,7 @@ func (s *Requests) mergeInto(ctx context.Context, tx pgx.Tx, r *Request, held ma
 	if err := s.carryOn(ctx, tx, &into, *r); err != nil {
 		return false, err
 	}
-	if _, err := cancelTasks(ctx, tx, r.ID, []Action{Resolve, Locate}, "MERGED"); err != nil {
+	if _, err := task.Cancel(ctx, tx, r.ID, []task.Action{task.Resolve, task.Locate}, "MERGED"); err != nil {
 		return false, err
 	}
 	r.MergedInto = &into.ID
@@ -88,15 +90,15 @@ func (s *Requests) mergeInto(ctx context.Context, tx pgx.Tx, r *Request, held ma
 // carryOn gives everything that r asks for to the request that carries it on.
 // Nothing that was accepted about the one person holds for what both know.
 func (s *Requests) carryOn(ctx context.Context, tx pgx.Tx, into *Request, r Request) error {
-	have, err := loadSubject(ctx, tx, s.vault, into.ID)
+	have, err := subject.Load(ctx, tx, s.vault, into.ID)
 	if err != nil {
 		return err
 	}
-	more, err := loadSubject(ctx, tx, s.vault, r.ID)
+	more, err := subject.Load(ctx, tx, s.vault, r.ID)
 	if err != nil {
 		return err
 	}
-	if err := saveSubject(ctx, tx, subject{s.vault, into.ID, merge(have, more)}); err != nil {
+	if err := subject.Save(ctx, tx, s.vault, into.ID, subject.Merge(have, more)); err != nil {
 		return err
 	}
 	if err := eraseUpTo(ctx, tx, into.ID, r.EraseBefore); err != nil {
@@ -115,7 +117,7 @@ func (s *Requests) carryOn(ctx context.Context, tx pgx.Tx, into *Request, r Requ
 // planAnew takes r back to the beginning of its planning. Everybody is asked
 // under new tasks: the same task would be answered from a service's memory.
 func (s *Requests) planAnew(ctx context.Context, tx pgx.Tx, by access.Principal, r *Request, code string) error {
-	if _, err := cancelTasks(ctx, tx, r.ID, []Action{Resolve, Locate}, code); err != nil {
+	if _, err := task.Cancel(ctx, tx, r.ID, []task.Action{task.Resolve, task.Locate}, code); err != nil {
 		return err
 	}
 	r.Replanned++

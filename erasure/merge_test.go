@@ -10,18 +10,20 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/answer"
+	"github.com/flowmart/lethe/erasure/subject"
 )
 
 var (
-	lena  = erasure.Identifier{Type: "customer_id", Value: "c-1"}
-	guest = erasure.Identifier{Type: "customer_id", Value: "guest-7q2m"} // the directory does not know it
-	mail  = erasure.Identifier{Type: "email", Value: "lena@example.org"} // of c-1, as the directory says
+	lena  = subject.Identifier{Type: "customer_id", Value: "c-1"}
+	guest = subject.Identifier{Type: "customer_id", Value: "guest-7q2m"} // the directory does not know it
+	mail  = subject.Identifier{Type: "email", Value: "lena@example.org"} // of c-1, as the directory says
 )
 
 // knows is what is sealed of the person of a request.
 func (s *shop) knows(r erasure.Request) (values []string) {
 	s.t.Helper()
-	found, err := erasure.Subjects(s.ctx, s.db, s.vault, []uuid.UUID{r.ID})
+	found, err := subject.Of(s.ctx, s.db, s.vault, []uuid.UUID{r.ID})
 	s.must(err)
 	for _, id := range found[r.ID] {
 		values = append(values, id.Value)
@@ -34,7 +36,7 @@ func (s *shop) knows(r erasure.Request) (values []string) {
 func (s *shop) second(receivedAt time.Time) erasure.Request {
 	s.t.Helper()
 	r, err := s.requests.Open(s.ctx, s.handler, erasure.Opening{Kind: erasure.Erasure, Controller: "flowmart-de", Ground: ptr("17(1)(b)"),
-		Identifiers: []erasure.Identifier{guest, mail}, Identity: ptr(erasure.KnownAddress), ReceivedAt: receivedAt})
+		Identifiers: []subject.Identifier{guest, mail}, Identity: ptr(erasure.KnownAddress), ReceivedAt: receivedAt})
 	s.must(err)
 	s.work()
 	s.obey("customers")
@@ -152,9 +154,9 @@ func twoAtOnce(t *testing.T) {
 	a := s.open(erasure.Erasure, lena)
 	b := s.open(erasure.Erasure, guest, mail)
 	for _, d := range s.take("customers") { // both are resolved, and nobody has taken them on yet
-		answer := s.answer(d, "", 0)
-		answer.Resolved = &erasure.Resolution{People: 1, Identifiers: []erasure.Identifier{mail, lena}}
-		s.says("customers", answer)
+		a := s.answer(d, "", 0)
+		a.Resolved = &answer.Resolution{People: 1, Identifiers: []subject.Identifier{mail, lena}}
+		s.says("customers", a)
 	}
 	var all sync.WaitGroup
 	for range 4 {

@@ -54,7 +54,7 @@ func NoticesOf(ctx context.Context, db postgres.DB, requests []uuid.UUID) (map[u
 		 WHERE request_id = ANY($1)
 		 ORDER BY id`
 	rows, err := postgres.Many[Notice](ctx, db, q, requests)
-	return groupBy(rows, func(n Notice) uuid.UUID { return n.RequestID }), err
+	return postgres.GroupBy(rows, func(n Notice) uuid.UUID { return n.RequestID }), err
 }
 
 // RecordNotice records that a notice was sent. A failed attempt is recorded by
@@ -136,12 +136,4 @@ func insertSentNotice(ctx context.Context, db postgres.DB, by access.Principal, 
 		VALUES ($1, $2, $3, $4, $4, $5, $6)`
 	_, err := db.Exec(ctx, q, uuid.Must(uuid.NewV7()), request, kind, sentOn, channel, by.ID)
 	return err
-}
-
-func groupBy[T any](rows []T, key func(T) uuid.UUID) map[uuid.UUID][]T {
-	groups := map[uuid.UUID][]T{}
-	for _, r := range rows {
-		groups[key(r)] = append(groups[key(r)], r)
-	}
-	return groups
 }

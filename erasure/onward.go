@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/postgres"
 )
@@ -25,7 +26,7 @@ func (s *Requests) onward(ctx context.Context, tx pgx.Tx, after consequences) er
 	if err != nil {
 		return err
 	}
-	all, err := TasksOf(ctx, tx, ids)
+	all, err := task.Of(ctx, tx, ids)
 	if err != nil {
 		return err
 	}
@@ -42,12 +43,12 @@ func (s *Requests) onward(ctx context.Context, tx pgx.Tx, after consequences) er
 	return s.write(ctx, j)
 }
 
-func (s *Requests) goOn(ctx context.Context, tx pgx.Tx, r *Request, all []Task, c consequence) error {
+func (s *Requests) goOn(ctx context.Context, tx pgx.Tx, r *Request, all []task.Task, c consequence) error {
 	switch {
 	case r.State == Closed && c.back && r.KeyDestroyedAt == nil:
 		return s.reopen(ctx, tx, access.System, r, "RESIDUE")
 	case r.State == Closed && c.doubt && r.KeyDestroyedAt == nil:
-		return s.reopen(ctx, tx, access.System, r, codeConflict)
+		return s.reopen(ctx, tx, access.System, r, task.CodeConflict)
 	case r.State == Closed:
 		return s.recount(ctx, tx, r)
 	case !c.ended:
@@ -62,7 +63,7 @@ func (s *Requests) goOn(ctx context.Context, tx pgx.Tx, r *Request, all []Task, 
 
 // ending lists the requests whose work, or whose probes, are over: they need
 // what they have come to.
-func ending(requests map[uuid.UUID]Request, all map[uuid.UUID][]Task) []Request {
+func ending(requests map[uuid.UUID]Request, all map[uuid.UUID][]task.Task) []Request {
 	var out []Request
 	for id, r := range requests {
 		if (r.State == Executing || r.State == Verifying) && terminal(r.doing(all[id])) {

@@ -15,6 +15,7 @@ import (
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/erasure/duedate"
+	"github.com/flowmart/lethe/erasure/subject"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
@@ -25,7 +26,7 @@ type Opening struct {
 	Kind        Kind
 	Controller  string  // ref of the legal entity that was asked
 	Ground      *string // of an erasure, Art. 17(1) GDPR: "17(1)(a)" to "17(1)(f)"
-	Identifiers []Identifier
+	Identifiers []subject.Identifier
 	ReceivedAt  time.Time       // when it reached the controller, by whatever channel; zero: now
 	Identity    *IdentityMethod // how the identity was proved; nil: not yet
 	// ClientRequestID makes opening idempotent for its caller: the same id and
@@ -87,7 +88,7 @@ func (s *Requests) file(ctx context.Context, tx pgx.Tx, by access.Principal, r *
 	if err := insertRequest(ctx, tx, *r); err != nil {
 		return err
 	}
-	if err := saveSubject(ctx, tx, subject{s.vault, r.ID, o.Identifiers}); err != nil {
+	if err := subject.Save(ctx, tx, s.vault, r.ID, o.Identifiers); err != nil {
 		return err
 	}
 	if err := insertNotice(ctx, tx, r.ID, NoticeReceipt, r.DueOn); err != nil {
@@ -136,7 +137,7 @@ func (s *Requests) checkOpening(ctx context.Context, db postgres.DB, o Opening, 
 	if err != nil {
 		return catalog.Controller{}, err
 	}
-	if err := checkIdentifiers(o.Identifiers, known); err != nil {
+	if err := subject.Check(o.Identifiers, known); err != nil {
 		mistakes = append(mistakes, err)
 	}
 	controller, err := catalog.ControllerByRef(ctx, db, o.Controller)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/subject"
 	"github.com/flowmart/lethe/internal/fault"
 )
 
@@ -16,7 +17,7 @@ func TestAnOpeningIsRepeatedWhole(t *testing.T) {
 	t.Parallel()
 	s := furnish(t, confNow)
 	first := erasure.Opening{Kind: erasure.Erasure, Controller: "flowmart-de", Ground: ptr("17(1)(b)"), ReceivedAt: s.now().Add(-48 * time.Hour),
-		Identity: ptr(erasure.AccountLogin), Identifiers: []erasure.Identifier{{Type: "customer_id", Value: "c-1"}}, ClientRequestID: "ticket-1"}
+		Identity: ptr(erasure.AccountLogin), Identifiers: []subject.Identifier{{Type: "customer_id", Value: "c-1"}}, ClientRequestID: "ticket-1"}
 	open := func(change func(o *erasure.Opening)) (erasure.Request, error) {
 		o := first
 		change(&o)
@@ -40,11 +41,11 @@ func TestAnOpeningIsRepeatedWhole(t *testing.T) {
 		"another proof":  func(o *erasure.Opening) { o.Identity = ptr(erasure.Document) },
 		"no proof":       func(o *erasure.Opening) { o.Identity = nil },
 		"another kind":   func(o *erasure.Opening) { o.Kind, o.Ground = erasure.Access, nil },
-		"another person": func(o *erasure.Opening) { o.Identifiers = []erasure.Identifier{{Type: "customer_id", Value: "c-2"}} },
+		"another person": func(o *erasure.Opening) { o.Identifiers = []subject.Identifier{{Type: "customer_id", Value: "c-2"}} },
 		"one identifier more": func(o *erasure.Opening) {
-			o.Identifiers = append(o.Identifiers, erasure.Identifier{Type: "email", Value: "a@example.org"})
+			o.Identifiers = append(o.Identifiers, subject.Identifier{Type: "email", Value: "a@example.org"})
 		},
-		"the other's as a mix": func(o *erasure.Opening) { o.Identifiers = []erasure.Identifier{{Type: "email", Value: "c-1"}} },
+		"the other's as a mix": func(o *erasure.Opening) { o.Identifiers = []subject.Identifier{{Type: "email", Value: "c-1"}} },
 	} {
 		_, err := open(change)
 		if f, ok := errors.AsType[*fault.Fault](err); !ok || f.Code != "IDEMPOTENCY_KEY_REUSED" {

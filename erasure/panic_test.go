@@ -7,6 +7,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/answer"
+	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/internal/access"
 )
 
@@ -17,19 +19,19 @@ func TestPanicWhileAMessageIsTaken(t *testing.T) {
 	s := furnish(t, erasure.Config{})
 	s.approved(erasure.Access)
 	due := s.take("orders")
-	if len(due) != 1 || due[0].Action != erasure.Export {
+	if len(due) != 1 || due[0].Action != task.Export {
 		t.Fatalf("due: %+v", due)
 	}
 	const secret = "erika@example.com"
 	s.parts = func(uuid.UUID) error { panic(secret) }
 	a := s.answer(due[0], "EXPORTED", 3)
-	m := erasure.Message{Service: s.services["orders"].ID, ID: uuid.NewString(), Body: make([]byte, 32), Answers: []erasure.Answer{a}}
+	m := erasure.Message{Service: s.services["orders"].ID, ID: uuid.NewString(), Body: make([]byte, 32), Answers: []answer.Answer{a}}
 	by := s.person("orders", access.Service)
 	if _, err := s.requests.Receive(s.ctx, by, m); err == nil || strings.Contains(err.Error(), secret) || !strings.Contains(err.Error(), "panic") {
 		t.Fatalf("the message was answered with %v", err)
 	}
 	s.parts = nil
-	if v := s.says("orders", a); len(v) != 1 || v[0].Disposition != erasure.Recorded {
+	if v := s.says("orders", a); len(v) != 1 || v[0].Disposition != answer.Recorded {
 		t.Errorf("the message that came again: %+v", v)
 	}
 }

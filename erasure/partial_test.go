@@ -10,15 +10,18 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/answer"
 	"github.com/flowmart/lethe/erasure/certificate"
+	"github.com/flowmart/lethe/erasure/queue"
+	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
 // answers answers what is due for a service with one word, whatever is good.
-func (s *shop) answers(service, word string, count int64) []erasure.Answer {
+func (s *shop) answers(service, word string, count int64) []answer.Answer {
 	s.t.Helper()
-	var out []erasure.Answer
+	var out []answer.Answer
 	for _, d := range s.take(service) {
 		a := s.answer(d, word, count)
 		s.says(service, a)
@@ -74,7 +77,7 @@ func TestWhatWasLeftWaitsForAnApprover(t *testing.T) {
 		t.Fatalf("blocked by %s, want GAPS", *r.Block)
 	}
 	// The service is asked again for what it left.
-	left := s.taskOf(r, "orders", erasure.EraseAction)
+	left := s.taskOf(r, "orders", task.Erase)
 	_, err := s.requests.RetryTask(s.ctx, s.handler, left.Key)
 	s.must(err)
 	s.want(r, erasure.Verifying)
@@ -84,9 +87,9 @@ func TestWhatWasLeftWaitsForAnApprover(t *testing.T) {
 	}
 }
 
-func (s *shop) taskOf(r erasure.Request, service string, action erasure.Action) erasure.Task {
+func (s *shop) taskOf(r erasure.Request, service string, action task.Action) task.Task {
 	s.t.Helper()
-	all, err := erasure.TasksOf(s.ctx, s.db, ids(r))
+	all, err := task.Of(s.ctx, s.db, ids(r))
 	s.must(err)
 	for _, task := range all[r.ID] {
 		if task.ServiceID == s.services[service].ID && task.Action == action {
@@ -94,7 +97,7 @@ func (s *shop) taskOf(r erasure.Request, service string, action erasure.Action) 
 		}
 	}
 	s.t.Fatalf("%s has no task to %s", service, action)
-	return erasure.Task{}
+	return task.Task{}
 }
 
 // A service that contradicts itself while the probes are out is asked again by
@@ -108,9 +111,9 @@ func TestContradictionIsAskedAbout(t *testing.T) {
 	r = s.want(r, erasure.Verifying)
 	other := said[0]
 	other.Seq++
-	other.Outcomes = append([]erasure.DatasetAnswer(nil), other.Outcomes...)
+	other.Outcomes = append([]answer.Dataset(nil), other.Outcomes...)
 	other.Outcomes[0].Outcome, other.Outcomes[0].Ground = "RETAINED", ptr("17(3)(b)")
-	if v := s.says("orders", other); v[0].Disposition != erasure.Conflict {
+	if v := s.says("orders", other); v[0].Disposition != answer.Conflict {
 		t.Fatalf("%+v", v)
 	}
 	s.pass(time.Minute)
@@ -144,7 +147,7 @@ func TestContradictionAfterClosingOpensAgain(t *testing.T) {
 	r = s.want(r, erasure.Closed)
 	other := said[0]
 	other.Seq++
-	other.Outcomes = append([]erasure.DatasetAnswer(nil), other.Outcomes...)
+	other.Outcomes = append([]answer.Dataset(nil), other.Outcomes...)
 	other.Outcomes[0].Outcome = "PARTIALLY_ERASED"
 	s.says("orders", other)
 	if r = s.want(r, erasure.Planned); r.Reopened != 1 {
@@ -278,7 +281,7 @@ func TestFailuresOfDaysAreAskedAboutLessAndLess(t *testing.T) {
 				atOnce++
 			}
 		}
-		next := s.taskOf(r, "orders", erasure.EraseAction).NextAt
+		next := s.taskOf(r, "orders", task.Erase).NextAt
 		s.mu.Lock()
 		s.at = next.Add(time.Millisecond)
 		s.mu.Unlock()
@@ -288,7 +291,7 @@ func TestFailuresOfDaysAreAskedAboutLessAndLess(t *testing.T) {
 		t.Errorf("called %d times in ten days, %d of them in the first hour; want 150 to %d", calls, atOnce, most)
 	}
 	s.obey("orders")
-	if got := s.taskOf(r, "orders", erasure.EraseAction).State; got != erasure.TaskDone {
+	if got := s.taskOf(r, "orders", task.Erase).State; got != task.Done {
 		t.Errorf("the task is %s", got)
 	}
 }
@@ -307,12 +310,12 @@ func TestRoundsGoOnBeyondASmallint(t *testing.T) {
 		partly.Outcomes = a.Outcomes[:1] // and the rest is asked for again
 		s.says("orders", partly)
 	}
-	if got := s.taskOf(r, "orders", erasure.EraseAction); got.Round != math.MaxInt16+1 || got.State != erasure.TaskReady {
+	if got := s.taskOf(r, "orders", task.Erase); got.Round != math.MaxInt16+1 || got.State != task.Ready {
 		t.Fatalf("round %d, %s", got.Round, got.State)
 	}
 	s.pass(3 * time.Hour)
 	s.obey("orders")
-	if got := s.taskOf(r, "orders", erasure.EraseAction).State; got != erasure.TaskDone {
+	if got := s.taskOf(r, "orders", task.Erase).State; got != task.Done {
 		t.Errorf("the task is %s", got)
 	}
 }
@@ -323,8 +326,8 @@ func TestStaleFenceChangesNothing(t *testing.T) {
 	t.Parallel()
 	s := furnish(t, confNow)
 	r := s.approved(erasure.Erasure)
-	due := func() []erasure.Delivery {
-		leased, err := s.requests.Due(s.ctx, s.services["orders"].ID, 10)
+	due := func() []queue.Delivery {
+		leased, err := s.queue.Due(s.ctx, s.services["orders"].ID, 10)
 		s.must(err)
 		return leased
 	}
@@ -340,17 +343,17 @@ func TestStaleFenceChangesNothing(t *testing.T) {
 		t.Fatalf("leased again: %+v", fresh)
 	}
 	before := s.row(fresh[0].ID)
-	s.must(s.requests.Delivered(s.ctx, stale, make([]byte, 32)))
-	s.must(s.requests.Undelivered(s.ctx, stale, "UNREACHABLE", time.Hour))
-	s.must(s.requests.Release(s.ctx, stale))
-	s.must(s.requests.Lost(s.ctx, stale[0]))
-	s.must(s.requests.GiveUp(s.ctx, stale[0], erasure.TaskRefused, "ENDPOINT_GONE"))
+	s.must(s.queue.Delivered(s.ctx, stale, make([]byte, 32)))
+	s.must(s.queue.Undelivered(s.ctx, stale, "UNREACHABLE", time.Hour))
+	s.must(s.queue.Release(s.ctx, stale))
+	s.must(s.queue.Lost(s.ctx, stale[0]))
+	s.must(s.requests.GiveUp(s.ctx, stale[0], task.Refused, "ENDPOINT_GONE"))
 	if after := s.row(fresh[0].ID); after != before {
 		t.Errorf("a sender without a lease changed the task:\n%s\n%s", before, after)
 	}
 	s.want(r, erasure.Executing)
-	s.must(s.requests.Delivered(s.ctx, fresh, make([]byte, 32)))
-	if got := s.taskOf(r, "orders", erasure.EraseAction).State; got != erasure.TaskSent {
+	s.must(s.queue.Delivered(s.ctx, fresh, make([]byte, 32)))
+	if got := s.taskOf(r, "orders", task.Erase).State; got != task.Sent {
 		t.Errorf("the task is %s", got)
 	}
 }
@@ -368,11 +371,11 @@ func TestStopForNobody(t *testing.T) {
 	t.Parallel()
 	s := furnish(t, confNow)
 	nobody := uuid.New()
-	_, err := s.requests.EmergencyStop(s.ctx, s.approver, &nobody)
+	_, err := s.queue.Stop(s.ctx, s.approver, &nobody)
 	if f := fault.All(err); len(f) != 1 || f[0].Code != "SERVICE_NOT_FOUND" {
 		t.Errorf("%v", err)
 	}
-	if stops, err := erasure.Stops(s.ctx, s.db); err != nil || len(stops) != 0 {
+	if stops, err := queue.Stops(s.ctx, s.db); err != nil || len(stops) != 0 {
 		t.Errorf("%v %v", stops, err)
 	}
 }
@@ -387,11 +390,11 @@ func TestWhoIsToldOfACancelling(t *testing.T) {
 	working := s.answer(sent[0], "ERASED", 0)
 	working.State, working.Outcomes = "WORKING", nil
 	s.says("orders", working)
-	lost, err := s.requests.Due(s.ctx, s.services["payments"].ID, 10) // and its 202 is lost
+	lost, err := s.queue.Due(s.ctx, s.services["payments"].ID, 10) // and its 202 is lost
 	s.must(err)
 	_, err = s.requests.Cancel(s.ctx, s.handler, r.ID)
 	s.must(err)
-	recalled, err := erasure.Recalled(s.ctx, s.db, r.ID)
+	recalled, err := queue.Recalled(s.ctx, s.db, r.ID)
 	s.must(err)
 	var keys []uuid.UUID
 	for _, t := range recalled {
@@ -401,9 +404,9 @@ func TestWhoIsToldOfACancelling(t *testing.T) {
 		t.Fatalf("%d are to be told, want those that have or may have their task", len(keys))
 	}
 	for _, t := range recalled {
-		s.must(s.requests.Told(s.ctx, t, "", make([]byte, 32)))
+		s.must(s.queue.Told(s.ctx, t, "", make([]byte, 32)))
 	}
-	if recalled, err = erasure.Recalled(s.ctx, s.db, r.ID); err != nil || len(recalled) != 0 {
+	if recalled, err = queue.Recalled(s.ctx, s.db, r.ID); err != nil || len(recalled) != 0 {
 		t.Errorf("told, and to be told again: %v %v", recalled, err)
 	}
 	if n := s.count(`SELECT count(*) FROM audit_entry WHERE act = 'task.recalled' AND request_id = $1`, r.ID); n != 2 {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/erasure/task"
 )
 
 // NodeKind is how a plan accounts for a dataset.
@@ -50,7 +51,7 @@ type Node struct {
 	Kind        NodeKind
 	DatasetID   uuid.UUID
 	ServiceID   *uuid.UUID
-	Action      *Action
+	Action      *task.Action
 	Wave        *int
 	Reason      string
 	Reader      *string    // consumer group of a reader that is not asked
@@ -120,10 +121,10 @@ func datasetNode(f facts, d catalog.PersonalDataset) Node {
 	}
 	n.Kind = Ask
 	if f.kind != Erasure {
-		n.Action, n.Wave, n.Reason = ptr(Export), ptr(waveExport), reasonHolds
+		n.Action, n.Wave, n.Reason = ptr(task.Export), ptr(waveExport), reasonHolds
 		return n
 	}
-	n.Action = ptr(EraseAction)
+	n.Action = ptr(task.Erase)
 	n.Wave, n.Reason = place(s, d)
 	if d.BackupHorizonDays != nil {
 		n.EffectiveBy = ptr(f.dueOn.AddDate(0, 0, *d.BackupHorizonDays))

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/erasure/task"
 )
 
 // randomFacts draws a catalog of any shape.
@@ -133,14 +134,14 @@ func TestDigestCoversThePlan(t *testing.T) {
 	t.Parallel()
 	base := func() Node {
 		return Node{No: 1, Kind: Ask, DatasetID: uuid.MustParse("0198f000-0000-7000-8000-000000000001"), ServiceID: ptr(uuid.MustParse("0198f000-0000-7000-8000-000000000002")),
-			Action: ptr(EraseAction), Wave: ptr(3), Reason: reasonHolds}
+			Action: ptr(task.Erase), Wave: ptr(3), Reason: reasonHolds}
 	}
 	request := uuid.MustParse("0198f000-0000-7000-8000-000000000003")
 	first := digest(request, 1, []Node{base()})
 	day := time.Date(2026, 4, 7, 0, 0, 0, 0, time.UTC)
 	for name, change := range map[string]func(n *Node){
 		"kind": func(n *Node) { n.Kind = Keep }, "dataset": func(n *Node) { n.DatasetID = request }, "service": func(n *Node) { n.ServiceID = nil },
-		"action": func(n *Node) { n.Action = ptr(Export) }, "wave": func(n *Node) { n.Wave = ptr(4) }, "reason": func(n *Node) { n.Reason = reasonCopy },
+		"action": func(n *Node) { n.Action = ptr(task.Export) }, "wave": func(n *Node) { n.Wave = ptr(4) }, "reason": func(n *Node) { n.Reason = reasonCopy },
 		"reader": func(n *Node) { n.Reader = ptr("g") }, "dismissal": func(n *Node) { n.DismissalID = &request }, "count": func(n *Node) { n.Count = ptr(int64(0)) }, "ground": func(n *Node) { n.Ground = ptr("17(3)(b)") },
 		"until": func(n *Node) { n.Until = &day }, "effective by": func(n *Node) { n.EffectiveBy = &day },
 	} {

@@ -9,6 +9,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/erasure/answer"
+	"github.com/flowmart/lethe/erasure/subject"
+	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/postgres"
 )
@@ -33,7 +36,7 @@ func (s *Requests) advance(ctx context.Context, tx pgx.Tx, r *Request) error {
 // Every identifier is captured before anything is deleted, and without all the
 // answers of the identity services nothing goes on. For held see mergeInto.
 func (s *Requests) prepare(ctx context.Context, tx pgx.Tx, r *Request, held map[uuid.UUID]Request) error {
-	types, err := subjectTypes(ctx, tx, r.ID)
+	types, err := subject.Types(ctx, tx, r.ID)
 	if err != nil {
 		return err
 	}
@@ -61,17 +64,17 @@ func (s *Requests) prepare(ctx context.Context, tx pgx.Tx, r *Request, held map[
 // resolve asks each identity service once. It reports whether their answers
 // are still awaited, or a person's decision is. One that cannot be asked stops
 // the request: only one that a person disabled is left out.
-func (s *Requests) resolve(ctx context.Context, tx pgx.Tx, r *Request, types []string, all []Task) (bool, error) {
+func (s *Requests) resolve(ctx context.Context, tx pgx.Tx, r *Request, types []string, all []task.Task) (bool, error) {
 	wave := r.planning(waveResolve)
-	asked := inWave(of(all, Resolve), wave)
+	asked := inWave(of(all, task.Resolve), wave)
 	services, err := catalog.IdentityServices(ctx, tx, r.ControllerID)
 	if err != nil {
 		return true, err
 	}
-	var todo []assignment
+	var todo []task.Assignment
 	for _, svc := range services {
 		if svc.State == catalog.Active && overlap(svc.IdentifierTypes, types) && !asks(asked, svc.ID) {
-			todo = append(todo, assignment{service: svc.ID, action: Resolve, wave: wave, state: TaskReady, nextAt: s.now()})
+			todo = append(todo, task.Assignment{Service: svc.ID, Action: task.Resolve, Wave: wave, State: task.Ready, NextAt: s.now()})
 		}
 	}
 	if len(todo) > 0 {
@@ -87,37 +90,35 @@ func (s *Requests) resolve(ctx context.Context, tx pgx.Tx, r *Request, types []s
 		switch {
 		case t.State.Stopped():
 			return true, s.block(ctx, tx, r, ResolveFailed)
-		case value(t.Code) == codeTwoPeople && !r.accepts(TwoPeople):
+		case value(t.Code) == answer.CodeTwoPeople && !r.accepts(TwoPeople):
 			return true, s.block(ctx, tx, r, TwoPeople)
 		}
 	}
 	return false, nil
 }
 
-func asks(asked []Task, service uuid.UUID) bool {
-	return slices.ContainsFunc(asked, func(t Task) bool { return t.ServiceID == service })
+func asks(asked []task.Task, service uuid.UUID) bool {
+	return slices.ContainsFunc(asked, func(t task.Task) bool { return t.ServiceID == service })
 }
-
-const codeTwoPeople = "TWO_PEOPLE"
 
 // locate asks everybody who will be asked how much they hold. A service that
 // does not say in time does not hold up the plan: its count is unknown, which
 // is for a person where a usual count is known.
-func (s *Requests) locate(ctx context.Context, tx pgx.Tx, r *Request, f facts, all []Task) (bool, error) {
+func (s *Requests) locate(ctx context.Context, tx pgx.Tx, r *Request, f facts, all []task.Task) (bool, error) {
 	wave := r.planning(waveLocate)
-	asked := inWave(of(all, Locate), wave)
+	asked := inWave(of(all, task.Locate), wave)
 	byService := map[uuid.UUID][]uuid.UUID{}
 	for _, n := range draft(f) {
 		if (n.Kind == Ask || n.Kind == Keep) && !asks(asked, *n.ServiceID) {
 			byService[*n.ServiceID] = append(byService[*n.ServiceID], n.DatasetID)
 		}
 	}
-	var todo []assignment
+	var todo []task.Assignment
 	for svc, datasets := range byService {
-		todo = append(todo, assignment{service: svc, action: Locate, wave: wave, state: TaskReady, nextAt: s.now(), datasets: datasets})
+		todo = append(todo, task.Assignment{Service: svc, Action: task.Locate, Wave: wave, State: task.Ready, NextAt: s.now(), Datasets: datasets})
 	}
 	if len(todo) > 0 {
-		slices.SortFunc(todo, func(a, b assignment) int { return slices.Compare(a.service[:], b.service[:]) })
+		slices.SortFunc(todo, func(a, b task.Assignment) int { return slices.Compare(a.Service[:], b.Service[:]) })
 		if err := s.postAt(ctx, tx, Progress{r.ID}, s.now().Add(s.conf.LocatePatience)); err != nil {
 			return true, err
 		}
@@ -132,22 +133,22 @@ func (s *Requests) locate(ctx context.Context, tx pgx.Tx, r *Request, f facts, a
 	if r.Kind == Erasure && !r.accepts(CountUnknown) && len(uncounted(f)) > 0 {
 		return true, s.block(ctx, tx, r, CountUnknown) // and goes on by itself if they are counted after all
 	}
-	_, err := cancelTasks(ctx, tx, r.ID, []Action{Locate}, "NOT_LOCATED")
+	_, err := task.Cancel(ctx, tx, r.ID, []task.Action{task.Locate}, "NOT_LOCATED")
 	return false, err
 }
 
 // assign makes tasks and wakes the pumps of their services.
-func (s *Requests) assign(ctx context.Context, tx pgx.Tx, request uuid.UUID, todo []assignment) error {
+func (s *Requests) assign(ctx context.Context, tx pgx.Tx, request uuid.UUID, todo []task.Assignment) error {
 	if len(todo) == 0 {
 		return nil
 	}
-	if err := insertTasks(ctx, tx, request, todo); err != nil {
+	if err := task.Insert(ctx, tx, request, todo); err != nil {
 		return err
 	}
 	var services []uuid.UUID
 	for _, a := range todo {
-		if a.state == TaskReady {
-			services = append(services, a.service)
+		if a.State == task.Ready {
+			services = append(services, a.Service)
 		}
 	}
 	return s.pump(ctx, tx, services...)
@@ -223,18 +224,13 @@ func located(ctx context.Context, db postgres.DB, r Request) (map[uuid.UUID]int6
 }
 
 // locatingSince is when the last service was asked what it holds.
-func locatingSince(asked []Task) (last time.Time) {
+func locatingSince(asked []task.Task) (last time.Time) {
 	for _, t := range asked {
 		if t.WaitsSince.After(last) {
 			last = t.WaitsSince
 		}
 	}
 	return last
-}
-
-func subjectTypes(ctx context.Context, db postgres.DB, request uuid.UUID) ([]string, error) {
-	const q = `SELECT types FROM erasure_subject WHERE request_id = $1`
-	return postgres.Scalar[[]string](ctx, db, q, request)
 }
 
 func insertNodes(ctx context.Context, db postgres.DB, request uuid.UUID, planNo int, nodes []Node) error {
@@ -245,7 +241,7 @@ func insertNodes(ctx context.Context, db postgres.DB, request uuid.UUID, planNo 
 		       AS n (no, kind, dataset_id, service_id, action, wave, reason, reader, dismissal_id, count, ground, until, effective_by)`
 	c := len(nodes)
 	nos, kinds, datasets, services := make([]int32, c), make([]string, c), make([]uuid.UUID, c), make([]*uuid.UUID, c)
-	actions, waves, reasons, readers, dismissals := make([]*Action, c), make([]*int, c), make([]string, c), make([]*string, c), make([]*uuid.UUID, c)
+	actions, waves, reasons, readers, dismissals := make([]*task.Action, c), make([]*int, c), make([]string, c), make([]*string, c), make([]*uuid.UUID, c)
 	counts, grounds, untils, effective := make([]*int64, c), make([]*string, c), make([]*time.Time, c), make([]*time.Time, c)
 	for i, n := range nodes {
 		nos[i], kinds[i], datasets[i], services[i] = int32(n.No), string(n.Kind), n.DatasetID, n.ServiceID
@@ -266,28 +262,10 @@ func NodesOf(ctx context.Context, db postgres.DB, requests []uuid.UUID) (map[uui
 		 WHERE n.request_id = ANY($1)
 		 ORDER BY n.request_id, n.no`
 	rows, err := postgres.Many[Node](ctx, db, q, requests)
-	return groupBy(rows, func(n Node) uuid.UUID { return n.RequestID }), err
+	return postgres.GroupBy(rows, func(n Node) uuid.UUID { return n.RequestID }), err
 }
 
 func nodesOf(ctx context.Context, db postgres.DB, request uuid.UUID) ([]Node, error) {
 	found, err := NodesOf(ctx, db, []uuid.UUID{request})
 	return found[request], err
-}
-
-func of(all []Task, action Action) []Task {
-	var out []Task
-	for _, t := range all {
-		if t.Action == action {
-			out = append(out, t)
-		}
-	}
-	return out
-}
-
-func inWave(all []Task, wave int) []Task {
-	return slices.DeleteFunc(all, func(t Task) bool { return t.Wave != wave })
-}
-
-func terminal(all []Task) bool {
-	return !slices.ContainsFunc(all, func(t Task) bool { return !t.State.Terminal() })
 }

@@ -3,6 +3,7 @@ package erasure
 import (
 	"testing"
 
+	"github.com/flowmart/lethe/erasure/answer"
 	"github.com/google/uuid"
 )
 
@@ -12,7 +13,7 @@ func letters(answers ...int) []*letter {
 	for i, n := range answers {
 		out[i] = &letter{done: make(chan struct{})}
 		for range n {
-			out[i].message.Answers = append(out[i].message.Answers, Answer{Task: uuid.New()})
+			out[i].message.Answers = append(out[i].message.Answers, answer.Answer{Task: uuid.New()})
 		}
 	}
 	return out

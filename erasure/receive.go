@@ -13,6 +13,10 @@ import (
 
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/erasure/answer"
+	"github.com/flowmart/lethe/erasure/queue"
+	"github.com/flowmart/lethe/erasure/subject"
+	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
@@ -24,9 +28,13 @@ type Message struct {
 	Key     string    // the id of that key; "" for a poll's, whose key was looked up just now
 	ID      string    // the service's id of the message
 	Body    []byte    // SHA-256 of the raw body
-	Answers []Answer
+	Answers []answer.Answer
 	Polled  bool // it is the answer to a poll and not a message of its own
 }
+
+// ServiceIssuer is the issuer of the principals of services: they sign in by
+// their keys and not through an identity provider.
+const ServiceIssuer = "lethe:service"
 
 // ErrMessageReused reports a second body under the id of an earlier message.
 var ErrMessageReused = fault.New(fault.Conflict, "ID_REUSED", "another message came with this webhook-id before; every message has an id of its own")
@@ -98,10 +106,10 @@ func sameBodies(ctx context.Context, db postgres.DB, services []uuid.UUID, ids [
 
 // inbox is everything that the answers of a message are judged by.
 type inbox struct {
-	tasks    map[uuid.UUID]Task
+	tasks    map[uuid.UUID]task.Task
 	requests map[uuid.UUID]Request
 	scopes   map[int64][]uuid.UUID
-	said     map[int64][]TaskOutcome
+	said     map[int64][]task.Outcome
 }
 
 func (s *Requests) readInbox(ctx context.Context, tx pgx.Tx, group []*letter) (in inbox, err error) {
@@ -114,7 +122,7 @@ func (s *Requests) readInbox(ctx context.Context, tx pgx.Tx, group []*letter) (i
 	if in.requests, err = requestsOfTasks(ctx, tx, keys); err != nil {
 		return in, err
 	}
-	if in.tasks, err = lockTasks(ctx, tx, keys); err != nil {
+	if in.tasks, err = task.Lock(ctx, tx, keys); err != nil {
 		return in, err
 	}
 	for _, l := range group {
@@ -128,57 +136,31 @@ func (s *Requests) readInbox(ctx context.Context, tx pgx.Tx, group []*letter) (i
 	for _, t := range in.tasks {
 		ids = append(ids, t.ID)
 	}
-	if in.scopes, err = ScopesOf(ctx, tx, ids); err != nil {
+	if in.scopes, err = task.ScopesOf(ctx, tx, ids); err != nil {
 		return in, err
 	}
-	in.said, err = OutcomesOf(ctx, tx, ids)
+	in.said, err = task.OutcomesOf(ctx, tx, ids)
 	return in, err
 }
 
-func (in inbox) judgeAll(m Message) []Verdict {
-	verdicts := make([]Verdict, len(m.Answers))
+func (in inbox) judgeAll(m Message) []answer.Verdict {
+	verdicts := make([]answer.Verdict, len(m.Answers))
 	for i, a := range m.Answers {
 		t, ok := in.tasks[a.Task]
 		if !ok {
-			verdicts[i] = Verdict{Task: a.Task, Disposition: Rejected, Code: "UNKNOWN_TASK"}
+			verdicts[i] = answer.Verdict{Task: a.Task, Disposition: answer.Rejected, Code: "UNKNOWN_TASK"}
 			continue
 		}
 		plan := hex.EncodeToString(in.requests[t.RequestID].PlanDigest)
-		v := judge(t, plan, in.scopes[t.ID], in.said[t.ID], a)
+		v := answer.Judge(t, plan, in.scopes[t.ID], in.said[t.ID], a)
 		verdicts[i] = v
 		// A message may say several things about one task; each sees the last.
-		in.tasks[a.Task] = v.apply(t, a)
-		for _, o := range v.outcomes {
-			in.said[t.ID] = append(in.said[t.ID], o.outcome(t, a, v))
+		in.tasks[a.Task] = v.Apply(t, a)
+		for _, o := range v.Outcomes {
+			in.said[t.ID] = append(in.said[t.ID], o.Said(t, a, v))
 		}
 	}
 	return verdicts
-}
-
-// apply is the task as it is after the verdict.
-func (v Verdict) apply(t Task, a Answer) Task {
-	if v.Disposition != Recorded {
-		if v.conflict {
-			t.Code = ptr(codeConflict)
-		}
-		return t
-	}
-	t.SeqSeen = a.Seq
-	if v.Code != "" {
-		t.Code = &v.Code
-	}
-	if v.state != "" {
-		t.State = v.state
-	}
-	if v.again {
-		t.State, t.Round = TaskReady, t.Round+1
-	}
-	return t
-}
-
-func (o DatasetAnswer) outcome(t Task, a Answer, v Verdict) TaskOutcome {
-	return TaskOutcome{TaskID: t.ID, DatasetID: o.Dataset, Round: t.Round, Seq: a.Seq, Outcome: o.Outcome, Count: &o.Count, Method: o.Method,
-		Ground: o.Ground, Until: o.Until, EffectiveBy: o.EffectiveBy, Conflict: v.conflict}
 }
 
 // settle writes what the verdicts mean for their tasks, and returns the alerts
@@ -190,10 +172,10 @@ func (s *Requests) settle(ctx context.Context, tx pgx.Tx, in inbox, group []*let
 			return nil, err
 		}
 	}
-	if err := saveAnswered(ctx, tx, out.changed, s.now()); err != nil {
+	if err := task.Save(ctx, tx, out.changed, s.now()); err != nil {
 		return nil, err
 	}
-	if err := insertOutcomes(ctx, tx, out.outcomes); err != nil {
+	if err := task.SaveOutcomes(ctx, tx, out.outcomes); err != nil {
 		return nil, err
 	}
 	if err := audit.Append(ctx, tx, out.entries...); err != nil {
@@ -204,9 +186,9 @@ func (s *Requests) settle(ctx context.Context, tx pgx.Tx, in inbox, group []*let
 
 // settlement is everything that verdicts change.
 type settlement struct {
-	outcomes []TaskOutcome
+	outcomes []task.Outcome
 	entries  []audit.Entry
-	changed  []Task
+	changed  []task.Task
 
 	unplanned []spoken
 }
@@ -230,39 +212,53 @@ func (s *Requests) gatherUp(ctx context.Context, tx pgx.Tx, in inbox, l *letter,
 	for i, v := range l.verdicts {
 		a := l.message.Answers[i]
 		t, ok := in.tasks[a.Task]
-		if ok && v.Disposition == Duplicate {
+		if ok && v.Disposition == answer.Duplicate {
 			// What followed from the first may not have come to pass.
-			again := t.Action == Probe && t.Wave >= in.requests[t.RequestID].wave(waveFollowUp) && found(a.Outcomes)
+			again := t.Action == task.Probe && t.Wave >= in.requests[t.RequestID].wave(waveFollowUp) && found(a.Outcomes)
 			l.after[t.RequestID] = l.after[t.RequestID].and(consequence{ended: t.State.Terminal(), back: again})
 		}
-		if !ok || v.Disposition == Rejected || v.Disposition == Duplicate || v.Disposition == Late && len(v.outcomes) == 0 {
+		if !ok || v.Disposition == answer.Rejected || v.Disposition == answer.Duplicate || v.Disposition == answer.Late && len(v.Outcomes) == 0 {
 			continue
 		}
 		if err := s.learn(ctx, tx, in.requests[t.RequestID], v); err != nil {
 			return err
 		}
-		for _, o := range v.outcomes {
-			out.outcomes = append(out.outcomes, o.outcome(t, a, v))
+		for _, o := range v.Outcomes {
+			out.outcomes = append(out.outcomes, o.Said(t, a, v))
 		}
 		t.NextAt = nextWord(t, in.requests[t.RequestID], s.now())
 		out.changed = append(out.changed, t)
 		l.after[t.RequestID] = l.after[t.RequestID].and(consequence{
-			ended: t.State.Terminal(), back: t.Action == Probe && found(v.outcomes),
-			doubt: v.conflict && t.Action == EraseAction && t.Wave >= in.requests[t.RequestID].wave(0),
+			ended: t.State.Terminal(), back: t.Action == task.Probe && found(v.Outcomes),
+			doubt: v.Conflict && t.Action == task.Erase && t.Wave >= in.requests[t.RequestID].wave(0),
 		})
 		out.entries = append(out.entries, answered(l.by, t, l.message, a, v))
-		for _, dataset := range v.unplanned {
+		for _, dataset := range v.Unplanned {
 			out.unplanned = append(out.unplanned, spoken{t.ID, dataset})
 		}
 	}
 	return nil
 }
 
-func found(outcomes []DatasetAnswer) bool {
-	return slices.ContainsFunc(outcomes, func(o DatasetAnswer) bool { return o.Outcome == "PRESENT" && o.Count > 0 })
+// pollAfterWord is how long after a sign of life a service is asked.
+const pollAfterWord = 10 * time.Minute
+
+// nextWord is when a task is looked at again after an answer. One that is to be
+// sent again waits longer with each round, as one that cannot be delivered
+// waits with each attempt: a service that fails for days is not called every
+// few seconds.
+func nextWord(t task.Task, r Request, now time.Time) time.Time {
+	if t.State == task.Ready {
+		return now.Add(queue.BackOff(t.Round, r.DueOn, now))
+	}
+	return now.Add(pollAfterWord)
 }
 
-func answered(by access.Principal, t Task, m Message, a Answer, v Verdict) audit.Entry {
+func found(outcomes []answer.Dataset) bool {
+	return slices.ContainsFunc(outcomes, func(o answer.Dataset) bool { return o.Outcome == "PRESENT" && o.Count > 0 })
+}
+
+func answered(by access.Principal, t task.Task, m Message, a answer.Answer, v answer.Verdict) audit.Entry {
 	amounts := map[string]int64{"seq": int64(a.Seq), "round": int64(t.Round), "datasets": int64(len(a.Outcomes))}
 	if m.Polled {
 		amounts["polled"] = 1
@@ -275,25 +271,25 @@ func answered(by access.Principal, t Task, m Message, a Answer, v Verdict) audit
 }
 
 // learn adds what an identity service found to what is sealed of the person.
-func (s *Requests) learn(ctx context.Context, tx pgx.Tx, r Request, v Verdict) error {
-	if len(v.merge) == 0 {
+func (s *Requests) learn(ctx context.Context, tx pgx.Tx, r Request, v answer.Verdict) error {
+	if len(v.Learned) == 0 {
 		return nil
 	}
-	have, err := loadSubject(ctx, tx, s.vault, r.ID)
+	have, err := subject.Load(ctx, tx, s.vault, r.ID)
 	if err != nil {
 		return err
 	}
-	return saveSubject(ctx, tx, subject{s.vault, r.ID, merge(have, v.merge)})
+	return subject.Save(ctx, tx, s.vault, r.ID, subject.Merge(have, v.Learned))
 }
 
 // checkParts refuses an export whose parts are not here, whole and as declared,
 // or that is said to be done when they do not add up to what was exported. A
 // unit of work that is repeated asks again: what was wrong may have arrived.
-func (s *Requests) checkParts(ctx context.Context, tx pgx.Tx, in inbox, answers []Answer) error {
+func (s *Requests) checkParts(ctx context.Context, tx pgx.Tx, in inbox, answers []answer.Answer) error {
 	for i, a := range answers {
-		answers[i].refused = ""
+		answers[i].Refused = ""
 		t, ok := in.tasks[a.Task]
-		if !ok || t.Action != Export || s.parts == nil || t.State.Terminal() || a.Seq <= t.SeqSeen {
+		if !ok || t.Action != task.Export || s.parts == nil || t.State.Terminal() || a.Seq <= t.SeqSeen {
 			continue
 		}
 		var exported map[uuid.UUID]int64
@@ -305,7 +301,7 @@ func (s *Requests) checkParts(ctx context.Context, tx pgx.Tx, in inbox, answers 
 		}
 		err := s.parts(ctx, tx, t.Key, a.Parts, exported)
 		if f, ok := errors.AsType[*fault.Fault](err); ok && f.Kind != fault.Internal {
-			answers[i].refused = f.Code
+			answers[i].Refused = f.Code
 			continue
 		}
 		if err != nil {
@@ -317,9 +313,9 @@ func (s *Requests) checkParts(ctx context.Context, tx pgx.Tx, in inbox, answers 
 
 // exports is how much of each dataset a service says it exported, in this
 // answer or before.
-func exports(said []TaskOutcome, a Answer) map[uuid.UUID]int64 {
+func exports(said []task.Outcome, a answer.Answer) map[uuid.UUID]int64 {
 	out := map[uuid.UUID]int64{}
-	for dataset, o := range current(said) {
+	for dataset, o := range task.Current(said) {
 		if o.Outcome == "EXPORTED" {
 			out[dataset] = value(o.Count)
 		}
@@ -365,84 +361,4 @@ func requestsOfTasks(ctx context.Context, db postgres.DB, keys []uuid.UUID) (map
 	locked, err := lockRequests(ctx, db, held)
 	maps.Copy(out, locked)
 	return out, err
-}
-
-// lockTasks locks tasks in the order of their ids, as whoever sends them does:
-// an answer may come while its task is being marked as sent.
-func lockTasks(ctx context.Context, db postgres.DB, keys []uuid.UUID) (map[uuid.UUID]Task, error) {
-	const q = `
-		SELECT id, key, request_id, service_id, action, wave, state, round, attempt, next_at, waits_since, seq_seen, sent_at, answered_at, code
-		  FROM erasure_task
-		 WHERE key = ANY($1)
-		 ORDER BY id
-		   FOR NO KEY UPDATE`
-	return taskMap(ctx, db, q, keys)
-}
-
-func tasksByKey(ctx context.Context, db postgres.DB, keys []uuid.UUID) (map[uuid.UUID]Task, error) {
-	const q = `
-		SELECT id, key, request_id, service_id, action, wave, state, round, attempt, next_at, waits_since, seq_seen, sent_at, answered_at, code
-		  FROM erasure_task
-		 WHERE key = ANY($1)
-		 ORDER BY id`
-	return taskMap(ctx, db, q, keys)
-}
-
-func taskMap(ctx context.Context, db postgres.DB, q string, keys []uuid.UUID) (map[uuid.UUID]Task, error) {
-	rows, err := postgres.Many[Task](ctx, db, q, keys)
-	out := make(map[uuid.UUID]Task, len(rows))
-	for _, t := range rows {
-		out[t.Key] = t
-	}
-	return out, err
-}
-
-// saveAnswered writes tasks after an answer.
-func saveAnswered(ctx context.Context, db postgres.DB, changed []Task, now time.Time) error {
-	const q = `
-		UPDATE erasure_task t
-		   SET state = c.state, round = c.round, seq_seen = c.seq, code = c.code, answered_at = $7, next_at = c.next_at, lease_until = NULL
-		  FROM unnest($1::bigint[], $2::text[], $3::int[], $4::int[], $5::text[], $6::timestamptz[]) AS c (id, state, round, seq, code, next_at)
-		 WHERE t.id = c.id`
-	// The last word about a task in a message is the one that is written.
-	last := map[int64]Task{}
-	for _, t := range changed {
-		last[t.ID] = t
-	}
-	var ids []int64
-	var states []string
-	var rounds, seqs []int32
-	var codes []*string
-	var nexts []time.Time
-	for id, t := range last {
-		ids, states, rounds, seqs = append(ids, id), append(states, string(t.State)), append(rounds, int32(t.Round)), append(seqs, int32(t.SeqSeen))
-		codes, nexts = append(codes, t.Code), append(nexts, t.NextAt)
-	}
-	if len(ids) == 0 {
-		return nil
-	}
-	_, err := db.Exec(ctx, q, ids, states, rounds, seqs, codes, nexts, now)
-	return err
-}
-
-func insertOutcomes(ctx context.Context, db postgres.DB, outcomes []TaskOutcome) error {
-	const q = `
-		INSERT INTO erasure_outcome (task_id, dataset_id, round, seq, outcome, count, method, ground, until, effective_by, conflict)
-		SELECT o.task_id, o.dataset_id, o.round, o.seq, o.outcome, o.count, o.method, o.ground, o.until, o.effective_by, o.conflict
-		  FROM unnest($1::bigint[], $2::uuid[], $3::int[], $4::int[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::date[], $10::date[], $11::boolean[])
-		       AS o (task_id, dataset_id, round, seq, outcome, count, method, ground, until, effective_by, conflict)
-		ON CONFLICT DO NOTHING`
-	n := len(outcomes)
-	if n == 0 {
-		return nil
-	}
-	ids, datasets, rounds, seqs, words := make([]int64, n), make([]uuid.UUID, n), make([]int32, n), make([]int32, n), make([]string, n)
-	counts, methods, grounds := make([]*int64, n), make([]*string, n), make([]*string, n)
-	untils, effective, conflicts := make([]*time.Time, n), make([]*time.Time, n), make([]bool, n)
-	for i, o := range outcomes {
-		ids[i], datasets[i], rounds[i], seqs[i], words[i] = o.TaskID, o.DatasetID, int32(o.Round), int32(o.Seq), o.Outcome
-		counts[i], methods[i], grounds[i], untils[i], effective[i], conflicts[i] = o.Count, o.Method, o.Ground, o.Until, o.EffectiveBy, o.Conflict
-	}
-	_, err := db.Exec(ctx, q, ids, datasets, rounds, seqs, words, counts, methods, grounds, untils, effective, conflicts)
-	return err
 }

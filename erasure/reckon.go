@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
@@ -15,8 +16,8 @@ import (
 type reckoning struct {
 	names
 	nodes   []Node
-	said    map[int64][]TaskOutcome // by task; other requests' too
-	final   map[uuid.UUID]TaskOutcome
+	said    map[int64][]task.Outcome // by task; other requests' too
+	final   map[uuid.UUID]task.Outcome
 	stopped bool // something was left: a task that stopped, a contradiction, residue
 }
 
@@ -30,19 +31,19 @@ type names struct {
 func (k reckoning) outcome(r Request) Outcome { return conclude(r, k.nodes, k.final, k.stopped) }
 
 // reckon is what r has come to, from all of its tasks.
-func reckon(ctx context.Context, db postgres.DB, r Request, all []Task) (reckoning, error) {
+func reckon(ctx context.Context, db postgres.DB, r Request, all []task.Task) (reckoning, error) {
 	if j, ok := db.(*journal); ok {
 		if k, known := j.reckoned[r.ID]; known {
 			return k, nil
 		}
 	}
-	found, err := reckonAll(ctx, db, []Request{r}, map[uuid.UUID][]Task{r.ID: all})
+	found, err := reckonAll(ctx, db, []Request{r}, map[uuid.UUID][]task.Task{r.ID: all})
 	return found[r.ID], err
 }
 
 // reckonAll reads what several requests have come to, in as many statements as
 // for one.
-func reckonAll(ctx context.Context, db postgres.DB, rs []Request, all map[uuid.UUID][]Task) (map[uuid.UUID]reckoning, error) {
+func reckonAll(ctx context.Context, db postgres.DB, rs []Request, all map[uuid.UUID][]task.Task) (map[uuid.UUID]reckoning, error) {
 	var requests []uuid.UUID
 	var tasks []int64
 	for _, r := range rs {
@@ -55,7 +56,7 @@ func reckonAll(ctx context.Context, db postgres.DB, rs []Request, all map[uuid.U
 	if err != nil {
 		return nil, err
 	}
-	said, err := OutcomesOf(ctx, db, tasks)
+	said, err := task.OutcomesOf(ctx, db, tasks)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +96,7 @@ func partsDamaged(ctx context.Context, db postgres.DB, rs []Request) ([]uuid.UUI
 	return postgres.Scalars[uuid.UUID](ctx, db, q, exports)
 }
 
-func namesOf(ctx context.Context, db postgres.DB, rs []Request, nodes map[uuid.UUID][]Node, all map[uuid.UUID][]Task) (n names, err error) {
+func namesOf(ctx context.Context, db postgres.DB, rs []Request, nodes map[uuid.UUID][]Node, all map[uuid.UUID][]task.Task) (n names, err error) {
 	datasets, services, controllers := map[uuid.UUID]bool{}, map[uuid.UUID]bool{}, map[uuid.UUID]bool{}
 	for _, r := range rs {
 		controllers[r.ControllerID] = true
@@ -129,12 +130,12 @@ func keys(set map[uuid.UUID]bool) []uuid.UUID {
 
 // finals is the last word about each dataset over all rounds of the work, and
 // whether a task stopped or contradicts itself.
-func finals(said map[int64][]TaskOutcome, work []Task) (map[uuid.UUID]TaskOutcome, bool) {
+func finals(said map[int64][]task.Outcome, work []task.Task) (map[uuid.UUID]task.Outcome, bool) {
 	stopped := false
-	final := map[uuid.UUID]TaskOutcome{}
+	final := map[uuid.UUID]task.Outcome{}
 	for _, t := range work { // in the order of their waves: later work overrides
-		stopped = stopped || t.State != TaskDone || value(t.Code) == codeConflict
-		for dataset, o := range current(said[t.ID]) {
+		stopped = stopped || t.State != task.Done || value(t.Code) == task.CodeConflict
+		for dataset, o := range task.Current(said[t.ID]) {
 			final[dataset] = o
 		}
 	}
@@ -142,26 +143,14 @@ func finals(said map[int64][]TaskOutcome, work []Task) (map[uuid.UUID]TaskOutcom
 }
 
 // residue lists, by service, the datasets in which a probe found the person.
-func residue(said map[int64][]TaskOutcome, probes []Task) map[uuid.UUID][]uuid.UUID {
+func residue(said map[int64][]task.Outcome, probes []task.Task) map[uuid.UUID][]uuid.UUID {
 	left := map[uuid.UUID][]uuid.UUID{}
 	for _, t := range probes {
-		for dataset, o := range current(said[t.ID]) {
+		for dataset, o := range task.Current(said[t.ID]) {
 			if o.Outcome == "PRESENT" && value(o.Count) > 0 {
 				left[t.ServiceID] = append(left[t.ServiceID], dataset)
 			}
 		}
 	}
 	return left
-}
-
-// current is what counts of everything a service said about a task: for each
-// dataset the latest word, contradictions aside.
-func current(outcomes []TaskOutcome) map[uuid.UUID]TaskOutcome {
-	out := map[uuid.UUID]TaskOutcome{}
-	for _, o := range outcomes {
-		if !o.Conflict {
-			out[o.DatasetID] = o
-		}
-	}
-	return out
 }

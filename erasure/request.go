@@ -157,19 +157,6 @@ type Request struct {
 	Rev              int
 }
 
-// wave numbers a wave of r. A request that was opened again is worked in waves
-// of its own, so that its tasks are new ones.
-func (r Request) wave(w int) int { return r.Reopened*wavesEachTime + w }
-
-// planning numbers a wave in which r is prepared. Each time r is planned anew
-// has waves of its own, above those of the work.
-func (r Request) planning(w int) int {
-	if r.Replanned == 0 {
-		return w
-	}
-	return waveReplan + 2*(r.Replanned-1) + w
-}
-
 // Final reports whether nothing more will happen to r on its own.
 func (r Request) Final() bool { return r.State == Closed || r.State == Merged }
 

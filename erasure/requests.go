@@ -10,11 +10,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
 
 	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/erasure/answer"
+	"github.com/flowmart/lethe/erasure/queue"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/jobs"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/internal/vault"
 )
@@ -76,14 +78,12 @@ type Requests struct {
 	parts   PartsCheck
 	alerted func(ctx context.Context, a Alert)
 	inbox   intake
-
-	process uuid.UUID
 }
 
 // PartsCheck checks that the parts which a result declares have arrived whole,
 // and, of a result that says done, that they add up to what is said to be
 // exported of each dataset; see erasure/export.
-type PartsCheck func(ctx context.Context, db postgres.DB, task uuid.UUID, declared []Part, exported map[uuid.UUID]int64) error
+type PartsCheck func(ctx context.Context, db postgres.DB, task uuid.UUID, declared []answer.Part, exported map[uuid.UUID]int64) error
 
 // Setup is what requests stand on.
 type Setup struct {
@@ -99,25 +99,13 @@ type Setup struct {
 	// Alerted is told of each alert about a task, once it is recorded; nil where
 	// nobody listens.
 	Alerted func(ctx context.Context, a Alert)
-	// Process is who holds the leases that are taken here. Zero where nothing is
-	// sent.
-	Process uuid.UUID
 }
 
 // New returns requests kept in a database.
 func New(s Setup) *Requests {
 	return &Requests{db: s.DB, jobs: s.Jobs, vault: s.Vault, log: s.Log, now: s.Now, conf: s.Config.withDefaults(),
-		issuer: s.Issuer, keys: s.Keys, parts: s.Parts, alerted: s.Alerted, process: s.Process}
+		issuer: s.Issuer, keys: s.Keys, parts: s.Parts, alerted: s.Alerted}
 }
-
-// Pump is the job of bringing a service whatever is due for it. Losing one
-// loses nothing: the clock posts another.
-type Pump struct {
-	Service uuid.UUID `json:"service" river:"unique"`
-}
-
-// Kind names the job.
-func (Pump) Kind() string { return "erasure.pump" }
 
 // Progress is the job of taking a request as far as it can go.
 type Progress struct {
@@ -143,33 +131,16 @@ type Pack struct {
 // Kind names the job.
 func (Pack) Kind() string { return "erasure.pack" }
 
-// Recall is the job of telling services that a task they have taken is
-// cancelled. Services may have acted already; it is a courtesy, not a promise.
-type Recall struct {
-	Request uuid.UUID `json:"request" river:"unique"`
-}
-
-// Kind names the job.
-func (Recall) Kind() string { return "erasure.recall" }
-
 // pump posts at most one wake-up a service.
 func (s *Requests) pump(ctx context.Context, tx pgx.Tx, services ...uuid.UUID) error {
 	if len(services) == 0 {
 		return nil
 	}
-	posts := make([]river.InsertManyParams, 0, len(services))
-	seen := map[uuid.UUID]bool{}
-	for _, id := range services {
-		if !seen[id] {
-			posts = append(posts, river.InsertManyParams{Args: Pump{id}, InsertOpts: once()})
-			seen[id] = true
-		}
-	}
-	return s.insertJobs(ctx, tx, posts...)
+	return s.insertJobs(ctx, tx, queue.Pumps(services...)...)
 }
 
 func (s *Requests) post(ctx context.Context, tx pgx.Tx, job river.JobArgs) error {
-	return s.insertJobs(ctx, tx, river.InsertManyParams{Args: job, InsertOpts: once()})
+	return s.insertJobs(ctx, tx, river.InsertManyParams{Args: job, InsertOpts: jobs.Once()})
 }
 
 // lowest is the last of the four priorities of jobs: whatever moves a request
@@ -246,15 +217,6 @@ func (r Request) in(states ...State) error {
 }
 
 func ptr[T any](v T) *T { return &v }
-
-// once keeps a job from being posted again while one like it still waits or
-// runs. Completed jobs do not count: what is done may be due again.
-func once() *river.InsertOpts {
-	return &river.InsertOpts{UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: waiting}}
-}
-
-var waiting = []rivertype.JobState{rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning,
-	rivertype.JobStateRetryable, rivertype.JobStateScheduled}
 
 // join reports every mistake at once; nil if there is none.
 func join(mistakes []error) error { return errors.Join(mistakes...) }

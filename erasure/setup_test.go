@@ -22,7 +22,11 @@ import (
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/answer"
 	"github.com/flowmart/lethe/erasure/certificate"
+	"github.com/flowmart/lethe/erasure/queue"
+	"github.com/flowmart/lethe/erasure/subject"
+	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/internal/postgres/pgtest"
@@ -37,6 +41,7 @@ type shop struct {
 	vault    *vault.Vault
 	catalog  *catalog.Catalog
 	requests *erasure.Requests
+	queue    *queue.Queue
 	parts    func(task uuid.UUID) error // judges parts; nil: all are as declared
 	log      *audit.Log
 	signer   *audit.Signer
@@ -74,13 +79,14 @@ func furnish(t testing.TB, conf erasure.Config) *shop {
 	s.log = audit.New(s.db, signer, anchor)
 	_, s.key, _ = ed25519.GenerateKey(nil)
 	s.requests = erasure.New(erasure.Setup{DB: s.db, Jobs: jobs, Vault: s.vault, Log: s.log, Now: s.now,
-		Issuer: "https://lethe.test", Keys: []ed25519.PrivateKey{s.key}, Config: conf, Process: sender, Alerted: s.tells,
-		Parts: func(_ context.Context, _ postgres.DB, task uuid.UUID, _ []erasure.Part, _ map[uuid.UUID]int64) error {
+		Issuer: "https://lethe.test", Keys: []ed25519.PrivateKey{s.key}, Config: conf, Alerted: s.tells,
+		Parts: func(_ context.Context, _ postgres.DB, task uuid.UUID, _ []answer.Part, _ map[uuid.UUID]int64) error {
 			if s.parts == nil {
 				return nil
 			}
 			return s.parts(task)
 		}})
+	s.queue = queue.New(s.db, jobs, s.vault, s.now, sender)
 	s.company()
 	return s
 }
@@ -158,7 +164,7 @@ func (s *shop) must(err error) {
 	}
 }
 
-func (s *shop) open(kind erasure.Kind, ids ...erasure.Identifier) erasure.Request {
+func (s *shop) open(kind erasure.Kind, ids ...subject.Identifier) erasure.Request {
 	s.t.Helper()
 	o := erasure.Opening{Kind: kind, Controller: "flowmart-de", Identifiers: ids, Identity: ptr(erasure.AccountLogin)}
 	if kind == erasure.Erasure {
@@ -197,17 +203,17 @@ func (s *shop) progress() int {
 }
 
 // take leases what is due for a service and marks it delivered.
-func (s *shop) take(service string) []erasure.Delivery {
+func (s *shop) take(service string) []queue.Delivery {
 	s.t.Helper()
-	due, err := s.requests.Due(s.ctx, s.services[service].ID, 100)
+	due, err := s.queue.Due(s.ctx, s.services[service].ID, 100)
 	s.must(err)
 	sum := sha256.Sum256([]byte(service))
-	s.must(s.requests.Delivered(s.ctx, due, sum[:]))
+	s.must(s.queue.Delivered(s.ctx, due, sum[:]))
 	return due
 }
 
 // says sends answers of a service, as its door would after verifying them.
-func (s *shop) says(service string, answers ...erasure.Answer) []erasure.Verdict {
+func (s *shop) says(service string, answers ...answer.Answer) []answer.Verdict {
 	s.t.Helper()
 	id := uuid.NewString()
 	body := sha256.Sum256([]byte(id))
@@ -218,17 +224,17 @@ func (s *shop) says(service string, answers ...erasure.Answer) []erasure.Verdict
 }
 
 // answer makes the answer to a delivery, with the same word for every dataset.
-func (s *shop) answer(d erasure.Delivery, word string, count int64) erasure.Answer {
+func (s *shop) answer(d queue.Delivery, word string, count int64) answer.Answer {
 	s.t.Helper()
 	s.seq[d.Key]++
-	a := erasure.Answer{Task: d.Key, Seq: s.seq[d.Key], State: "DONE"}
-	if d.Action != erasure.Resolve && d.Action != erasure.Locate {
+	a := answer.Answer{Task: d.Key, Seq: s.seq[d.Key], State: "DONE"}
+	if d.Action != task.Resolve && d.Action != task.Locate {
 		a.PlanDigest = hex.EncodeToString(d.PlanDigest)
 	}
-	scopes, err := erasure.ScopesOf(s.ctx, s.db, []int64{d.ID})
+	scopes, err := task.ScopesOf(s.ctx, s.db, []int64{d.ID})
 	s.must(err)
 	for _, dataset := range scopes[d.ID] {
-		o := erasure.DatasetAnswer{Dataset: dataset, Outcome: word, Count: count}
+		o := answer.Dataset{Dataset: dataset, Outcome: word, Count: count}
 		if word == "RETAINED" {
 			o.Ground, o.Until = ptr("17(3)(b)"), ptr(s.now().AddDate(10, 0, 0))
 		}
@@ -243,8 +249,8 @@ func (s *shop) obey(services ...string) {
 	for _, service := range services {
 		for _, d := range s.take(service) {
 			a := s.answer(d, s.goodWord(service, d.Action), 3)
-			if d.Action == erasure.Resolve {
-				a.Resolved = &erasure.Resolution{People: 1, Identifiers: []erasure.Identifier{{Type: "email", Value: "lena@example.org"}, {Type: "customer_id", Value: "c-1"}}}
+			if d.Action == task.Resolve {
+				a.Resolved = &answer.Resolution{People: 1, Identifiers: []subject.Identifier{{Type: "email", Value: "lena@example.org"}, {Type: "customer_id", Value: "c-1"}}}
 			}
 			if service == "customers" {
 				for i := range a.Outcomes {
@@ -252,7 +258,7 @@ func (s *shop) obey(services ...string) {
 				}
 			}
 			for _, v := range s.says(service, a) {
-				if v.Disposition != erasure.Recorded {
+				if v.Disposition != answer.Recorded {
 					s.t.Fatalf("%s %s: %+v", service, d.Action, v)
 				}
 			}
@@ -261,13 +267,13 @@ func (s *shop) obey(services ...string) {
 	s.work()
 }
 
-func (s *shop) goodWord(service string, a erasure.Action) string {
+func (s *shop) goodWord(service string, a task.Action) string {
 	switch {
-	case a == erasure.Locate:
+	case a == task.Locate:
 		return "PRESENT"
-	case a == erasure.Probe:
+	case a == task.Probe:
 		return "ABSENT"
-	case a == erasure.Export:
+	case a == task.Export:
 		return "EXPORTED"
 	case service == "payments":
 		return "RETAINED"
@@ -280,7 +286,7 @@ var everybody = []string{"customers", "orders", "payments", "reviews"}
 // planned opens a request and brings it to its plan.
 func (s *shop) planned(kind erasure.Kind) erasure.Request {
 	s.t.Helper()
-	r := s.open(kind, erasure.Identifier{Type: "customer_id", Value: "c-1"})
+	r := s.open(kind, subject.Identifier{Type: "customer_id", Value: "c-1"})
 	s.obey("customers")
 	s.obey(everybody...)
 	r = s.get(r.ID)

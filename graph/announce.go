@@ -9,6 +9,7 @@ import (
 	"github.com/flowmart/lethe/catalog/search"
 	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/export"
+	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/lineage"
 )
 
@@ -21,10 +22,10 @@ func (l *loaders) saw(rows any) {
 		l.sawRequest(rows)
 	case []erasure.Node:
 		each(rows, l.sawNode)
-	case []erasure.Task:
+	case []task.Task:
 		each(rows, l.sawTask)
-	case []erasure.TaskOutcome:
-		each(rows, func(o erasure.TaskOutcome) { l.datasets.expect(o.DatasetID) })
+	case []task.Outcome:
+		each(rows, func(o task.Outcome) { l.datasets.expect(o.DatasetID) })
 	case []erasure.Notice:
 		each(rows, func(n erasure.Notice) { l.principals.expectAny(n.RecordedBy) })
 	case []erasure.Alert:
@@ -125,7 +126,7 @@ func (l *loaders) sawRead(r catalog.ObservedRead) {
 	l.dismissals.expectAny(r.DismissalID)
 }
 
-func (l *loaders) sawTask(t erasure.Task) {
+func (l *loaders) sawTask(t task.Task) {
 	l.requests.expect(t.RequestID)
 	l.services.expect(t.ServiceID)
 	l.outcomesOf.expect(t.ID)

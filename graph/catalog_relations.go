@@ -11,7 +11,7 @@ import (
 	"github.com/flowmart/lethe/catalog/findings"
 	"github.com/flowmart/lethe/catalog/search"
 	"github.com/flowmart/lethe/catalog/taxonomy"
-	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/queue"
 	"github.com/flowmart/lethe/graph/exec"
 	"github.com/flowmart/lethe/graph/node"
 	"github.com/flowmart/lethe/graph/relay"
@@ -90,7 +90,7 @@ func (serviceResolver) Stores(ctx context.Context, s *catalog.Service) ([]catalo
 	return load(ctx).storesOf.some(ctx, s.ID)
 }
 
-func (serviceResolver) Delivery(ctx context.Context, s *catalog.Service) (*erasure.Health, error) {
+func (serviceResolver) Delivery(ctx context.Context, s *catalog.Service) (*queue.Health, error) {
 	return load(ctx).deliveryOf.may(ctx, &s.ID)
 }
 

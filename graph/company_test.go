@@ -19,6 +19,7 @@ import (
 	"github.com/flowmart/lethe/catalog/taxonomy"
 	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/export"
+	"github.com/flowmart/lethe/erasure/queue"
 	"github.com/flowmart/lethe/graph"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/postgres/pgtest"
@@ -42,11 +43,12 @@ func rooms(t *testing.T, db *pgxpool.Pool) func(*graph.Config) {
 	rooms := catalog.New(db, time.Now)
 	requests := erasure.New(erasure.Setup{DB: db, Jobs: jobs, Vault: keys, Log: log, Now: time.Now,
 		Issuer: "https://lethe.test", Keys: []ed25519.PrivateKey{key}})
+	deliveries := queue.New(db, jobs, keys, time.Now, uuid.Nil)
 	exports, err := export.New(db, jobs, keys, t.TempDir(), time.Now, export.Config{}, requests.Packaged)
 	must(t, err)
 	t.Cleanup(func() { _ = exports.Close() })
 	return func(c *graph.Config) {
-		c.DB, c.Audit, c.Catalog, c.Requests, c.Exports = db, log, rooms, requests, exports
+		c.DB, c.Audit, c.Catalog, c.Requests, c.Deliveries, c.Exports = db, log, rooms, requests, deliveries, exports
 		c.Schemas = schemas.New(db, time.Now)
 		c.Challenge = func(ctx context.Context, by access.Principal, service uuid.UUID) (catalog.Service, error) {
 			return challenge(ctx, rooms, by, service, rooms.BeginChallenge)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/export"
+	"github.com/flowmart/lethe/erasure/queue"
 	"github.com/flowmart/lethe/graph/exec"
 	"github.com/flowmart/lethe/graph/relay"
 	"github.com/flowmart/lethe/internal/access"
@@ -43,8 +44,8 @@ func (r queryResolver) Alerts(ctx context.Context, first int, after *string) (re
 	return relay.Of(p, args), err
 }
 
-func (r queryResolver) EmergencyStops(ctx context.Context) ([]erasure.Stop, error) {
-	return r.resolver.Requests.Standing(ctx, access.From(ctx))
+func (r queryResolver) EmergencyStops(ctx context.Context) ([]queue.Stop, error) {
+	return r.resolver.Deliveries.Standing(ctx, access.From(ctx))
 }
 
 func (r mutationResolver) OpenRequest(ctx context.Context, in exec.OpenRequestInput) (exec.RequestPayload, error) {
@@ -106,12 +107,12 @@ func (r mutationResolver) RetryTask(ctx context.Context, in exec.RetryTaskInput)
 }
 
 func (r mutationResolver) EmergencyStop(ctx context.Context, in exec.EmergencyStopInput) (exec.EmergencyStopPayload, error) {
-	stop, refused, err := outcome(r.Requests.EmergencyStop(ctx, access.From(ctx), key(in.ServiceID, kindService)))
+	stop, refused, err := outcome(r.Deliveries.Stop(ctx, access.From(ctx), key(in.ServiceID, kindService)))
 	return exec.EmergencyStopPayload{Stop: stop, UserErrors: refused, ClientMutationID: in.ClientMutationID}, err
 }
 
 func (r mutationResolver) Resume(ctx context.Context, in exec.EmergencyStopInput) (exec.EmergencyStopPayload, error) {
-	stop, refused, err := outcome(r.Requests.Resume(ctx, access.From(ctx), key(in.ServiceID, kindService)))
+	stop, refused, err := outcome(r.Deliveries.Resume(ctx, access.From(ctx), key(in.ServiceID, kindService)))
 	return exec.EmergencyStopPayload{Stop: stop, UserErrors: refused, ClientMutationID: in.ClientMutationID}, err
 }
 

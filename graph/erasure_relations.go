@@ -12,6 +12,8 @@ import (
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/export"
+	"github.com/flowmart/lethe/erasure/queue"
+	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/graph/exec"
 	"github.com/flowmart/lethe/graph/node"
 	"github.com/flowmart/lethe/graph/relay"
@@ -81,14 +83,14 @@ func (requestResolver) Plan(_ context.Context, r *erasure.Request) (*erasure.Req
 	return r, nil
 }
 
-func (requestResolver) Tasks(ctx context.Context, r *erasure.Request, first int, after *string, states []erasure.TaskState) (relay.Connection[erasure.Task], error) {
+func (requestResolver) Tasks(ctx context.Context, r *erasure.Request, first int, after *string, states []task.State) (relay.Connection[task.Task], error) {
 	rows, err := load(ctx).tasksOf.some(ctx, r.ID)
 	if err != nil {
 		return relay.Tasks{}, err
 	}
-	rows = only(rows, states, func(t erasure.Task) erasure.TaskState { return t.State })
+	rows = only(rows, states, func(t task.Task) task.State { return t.State })
 	args := page.Args{First: first, After: orNil(after)}
-	return relay.Cut(rows, "tasks:"+r.ID.String(), args, func(t erasure.Task) uuid.UUID { return t.Key })
+	return relay.Cut(rows, "tasks:"+r.ID.String(), args, func(t task.Task) uuid.UUID { return t.Key })
 }
 
 func (requestResolver) Progress(ctx context.Context, r *erasure.Request) (exec.Progress, error) {
@@ -163,30 +165,30 @@ func (planNodeResolver) Owner(ctx context.Context, n *erasure.Node) (*catalog.Ow
 	return ownerOf(ctx, d)
 }
 
-func (taskResolver) ID(_ context.Context, t *erasure.Task) (node.ID, error) {
+func (taskResolver) ID(_ context.Context, t *task.Task) (node.ID, error) {
 	return named(kindTask, t.Key)
 }
 
-func (taskResolver) Request(ctx context.Context, t *erasure.Task) (erasure.Request, error) {
+func (taskResolver) Request(ctx context.Context, t *task.Task) (erasure.Request, error) {
 	return load(ctx).requests.must(ctx, t.RequestID)
 }
 
-func (taskResolver) Service(ctx context.Context, t *erasure.Task) (catalog.Service, error) {
+func (taskResolver) Service(ctx context.Context, t *task.Task) (catalog.Service, error) {
 	return load(ctx).services.must(ctx, t.ServiceID)
 }
 
-func (taskResolver) NextAt(_ context.Context, t *erasure.Task) (*time.Time, error) {
+func (taskResolver) NextAt(_ context.Context, t *task.Task) (*time.Time, error) {
 	if t.State.Terminal() {
 		return nil, nil
 	}
 	return &t.NextAt, nil
 }
 
-func (taskResolver) Outcomes(ctx context.Context, t *erasure.Task) ([]erasure.TaskOutcome, error) {
+func (taskResolver) Outcomes(ctx context.Context, t *task.Task) ([]task.Outcome, error) {
 	return load(ctx).outcomesOf.some(ctx, t.ID)
 }
 
-func (taskOutcomeResolver) Dataset(ctx context.Context, o *erasure.TaskOutcome) (catalog.Dataset, error) {
+func (taskOutcomeResolver) Dataset(ctx context.Context, o *task.Outcome) (catalog.Dataset, error) {
 	return load(ctx).datasets.must(ctx, o.DatasetID)
 }
 
@@ -235,15 +237,15 @@ func (packageResolver) DownloadURL(_ context.Context, p *export.Package) (*strin
 	return &path, nil
 }
 
-func (stopResolver) Service(ctx context.Context, s *erasure.Stop) (*catalog.Service, error) {
+func (stopResolver) Service(ctx context.Context, s *queue.Stop) (*catalog.Service, error) {
 	return load(ctx).services.may(ctx, s.ServiceID)
 }
 
-func (stopResolver) SetBy(ctx context.Context, s *erasure.Stop) (*audit.Principal, error) {
+func (stopResolver) SetBy(ctx context.Context, s *queue.Stop) (*audit.Principal, error) {
 	return load(ctx).principals.may(ctx, &s.SetBy)
 }
 
-func (stopResolver) LiftedBy(ctx context.Context, s *erasure.Stop) (*audit.Principal, error) {
+func (stopResolver) LiftedBy(ctx context.Context, s *queue.Stop) (*audit.Principal, error) {
 	return load(ctx).principals.may(ctx, s.LiftedBy)
 }
 
@@ -266,11 +268,11 @@ func daysLeft(now time.Time, zone string, due time.Time) (*int, error) {
 	return &days, nil
 }
 
-func progress(tasks []erasure.Task) exec.Progress {
+func progress(tasks []task.Task) exec.Progress {
 	p := exec.Progress{Total: len(tasks)}
-	counter := map[erasure.TaskState]*int{
-		erasure.TaskWaiting: &p.Waiting, erasure.TaskReady: &p.Ready, erasure.TaskSent: &p.Sent, erasure.TaskWorking: &p.Working,
-		erasure.TaskDone: &p.Done, erasure.TaskRefused: &p.Stopped, erasure.TaskPoisoned: &p.Stopped, erasure.TaskCancelled: &p.Cancelled,
+	counter := map[task.State]*int{
+		task.Waiting: &p.Waiting, task.Ready: &p.Ready, task.Sent: &p.Sent, task.Working: &p.Working,
+		task.Done: &p.Done, task.Refused: &p.Stopped, task.Poisoned: &p.Stopped, task.Cancelled: &p.Cancelled,
 	}
 	for _, t := range tasks {
 		*counter[t.State]++

@@ -24,6 +24,7 @@ import (
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/export"
+	"github.com/flowmart/lethe/erasure/queue"
 	"github.com/flowmart/lethe/graph/exec"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/postgres"
@@ -35,11 +36,12 @@ type Config struct {
 	// DB is what relations are loaded from.
 	DB postgres.DB
 	// The rooms.
-	Audit    *audit.Log
-	Catalog  *catalog.Catalog
-	Schemas  *schemas.Registry
-	Requests *erasure.Requests
-	Exports  *export.Exports
+	Audit      *audit.Log
+	Catalog    *catalog.Catalog
+	Schemas    *schemas.Registry
+	Requests   *erasure.Requests
+	Deliveries *queue.Queue
+	Exports    *export.Exports
 	// Challenge asks a service to prove who it is, and registers the keys it
 	// answers with (see erasure/dispatch).
 	Challenge func(ctx context.Context, by access.Principal, service uuid.UUID) (catalog.Service, error)

@@ -15,6 +15,8 @@ import (
 	"github.com/flowmart/lethe/catalog/findings"
 	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/export"
+	"github.com/flowmart/lethe/erasure/queue"
+	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/lineage"
 )
@@ -46,16 +48,16 @@ type loaders struct {
 
 	findingsOf loader[uuid.UUID, []findings.Finding] // by service, store or dataset
 
-	deliveryOf loader[uuid.UUID, erasure.Health] // by service
-	stopped    loader[uuid.UUID, bool]           // by service
+	deliveryOf loader[uuid.UUID, queue.Health] // by service
+	stopped    loader[uuid.UUID, bool]         // by service
 
 	nodesOf       loader[uuid.UUID, []erasure.Node] // by request, like those that follow
-	tasksOf       loader[uuid.UUID, []erasure.Task]
+	tasksOf       loader[uuid.UUID, []task.Task]
 	noticesOf     loader[uuid.UUID, []erasure.Notice]
 	alertsOf      loader[uuid.UUID, []erasure.Alert]
 	certificateOf loader[uuid.UUID, erasure.Certificate]
 	packagesOf    loader[uuid.UUID, []export.Package]
-	outcomesOf    loader[int64, []erasure.TaskOutcome] // by task
+	outcomesOf    loader[int64, []task.Outcome] // by task
 }
 
 func newLoaders(db postgres.DB) *loaders {
@@ -81,15 +83,15 @@ func newLoaders(db postgres.DB) *loaders {
 	batch(l, &l.readsOf, db, readsByDataset)
 	batch(l, &l.readersOf, db, lineage.ReadersByDataset)
 	batch(l, &l.findingsOf, db, findings.OpenByEntity)
-	batch(l, &l.deliveryOf, db, erasure.HealthOf)
+	batch(l, &l.deliveryOf, db, queue.HealthOf)
 	batch(l, &l.stopped, db, stoppedServices)
 	batch(l, &l.nodesOf, db, erasure.NodesOf)
-	batch(l, &l.tasksOf, db, erasure.TasksOf)
+	batch(l, &l.tasksOf, db, task.Of)
 	batch(l, &l.noticesOf, db, erasure.NoticesOf)
 	batch(l, &l.alertsOf, db, erasure.AlertsOf)
 	batch(l, &l.certificateOf, db, erasure.CertificatesOf)
 	batch(l, &l.packagesOf, db, export.PackagesOf)
-	batch(l, &l.outcomesOf, db, erasure.OutcomesOf)
+	batch(l, &l.outcomesOf, db, task.OutcomesOf)
 	return l
 }
 
@@ -195,7 +197,7 @@ func readsByDataset(ctx context.Context, db postgres.DB, datasets []uuid.UUID) (
 
 // stoppedServices tells which services an emergency stop keeps messages from.
 func stoppedServices(ctx context.Context, db postgres.DB, services []uuid.UUID) (map[uuid.UUID]bool, error) {
-	stops, err := erasure.Stops(ctx, db)
+	stops, err := queue.Stops(ctx, db)
 	stopped := make(map[uuid.UUID]bool, len(services))
 	for _, s := range stops {
 		for _, id := range services {

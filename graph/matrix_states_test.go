@@ -9,6 +9,7 @@ import (
 
 	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/export"
+	"github.com/flowmart/lethe/erasure/subject"
 	"github.com/flowmart/lethe/graph/node"
 	"github.com/flowmart/lethe/internal/access"
 )
@@ -50,7 +51,7 @@ func (x *cell) opener() access.Principal {
 // opened opens a request about somebody new, and takes it as far as it goes.
 func (x *cell) opened(controller string, kind erasure.Kind, identified bool) erasure.Request {
 	x.t.Helper()
-	o := erasure.Opening{Kind: kind, Controller: controller, Identifiers: []erasure.Identifier{{Type: "customer_id", Value: "c-" + uuid.NewString()}}}
+	o := erasure.Opening{Kind: kind, Controller: controller, Identifiers: []subject.Identifier{{Type: "customer_id", Value: "c-" + uuid.NewString()}}}
 	if kind == erasure.Erasure {
 		o.Ground = some("17(1)(b)")
 	}
@@ -169,7 +170,7 @@ func (x *cell) pack() string {
 func (x *cell) stop() {
 	x.t.Helper()
 	service := node.Parse(x.orders).Key
-	_, err := x.rooms.Requests.EmergencyStop(x.t.Context(), x.approver, &service)
+	_, err := x.rooms.Deliveries.Stop(x.t.Context(), x.approver, &service)
 	must(x.t, err)
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/graph/exec"
 	"github.com/flowmart/lethe/graph/node"
 	"github.com/flowmart/lethe/internal/access"
@@ -107,9 +108,9 @@ func (r *resolver) follow(ctx context.Context, by access.Principal, now erasure.
 
 // sight is what a listener can tell apart.
 func (r *resolver) sight(ctx context.Context, req erasure.Request) (string, error) {
-	of, err := erasure.TasksOf(ctx, r.DB, []uuid.UUID{req.ID})
+	of, err := task.Of(ctx, r.DB, []uuid.UUID{req.ID})
 	tasks := of[req.ID]
-	slices.SortFunc(tasks, func(a, b erasure.Task) int { return int(a.ID - b.ID) })
+	slices.SortFunc(tasks, func(a, b task.Task) int { return int(a.ID - b.ID) })
 	s := fmt.Sprint(req.Rev)
 	for _, t := range tasks {
 		s += fmt.Sprint(" ", t.ID, t.State, t.Round, t.Attempt, t.SeqSeen)

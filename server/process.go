@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/queue"
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
@@ -146,7 +146,7 @@ func inherit(ctx context.Context, tx pgx.Tx, process uuid.UUID) (l left, err err
 	if l.jobs, err = returnJobs(ctx, tx, process); err != nil {
 		return l, err
 	}
-	if l.tasks, err = erasure.Abandoned(ctx, tx, process); err != nil {
+	if l.tasks, err = queue.Abandoned(ctx, tx, process); err != nil {
 		return l, err
 	}
 	_, err = tx.Exec(ctx, qLeader, process)

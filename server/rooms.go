@@ -19,6 +19,7 @@ import (
 	"github.com/flowmart/lethe/erasure/duedate"
 	"github.com/flowmart/lethe/erasure/export"
 	"github.com/flowmart/lethe/erasure/protocol/signature"
+	"github.com/flowmart/lethe/erasure/queue"
 	"github.com/flowmart/lethe/erasure/results"
 	"github.com/flowmart/lethe/lineage/observer"
 	"github.com/flowmart/lethe/schemas"
@@ -31,6 +32,7 @@ type rooms struct {
 	catalog    *catalog.Catalog
 	registry   *schemas.Registry
 	requests   *erasure.Requests
+	deliveries *queue.Queue
 	exports    *export.Exports
 	dispatcher *dispatch.Dispatcher
 }
@@ -80,13 +82,14 @@ func makeRooms(g *ground, log *audit.Log) (*rooms, error) {
 	}
 	r.requests = erasure.New(erasure.Setup{
 		DB: g.web, Jobs: g.queue, Vault: g.vault, Log: log, Now: g.now, Issuer: g.conf.PublicURL, Keys: keys,
-		Parts: export.Accept, Config: g.conf.Requests, Process: g.process, Alerted: g.alerted,
+		Parts: export.Accept, Config: g.conf.Requests, Alerted: g.alerted,
 	})
+	r.deliveries = queue.New(g.web, g.queue, g.vault, g.now, g.process)
 	r.exports, err = export.New(g.web, g.queue, g.vault, g.conf.StorageDir, g.now, export.Config{Log: g.log, MaxPartBytes: g.conf.MaxPartBytes}, r.requests.Packaged)
 	if err != nil {
 		return nil, err
 	}
-	r.dispatcher = dispatch.New(g.jobs, r.requests, r.catalog, g.vault, dispatch.Config{
+	r.dispatcher = dispatch.New(g.jobs, r.deliveries, r.requests, r.catalog, g.vault, dispatch.Config{
 		PublicURL: g.conf.PublicURL, Keys: messageKeys(keys), Dev: g.conf.Dev,
 		MaxPartBytes: g.conf.MaxPartBytes, Failed: g.metrics.failedDelivery,
 	}, g.log)

@@ -16,9 +16,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/protocol"
 	"github.com/flowmart/lethe/erasure/protocol/signature"
+	"github.com/flowmart/lethe/erasure/queue"
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
@@ -230,7 +230,7 @@ func (s *Service) begin(tasks []protocol.Task) {
 	for _, t := range tasks {
 		if j := s.jobs[t.Task]; !j.begun || j.result != nil {
 			if slow := s.Slow.Load(); slow && !j.begun {
-				time.AfterFunc(erasure.LeaseTime+10*time.Second, func() { s.queue <- j })
+				time.AfterFunc(queue.LeaseTime+10*time.Second, func() { s.queue <- j })
 			} else {
 				s.queue <- j
 			}

@@ -13,9 +13,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/catalog"
-	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/protocol"
 	"github.com/flowmart/lethe/erasure/protocol/signature"
+	"github.com/flowmart/lethe/erasure/queue"
+	"github.com/flowmart/lethe/erasure/task"
 )
 
 // reply is what came of one call: a status and a body, or a code of what went
@@ -94,9 +95,9 @@ func single(status int) bool {
 	return status == http.StatusConflict || status == http.StatusUnprocessableEntity || status == http.StatusRequestEntityTooLarge || status == http.StatusBadRequest
 }
 
-func (d *Dispatcher) oneByOne(ctx context.Context, s catalog.Service, tasks []erasure.Delivery) {
+func (d *Dispatcher) oneByOne(ctx context.Context, s catalog.Service, tasks []queue.Delivery) {
 	for _, t := range tasks {
-		alone, err := d.envelopes(ctx, s, []erasure.Delivery{t})
+		alone, err := d.envelopes(ctx, s, []queue.Delivery{t})
 		if err != nil || len(alone) == 0 {
 			continue
 		}
@@ -116,12 +117,12 @@ func (d *Dispatcher) record(ctx context.Context, s catalog.Service, e envelope, 
 	switch {
 	case r.code == "ENDPOINT_REJECTED":
 		d.log.ErrorContext(ctx, "security: the endpoint leads outside its registered networks", "service", s.Ref)
-		return d.giveUp(ctx, e.tasks, erasure.TaskRefused, r.code)
+		return d.giveUp(ctx, e.tasks, task.Refused, r.code)
 	case r.status == 0:
 		return d.back(ctx, s, e.tasks, r.code, 0)
 	case r.status >= 300 && r.status < 400:
 		d.log.ErrorContext(ctx, "security: the service redirects; redirects are not followed", "service", s.Ref, "status", r.status)
-		return d.giveUp(ctx, e.tasks, erasure.TaskRefused, "ENDPOINT_REJECTED")
+		return d.giveUp(ctx, e.tasks, task.Refused, "ENDPOINT_REJECTED")
 	case r.status == http.StatusAccepted:
 		return d.accepted(ctx, s, e, r)
 	case r.status == http.StatusUnauthorized || r.status == http.StatusForbidden:
@@ -129,11 +130,11 @@ func (d *Dispatcher) record(ctx context.Context, s catalog.Service, e envelope, 
 	case r.status == http.StatusTooManyRequests || r.status == http.StatusServiceUnavailable:
 		return d.back(ctx, s, e.tasks, "THROTTLED", retryAfter(r.header))
 	case stops[r.status] != "":
-		return d.giveUp(ctx, e.tasks, erasure.TaskRefused, stops[r.status])
+		return d.giveUp(ctx, e.tasks, task.Refused, stops[r.status])
 	case r.status >= 500:
 		return d.back(ctx, s, e.tasks, "SERVICE_ERROR", 0)
 	}
-	return d.giveUp(ctx, e.tasks, erasure.TaskPoisoned, "UNEXPECTED_STATUS")
+	return d.giveUp(ctx, e.tasks, task.Poisoned, "UNEXPECTED_STATUS")
 }
 
 // accepted reads which tasks a service has taken. Tasks that it names neither
@@ -141,18 +142,18 @@ func (d *Dispatcher) record(ctx context.Context, s catalog.Service, e envelope, 
 func (d *Dispatcher) accepted(ctx context.Context, s catalog.Service, e envelope, r reply) error {
 	answer, err := protocol.DecodeAcceptance(r.body)
 	if r.code != "" || err != nil {
-		return d.giveUp(ctx, e.tasks, erasure.TaskPoisoned, "UNREADABLE_ANSWER")
+		return d.giveUp(ctx, e.tasks, task.Poisoned, "UNREADABLE_ANSWER")
 	}
 	rejected := map[uuid.UUID]protocol.Code{}
 	for _, x := range answer.Rejected {
 		rejected[x.Task] = x.Code
 	}
-	var taken, open []erasure.Delivery
+	var taken, open []queue.Delivery
 	for _, t := range e.tasks {
 		code, no := rejected[t.Key]
 		switch {
 		case no:
-			if err := d.requests.GiveUp(ctx, t, erasure.TaskRefused, string(code)); err != nil {
+			if err := d.requests.GiveUp(ctx, t, task.Refused, string(code)); err != nil {
 				return err
 			}
 		case slices.Contains(answer.Accepted, t.Key):
@@ -161,18 +162,18 @@ func (d *Dispatcher) accepted(ctx context.Context, s catalog.Service, e envelope
 			open = append(open, t)
 		}
 	}
-	if err := d.requests.Delivered(ctx, taken, e.digest()); err != nil {
+	if err := d.queue.Delivered(ctx, taken, e.digest()); err != nil {
 		return err
 	}
 	if len(open) > 0 {
-		if err := d.requests.Undelivered(ctx, open, "NOT_ACKNOWLEDGED", 0); err != nil {
+		if err := d.queue.Undelivered(ctx, open, "NOT_ACKNOWLEDGED", 0); err != nil {
 			return err
 		}
 	}
-	return erasure.Reached(ctx, d.db, s.ID)
+	return queue.Reached(ctx, d.db, s.ID)
 }
 
-func (d *Dispatcher) giveUp(ctx context.Context, tasks []erasure.Delivery, state erasure.TaskState, code string) error {
+func (d *Dispatcher) giveUp(ctx context.Context, tasks []queue.Delivery, state task.State, code string) error {
 	d.conf.Failed(code)
 	for _, t := range tasks {
 		if err := d.requests.GiveUp(ctx, t, state, code); err != nil {
@@ -183,21 +184,21 @@ func (d *Dispatcher) giveUp(ctx context.Context, tasks []erasure.Delivery, state
 }
 
 // release gives tasks back that an emergency stop held at the last moment.
-func (d *Dispatcher) release(ctx context.Context, s catalog.Service, tasks []erasure.Delivery) {
+func (d *Dispatcher) release(ctx context.Context, s catalog.Service, tasks []queue.Delivery) {
 	ctx = context.WithoutCancel(ctx)
-	if err := d.requests.Release(ctx, tasks); err != nil {
+	if err := d.queue.Release(ctx, tasks); err != nil {
 		d.log.ErrorContext(ctx, "leases not given back; they will run out", "service", s.Ref, "err", err)
 	}
 }
 
 // back gives tasks back to be sent later.
-func (d *Dispatcher) back(ctx context.Context, s catalog.Service, tasks []erasure.Delivery, code string, rest time.Duration) error {
+func (d *Dispatcher) back(ctx context.Context, s catalog.Service, tasks []queue.Delivery, code string, rest time.Duration) error {
 	ctx = context.WithoutCancel(ctx)
 	d.note(ctx, s, "not delivered; will be tried again", code, len(tasks))
-	if err := erasure.Unreached(ctx, d.db, s.ID, code, rest); err != nil {
+	if err := queue.Unreached(ctx, d.db, s.ID, code, rest); err != nil {
 		return err
 	}
-	return d.requests.Undelivered(ctx, tasks, code, rest)
+	return d.queue.Undelivered(ctx, tasks, code, rest)
 }
 
 // retryAfter reads how long a service wants to rest: seconds or a date

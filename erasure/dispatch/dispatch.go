@@ -17,6 +17,8 @@ import (
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/protocol/signature"
+	"github.com/flowmart/lethe/erasure/queue"
+	"github.com/flowmart/lethe/internal/jobs"
 	"github.com/flowmart/lethe/internal/vault"
 )
 
@@ -44,9 +46,10 @@ type Config struct {
 
 // Dispatcher works the pumps: one for each service that something is due for.
 type Dispatcher struct {
-	river.WorkerDefaults[erasure.Pump]
+	river.WorkerDefaults[queue.Pump]
 
 	db       *pgxpool.Pool
+	queue    *queue.Queue
 	requests *erasure.Requests
 	vault    *vault.Vault
 	catalog  *catalog.Catalog
@@ -56,7 +59,7 @@ type Dispatcher struct {
 }
 
 // New returns a dispatcher.
-func New(db *pgxpool.Pool, requests *erasure.Requests, c *catalog.Catalog, v *vault.Vault, conf Config, log *slog.Logger) *Dispatcher {
+func New(db *pgxpool.Pool, q *queue.Queue, requests *erasure.Requests, c *catalog.Catalog, v *vault.Vault, conf Config, log *slog.Logger) *Dispatcher {
 	if conf.Batch == 0 {
 		conf.Batch = 100
 	}
@@ -69,18 +72,18 @@ func New(db *pgxpool.Pool, requests *erasure.Requests, c *catalog.Catalog, v *va
 	if conf.Failed == nil {
 		conf.Failed = func(string) {}
 	}
-	return &Dispatcher{db: db, requests: requests, vault: v, catalog: c, conf: conf, log: log, clients: clients{dev: conf.Dev}}
+	return &Dispatcher{db: db, queue: q, requests: requests, vault: v, catalog: c, conf: conf, log: log, clients: clients{dev: conf.Dev}}
 }
 
 // Timeout is longer than the patience: a turn ends by itself.
-func (d *Dispatcher) Timeout(*river.Job[erasure.Pump]) time.Duration {
+func (d *Dispatcher) Timeout(*river.Job[queue.Pump]) time.Duration {
 	return d.conf.Patience + 30*time.Second
 }
 
 // Work sends a service what is due for it, until nothing is. The job ends in a
 // transaction that looks once more: a task that was posted meanwhile, and found
 // this job still running, is not left behind.
-func (d *Dispatcher) Work(ctx context.Context, job *river.Job[erasure.Pump]) error {
+func (d *Dispatcher) Work(ctx context.Context, job *river.Job[queue.Pump]) error {
 	end := time.Now().Add(d.conf.Patience)
 	for {
 		moved, err := d.turn(ctx, job.Args.Service)
@@ -93,7 +96,7 @@ func (d *Dispatcher) Work(ctx context.Context, job *river.Job[erasure.Pump]) err
 		if time.Now().After(end) {
 			return river.JobSnooze(0)
 		}
-		done, err := erasure.Complete(ctx, d.db, job, func(tx pgx.Tx) (bool, error) { return d.requests.AnyDue(ctx, tx, job.Args.Service) })
+		done, err := jobs.Complete(ctx, d.db, job, func(tx pgx.Tx) (bool, error) { return d.queue.AnyDue(ctx, tx, job.Args.Service) })
 		if done || err != nil {
 			return err
 		}
@@ -107,11 +110,11 @@ func (d *Dispatcher) turn(ctx context.Context, id uuid.UUID) (bool, error) {
 	if err != nil || !ok {
 		return false, err
 	}
-	due, err := d.requests.Due(ctx, id, d.conf.Batch*max(1, s.MaxInFlight))
+	due, err := d.queue.Due(ctx, id, d.conf.Batch*max(1, s.MaxInFlight))
 	if err != nil {
 		return false, err
 	}
-	silent, err := d.requests.Silent(ctx, id, 4*max(1, s.MaxInFlight))
+	silent, err := d.queue.Silent(ctx, id, 4*max(1, s.MaxInFlight))
 	if err != nil {
 		return false, err
 	}
@@ -135,11 +138,11 @@ func (d *Dispatcher) service(ctx context.Context, id uuid.UUID) (catalog.Service
 	if s.State != catalog.Active || s.Endpoint == nil {
 		return s, false, nil
 	}
-	open, err := erasure.BreakerOpen(ctx, d.db, id)
+	open, err := queue.BreakerOpen(ctx, d.db, id)
 	if err != nil || open {
 		return s, false, err
 	}
-	stopped, err := erasure.Stopped(ctx, d.db, id)
+	stopped, err := queue.Stopped(ctx, d.db, id)
 	return s, !stopped, err
 }
 
@@ -159,7 +162,7 @@ func (d *Dispatcher) parallel(s catalog.Service, n int, do func(int)) {
 
 // clear waits for the service's rate.
 func (d *Dispatcher) clear(ctx context.Context, s catalog.Service) bool {
-	wait, err := erasure.Reserve(ctx, d.db, s.ID, s.RatePerSecond)
+	wait, err := queue.Reserve(ctx, d.db, s.ID, s.RatePerSecond)
 	if err != nil {
 		return false
 	}
@@ -174,7 +177,7 @@ func (d *Dispatcher) clear(ctx context.Context, s catalog.Service) bool {
 // may looks whether an emergency stop stands. Whoever cannot see that none
 // does sends nothing.
 func (d *Dispatcher) may(ctx context.Context, s catalog.Service) bool {
-	stopped, err := erasure.Stopped(ctx, d.db, s.ID)
+	stopped, err := queue.Stopped(ctx, d.db, s.ID)
 	return err == nil && !stopped
 }
 

@@ -11,8 +11,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/catalog"
-	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/protocol"
+	"github.com/flowmart/lethe/erasure/queue"
+	"github.com/flowmart/lethe/erasure/subject"
+	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/internal/fault"
 )
 
@@ -21,7 +23,7 @@ import (
 type envelope struct {
 	id    uuid.UUID
 	body  []byte
-	tasks []erasure.Delivery
+	tasks []queue.Delivery
 }
 
 func (e envelope) digest() []byte {
@@ -35,17 +37,17 @@ const roomForEnvelope = protocol.MaxRequestsBytes - 4<<10
 // envelopes puts leased tasks into as few messages as their sizes allow. A
 // task whose identifiers are gone, or that no message can hold, is given up
 // here: the others of its service go on.
-func (d *Dispatcher) envelopes(ctx context.Context, s catalog.Service, due []erasure.Delivery) ([]envelope, error) {
+func (d *Dispatcher) envelopes(ctx context.Context, s catalog.Service, due []queue.Delivery) ([]envelope, error) {
 	if len(due) == 0 {
 		return nil, nil
 	}
-	asked, err := d.requests.Questions(ctx, due)
+	asked, err := d.queue.Questions(ctx, due)
 	if err != nil {
 		return nil, err
 	}
 	var out []envelope
 	var tasks []protocol.Task
-	var held []erasure.Delivery
+	var held []queue.Delivery
 	size := 0
 	flush := func() error {
 		made, err := d.sealAll(ctx, s, tasks, held)
@@ -55,7 +57,7 @@ func (d *Dispatcher) envelopes(ctx context.Context, s catalog.Service, due []era
 	for _, t := range due {
 		q, ok := asked[t.ID]
 		if !ok {
-			if err := d.requests.GiveUp(ctx, t, erasure.TaskRefused, "KEY_DESTROYED"); err != nil {
+			if err := d.requests.GiveUp(ctx, t, task.Refused, "KEY_DESTROYED"); err != nil {
 				return nil, err
 			}
 			continue
@@ -93,7 +95,7 @@ func weigh(t protocol.Task) int {
 // sealAll writes one message of several tasks. Where that cannot be written,
 // each task has one of its own, and a task that cannot be written is given up:
 // too many identifiers, or none that the service knows; too many datasets.
-func (d *Dispatcher) sealAll(ctx context.Context, s catalog.Service, tasks []protocol.Task, held []erasure.Delivery) ([]envelope, error) {
+func (d *Dispatcher) sealAll(ctx context.Context, s catalog.Service, tasks []protocol.Task, held []queue.Delivery) ([]envelope, error) {
 	if len(tasks) == 0 {
 		return nil, nil
 	}
@@ -131,12 +133,12 @@ func unsendableBy(err error) string {
 }
 
 // unsendable gives a task up that no message can hold; a person looks.
-func (d *Dispatcher) unsendable(ctx context.Context, s catalog.Service, t erasure.Delivery, code string) error {
+func (d *Dispatcher) unsendable(ctx context.Context, s catalog.Service, t queue.Delivery, code string) error {
 	d.log.WarnContext(ctx, "a task cannot be written as a message; a person must look", "service", s.Ref, "code", code, "task_id", t.Key)
-	return d.giveUp(ctx, []erasure.Delivery{t}, erasure.TaskRefused, code)
+	return d.giveUp(ctx, []queue.Delivery{t}, task.Refused, code)
 }
 
-func (d *Dispatcher) seal(s catalog.Service, tasks []protocol.Task, held []erasure.Delivery) (envelope, error) {
+func (d *Dispatcher) seal(s catalog.Service, tasks []protocol.Task, held []queue.Delivery) (envelope, error) {
 	body, err := protocol.Encode(protocol.Requests{
 		Spec: protocol.Spec, Type: protocol.TypeRequests, Issuer: d.conf.PublicURL, Audience: s.Ref,
 		IssuedAt: time.Now().UTC(), Tasks: tasks,
@@ -145,23 +147,23 @@ func (d *Dispatcher) seal(s catalog.Service, tasks []protocol.Task, held []erasu
 }
 
 // actions are the protocol's words for what is asked.
-var actions = map[erasure.Action]protocol.Action{
-	erasure.Resolve: protocol.Resolve, erasure.Locate: protocol.Locate, erasure.EraseAction: protocol.Erase,
-	erasure.Export: protocol.Export, erasure.Probe: protocol.Probe,
+var actions = map[task.Action]protocol.Action{
+	task.Resolve: protocol.Resolve, task.Locate: protocol.Locate, task.Erase: protocol.Erase,
+	task.Export: protocol.Export, task.Probe: protocol.Probe,
 }
 
 // task writes one task request. Only the types of identifier that the service
 // declared go to it, sealed to its key where it has one.
-func (d *Dispatcher) task(s catalog.Service, t erasure.Delivery, q erasure.Question) (protocol.Task, error) {
+func (d *Dispatcher) task(s catalog.Service, t queue.Delivery, q queue.Question) (protocol.Task, error) {
 	out := protocol.Task{
 		Task: t.Key, Seq: int64(t.Round), Action: actions[t.Action], Case: t.CaseNumber, Controller: t.Controller, Wave: t.Wave,
 		ReceivedOn: protocol.DateOf(t.ReceivedOn), DueOn: protocol.DateOf(t.DueOn), EraseBefore: t.EraseBefore.UTC(),
 		ExpiresAt: time.Now().UTC().Add(expiry), ReplyTo: d.conf.PublicURL + "/rights/v1/results",
 	}
-	if t.Action != erasure.Resolve && t.Action != erasure.Locate {
+	if t.Action != task.Resolve && t.Action != task.Locate {
 		out.PlanDigest = hex.EncodeToString(t.PlanDigest)
 	}
-	if t.Action == erasure.Export {
+	if t.Action == task.Export {
 		out.PartsTo = d.conf.PublicURL + "/rights/v1/parts/" + strings.ToLower(t.Key.String())
 		out.MaxPartBytes = d.conf.MaxPartBytes
 	}
@@ -180,7 +182,7 @@ func (d *Dispatcher) task(s catalog.Service, t erasure.Delivery, q erasure.Quest
 
 const expiry = 72 * time.Hour // a service does not begin later; we send again before
 
-func wanted(s catalog.Service, all []erasure.Identifier) []protocol.Identifier {
+func wanted(s catalog.Service, all []subject.Identifier) []protocol.Identifier {
 	var out []protocol.Identifier
 	for _, id := range all {
 		if slices.Contains(s.IdentifierTypes, id.Type) {

@@ -11,23 +11,26 @@ import (
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/answer"
 	"github.com/flowmart/lethe/erasure/protocol"
 	"github.com/flowmart/lethe/erasure/protocol/signature"
+	"github.com/flowmart/lethe/erasure/queue"
+	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 )
 
 // poll asks a service about a task that it took and has not answered. What it
 // says is signed like a message of its own and taken in the same way.
-func (d *Dispatcher) poll(ctx context.Context, s catalog.Service, t erasure.Delivery) {
+func (d *Dispatcher) poll(ctx context.Context, s catalog.Service, t queue.Delivery) {
 	if !d.clear(ctx, s) {
-		d.release(ctx, s, []erasure.Delivery{t})
+		d.release(ctx, s, []queue.Delivery{t})
 		return
 	}
 	id := t.Key.String()
 	r := d.call(ctx, s, http.MethodGet, "/lethe/v1/tasks/"+id, id, nil)
 	if r.code == held {
-		d.release(ctx, s, []erasure.Delivery{t})
+		d.release(ctx, s, []queue.Delivery{t})
 		return
 	}
 	if err := d.heard(ctx, s, t, r); err != nil {
@@ -35,13 +38,13 @@ func (d *Dispatcher) poll(ctx context.Context, s catalog.Service, t erasure.Deli
 	}
 }
 
-func (d *Dispatcher) heard(ctx context.Context, s catalog.Service, t erasure.Delivery, r reply) error {
-	one := []erasure.Delivery{t}
+func (d *Dispatcher) heard(ctx context.Context, s catalog.Service, t queue.Delivery, r reply) error {
+	one := []queue.Delivery{t}
 	switch {
 	case r.status == http.StatusNotFound:
-		return d.requests.Lost(ctx, t)
+		return d.queue.Lost(ctx, t)
 	case r.code == "UNREADABLE_ANSWER":
-		return d.giveUp(ctx, one, erasure.TaskPoisoned, r.code)
+		return d.giveUp(ctx, one, task.Poisoned, r.code)
 	case r.status != http.StatusOK:
 		code := r.code
 		if code == "" {
@@ -54,18 +57,18 @@ func (d *Dispatcher) heard(ctx context.Context, s catalog.Service, t erasure.Del
 	}
 	m, err := protocol.DecodeResults(r.body)
 	if err != nil || m.Issuer != s.Ref || m.Audience != d.conf.PublicURL {
-		return d.giveUp(ctx, one, erasure.TaskPoisoned, "UNREADABLE_ANSWER")
+		return d.giveUp(ctx, one, task.Poisoned, "UNREADABLE_ANSWER")
 	}
 	by, err := servicePrincipal(ctx, d, s)
 	if err != nil {
 		return err
 	}
 	sum := sha256.Sum256(r.body)
-	verdicts, err := d.requests.Receive(ctx, by, erasure.Message{Service: s.ID, Body: sum[:], Answers: erasure.AnswersOf(m.Results), Polled: true})
-	if err != nil || len(verdicts) > 0 && verdicts[0].Disposition == erasure.Recorded {
+	verdicts, err := d.requests.Receive(ctx, by, erasure.Message{Service: s.ID, Body: sum[:], Answers: answer.Of(m.Results), Polled: true})
+	if err != nil || len(verdicts) > 0 && verdicts[0].Disposition == answer.Recorded {
 		return err
 	}
-	return d.requests.Undelivered(ctx, one, "NO_NEWS", pollAgain)
+	return d.queue.Undelivered(ctx, one, "NO_NEWS", pollAgain)
 }
 
 // pollAgain is the shortest time until a task that has no news is asked about

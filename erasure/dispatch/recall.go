@@ -10,15 +10,15 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/flowmart/lethe/catalog"
-	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/protocol"
+	"github.com/flowmart/lethe/erasure/queue"
 )
 
 // Recaller works the recalls: it tells services that took a task of a
 // cancelled request to stop, if it is not too late. What they did before is
 // told by their own results.
 type Recaller struct {
-	river.WorkerDefaults[erasure.Recall]
+	river.WorkerDefaults[queue.Recall]
 	Dispatcher *Dispatcher
 }
 
@@ -26,9 +26,9 @@ type Recaller struct {
 // or a service that is down holds back is tried again, less and less often,
 // until the key of the request is destroyed: its task is cancelled here
 // whatever the service says.
-func (r *Recaller) Work(ctx context.Context, job *river.Job[erasure.Recall]) error {
+func (r *Recaller) Work(ctx context.Context, job *river.Job[queue.Recall]) error {
 	d := r.Dispatcher
-	recalled, err := erasure.Recalled(ctx, d.db, job.Args.Request)
+	recalled, err := queue.Recalled(ctx, d.db, job.Args.Request)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func recallAgain(tried time.Duration) time.Duration {
 
 // tell tells a service of one cancelled task. It reports whether the service
 // has heard, or never will.
-func (d *Dispatcher) tell(ctx context.Context, t erasure.RecalledTask) (bool, error) {
+func (d *Dispatcher) tell(ctx context.Context, t queue.RecalledTask) (bool, error) {
 	s, ok, err := d.service(ctx, t.ServiceID)
 	if err != nil || !ok || !d.clear(ctx, s) {
 		return false, err
@@ -79,7 +79,7 @@ func (d *Dispatcher) tell(ctx context.Context, t erasure.RecalledTask) (bool, er
 		d.note(ctx, s, "the service will not be told of a cancelled task", code, 1)
 	}
 	sum := sha256.Sum256(body)
-	return true, d.requests.Told(ctx, t, code, sum[:])
+	return true, d.queue.Told(ctx, t, code, sum[:])
 }
 
 // untold records that a cancel message did not arrive, as of any other.
@@ -89,12 +89,12 @@ func (d *Dispatcher) untold(ctx context.Context, s catalog.Service, r reply) err
 		code = "SERVICE_ERROR"
 	}
 	d.note(ctx, s, "the service was not told of a cancelled task; will be tried again", code, 1)
-	return erasure.Unreached(ctx, d.db, s.ID, code, retryAfter(r.header))
+	return queue.Unreached(ctx, d.db, s.ID, code, retryAfter(r.header))
 }
 
 // cancelling writes the task that cancels another. Its id follows from the
 // other's, so that a service that is told twice knows it.
-func (d *Dispatcher) cancelling(s catalog.Service, t erasure.RecalledTask) ([]byte, error) {
+func (d *Dispatcher) cancelling(s catalog.Service, t queue.RecalledTask) ([]byte, error) {
 	return protocol.Encode(protocol.Requests{
 		Spec: protocol.Spec, Type: protocol.TypeRequests, Issuer: d.conf.PublicURL, Audience: s.Ref, IssuedAt: time.Now().UTC(),
 		Tasks: []protocol.Task{{

@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/audit"
-	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/answer"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
@@ -24,7 +24,7 @@ import (
 // Every mistake is reported: PART_MISSING, PART_DIGEST_MISMATCH,
 // PART_COUNT_MISMATCH, PART_FORMAT_MISMATCH, PART_RECORD_TOO_LARGE. It may be
 // repeated.
-func Accept(ctx context.Context, db postgres.DB, key uuid.UUID, declared []erasure.Part, exported map[uuid.UUID]int64) error {
+func Accept(ctx context.Context, db postgres.DB, key uuid.UUID, declared []answer.Part, exported map[uuid.UUID]int64) error {
 	t, err := findTask(ctx, db, key)
 	if err != nil {
 		return err
@@ -58,7 +58,7 @@ func Accept(ctx context.Context, db postgres.DB, key uuid.UUID, declared []erasu
 }
 
 // compareAll says what is wrong with declared parts, before any is accepted.
-func compareAll(declared []erasure.Part, here map[place]Part) (faults []error) {
+func compareAll(declared []answer.Part, here map[place]Part) (faults []error) {
 	for i, d := range declared {
 		p, ok := here[place{d.Dataset, d.N}]
 		if err := compare(d, p, ok); err != nil {
@@ -71,7 +71,7 @@ func compareAll(declared []erasure.Part, here map[place]Part) (faults []error) {
 // addUp compares the records in all parts of a dataset with what the service
 // says it exported. What is no record has no count to compare: a dataset of
 // binary parts alone needs one of them, and no more.
-func addUp(declared []erasure.Part, here map[place]Part, exported map[uuid.UUID]int64) (faults []error) {
+func addUp(declared []answer.Part, here map[place]Part, exported map[uuid.UUID]int64) (faults []error) {
 	type sum struct{ parts, readable, records int64 }
 	sums := map[uuid.UUID]sum{}
 	add := func(dataset uuid.UUID, format string, records int64) {
@@ -104,7 +104,7 @@ func addUp(declared []erasure.Part, here map[place]Part, exported map[uuid.UUID]
 }
 
 // compare says what is wrong with a part; nil if it is as declared.
-func compare(d erasure.Part, p Part, here bool) *fault.Fault {
+func compare(d answer.Part, p Part, here bool) *fault.Fault {
 	if !here || p.State == Requested || p.State == Uploading {
 		return fault.New(fault.Conflict, "PART_MISSING", "part %d of this dataset has not arrived whole; upload it before you report it", d.N)
 	}
@@ -157,7 +157,7 @@ func lockParts(ctx context.Context, db postgres.DB, task int64) (map[place]Part,
 	return found, err
 }
 
-func accept(ctx context.Context, db postgres.DB, id uuid.UUID, d erasure.Part) error {
+func accept(ctx context.Context, db postgres.DB, id uuid.UUID, d answer.Part) error {
 	const q = `UPDATE erasure_part SET state = 'ACCEPTED', format = $2, records = $3, accepted_at = now() WHERE id = $1`
 	_, err := db.Exec(ctx, q, id, d.Format, d.Records)
 	return err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/export/manifest"
+	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
@@ -22,15 +23,15 @@ type contents struct {
 	request  erasure.Request
 	nodes    []erasure.Node
 	parts    map[uuid.UUID][]Part // by dataset, in order
-	answers  map[uuid.UUID]answer // by dataset
+	answers  map[uuid.UUID]word   // by dataset
 	handover handover
 	before   *Package           // the newest package that was sealed
 	packed   map[uuid.UUID]bool // the parts in it
 	next     int                // number of the package to come
 }
 
-// answer is the last word of a service about a dataset.
-type answer struct {
+// word is the last one of a service about a dataset.
+type word struct {
 	outcome string // EXPORTED, NOT_FOUND, NOT_APPLICABLE; "" if there is none
 	code    string // of its task: why it stopped
 }
@@ -85,15 +86,15 @@ func (c *contents) readBefore(ctx context.Context, db postgres.DB) error {
 }
 
 // answersOf finds the last word about each dataset of a request's exports.
-func answersOf(ctx context.Context, db postgres.DB, request uuid.UUID) (map[uuid.UUID]answer, error) {
-	all, err := erasure.TasksOf(ctx, db, []uuid.UUID{request})
+func answersOf(ctx context.Context, db postgres.DB, request uuid.UUID) (map[uuid.UUID]word, error) {
+	all, err := task.Of(ctx, db, []uuid.UUID{request})
 	if err != nil {
 		return nil, err
 	}
 	var ids []int64
 	codes := map[int64]string{}
 	for _, t := range all[request] {
-		if t.Action != erasure.Export {
+		if t.Action != task.Export {
 			continue
 		}
 		ids = append(ids, t.ID)
@@ -101,22 +102,22 @@ func answersOf(ctx context.Context, db postgres.DB, request uuid.UUID) (map[uuid
 			codes[t.ID] = *t.Code
 		}
 	}
-	scopes, err := erasure.ScopesOf(ctx, db, ids)
+	scopes, err := task.ScopesOf(ctx, db, ids)
 	if err != nil {
 		return nil, err
 	}
-	said, err := erasure.OutcomesOf(ctx, db, ids)
+	said, err := task.OutcomesOf(ctx, db, ids)
 	if err != nil {
 		return nil, err
 	}
-	answers := map[uuid.UUID]answer{}
+	answers := map[uuid.UUID]word{}
 	for _, id := range ids {
 		for _, dataset := range scopes[id] {
-			answers[dataset] = answer{code: codes[id]}
+			answers[dataset] = word{code: codes[id]}
 		}
 		for _, o := range said[id] { // oldest first
 			if !o.Conflict {
-				answers[o.DatasetID] = answer{o.Outcome, codes[id]}
+				answers[o.DatasetID] = word{o.Outcome, codes[id]}
 			}
 		}
 	}

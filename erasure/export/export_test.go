@@ -24,7 +24,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/flowmart/lethe/audit"
-	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/answer"
 	"github.com/flowmart/lethe/erasure/export"
 	"github.com/flowmart/lethe/erasure/protocol/signature"
 	"github.com/flowmart/lethe/internal/access"
@@ -287,13 +287,13 @@ func (f *fixture) does(p put, status int) *http.Response {
 }
 
 // accepts declares parts in the name of a service's signed result.
-func (f *fixture) accepts(task uuid.UUID, declared ...erasure.Part) error {
+func (f *fixture) accepts(task uuid.UUID, declared ...answer.Part) error {
 	return f.acceptsAll(task, nil, declared...)
 }
 
 // acceptsAll is accepts for a result that says how much was exported. Like
 // erasure's, its unit of work is committed whatever the answer.
-func (f *fixture) acceptsAll(task uuid.UUID, exported map[uuid.UUID]int64, declared ...erasure.Part) (refused error) {
+func (f *fixture) acceptsAll(task uuid.UUID, exported map[uuid.UUID]int64, declared ...answer.Part) (refused error) {
 	err := postgres.Work(context.Background(), f.db, func(tx pgx.Tx) error {
 		refused = export.Accept(context.Background(), tx, task, declared, exported)
 		return nil
@@ -301,9 +301,9 @@ func (f *fixture) acceptsAll(task uuid.UUID, exported map[uuid.UUID]int64, decla
 	return errors.Join(err, refused)
 }
 
-func declare(dataset uuid.UUID, n int, body []byte, records int64, format string) erasure.Part {
+func declare(dataset uuid.UUID, n int, body []byte, records int64, format string) answer.Part {
 	sum := sha256.Sum256(body)
-	return erasure.Part{Dataset: dataset, N: n, Bytes: int64(len(body)), Records: records, SHA256: sum[:], Format: format}
+	return answer.Part{Dataset: dataset, N: n, Bytes: int64(len(body)), Records: records, SHA256: sum[:], Format: format}
 }
 
 // hands uploads a part, declares it, and says the dataset was exported.

@@ -23,7 +23,7 @@ import (
 
 	"filippo.io/age"
 
-	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/answer"
 	"github.com/flowmart/lethe/erasure/export"
 	"github.com/flowmart/lethe/erasure/export/manifest"
 )
@@ -136,7 +136,7 @@ func TestGigabyte(t *testing.T) {
 	defer cutting.CloseIdleConnections()
 
 	all := sha256.New()
-	var declared []erasure.Part
+	var declared []answer.Part
 	sums := make([]string, len(sizes))
 	for i, size := range sizes {
 		sum := sha256.New()
@@ -144,7 +144,7 @@ func TestGigabyte(t *testing.T) {
 			t.Fatal(err)
 		}
 		sums[i] = hex.EncodeToString(sum.Sum(nil))
-		declared = append(declared, erasure.Part{Dataset: f.rows, N: i + 1, Bytes: size, Records: (size + record - 1) / record, SHA256: sum.Sum(nil), Format: "ndjson"})
+		declared = append(declared, answer.Part{Dataset: f.rows, N: i + 1, Bytes: size, Records: (size + record - 1) / record, SHA256: sum.Sum(nil), Format: "ndjson"})
 	}
 
 	memory := watchHeap()

@@ -82,7 +82,7 @@ func findPart(ctx context.Context, db postgres.DB, task int64, dataset uuid.UUID
 
 // ensurePart makes the row of a part that is announced for the first time, and
 // holds it until the unit of work ends.
-func ensurePart(ctx context.Context, db postgres.DB, t task, u upload) (Part, error) {
+func ensurePart(ctx context.Context, db postgres.DB, t target, u upload) (Part, error) {
 	const q = `
 		WITH made AS (
 			INSERT INTO erasure_part (id, task_id, request_id, dataset_id, n, bytes, sha256)
@@ -169,8 +169,8 @@ func quarantine(ctx context.Context, db postgres.DB, id uuid.UUID, code string) 
 	return err
 }
 
-// task is what a part may be uploaded for.
-type task struct {
+// target is what a part may be uploaded for.
+type target struct {
 	ID        int64
 	Key       uuid.UUID
 	RequestID uuid.UUID
@@ -180,14 +180,14 @@ type task struct {
 }
 
 // findTask finds a task by its outside name; ErrNotFound if there is none.
-func findTask(ctx context.Context, db postgres.DB, key uuid.UUID) (task, error) {
+func findTask(ctx context.Context, db postgres.DB, key uuid.UUID) (target, error) {
 	const q = `
 		SELECT t.id, t.key, t.request_id, t.service_id, t.action,
 		       t.state NOT IN ('DONE', 'REFUSED', 'POISONED', 'CANCELLED') AND r.state NOT IN ('CLOSED', 'MERGED') AS open
 		  FROM erasure_task t
 		  JOIN erasure_request r ON r.id = t.request_id
 		 WHERE t.key = $1`
-	return postgres.One[task](ctx, db, q, key)
+	return postgres.One[target](ctx, db, q, key)
 }
 
 // inScope reports whether a task asks for a dataset.

@@ -139,18 +139,18 @@ func (e *Exports) refuse(w http.ResponseWriter, r *http.Request, err error) {
 var errNoTask = fault.Missing("task", "no such export task")
 
 // admit finds the task and refuses whoever is not its service.
-func (e *Exports) admit(r *http.Request, u upload) (task, error) {
+func (e *Exports) admit(r *http.Request, u upload) (target, error) {
 	ctx := r.Context()
 	t, err := findTask(ctx, e.db, u.task)
 	if errors.Is(err, postgres.ErrNotFound) {
-		return task{}, errNoTask
+		return target{}, errNoTask
 	}
 	if err != nil {
-		return task{}, err
+		return target{}, err
 	}
 	keys, err := catalog.ServiceKeys(ctx, e.db, t.ServiceID)
 	if err != nil {
-		return task{}, err
+		return target{}, err
 	}
 	public := make([]signature.PublicKey, len(keys))
 	for i, k := range keys {
@@ -158,13 +158,13 @@ func (e *Exports) admit(r *http.Request, u upload) (task, error) {
 	}
 	statement := signature.PartStatement(r.Method, u.task, u.dataset, u.n, r.Header.Get("Content-Range"), r.Header.Get(headerDigest))
 	if _, err := signature.Verify(public, r.Header, statement, e.now(), signature.Tolerance); err != nil {
-		return task{}, e.stranger(r, statement, err)
+		return target{}, e.stranger(r, statement, err)
 	}
 	if t.Action != "EXPORT" {
-		return task{}, errNoTask
+		return target{}, errNoTask
 	}
 	if !t.Open && r.Method == http.MethodPut {
-		return task{}, fault.New(fault.Conflict, "TASK_CLOSED", "this task is over and takes no more parts")
+		return target{}, fault.New(fault.Conflict, "TASK_CLOSED", "this task is over and takes no more parts")
 	}
 	ok, err := inScope(ctx, e.db, t.ID, u.dataset)
 	if err == nil && !ok {
@@ -193,7 +193,7 @@ func (e *Exports) stranger(r *http.Request, statement []byte, refused error) err
 
 // claim gives the part to this upload, or says with what to go on. A part that
 // is here already comes back as it is.
-func (e *Exports) claim(ctx context.Context, t task, u upload) (p Part, holder uuid.UUID, err error) {
+func (e *Exports) claim(ctx context.Context, t target, u upload) (p Part, holder uuid.UUID, err error) {
 	holder = uuid.New()
 	err = postgres.Work(ctx, e.db, func(tx pgx.Tx) error {
 		if p, err = ensurePart(ctx, tx, t, u); err != nil {

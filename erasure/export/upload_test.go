@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/answer"
 	"github.com/flowmart/lethe/erasure/export"
 	"github.com/flowmart/lethe/internal/fault"
 )
@@ -319,15 +319,15 @@ func TestPartsAddUpToWhatWasExported(t *testing.T) {
 	wrong := declare(f.rows, 2, []byte(aRecord), 7, "ndjson")
 	for name, c := range map[string]struct {
 		exported map[uuid.UUID]int64
-		declared []erasure.Part
+		declared []answer.Part
 		code     string
 	}{
 		"no part at all":        {map[uuid.UUID]int64{f.rows: 4}, nil, "PART_MISSING"},
 		"none, and none needed": {map[uuid.UUID]int64{f.rows: 0}, nil, "PART_MISSING"},
-		"too few":               {map[uuid.UUID]int64{f.rows: 2}, []erasure.Part{first}, "PART_COUNT_MISMATCH"},
-		"too many":              {map[uuid.UUID]int64{f.rows: 1}, []erasure.Part{first, second}, "PART_COUNT_MISMATCH"},
-		"one dataset of two":    {map[uuid.UUID]int64{f.rows: 1, f.items: 1}, []erasure.Part{first}, "PART_MISSING"},
-		"a good and a bad one":  {nil, []erasure.Part{first, wrong}, "PART_COUNT_MISMATCH"},
+		"too few":               {map[uuid.UUID]int64{f.rows: 2}, []answer.Part{first}, "PART_COUNT_MISMATCH"},
+		"too many":              {map[uuid.UUID]int64{f.rows: 1}, []answer.Part{first, second}, "PART_COUNT_MISMATCH"},
+		"one dataset of two":    {map[uuid.UUID]int64{f.rows: 1, f.items: 1}, []answer.Part{first}, "PART_MISSING"},
+		"a good and a bad one":  {nil, []answer.Part{first, wrong}, "PART_COUNT_MISMATCH"},
 	} {
 		if err := f.acceptsAll(f.task, c.exported, c.declared...); !saysCode(err, c.code) {
 			t.Errorf("%s: %v, want %s", name, err, c.code)

@@ -18,6 +18,7 @@ import (
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/answer"
 	"github.com/flowmart/lethe/erasure/protocol"
 	"github.com/flowmart/lethe/erasure/protocol/signature"
 	"github.com/flowmart/lethe/internal/access"
@@ -79,10 +80,10 @@ func (d *Results) take(w http.ResponseWriter, r *http.Request) {
 	}
 	d.count(r.Context(), service.ServiceRef, verdicts)
 	w.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(w).Encode(answer(verdicts))
+	json.NewEncoder(w).Encode(dispositions(verdicts))
 }
 
-func (d *Results) receive(r *http.Request, s catalog.Signer, signed signature.Signed, body []byte) ([]erasure.Verdict, error) {
+func (d *Results) receive(r *http.Request, s catalog.Signer, signed signature.Signed, body []byte) ([]answer.Verdict, error) {
 	m, err := protocol.DecodeResults(body)
 	if err != nil {
 		return nil, err
@@ -98,7 +99,7 @@ func (d *Results) receive(r *http.Request, s catalog.Signer, signed signature.Si
 		return nil, err
 	}
 	sum := sha256.Sum256(body)
-	return d.Requests.Receive(r.Context(), by, erasure.Message{Service: s.ServiceID, Key: s.KeyID, ID: signed.ID, Body: sum[:], Answers: erasure.AnswersOf(m.Results)})
+	return d.Requests.Receive(r.Context(), by, erasure.Message{Service: s.ServiceID, Key: s.KeyID, ID: signed.ID, Body: sum[:], Answers: answer.Of(m.Results)})
 }
 
 // tell logs why a service's message was refused: codes, never what it said.
@@ -117,12 +118,12 @@ func (d *Results) tell(ctx context.Context, service string, err error) {
 }
 
 // count counts what became of answers, and logs the rejected ones.
-func (d *Results) count(ctx context.Context, service string, verdicts []erasure.Verdict) {
+func (d *Results) count(ctx context.Context, service string, verdicts []answer.Verdict) {
 	for _, v := range verdicts {
 		if d.Judged != nil {
 			d.Judged(string(v.Disposition))
 		}
-		if v.Disposition == erasure.Rejected || v.Disposition == erasure.Conflict {
+		if v.Disposition == answer.Rejected || v.Disposition == answer.Conflict {
 			d.Log.WarnContext(ctx, "an answer of a service was not taken", "service", service, "code", v.Code, "task_id", v.Task)
 		}
 	}
@@ -177,7 +178,7 @@ func who(r *http.Request, body []byte, candidates []catalog.Signer) (catalog.Sig
 	return catalog.Signer{}, signature.Signed{}, false
 }
 
-func answer(verdicts []erasure.Verdict) protocol.Dispositions {
+func dispositions(verdicts []answer.Verdict) protocol.Dispositions {
 	out := protocol.Dispositions{Results: make([]protocol.TaskDisposition, len(verdicts))}
 	for i, v := range verdicts {
 		out.Results[i] = protocol.TaskDisposition{Task: v.Task, Disposition: protocol.Disposition(v.Disposition), Code: v.Code}

@@ -18,7 +18,7 @@ import (
 	"github.com/flowmart/lethe/catalog/search"
 	"github.com/flowmart/lethe/catalog/taxonomy"
 	"github.com/flowmart/lethe/catalog/yaml"
-	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/queue"
 	"github.com/flowmart/lethe/graph/node"
 	"github.com/flowmart/lethe/graph/relay"
 	"github.com/flowmart/lethe/lineage"
@@ -110,7 +110,7 @@ type ServiceResolver interface {
 
 	Stopped(ctx context.Context, obj *catalog.Service) (bool, error)
 	Stores(ctx context.Context, obj *catalog.Service) ([]catalog.Store, error)
-	Delivery(ctx context.Context, obj *catalog.Service) (*erasure.Health, error)
+	Delivery(ctx context.Context, obj *catalog.Service) (*queue.Health, error)
 	Findings(ctx context.Context, obj *catalog.Service) ([]findings.Finding, error)
 }
 type ServiceKeyResolver interface {
@@ -2654,7 +2654,7 @@ func (ec *executionContext) fieldContext_DeclareStoreReaderPayload_clientMutatio
 	return graphql.NewScalarFieldContext("DeclareStoreReaderPayload", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Delivery_failures(ctx context.Context, field graphql.CollectedField, obj *erasure.Health) (ret graphql.Marshaler) {
+func (ec *executionContext) _Delivery_failures(ctx context.Context, field graphql.CollectedField, obj *queue.Health) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2677,7 +2677,7 @@ func (ec *executionContext) fieldContext_Delivery_failures(_ context.Context, fi
 	return graphql.NewScalarFieldContext("Delivery", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _Delivery_openUntil(ctx context.Context, field graphql.CollectedField, obj *erasure.Health) (ret graphql.Marshaler) {
+func (ec *executionContext) _Delivery_openUntil(ctx context.Context, field graphql.CollectedField, obj *queue.Health) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2700,7 +2700,7 @@ func (ec *executionContext) fieldContext_Delivery_openUntil(_ context.Context, f
 	return graphql.NewScalarFieldContext("Delivery", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Delivery_lastCode(ctx context.Context, field graphql.CollectedField, obj *erasure.Health) (ret graphql.Marshaler) {
+func (ec *executionContext) _Delivery_lastCode(ctx context.Context, field graphql.CollectedField, obj *queue.Health) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2723,7 +2723,7 @@ func (ec *executionContext) fieldContext_Delivery_lastCode(_ context.Context, fi
 	return graphql.NewScalarFieldContext("Delivery", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Delivery_changedAt(ctx context.Context, field graphql.CollectedField, obj *erasure.Health) (ret graphql.Marshaler) {
+func (ec *executionContext) _Delivery_changedAt(ctx context.Context, field graphql.CollectedField, obj *queue.Health) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -6295,8 +6295,8 @@ func (ec *executionContext) _Service_delivery(ctx context.Context, field graphql
 			return ec.Resolvers.Service().Delivery(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *erasure.Health) graphql.Marshaler {
-			return ec.marshalODelivery2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚐHealth(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *queue.Health) graphql.Marshaler {
+			return ec.marshalODelivery2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚋqueueᚐHealth(ctx, selections, v)
 		},
 		true,
 		false,
@@ -11665,7 +11665,7 @@ func (ec *executionContext) _DeclareStoreReaderPayload(ctx context.Context, sel 
 
 var deliveryImplementors = []string{"Delivery"}
 
-func (ec *executionContext) _Delivery(ctx context.Context, sel ast.SelectionSet, obj *erasure.Health) graphql.Marshaler {
+func (ec *executionContext) _Delivery(ctx context.Context, sel ast.SelectionSet, obj *queue.Health) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, deliveryImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -16680,7 +16680,7 @@ func (ec *executionContext) unmarshalODatasetFilter2ᚖgithubᚗcomᚋflowmart�
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalODelivery2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚐHealth(ctx context.Context, sel ast.SelectionSet, v *erasure.Health) graphql.Marshaler {
+func (ec *executionContext) marshalODelivery2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚋqueueᚐHealth(ctx context.Context, sel ast.SelectionSet, v *queue.Health) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}

@@ -15,6 +15,9 @@ import (
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/export"
+	"github.com/flowmart/lethe/erasure/queue"
+	"github.com/flowmart/lethe/erasure/subject"
+	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/graph/node"
 	"github.com/flowmart/lethe/graph/relay"
 	"github.com/google/uuid"
@@ -34,10 +37,10 @@ type CertificateResolver interface {
 	Fingerprint(ctx context.Context, obj *erasure.Certificate) ([]byte, error)
 }
 type EmergencyStopResolver interface {
-	Service(ctx context.Context, obj *erasure.Stop) (*catalog.Service, error)
-	SetBy(ctx context.Context, obj *erasure.Stop) (*audit.Principal, error)
+	Service(ctx context.Context, obj *queue.Stop) (*catalog.Service, error)
+	SetBy(ctx context.Context, obj *queue.Stop) (*audit.Principal, error)
 
-	LiftedBy(ctx context.Context, obj *erasure.Stop) (*audit.Principal, error)
+	LiftedBy(ctx context.Context, obj *queue.Stop) (*audit.Principal, error)
 }
 type NoticeResolver interface {
 	ID(ctx context.Context, obj *erasure.Notice) (node.ID, error)
@@ -75,7 +78,7 @@ type RequestResolver interface {
 	ApprovedBy(ctx context.Context, obj *erasure.Request) (*audit.Principal, error)
 
 	Plan(ctx context.Context, obj *erasure.Request) (*erasure.Request, error)
-	Tasks(ctx context.Context, obj *erasure.Request, first int, after *string, states []erasure.TaskState) (relay.Connection[erasure.Task], error)
+	Tasks(ctx context.Context, obj *erasure.Request, first int, after *string, states []task.State) (relay.Connection[task.Task], error)
 	Progress(ctx context.Context, obj *erasure.Request) (Progress, error)
 	Notices(ctx context.Context, obj *erasure.Request) ([]erasure.Notice, error)
 	Alerts(ctx context.Context, obj *erasure.Request) ([]erasure.Alert, error)
@@ -90,17 +93,17 @@ type SubscriptionResolver interface {
 	RequestProgress(ctx context.Context, id node.ID) (<-chan RequestProgress, error)
 }
 type TaskResolver interface {
-	ID(ctx context.Context, obj *erasure.Task) (node.ID, error)
+	ID(ctx context.Context, obj *task.Task) (node.ID, error)
 
-	Request(ctx context.Context, obj *erasure.Task) (erasure.Request, error)
-	Service(ctx context.Context, obj *erasure.Task) (catalog.Service, error)
+	Request(ctx context.Context, obj *task.Task) (erasure.Request, error)
+	Service(ctx context.Context, obj *task.Task) (catalog.Service, error)
 
-	NextAt(ctx context.Context, obj *erasure.Task) (*time.Time, error)
+	NextAt(ctx context.Context, obj *task.Task) (*time.Time, error)
 
-	Outcomes(ctx context.Context, obj *erasure.Task) ([]erasure.TaskOutcome, error)
+	Outcomes(ctx context.Context, obj *task.Task) ([]task.Outcome, error)
 }
 type TaskOutcomeResolver interface {
-	Dataset(ctx context.Context, obj *erasure.TaskOutcome) (catalog.Dataset, error)
+	Dataset(ctx context.Context, obj *task.Outcome) (catalog.Dataset, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -157,8 +160,8 @@ func (ec *executionContext) field_Request_tasks_args(ctx context.Context, rawArg
 	}
 	args["after"] = arg1
 	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "states",
-		func(ctx context.Context, v any) ([]erasure.TaskState, error) {
-			return ec.unmarshalOTaskState2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚐTaskStateᚄ(ctx, v)
+		func(ctx context.Context, v any) ([]task.State, error) {
+			return ec.unmarshalOTaskState2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐStateᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -275,8 +278,8 @@ func (ec *executionContext) _Alert_action(ctx context.Context, field graphql.Col
 			return obj.Action, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v erasure.Action) graphql.Marshaler {
-			return ec.marshalNTaskAction2githubᚗcomᚋflowmartᚋletheᚋerasureᚐAction(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v task.Action) graphql.Marshaler {
+			return ec.marshalNTaskAction2githubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐAction(ctx, selections, v)
 		},
 		true,
 		true,
@@ -832,7 +835,7 @@ func (ec *executionContext) fieldContext_CreatePackageLinkPayload_clientMutation
 	return graphql.NewScalarFieldContext("CreatePackageLinkPayload", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _EmergencyStop_service(ctx context.Context, field graphql.CollectedField, obj *erasure.Stop) (ret graphql.Marshaler) {
+func (ec *executionContext) _EmergencyStop_service(ctx context.Context, field graphql.CollectedField, obj *queue.Stop) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -864,7 +867,7 @@ func (ec *executionContext) fieldContext_EmergencyStop_service(_ context.Context
 	return fc, nil
 }
 
-func (ec *executionContext) _EmergencyStop_setBy(ctx context.Context, field graphql.CollectedField, obj *erasure.Stop) (ret graphql.Marshaler) {
+func (ec *executionContext) _EmergencyStop_setBy(ctx context.Context, field graphql.CollectedField, obj *queue.Stop) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -896,7 +899,7 @@ func (ec *executionContext) fieldContext_EmergencyStop_setBy(_ context.Context, 
 	return fc, nil
 }
 
-func (ec *executionContext) _EmergencyStop_setAt(ctx context.Context, field graphql.CollectedField, obj *erasure.Stop) (ret graphql.Marshaler) {
+func (ec *executionContext) _EmergencyStop_setAt(ctx context.Context, field graphql.CollectedField, obj *queue.Stop) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -919,7 +922,7 @@ func (ec *executionContext) fieldContext_EmergencyStop_setAt(_ context.Context, 
 	return graphql.NewScalarFieldContext("EmergencyStop", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _EmergencyStop_liftedBy(ctx context.Context, field graphql.CollectedField, obj *erasure.Stop) (ret graphql.Marshaler) {
+func (ec *executionContext) _EmergencyStop_liftedBy(ctx context.Context, field graphql.CollectedField, obj *queue.Stop) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -951,7 +954,7 @@ func (ec *executionContext) fieldContext_EmergencyStop_liftedBy(_ context.Contex
 	return fc, nil
 }
 
-func (ec *executionContext) _EmergencyStop_liftedAt(ctx context.Context, field graphql.CollectedField, obj *erasure.Stop) (ret graphql.Marshaler) {
+func (ec *executionContext) _EmergencyStop_liftedAt(ctx context.Context, field graphql.CollectedField, obj *queue.Stop) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -986,8 +989,8 @@ func (ec *executionContext) _EmergencyStopPayload_stop(ctx context.Context, fiel
 			return obj.Stop, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *erasure.Stop) graphql.Marshaler {
-			return ec.marshalOEmergencyStop2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚐStop(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *queue.Stop) graphql.Marshaler {
+			return ec.marshalOEmergencyStop2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚋqueueᚐStop(ctx, selections, v)
 		},
 		true,
 		false,
@@ -1861,8 +1864,8 @@ func (ec *executionContext) _PlanNode_action(ctx context.Context, field graphql.
 			return obj.Action, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *erasure.Action) graphql.Marshaler {
-			return ec.marshalOTaskAction2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚐAction(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *task.Action) graphql.Marshaler {
+			return ec.marshalOTaskAction2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐAction(ctx, selections, v)
 		},
 		true,
 		false,
@@ -3338,10 +3341,10 @@ func (ec *executionContext) _Request_tasks(ctx context.Context, field graphql.Co
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Request().Tasks(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["states"].([]erasure.TaskState))
+			return ec.Resolvers.Request().Tasks(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["states"].([]task.State))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v relay.Connection[erasure.Task]) graphql.Marshaler {
+		func(ctx context.Context, selections ast.SelectionSet, v relay.Connection[task.Task]) graphql.Marshaler {
 			return ec.marshalNTaskConnection2githubᚗcomᚋflowmartᚋletheᚋgraphᚋrelayᚐConnection(ctx, selections, v)
 		},
 		true,
@@ -4094,8 +4097,8 @@ func (ec *executionContext) _RetryTaskPayload_task(ctx context.Context, field gr
 			return obj.Task, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *erasure.Task) graphql.Marshaler {
-			return ec.marshalOTask2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚐTask(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *task.Task) graphql.Marshaler {
+			return ec.marshalOTask2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐTask(ctx, selections, v)
 		},
 		true,
 		false,
@@ -4213,7 +4216,7 @@ func (ec *executionContext) fieldContext_Subscription_requestProgress(ctx contex
 	return fc, nil
 }
 
-func (ec *executionContext) _Task_id(ctx context.Context, field graphql.CollectedField, obj *erasure.Task) (ret graphql.Marshaler) {
+func (ec *executionContext) _Task_id(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4236,7 +4239,7 @@ func (ec *executionContext) fieldContext_Task_id(_ context.Context, field graphq
 	return graphql.NewScalarFieldContext("Task", field, true, true, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _Task_key(ctx context.Context, field graphql.CollectedField, obj *erasure.Task) (ret graphql.Marshaler) {
+func (ec *executionContext) _Task_key(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4259,7 +4262,7 @@ func (ec *executionContext) fieldContext_Task_key(_ context.Context, field graph
 	return graphql.NewScalarFieldContext("Task", field, false, false, errors.New("field of type UUID does not have child fields"))
 }
 
-func (ec *executionContext) _Task_request(ctx context.Context, field graphql.CollectedField, obj *erasure.Task) (ret graphql.Marshaler) {
+func (ec *executionContext) _Task_request(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4291,7 +4294,7 @@ func (ec *executionContext) fieldContext_Task_request(_ context.Context, field g
 	return fc, nil
 }
 
-func (ec *executionContext) _Task_service(ctx context.Context, field graphql.CollectedField, obj *erasure.Task) (ret graphql.Marshaler) {
+func (ec *executionContext) _Task_service(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4323,7 +4326,7 @@ func (ec *executionContext) fieldContext_Task_service(_ context.Context, field g
 	return fc, nil
 }
 
-func (ec *executionContext) _Task_action(ctx context.Context, field graphql.CollectedField, obj *erasure.Task) (ret graphql.Marshaler) {
+func (ec *executionContext) _Task_action(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4335,8 +4338,8 @@ func (ec *executionContext) _Task_action(ctx context.Context, field graphql.Coll
 			return obj.Action, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v erasure.Action) graphql.Marshaler {
-			return ec.marshalNTaskAction2githubᚗcomᚋflowmartᚋletheᚋerasureᚐAction(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v task.Action) graphql.Marshaler {
+			return ec.marshalNTaskAction2githubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐAction(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4346,7 +4349,7 @@ func (ec *executionContext) fieldContext_Task_action(_ context.Context, field gr
 	return graphql.NewScalarFieldContext("Task", field, false, false, errors.New("field of type TaskAction does not have child fields"))
 }
 
-func (ec *executionContext) _Task_wave(ctx context.Context, field graphql.CollectedField, obj *erasure.Task) (ret graphql.Marshaler) {
+func (ec *executionContext) _Task_wave(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4369,7 +4372,7 @@ func (ec *executionContext) fieldContext_Task_wave(_ context.Context, field grap
 	return graphql.NewScalarFieldContext("Task", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _Task_state(ctx context.Context, field graphql.CollectedField, obj *erasure.Task) (ret graphql.Marshaler) {
+func (ec *executionContext) _Task_state(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4381,8 +4384,8 @@ func (ec *executionContext) _Task_state(ctx context.Context, field graphql.Colle
 			return obj.State, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v erasure.TaskState) graphql.Marshaler {
-			return ec.marshalNTaskState2githubᚗcomᚋflowmartᚋletheᚋerasureᚐTaskState(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v task.State) graphql.Marshaler {
+			return ec.marshalNTaskState2githubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐState(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4392,7 +4395,7 @@ func (ec *executionContext) fieldContext_Task_state(_ context.Context, field gra
 	return graphql.NewScalarFieldContext("Task", field, false, false, errors.New("field of type TaskState does not have child fields"))
 }
 
-func (ec *executionContext) _Task_round(ctx context.Context, field graphql.CollectedField, obj *erasure.Task) (ret graphql.Marshaler) {
+func (ec *executionContext) _Task_round(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4415,7 +4418,7 @@ func (ec *executionContext) fieldContext_Task_round(_ context.Context, field gra
 	return graphql.NewScalarFieldContext("Task", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _Task_attempt(ctx context.Context, field graphql.CollectedField, obj *erasure.Task) (ret graphql.Marshaler) {
+func (ec *executionContext) _Task_attempt(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4438,7 +4441,7 @@ func (ec *executionContext) fieldContext_Task_attempt(_ context.Context, field g
 	return graphql.NewScalarFieldContext("Task", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _Task_nextAt(ctx context.Context, field graphql.CollectedField, obj *erasure.Task) (ret graphql.Marshaler) {
+func (ec *executionContext) _Task_nextAt(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4461,7 +4464,7 @@ func (ec *executionContext) fieldContext_Task_nextAt(_ context.Context, field gr
 	return graphql.NewScalarFieldContext("Task", field, true, true, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Task_sentAt(ctx context.Context, field graphql.CollectedField, obj *erasure.Task) (ret graphql.Marshaler) {
+func (ec *executionContext) _Task_sentAt(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4484,7 +4487,7 @@ func (ec *executionContext) fieldContext_Task_sentAt(_ context.Context, field gr
 	return graphql.NewScalarFieldContext("Task", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Task_answeredAt(ctx context.Context, field graphql.CollectedField, obj *erasure.Task) (ret graphql.Marshaler) {
+func (ec *executionContext) _Task_answeredAt(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4507,7 +4510,7 @@ func (ec *executionContext) fieldContext_Task_answeredAt(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("Task", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Task_code(ctx context.Context, field graphql.CollectedField, obj *erasure.Task) (ret graphql.Marshaler) {
+func (ec *executionContext) _Task_code(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4530,7 +4533,7 @@ func (ec *executionContext) fieldContext_Task_code(_ context.Context, field grap
 	return graphql.NewScalarFieldContext("Task", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Task_outcomes(ctx context.Context, field graphql.CollectedField, obj *erasure.Task) (ret graphql.Marshaler) {
+func (ec *executionContext) _Task_outcomes(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4542,8 +4545,8 @@ func (ec *executionContext) _Task_outcomes(ctx context.Context, field graphql.Co
 			return ec.Resolvers.Task().Outcomes(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []erasure.TaskOutcome) graphql.Marshaler {
-			return ec.marshalNTaskOutcome2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚐTaskOutcomeᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []task.Outcome) graphql.Marshaler {
+			return ec.marshalNTaskOutcome2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐOutcomeᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4562,7 +4565,7 @@ func (ec *executionContext) fieldContext_Task_outcomes(_ context.Context, field 
 	return fc, nil
 }
 
-func (ec *executionContext) _TaskConnection_edges(ctx context.Context, field graphql.CollectedField, obj *relay.Connection[erasure.Task]) (ret graphql.Marshaler) {
+func (ec *executionContext) _TaskConnection_edges(ctx context.Context, field graphql.CollectedField, obj *relay.Connection[task.Task]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4574,7 +4577,7 @@ func (ec *executionContext) _TaskConnection_edges(ctx context.Context, field gra
 			return obj.Edges(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []relay.Edge[erasure.Task]) graphql.Marshaler {
+		func(ctx context.Context, selections ast.SelectionSet, v []relay.Edge[task.Task]) graphql.Marshaler {
 			return ec.marshalNTaskEdge2ᚕgithubᚗcomᚋflowmartᚋletheᚋgraphᚋrelayᚐEdgeᚄ(ctx, selections, v)
 		},
 		true,
@@ -4594,7 +4597,7 @@ func (ec *executionContext) fieldContext_TaskConnection_edges(_ context.Context,
 	return fc, nil
 }
 
-func (ec *executionContext) _TaskConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *relay.Connection[erasure.Task]) (ret graphql.Marshaler) {
+func (ec *executionContext) _TaskConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *relay.Connection[task.Task]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4606,8 +4609,8 @@ func (ec *executionContext) _TaskConnection_nodes(ctx context.Context, field gra
 			return obj.Nodes(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []erasure.Task) graphql.Marshaler {
-			return ec.marshalNTask2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚐTaskᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []task.Task) graphql.Marshaler {
+			return ec.marshalNTask2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐTaskᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4626,7 +4629,7 @@ func (ec *executionContext) fieldContext_TaskConnection_nodes(_ context.Context,
 	return fc, nil
 }
 
-func (ec *executionContext) _TaskConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *relay.Connection[erasure.Task]) (ret graphql.Marshaler) {
+func (ec *executionContext) _TaskConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *relay.Connection[task.Task]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4658,7 +4661,7 @@ func (ec *executionContext) fieldContext_TaskConnection_pageInfo(_ context.Conte
 	return fc, nil
 }
 
-func (ec *executionContext) _TaskEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *relay.Edge[erasure.Task]) (ret graphql.Marshaler) {
+func (ec *executionContext) _TaskEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *relay.Edge[task.Task]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4681,7 +4684,7 @@ func (ec *executionContext) fieldContext_TaskEdge_cursor(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("TaskEdge", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _TaskEdge_node(ctx context.Context, field graphql.CollectedField, obj *relay.Edge[erasure.Task]) (ret graphql.Marshaler) {
+func (ec *executionContext) _TaskEdge_node(ctx context.Context, field graphql.CollectedField, obj *relay.Edge[task.Task]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4693,8 +4696,8 @@ func (ec *executionContext) _TaskEdge_node(ctx context.Context, field graphql.Co
 			return obj.Node, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v erasure.Task) graphql.Marshaler {
-			return ec.marshalNTask2githubᚗcomᚋflowmartᚋletheᚋerasureᚐTask(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v task.Task) graphql.Marshaler {
+			return ec.marshalNTask2githubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐTask(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4713,7 +4716,7 @@ func (ec *executionContext) fieldContext_TaskEdge_node(_ context.Context, field 
 	return fc, nil
 }
 
-func (ec *executionContext) _TaskOutcome_dataset(ctx context.Context, field graphql.CollectedField, obj *erasure.TaskOutcome) (ret graphql.Marshaler) {
+func (ec *executionContext) _TaskOutcome_dataset(ctx context.Context, field graphql.CollectedField, obj *task.Outcome) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4745,7 +4748,7 @@ func (ec *executionContext) fieldContext_TaskOutcome_dataset(_ context.Context, 
 	return fc, nil
 }
 
-func (ec *executionContext) _TaskOutcome_outcome(ctx context.Context, field graphql.CollectedField, obj *erasure.TaskOutcome) (ret graphql.Marshaler) {
+func (ec *executionContext) _TaskOutcome_outcome(ctx context.Context, field graphql.CollectedField, obj *task.Outcome) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4768,7 +4771,7 @@ func (ec *executionContext) fieldContext_TaskOutcome_outcome(_ context.Context, 
 	return graphql.NewScalarFieldContext("TaskOutcome", field, false, false, errors.New("field of type DatasetOutcome does not have child fields"))
 }
 
-func (ec *executionContext) _TaskOutcome_round(ctx context.Context, field graphql.CollectedField, obj *erasure.TaskOutcome) (ret graphql.Marshaler) {
+func (ec *executionContext) _TaskOutcome_round(ctx context.Context, field graphql.CollectedField, obj *task.Outcome) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4791,7 +4794,7 @@ func (ec *executionContext) fieldContext_TaskOutcome_round(_ context.Context, fi
 	return graphql.NewScalarFieldContext("TaskOutcome", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _TaskOutcome_count(ctx context.Context, field graphql.CollectedField, obj *erasure.TaskOutcome) (ret graphql.Marshaler) {
+func (ec *executionContext) _TaskOutcome_count(ctx context.Context, field graphql.CollectedField, obj *task.Outcome) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4814,7 +4817,7 @@ func (ec *executionContext) fieldContext_TaskOutcome_count(_ context.Context, fi
 	return graphql.NewScalarFieldContext("TaskOutcome", field, false, false, errors.New("field of type Long does not have child fields"))
 }
 
-func (ec *executionContext) _TaskOutcome_method(ctx context.Context, field graphql.CollectedField, obj *erasure.TaskOutcome) (ret graphql.Marshaler) {
+func (ec *executionContext) _TaskOutcome_method(ctx context.Context, field graphql.CollectedField, obj *task.Outcome) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4837,7 +4840,7 @@ func (ec *executionContext) fieldContext_TaskOutcome_method(_ context.Context, f
 	return graphql.NewScalarFieldContext("TaskOutcome", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _TaskOutcome_ground(ctx context.Context, field graphql.CollectedField, obj *erasure.TaskOutcome) (ret graphql.Marshaler) {
+func (ec *executionContext) _TaskOutcome_ground(ctx context.Context, field graphql.CollectedField, obj *task.Outcome) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4860,7 +4863,7 @@ func (ec *executionContext) fieldContext_TaskOutcome_ground(_ context.Context, f
 	return graphql.NewScalarFieldContext("TaskOutcome", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _TaskOutcome_until(ctx context.Context, field graphql.CollectedField, obj *erasure.TaskOutcome) (ret graphql.Marshaler) {
+func (ec *executionContext) _TaskOutcome_until(ctx context.Context, field graphql.CollectedField, obj *task.Outcome) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4883,7 +4886,7 @@ func (ec *executionContext) fieldContext_TaskOutcome_until(_ context.Context, fi
 	return graphql.NewScalarFieldContext("TaskOutcome", field, false, false, errors.New("field of type Date does not have child fields"))
 }
 
-func (ec *executionContext) _TaskOutcome_effectiveBy(ctx context.Context, field graphql.CollectedField, obj *erasure.TaskOutcome) (ret graphql.Marshaler) {
+func (ec *executionContext) _TaskOutcome_effectiveBy(ctx context.Context, field graphql.CollectedField, obj *task.Outcome) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4906,7 +4909,7 @@ func (ec *executionContext) fieldContext_TaskOutcome_effectiveBy(_ context.Conte
 	return graphql.NewScalarFieldContext("TaskOutcome", field, false, false, errors.New("field of type Date does not have child fields"))
 }
 
-func (ec *executionContext) _TaskOutcome_conflict(ctx context.Context, field graphql.CollectedField, obj *erasure.TaskOutcome) (ret graphql.Marshaler) {
+func (ec *executionContext) _TaskOutcome_conflict(ctx context.Context, field graphql.CollectedField, obj *task.Outcome) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4929,7 +4932,7 @@ func (ec *executionContext) fieldContext_TaskOutcome_conflict(_ context.Context,
 	return graphql.NewScalarFieldContext("TaskOutcome", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
-func (ec *executionContext) _TaskOutcome_recordedAt(ctx context.Context, field graphql.CollectedField, obj *erasure.TaskOutcome) (ret graphql.Marshaler) {
+func (ec *executionContext) _TaskOutcome_recordedAt(ctx context.Context, field graphql.CollectedField, obj *task.Outcome) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5173,8 +5176,8 @@ func (ec *executionContext) unmarshalInputExtendDeadlineInput(ctx context.Contex
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputIdentifierInput(ctx context.Context, obj any) (erasure.Identifier, error) {
-	var it erasure.Identifier
+func (ec *executionContext) unmarshalInputIdentifierInput(ctx context.Context, obj any) (subject.Identifier, error) {
+	var it subject.Identifier
 	if obj == nil {
 		return it, nil
 	}
@@ -5244,7 +5247,7 @@ func (ec *executionContext) unmarshalInputOpenRequestInput(ctx context.Context, 
 			it.Controller = data
 		case "identifiers":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("identifiers"))
-			data, err := ec.unmarshalNIdentifierInput2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚐIdentifierᚄ(ctx, v)
+			data, err := ec.unmarshalNIdentifierInput2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚋsubjectᚐIdentifierᚄ(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -6191,7 +6194,7 @@ func (ec *executionContext) _CreatePackageLinkPayload(ctx context.Context, sel a
 
 var emergencyStopImplementors = []string{"EmergencyStop"}
 
-func (ec *executionContext) _EmergencyStop(ctx context.Context, sel ast.SelectionSet, obj *erasure.Stop) graphql.Marshaler {
+func (ec *executionContext) _EmergencyStop(ctx context.Context, sel ast.SelectionSet, obj *queue.Stop) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, emergencyStopImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -8435,7 +8438,7 @@ func (ec *executionContext) _Subscription(ctx context.Context, sel ast.Selection
 
 var taskImplementors = []string{"Task"}
 
-func (ec *executionContext) _Task(ctx context.Context, sel ast.SelectionSet, obj *erasure.Task) graphql.Marshaler {
+func (ec *executionContext) _Task(ctx context.Context, sel ast.SelectionSet, obj *task.Task) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, taskImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -8703,7 +8706,7 @@ func (ec *executionContext) _Task(ctx context.Context, sel ast.SelectionSet, obj
 
 var taskConnectionImplementors = []string{"TaskConnection"}
 
-func (ec *executionContext) _TaskConnection(ctx context.Context, sel ast.SelectionSet, obj *relay.Connection[erasure.Task]) graphql.Marshaler {
+func (ec *executionContext) _TaskConnection(ctx context.Context, sel ast.SelectionSet, obj *relay.Connection[task.Task]) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, taskConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -8751,7 +8754,7 @@ func (ec *executionContext) _TaskConnection(ctx context.Context, sel ast.Selecti
 
 var taskEdgeImplementors = []string{"TaskEdge"}
 
-func (ec *executionContext) _TaskEdge(ctx context.Context, sel ast.SelectionSet, obj *relay.Edge[erasure.Task]) graphql.Marshaler {
+func (ec *executionContext) _TaskEdge(ctx context.Context, sel ast.SelectionSet, obj *relay.Edge[task.Task]) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, taskEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -8794,7 +8797,7 @@ func (ec *executionContext) _TaskEdge(ctx context.Context, sel ast.SelectionSet,
 
 var taskOutcomeImplementors = []string{"TaskOutcome"}
 
-func (ec *executionContext) _TaskOutcome(ctx context.Context, sel ast.SelectionSet, obj *erasure.TaskOutcome) graphql.Marshaler {
+func (ec *executionContext) _TaskOutcome(ctx context.Context, sel ast.SelectionSet, obj *task.Outcome) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, taskOutcomeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -9046,15 +9049,15 @@ func (ec *executionContext) marshalNDatasetOutcome2string(ctx context.Context, s
 	return res
 }
 
-func (ec *executionContext) marshalNEmergencyStop2githubᚗcomᚋflowmartᚋletheᚋerasureᚐStop(ctx context.Context, sel ast.SelectionSet, v erasure.Stop) graphql.Marshaler {
+func (ec *executionContext) marshalNEmergencyStop2githubᚗcomᚋflowmartᚋletheᚋerasureᚋqueueᚐStop(ctx context.Context, sel ast.SelectionSet, v queue.Stop) graphql.Marshaler {
 	return ec._EmergencyStop(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNEmergencyStop2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚐStopᚄ(ctx context.Context, sel ast.SelectionSet, v []erasure.Stop) graphql.Marshaler {
+func (ec *executionContext) marshalNEmergencyStop2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚋqueueᚐStopᚄ(ctx context.Context, sel ast.SelectionSet, v []queue.Stop) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNEmergencyStop2githubᚗcomᚋflowmartᚋletheᚋerasureᚐStop(ctx, sel, v[i])
+		return ec.marshalNEmergencyStop2githubᚗcomᚋflowmartᚋletheᚋerasureᚋqueueᚐStop(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -9097,18 +9100,18 @@ func (ec *executionContext) marshalNExtensionReason2githubᚗcomᚋflowmartᚋle
 	return res
 }
 
-func (ec *executionContext) unmarshalNIdentifierInput2githubᚗcomᚋflowmartᚋletheᚋerasureᚐIdentifier(ctx context.Context, v any) (erasure.Identifier, error) {
+func (ec *executionContext) unmarshalNIdentifierInput2githubᚗcomᚋflowmartᚋletheᚋerasureᚋsubjectᚐIdentifier(ctx context.Context, v any) (subject.Identifier, error) {
 	res, err := ec.unmarshalInputIdentifierInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNIdentifierInput2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚐIdentifierᚄ(ctx context.Context, v any) ([]erasure.Identifier, error) {
+func (ec *executionContext) unmarshalNIdentifierInput2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚋsubjectᚐIdentifierᚄ(ctx context.Context, v any) ([]subject.Identifier, error) {
 	vSlice := graphql.CoerceList(v)
 	var err error
-	res := make([]erasure.Identifier, len(vSlice))
+	res := make([]subject.Identifier, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNIdentifierInput2githubᚗcomᚋflowmartᚋletheᚋerasureᚐIdentifier(ctx, vSlice[i])
+		res[i], err = ec.unmarshalNIdentifierInput2githubᚗcomᚋflowmartᚋletheᚋerasureᚋsubjectᚐIdentifier(ctx, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -9502,15 +9505,15 @@ func (ec *executionContext) marshalNRetryTaskPayload2githubᚗcomᚋflowmartᚋl
 	return ec._RetryTaskPayload(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNTask2githubᚗcomᚋflowmartᚋletheᚋerasureᚐTask(ctx context.Context, sel ast.SelectionSet, v erasure.Task) graphql.Marshaler {
+func (ec *executionContext) marshalNTask2githubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐTask(ctx context.Context, sel ast.SelectionSet, v task.Task) graphql.Marshaler {
 	return ec._Task(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNTask2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚐTaskᚄ(ctx context.Context, sel ast.SelectionSet, v []erasure.Task) graphql.Marshaler {
+func (ec *executionContext) marshalNTask2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐTaskᚄ(ctx context.Context, sel ast.SelectionSet, v []task.Task) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNTask2githubᚗcomᚋflowmartᚋletheᚋerasureᚐTask(ctx, sel, v[i])
+		return ec.marshalNTask2githubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐTask(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -9522,13 +9525,13 @@ func (ec *executionContext) marshalNTask2ᚕgithubᚗcomᚋflowmartᚋletheᚋer
 	return ret
 }
 
-func (ec *executionContext) unmarshalNTaskAction2githubᚗcomᚋflowmartᚋletheᚋerasureᚐAction(ctx context.Context, v any) (erasure.Action, error) {
+func (ec *executionContext) unmarshalNTaskAction2githubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐAction(ctx context.Context, v any) (task.Action, error) {
 	tmp, err := graphql.UnmarshalString(v)
-	res := erasure.Action(tmp)
+	res := task.Action(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNTaskAction2githubᚗcomᚋflowmartᚋletheᚋerasureᚐAction(ctx context.Context, sel ast.SelectionSet, v erasure.Action) graphql.Marshaler {
+func (ec *executionContext) marshalNTaskAction2githubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐAction(ctx context.Context, sel ast.SelectionSet, v task.Action) graphql.Marshaler {
 	_ = sel
 	res := graphql.MarshalString(string(v))
 	if res == graphql.Null {
@@ -9539,15 +9542,15 @@ func (ec *executionContext) marshalNTaskAction2githubᚗcomᚋflowmartᚋlethe�
 	return res
 }
 
-func (ec *executionContext) marshalNTaskConnection2githubᚗcomᚋflowmartᚋletheᚋgraphᚋrelayᚐConnection(ctx context.Context, sel ast.SelectionSet, v relay.Connection[erasure.Task]) graphql.Marshaler {
+func (ec *executionContext) marshalNTaskConnection2githubᚗcomᚋflowmartᚋletheᚋgraphᚋrelayᚐConnection(ctx context.Context, sel ast.SelectionSet, v relay.Connection[task.Task]) graphql.Marshaler {
 	return ec._TaskConnection(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNTaskEdge2githubᚗcomᚋflowmartᚋletheᚋgraphᚋrelayᚐEdge(ctx context.Context, sel ast.SelectionSet, v relay.Edge[erasure.Task]) graphql.Marshaler {
+func (ec *executionContext) marshalNTaskEdge2githubᚗcomᚋflowmartᚋletheᚋgraphᚋrelayᚐEdge(ctx context.Context, sel ast.SelectionSet, v relay.Edge[task.Task]) graphql.Marshaler {
 	return ec._TaskEdge(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNTaskEdge2ᚕgithubᚗcomᚋflowmartᚋletheᚋgraphᚋrelayᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []relay.Edge[erasure.Task]) graphql.Marshaler {
+func (ec *executionContext) marshalNTaskEdge2ᚕgithubᚗcomᚋflowmartᚋletheᚋgraphᚋrelayᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []relay.Edge[task.Task]) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -9563,15 +9566,15 @@ func (ec *executionContext) marshalNTaskEdge2ᚕgithubᚗcomᚋflowmartᚋlethe�
 	return ret
 }
 
-func (ec *executionContext) marshalNTaskOutcome2githubᚗcomᚋflowmartᚋletheᚋerasureᚐTaskOutcome(ctx context.Context, sel ast.SelectionSet, v erasure.TaskOutcome) graphql.Marshaler {
+func (ec *executionContext) marshalNTaskOutcome2githubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐOutcome(ctx context.Context, sel ast.SelectionSet, v task.Outcome) graphql.Marshaler {
 	return ec._TaskOutcome(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNTaskOutcome2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚐTaskOutcomeᚄ(ctx context.Context, sel ast.SelectionSet, v []erasure.TaskOutcome) graphql.Marshaler {
+func (ec *executionContext) marshalNTaskOutcome2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐOutcomeᚄ(ctx context.Context, sel ast.SelectionSet, v []task.Outcome) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNTaskOutcome2githubᚗcomᚋflowmartᚋletheᚋerasureᚐTaskOutcome(ctx, sel, v[i])
+		return ec.marshalNTaskOutcome2githubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐOutcome(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -9583,13 +9586,13 @@ func (ec *executionContext) marshalNTaskOutcome2ᚕgithubᚗcomᚋflowmartᚋlet
 	return ret
 }
 
-func (ec *executionContext) unmarshalNTaskState2githubᚗcomᚋflowmartᚋletheᚋerasureᚐTaskState(ctx context.Context, v any) (erasure.TaskState, error) {
+func (ec *executionContext) unmarshalNTaskState2githubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐState(ctx context.Context, v any) (task.State, error) {
 	tmp, err := graphql.UnmarshalString(v)
-	res := erasure.TaskState(tmp)
+	res := task.State(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNTaskState2githubᚗcomᚋflowmartᚋletheᚋerasureᚐTaskState(ctx context.Context, sel ast.SelectionSet, v erasure.TaskState) graphql.Marshaler {
+func (ec *executionContext) marshalNTaskState2githubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐState(ctx context.Context, sel ast.SelectionSet, v task.State) graphql.Marshaler {
 	_ = sel
 	res := graphql.MarshalString(string(v))
 	if res == graphql.Null {
@@ -9635,7 +9638,7 @@ func (ec *executionContext) marshalOCertificate2ᚖgithubᚗcomᚋflowmartᚋlet
 	return ec._Certificate(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalOEmergencyStop2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚐStop(ctx context.Context, sel ast.SelectionSet, v *erasure.Stop) graphql.Marshaler {
+func (ec *executionContext) marshalOEmergencyStop2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚋqueueᚐStop(ctx context.Context, sel ast.SelectionSet, v *queue.Stop) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -9938,23 +9941,23 @@ func (ec *executionContext) marshalORequestType2ᚕgithubᚗcomᚋflowmartᚋlet
 	return ret
 }
 
-func (ec *executionContext) marshalOTask2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚐTask(ctx context.Context, sel ast.SelectionSet, v *erasure.Task) graphql.Marshaler {
+func (ec *executionContext) marshalOTask2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐTask(ctx context.Context, sel ast.SelectionSet, v *task.Task) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return ec._Task(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalOTaskAction2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚐAction(ctx context.Context, v any) (*erasure.Action, error) {
+func (ec *executionContext) unmarshalOTaskAction2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐAction(ctx context.Context, v any) (*task.Action, error) {
 	if v == nil {
 		return nil, nil
 	}
 	tmp, err := graphql.UnmarshalString(v)
-	res := erasure.Action(tmp)
+	res := task.Action(tmp)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalOTaskAction2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚐAction(ctx context.Context, sel ast.SelectionSet, v *erasure.Action) graphql.Marshaler {
+func (ec *executionContext) marshalOTaskAction2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐAction(ctx context.Context, sel ast.SelectionSet, v *task.Action) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -9964,16 +9967,16 @@ func (ec *executionContext) marshalOTaskAction2ᚖgithubᚗcomᚋflowmartᚋleth
 	return res
 }
 
-func (ec *executionContext) unmarshalOTaskState2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚐTaskStateᚄ(ctx context.Context, v any) ([]erasure.TaskState, error) {
+func (ec *executionContext) unmarshalOTaskState2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐStateᚄ(ctx context.Context, v any) ([]task.State, error) {
 	if v == nil {
 		return nil, nil
 	}
 	vSlice := graphql.CoerceList(v)
 	var err error
-	res := make([]erasure.TaskState, len(vSlice))
+	res := make([]task.State, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNTaskState2githubᚗcomᚋflowmartᚋletheᚋerasureᚐTaskState(ctx, vSlice[i])
+		res[i], err = ec.unmarshalNTaskState2githubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐState(ctx, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -9981,14 +9984,14 @@ func (ec *executionContext) unmarshalOTaskState2ᚕgithubᚗcomᚋflowmartᚋlet
 	return res, nil
 }
 
-func (ec *executionContext) marshalOTaskState2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚐTaskStateᚄ(ctx context.Context, sel ast.SelectionSet, v []erasure.TaskState) graphql.Marshaler {
+func (ec *executionContext) marshalOTaskState2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐStateᚄ(ctx context.Context, sel ast.SelectionSet, v []task.State) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNTaskState2githubᚗcomᚋflowmartᚋletheᚋerasureᚐTaskState(ctx, sel, v[i])
+		return ec.marshalNTaskState2githubᚗcomᚋflowmartᚋletheᚋerasureᚋtaskᚐState(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {

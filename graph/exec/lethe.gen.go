@@ -20,6 +20,7 @@ import (
 	"github.com/flowmart/lethe/catalog/search"
 	"github.com/flowmart/lethe/catalog/taxonomy"
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/queue"
 	"github.com/flowmart/lethe/graph/node"
 	"github.com/flowmart/lethe/graph/relay"
 	"github.com/flowmart/lethe/graph/scalar"
@@ -108,7 +109,7 @@ type QueryResolver interface {
 	Request(ctx context.Context, caseNumber string) (*erasure.Request, error)
 	RequestCounts(ctx context.Context, filter *RequestFilter) ([]RequestCount, error)
 	Alerts(ctx context.Context, first int, after *string) (relay.Connection[erasure.Alert], error)
-	EmergencyStops(ctx context.Context) ([]erasure.Stop, error)
+	EmergencyStops(ctx context.Context) ([]queue.Stop, error)
 	Downstream(ctx context.Context, datasetID node.ID) ([]lineage.Reach, error)
 	SchemaSubjects(ctx context.Context, first int, after *string, prefix string) (relay.Connection[string], error)
 	SchemaSubject(ctx context.Context, name string) (*SchemaSubject, error)
@@ -4839,8 +4840,8 @@ func (ec *executionContext) _Query_emergencyStops(ctx context.Context, field gra
 			return ec.Resolvers.Query().EmergencyStops(ctx)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []erasure.Stop) graphql.Marshaler {
-			return ec.marshalNEmergencyStop2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚐStopᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []queue.Stop) graphql.Marshaler {
+			return ec.marshalNEmergencyStop2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚋqueueᚐStopᚄ(ctx, selections, v)
 		},
 		true,
 		true,

@@ -14,6 +14,9 @@ import (
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/catalog/yaml"
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/queue"
+	"github.com/flowmart/lethe/erasure/subject"
+	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/graph/node"
 	"github.com/google/uuid"
 )
@@ -497,7 +500,7 @@ type EmergencyStopInput struct {
 // What became of an emergency stop.
 type EmergencyStopPayload struct {
 	// The stop as it is now.
-	Stop *erasure.Stop `json:"stop,omitempty"`
+	Stop *queue.Stop `json:"stop,omitempty"`
 	// Why it was not done; empty if it was.
 	UserErrors []UserError `json:"userErrors"`
 	// As given.
@@ -599,7 +602,7 @@ type OpenRequestInput struct {
 	// Ref of the legal entity that was asked.
 	Controller string `json:"controller"`
 	// What tells the data subject from all others, 1 to 50.
-	Identifiers []erasure.Identifier `json:"identifiers"`
+	Identifiers []subject.Identifier `json:"identifiers"`
 	// When it reached the controller, by whatever channel; now when absent.
 	ReceivedAt *time.Time `json:"receivedAt,omitempty"`
 	// Of an erasure: 17(1)(a) to 17(1)(f).
@@ -809,7 +812,7 @@ type RetryTaskInput struct {
 // What became of asking again.
 type RetryTaskPayload struct {
 	// The task as it is now.
-	Task *erasure.Task `json:"task,omitempty"`
+	Task *task.Task `json:"task,omitempty"`
 	// Why it was not done; empty if it was.
 	UserErrors []UserError `json:"userErrors"`
 	// As given.

@@ -7,6 +7,7 @@ import (
 	"github.com/flowmart/lethe/catalog/search"
 	"github.com/flowmart/lethe/catalog/taxonomy"
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/task"
 )
 
 // gqlgen.yml names each connection of the API, and each edge.
@@ -29,7 +30,7 @@ type (
 	Names             = Connection[string]
 	Requests          = Connection[erasure.Request]
 	PlanNodes         = Connection[erasure.Node]
-	Tasks             = Connection[erasure.Task]
+	Tasks             = Connection[task.Task]
 	Alerts            = Connection[erasure.Alert]
 )
 
@@ -51,6 +52,6 @@ type (
 	Name            = Edge[string]
 	Request         = Edge[erasure.Request]
 	PlanNode        = Edge[erasure.Node]
-	Task            = Edge[erasure.Task]
+	Task            = Edge[task.Task]
 	Alert           = Edge[erasure.Alert]
 )

@@ -156,6 +156,15 @@ func Scalars[T any](ctx context.Context, db DB, q string, args ...any) ([]T, err
 	return pgx.CollectRows(rows, pgx.RowTo[T])
 }
 
+// GroupBy gathers rows by what they belong to, in the order they came.
+func GroupBy[K comparable, T any](rows []T, key func(T) K) map[K][]T {
+	groups := map[K][]T{}
+	for _, r := range rows {
+		groups[key(r)] = append(groups[key(r)], r)
+	}
+	return groups
+}
+
 // Violates reports whether err is a breach of the named constraint.
 func Violates(err error, constraint string) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)

@@ -1,4 +1,7 @@
-package erasure
+// Package subject holds the identifiers of a request's data subject: sealed
+// under the request's own key, with keyed marks that tell a second request for
+// the same person.
+package subject
 
 import (
 	"context"
@@ -43,9 +46,9 @@ const (
 	maxIdentifierBytes = 320 // the longest e-mail address, RFC 3696 erratum 1690
 )
 
-// checkIdentifiers reports every mistake in identifiers, naming places and
-// rules and never values.
-func checkIdentifiers(given []Identifier, known []string) error {
+// Check reports every mistake in identifiers, naming places and rules and never
+// values.
+func Check(given []Identifier, known []string) error {
 	if len(given) == 0 {
 		return fault.Bad("identifiers", "REQUIRED", "give at least one identifier of the data subject")
 	}
@@ -80,41 +83,35 @@ func badValue(v string) string {
 	return ""
 }
 
-// subject is what is kept of the person under the request's key.
-type subject struct {
-	vault       *vault.Vault
-	request     uuid.UUID
-	identifiers []Identifier
-}
+// place is what the sealed identifiers are, within what a request seals.
+const place = "subject"
 
-const subjectPlace = "subject"
-
-// saveSubject seals identifiers and stores them with their marks.
-func saveSubject(ctx context.Context, db postgres.DB, s subject) error {
+// Save seals identifiers and stores them with their marks.
+func Save(ctx context.Context, db postgres.DB, v *vault.Vault, request uuid.UUID, ids []Identifier) error {
 	const q = `
 		INSERT INTO erasure_subject (request_id, sealed, types) VALUES ($1, $2, $3)
 		ON CONFLICT (request_id) DO UPDATE SET sealed = excluded.sealed, types = excluded.types`
-	plain, err := json.Marshal(s.identifiers)
+	plain, err := json.Marshal(ids)
 	if err != nil {
 		return err
 	}
-	sealed, err := s.vault.Seal(ctx, s.request, subjectPlace, plain)
+	sealed, err := v.Seal(ctx, request, place, plain)
 	if err != nil {
 		return err
 	}
-	if _, err := db.Exec(ctx, q, s.request, sealed, typesOf(s.identifiers)); err != nil {
+	if _, err := db.Exec(ctx, q, request, sealed, typesOf(ids)); err != nil {
 		return err
 	}
-	return saveMarks(ctx, db, s)
+	return saveMarks(ctx, db, v, request, ids)
 }
 
-func saveMarks(ctx context.Context, db postgres.DB, s subject) error {
+func saveMarks(ctx context.Context, db postgres.DB, v *vault.Vault, request uuid.UUID, ids []Identifier) error {
 	const q = `INSERT INTO erasure_mark (request_id, mark) SELECT $1, m FROM unnest($2::bytea[]) AS m ON CONFLICT DO NOTHING`
-	marks, err := marksOf(ctx, s.vault, s.identifiers)
+	marks, err := marksOf(ctx, v, ids)
 	if err != nil {
 		return err
 	}
-	_, err = db.Exec(ctx, q, s.request, marks)
+	_, err = db.Exec(ctx, q, request, marks)
 	return err
 }
 
@@ -130,8 +127,8 @@ func marksOf(ctx context.Context, v *vault.Vault, ids []Identifier) ([][]byte, e
 	return marks, nil
 }
 
-// loadSubject unseals the identifiers of a request.
-func loadSubject(ctx context.Context, db postgres.DB, v *vault.Vault, request uuid.UUID) ([]Identifier, error) {
+// Load unseals the identifiers of a request.
+func Load(ctx context.Context, db postgres.DB, v *vault.Vault, request uuid.UUID) ([]Identifier, error) {
 	const q = `SELECT sealed FROM erasure_subject WHERE request_id = $1`
 	sealed, err := postgres.Scalar[[]byte](ctx, db, q, request)
 	if err != nil {
@@ -140,7 +137,7 @@ func loadSubject(ctx context.Context, db postgres.DB, v *vault.Vault, request uu
 	if sealed == nil {
 		return nil, vault.ErrDestroyed
 	}
-	plain, err := v.Unseal(ctx, request, subjectPlace, sealed)
+	plain, err := v.Unseal(ctx, request, place, sealed)
 	if err != nil {
 		return nil, err
 	}
@@ -148,9 +145,15 @@ func loadSubject(ctx context.Context, db postgres.DB, v *vault.Vault, request uu
 	return ids, json.Unmarshal(plain, &ids)
 }
 
-// Subjects unseals the identifiers of several requests, for the dispatcher.
-// A request whose key is gone is left out.
-func Subjects(ctx context.Context, db postgres.DB, v *vault.Vault, requests []uuid.UUID) (map[uuid.UUID][]Identifier, error) {
+// Types lists the types of the identifiers of a request. They are not sealed.
+func Types(ctx context.Context, db postgres.DB, request uuid.UUID) ([]string, error) {
+	const q = `SELECT types FROM erasure_subject WHERE request_id = $1`
+	return postgres.Scalar[[]string](ctx, db, q, request)
+}
+
+// Of unseals the identifiers of several requests, for the dispatcher. A request
+// whose key is gone is left out.
+func Of(ctx context.Context, db postgres.DB, v *vault.Vault, requests []uuid.UUID) (map[uuid.UUID][]Identifier, error) {
 	const q = `SELECT request_id, sealed FROM erasure_subject WHERE request_id = ANY($1) AND sealed IS NOT NULL ORDER BY request_id`
 	type row struct {
 		RequestID uuid.UUID
@@ -164,7 +167,7 @@ func Subjects(ctx context.Context, db postgres.DB, v *vault.Vault, requests []uu
 	for _, r := range rows {
 		sealed[r.RequestID] = r.Sealed
 	}
-	plain, err := v.UnsealAll(ctx, subjectPlace, sealed)
+	plain, err := v.UnsealAll(ctx, place, sealed)
 	if err != nil {
 		return nil, err
 	}
@@ -179,14 +182,6 @@ func Subjects(ctx context.Context, db postgres.DB, v *vault.Vault, requests []uu
 	return out, nil
 }
 
-func forgetMarks(ctx context.Context, db postgres.DB, request uuid.UUID) error {
-	if j, ok := db.(*journal); ok {
-		j.closed = append(j.closed, request)
-		return nil
-	}
-	return forgetAllMarks(ctx, db, []uuid.UUID{request})
-}
-
 func typesOf(ids []Identifier) []string {
 	types := []string{}
 	for _, id := range ids {
@@ -198,8 +193,8 @@ func typesOf(ids []Identifier) []string {
 	return types
 }
 
-// merge adds found identifiers that are not yet known.
-func merge(have, found []Identifier) []Identifier {
+// Merge adds found identifiers that are not yet known.
+func Merge(have, found []Identifier) []Identifier {
 	for _, f := range found {
 		known := slices.ContainsFunc(have, func(h Identifier) bool {
 			return h.Type == f.Type && vault.Canonical(h.Type, h.Value) == vault.Canonical(f.Type, f.Value)
@@ -209,4 +204,11 @@ func merge(have, found []Identifier) []Identifier {
 		}
 	}
 	return have
+}
+
+// Forget forgets by what requests are known to be about the same person.
+func Forget(ctx context.Context, db postgres.DB, requests []uuid.UUID) error {
+	const q = `DELETE FROM erasure_mark WHERE request_id = ANY($1)`
+	_, err := db.Exec(ctx, q, requests)
+	return err
 }

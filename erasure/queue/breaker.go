@@ -1,4 +1,4 @@
-package erasure
+package queue
 
 import (
 	"context"
@@ -42,6 +42,13 @@ func Reached(ctx context.Context, db postgres.DB, service uuid.UUID) error {
 	const q = `
 		UPDATE erasure_delivery SET failures = 0, open_until = NULL, last_code = NULL, changed_at = now()
 		 WHERE service_id = $1 AND failures > 0`
+	_, err := db.Exec(ctx, q, service)
+	return err
+}
+
+// CloseBreaker lets a service be tried at once, because a person asks it again.
+func CloseBreaker(ctx context.Context, db postgres.DB, service uuid.UUID) error {
+	const q = `UPDATE erasure_delivery SET failures = 0, open_until = NULL, changed_at = now() WHERE service_id = $1`
 	_, err := db.Exec(ctx, q, service)
 	return err
 }

@@ -1,4 +1,4 @@
-package erasure
+package answer
 
 import (
 	"encoding/hex"
@@ -6,10 +6,11 @@ import (
 	"time"
 
 	"github.com/flowmart/lethe/erasure/protocol"
+	"github.com/flowmart/lethe/erasure/subject"
 )
 
-// AnswersOf puts results of the wire into erasure's words.
-func AnswersOf(results []protocol.Result) []Answer {
+// Of puts results of the wire into erasure's words.
+func Of(results []protocol.Result) []Answer {
 	out := make([]Answer, len(results))
 	for i, r := range results {
 		out[i] = Answer{
@@ -33,13 +34,13 @@ func resolution(r *protocol.Resolved) *Resolution {
 	}
 	out := &Resolution{People: r.People}
 	for _, id := range r.Identifiers {
-		out.Identifiers = append(out.Identifiers, Identifier{Type: id.Type, Value: id.Value})
+		out.Identifiers = append(out.Identifiers, subject.Identifier{Type: id.Type, Value: id.Value})
 	}
 	return out
 }
 
-func datasetAnswer(o protocol.DatasetOutcome) DatasetAnswer {
-	return DatasetAnswer{
+func datasetAnswer(o protocol.DatasetOutcome) Dataset {
+	return Dataset{
 		Dataset: o.Dataset, Outcome: strings.ToUpper(string(o.Outcome)), Count: o.Count, Method: upper(o.Method),
 		Ground: orNil(o.Ground), Until: civil(o.Until), EffectiveBy: civil(o.EffectiveBy),
 	}

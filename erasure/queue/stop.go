@@ -1,4 +1,4 @@
-package erasure
+package queue
 
 import (
 	"context"
@@ -25,10 +25,10 @@ type Stop struct {
 	LiftedAt  *time.Time
 }
 
-// EmergencyStop stops all messages to a service, or to all of them if service
-// is nil. Every sender looks at it before each message, when the connection is
+// Stop stops all messages to a service, or to all of them if service is nil.
+// Every sender looks at it before each message, when the connection is
 // there, so nothing leaves a second after this returns. Tasks stay as they are.
-func (s *Requests) EmergencyStop(ctx context.Context, by access.Principal, service *uuid.UUID) (stop Stop, err error) {
+func (u *Queue) Stop(ctx context.Context, by access.Principal, service *uuid.UUID) (stop Stop, err error) {
 	const q = `
 		INSERT INTO erasure_stop (id, service_id, set_by) VALUES ($1, $2, $3)
 		ON CONFLICT (coalesce(service_id, '00000000-0000-0000-0000-000000000000')) WHERE lifted_at IS NULL
@@ -37,7 +37,7 @@ func (s *Requests) EmergencyStop(ctx context.Context, by access.Principal, servi
 	if err := by.Require(access.Approver); err != nil {
 		return stop, err
 	}
-	err = postgres.Work(ctx, s.db, func(tx pgx.Tx) error {
+	err = postgres.Work(ctx, u.db, func(tx pgx.Tx) error {
 		if err := known(ctx, tx, service); err != nil {
 			return err
 		}
@@ -47,7 +47,7 @@ func (s *Requests) EmergencyStop(ctx context.Context, by access.Principal, servi
 			}
 			return err
 		}
-		return audit.Append(ctx, tx, audit.Entry{Actor: by.ID, Act: "dispatch.stopped", Entity: value(service)})
+		return audit.Append(ctx, tx, audit.Entry{Actor: by.ID, Act: "dispatch.stopped", Entity: entity(service)})
 	})
 	return stop, err
 }
@@ -67,7 +67,7 @@ func known(ctx context.Context, db postgres.DB, service *uuid.UUID) error {
 
 // Resume lifts an emergency stop. What was due meanwhile goes out; nothing is
 // lost and nothing goes twice.
-func (s *Requests) Resume(ctx context.Context, by access.Principal, service *uuid.UUID) (stop Stop, err error) {
+func (u *Queue) Resume(ctx context.Context, by access.Principal, service *uuid.UUID) (stop Stop, err error) {
 	const q = `
 		UPDATE erasure_stop SET lifted_by = $2, lifted_at = now()
 		 WHERE service_id IS NOT DISTINCT FROM $1 AND lifted_at IS NULL
@@ -75,19 +75,27 @@ func (s *Requests) Resume(ctx context.Context, by access.Principal, service *uui
 	if err := by.Require(access.Approver); err != nil {
 		return stop, err
 	}
-	err = postgres.Work(ctx, s.db, func(tx pgx.Tx) error {
+	err = postgres.Work(ctx, u.db, func(tx pgx.Tx) error {
 		if stop, err = postgres.One[Stop](ctx, tx, q, service, by.ID); err != nil {
 			if errors.Is(err, postgres.ErrNotFound) {
 				return fault.New(fault.NotFound, "NOT_STOPPED", "no emergency stop stands here")
 			}
 			return err
 		}
-		if err := s.wake(ctx, tx); err != nil {
+		if err := Wake(ctx, tx, u.jobs, u.now()); err != nil {
 			return err
 		}
-		return audit.Append(ctx, tx, audit.Entry{Actor: by.ID, Act: "dispatch.resumed", Entity: value(service)})
+		return audit.Append(ctx, tx, audit.Entry{Actor: by.ID, Act: "dispatch.resumed", Entity: entity(service)})
 	})
 	return stop, err
+}
+
+// entity is the id under which the audit log keeps a stop: none, for all services.
+func entity(service *uuid.UUID) uuid.UUID {
+	if service == nil {
+		return uuid.Nil
+	}
+	return *service
 }
 
 // Stops lists the emergency stops that stand.
@@ -98,11 +106,11 @@ func Stops(ctx context.Context, db postgres.DB) ([]Stop, error) {
 
 // Standing lists the emergency stops that stand, for somebody who may read the
 // catalog.
-func (s *Requests) Standing(ctx context.Context, by access.Principal) ([]Stop, error) {
+func (u *Queue) Standing(ctx context.Context, by access.Principal) ([]Stop, error) {
 	if err := by.Require(catalog.Readers...); err != nil {
 		return nil, err
 	}
-	return Stops(ctx, s.db)
+	return Stops(ctx, u.db)
 }
 
 // Stopped reports whether messages to a service are stopped. Senders ask
