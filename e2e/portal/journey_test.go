@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // root is the repository, from this folder.
@@ -20,12 +24,12 @@ const root = "../.."
 
 // patience is how long the demo may take to play its scenario and the journey
 // to run, on a machine that does other things as well.
-const patience = 6 * time.Minute
+const patience = 8 * time.Minute
 
 // TestJourney signs in as handler and approver in real Chromium, opens an
 // erasure and an access request, approves both, and reads certificate and
-// package; axe looks at each page in light and dark. The journey itself is
-// web/e2e/journey.mjs.
+// package; decides what waits for a person, once by keyboard alone; axe looks at
+// each page in light and dark. The journey itself is web/e2e/journey.mjs.
 func TestJourney(t *testing.T) {
 	t.Parallel()
 	for _, need := range []string{"web/dist/index.html", "web/node_modules/playwright-core"} {
@@ -35,10 +39,11 @@ func TestJourney(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	url := company(ctx, t)
+	url, database := company(ctx, t)
 	cmd := exec.CommandContext(ctx, "node", "web/e2e/journey.mjs")
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "LETHE_URL="+url, "LETHE_CUSTOMER=C-000011", "LETHE_CUSTOMER_2=C-000012", "LETHE_PICTURES="+artifacts(t))
+	cmd.Env = append(os.Environ(), "LETHE_URL="+url, "LETHE_CUSTOMER=C-000011", "LETHE_CUSTOMER_2=C-000012", "LETHE_CUSTOMER_3=C-000013",
+		"LETHE_CUSTOMER_4=C-000014", "LETHE_LATER="+later(t, database), "LETHE_PICTURES="+artifacts(t))
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {
@@ -57,8 +62,8 @@ func artifacts(t *testing.T) string {
 }
 
 // company builds the programs, starts the demo and waits until it has played
-// its scenario and serves. It returns Lethe's address.
-func company(ctx context.Context, t *testing.T) string {
+// its scenario and serves. It returns the addresses of Lethe and its database.
+func company(ctx context.Context, t *testing.T) (url, database string) {
 	t.Helper()
 	bin := t.TempDir()
 	for name, pkg := range map[string]string{"lethe": "./cmd/lethe", "flowmart": "./examples/flowmart"} {
@@ -86,26 +91,47 @@ func company(ctx context.Context, t *testing.T) string {
 		_ = demo.Wait()
 		out.Close()
 	})
-	if err := serves(ctx, t, out); err != nil {
+	database, err = serves(ctx, t, out)
+	if err != nil {
 		t.Fatalf("the demo: %v", err)
 	}
-	return "http://" + at
+	return "http://" + at, database
 }
 
-// serves reads what the demo tells until it says that it keeps serving.
-func serves(ctx context.Context, t *testing.T, out *os.File) error {
+// serves reads what the demo tells until it says that it keeps serving, and
+// where its database is.
+func serves(ctx context.Context, t *testing.T, out *os.File) (database string, err error) {
 	t.Helper()
 	defer context.AfterFunc(ctx, func() { _ = out.SetReadDeadline(time.Now()) })()
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
-		t.Log(lines.Text())
-		if strings.HasPrefix(lines.Text(), "Lethe keeps serving") {
+		if at, ok := strings.CutPrefix(strings.TrimSpace(lines.Text()), "Database "); ok {
 			// What follows must be read too, or the demo would wait for us.
 			go func() { _, _ = io.Copy(io.Discard, out) }()
-			return nil
+			return strings.TrimSpace(at), nil
 		}
+		t.Log(lines.Text())
 	}
-	return errors.Join(lines.Err(), errors.New("it ended before it served"))
+	return "", errors.Join(lines.Err(), errors.New("it ended before it served"))
+}
+
+// later is an address that, when it is called, lets a day pass for the tasks
+// that are open: the one thing that the journey cannot wait for.
+func later(t *testing.T, database string) string {
+	t.Helper()
+	day := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		const q = `UPDATE erasure_task SET waits_since = waits_since - interval '25 hours' WHERE state IN ('READY', 'SENT', 'WORKING')`
+		db, err := pgx.Connect(r.Context(), database)
+		if err == nil {
+			_, err = db.Exec(r.Context(), q)
+			err = errors.Join(err, db.Close(r.Context()))
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	}))
+	t.Cleanup(day.Close)
+	return day.URL
 }
 
 // free is an address that nobody listens on.

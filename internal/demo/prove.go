@@ -215,10 +215,11 @@ Lethe keeps serving until Ctrl-C.
   Portal     http://%[1]s/          sign in as anybody: handler, approver, dpo, auditor, steward, admin, viewer
   GraphiQL   http://%[1]s/graphiql
   Metrics    http://%[2]s/metrics
+  Database   %[5]s
   Logs       %[3]s
 
 %[4]s
-`, s.url, s.ops, s.dir, s.example())
+`, s.url, s.ops, s.dir, s.example(), s.postgres.AppURL("lethe"))
 }
 
 // example is what the guide says to type.

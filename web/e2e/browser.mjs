@@ -71,6 +71,64 @@ export class Person {
     await this.page.getByRole('link', { name: 'Sign in' }).waitFor();
   }
 
+  /** Presses Tab until what is called so has the focus, and shows that it has. */
+  async tabTo(role, name) {
+    const { page } = this;
+    const wanted = page.getByRole(role, { name });
+    for (let i = 0; i < 80; i++) {
+      await page.keyboard.press('Tab');
+      if (!(await wanted.evaluateAll((all) => all.includes(document.activeElement)))) continue;
+      const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+      assert.notEqual(outline, 'none', `nobody sees that ${name} has the focus`);
+      return;
+    }
+    assert.fail(`Tab does not lead to ${name}`);
+  }
+
+  /** Approves the plan of the page, with the number of rows typed. */
+  async approve() {
+    const { page } = this;
+    await page.getByRole('button', { name: 'Approve…' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Approve this plan' });
+    const rows = (await dialog.getByText(/will be erased/).innerText()).match(/([\d,]+) rows?/)[1];
+    await dialog.getByLabel(/Type .* to confirm/).fill(rows.replaceAll(',', ''));
+    await dialog.getByRole('button', { name: 'Approve the plan' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+  }
+
+  /** Asks the API under the session of this person. */
+  async ask(query, variables) {
+    const answer = await this.page.request.post(`${this.url}/graphql`, { data: { query, variables } });
+    const { data, errors } = await answer.json();
+    assert.equal(errors, undefined, JSON.stringify(errors));
+    for (const payload of Object.values(data)) assert.deepEqual(payload?.userErrors ?? [], [], query);
+    return data;
+  }
+
+  /** Says what one person usually has of a dataset at most; what comes back says again what was said before. */
+  async usual(name, most) {
+    const { datasets } = await this.ask(`{ datasets(first: 100) { nodes {
+      id rev environment namespace name kind doc usualMax derived lifecycle eraseBy
+      store { id } service { id } owner { id } retentionPolicy { id } derivedFrom { id } } } }`);
+    const { id, ...d } = datasets.nodes.find((x) => x.name === name);
+    const say = async (rev, usualMax) => {
+      const input = {
+        id, rev, usualMax, environment: d.environment, namespace: d.namespace, name, kind: d.kind, doc: d.doc, derived: d.derived, lifecycle: d.lifecycle, eraseBy: d.eraseBy,
+        storeId: d.store?.id, serviceId: d.service?.id, ownerId: d.owner?.id, retentionPolicyId: d.retentionPolicy?.id, derivedFrom: d.derivedFrom.map((x) => x.id),
+      };
+      const { declareDataset } = await this.ask('mutation($input: DeclareDatasetInput!) { declareDataset(input: $input) { dataset { rev } userErrors { code message } } }', { input });
+      return declareDataset.dataset.rev;
+    };
+    const rev = await say(d.rev, most);
+    return () => say(rev, d.usualMax);
+  }
+
+  /** Takes a service out of use. */
+  async disable(ref) {
+    const { service } = await this.ask('query($ref: String!) { service(ref: $ref) { id rev } }', { ref });
+    await this.ask('mutation($input: DisableServiceInput!) { disableService(input: $input) { service { state } userErrors { code message } } }', { input: { serviceId: service.id, rev: service.rev } });
+  }
+
   /** A picture of the page and what axe finds in it, in light and in dark. */
   async look(name) {
     const { page } = this;

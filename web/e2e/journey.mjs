@@ -2,14 +2,19 @@
 // erasure, an approver reads the plan and approves it, both watch it happen, and
 // there is a certificate; then an access request with its package. LETHE_URL is
 // where Lethe is; its issuer must let anybody in, as the demo's does.
-// LETHE_CUSTOMER and LETHE_CUSTOMER_2 are customers whom nobody has erased yet.
+// LETHE_CUSTOMER, _2, _3 and _4 are customers whom nobody has erased yet, and
+// LETHE_LATER is what to call so that a day passes for open tasks.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { open, Person, pictures } from './browser.mjs';
+import { cancelsByKeyboard, files, resolves, undone } from './decisions.mjs';
 
 const url = new URL(process.env.LETHE_URL ?? 'http://127.0.0.1:8080').origin;
 const customer = process.env.LETHE_CUSTOMER ?? 'C-000007';
 const second = process.env.LETHE_CUSTOMER_2 ?? 'C-000008';
+const third = process.env.LETHE_CUSTOMER_3 ?? 'C-000009';
+const fourth = process.env.LETHE_CUSTOMER_4 ?? 'C-000010';
+const later = process.env.LETHE_LATER;
 const began = Date.now();
 const step = (what) => console.log(`${((Date.now() - began) / 1000).toFixed(1).padStart(6)} s  ${what}`);
 
@@ -39,6 +44,7 @@ async function journey() {
   await deaf(handler);
   await handsOver(handler, approver, access);
   await others();
+  await decisions(handler, approver);
   await small(handler, opened);
   handler.fine();
   approver.fine();
@@ -135,6 +141,7 @@ async function approves(handler, approver, path) {
   await approver.signIn(path);
   await page.getByRole('button', { name: 'Approve…' }).click();
   const dialog = page.getByRole('dialog', { name: 'Approve this plan' });
+  await dialog.getByRole('list', { name: 'What stays, and why' }).getByText('Art. 17(3)(b) GDPR').waitFor();
   const words = await dialog.getByText(/will be erased/).innerText();
   const rows = words.match(/([\d,]+) rows?/)[1];
   const confirm = dialog.getByRole('button', { name: 'Approve the plan' });
@@ -217,6 +224,20 @@ async function handsOver(handler, approver, path) {
   await handler.look('requests-done');
 }
 
+/** What people decide where a request does not go on by itself. */
+async function decisions(handler, approver) {
+  step('two people match; an approver cancels by keyboard alone');
+  await cancelsByKeyboard(handler, approver, await files(handler, third, fourth));
+  step('counts are unusual; an approver lets it go on');
+  const admin = await Person.enter(browser, url, 'Jamie Chen');
+  await admin.signIn('/services');
+  const path = await resolves(handler, approver, admin, third);
+  step('a service leaves its task undone for a day');
+  assert(later, 'LETHE_LATER says how a day passes');
+  await undone(handler, approver, admin, path, async () => assert((await fetch(later, { method: 'POST' })).ok, 'a day has passed'));
+  admin.fine();
+}
+
 /** What other roles see. */
 async function others() {
   step('the data protection officer reads the log and the catalog, and decides nothing');
@@ -243,9 +264,14 @@ async function small(handler, path) {
   await page.setViewportSize({ width: 390, height: 844 });
   await page.goto(url + path);
   await page.getByText('Why this date?').waitFor();
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  assert(wide <= 0, `the page is ${wide} px wider than the phone`);
   await handler.look('phone');
+  for (const to of [path, `${path}?tab=plan`, `${path}?tab=progress`, `${path}?tab=trail`, '/requests?view=all', '/requests/new', '/undone', '/services', '/catalog']) {
+    await page.goto(url + to);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    await page.locator('.main .skeleton').first().waitFor({ state: 'hidden' });
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert(wide <= 0, `${to} is ${wide} px wider than the phone`);
+  }
   await page.getByRole('button', { name: 'Menu' }).click();
   await page.getByRole('link', { name: 'Services', exact: true }).click();
   await page.getByRole('heading', { name: 'Services', level: 1 }).waitFor();

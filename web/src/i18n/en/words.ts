@@ -18,7 +18,7 @@ export const words = {
   },
   blocked: {
     TWO_PEOPLE: 'The identifiers match more than one person. Find out which one asked, and cancel or let it go on.',
-    COUNT_UNUSUAL: 'Far more rows were found than one person usually has. Look at the plan: is this one person?',
+    COUNT_UNUSUAL: 'Far more rows were found than one person usually has. Look at the counts: is this one person?',
     COUNT_UNKNOWN: 'A service did not say how much it holds where one person usually has little. It goes on by itself once it is counted, or when somebody has looked.',
     DAILY_CEILING: 'There were more erasures today than the controller allows itself. Somebody should look why.',
     RESOLVE_FAILED: 'A service that knows other identifiers of the person would not answer. Lethe never goes on with fewer identifiers.',

@@ -1,6 +1,6 @@
 import { Button, Menu, NativeSelect, TextInput } from '@mantine/core';
 import { IconChevronDown } from '@tabler/icons-react';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { useMutation } from 'urql';
 import type { ExtensionReason, IdentityMethod, NoticeChannel, PauseReason, RefusalGround } from '../../gql/graphql';
 import { has, mayApprove, type Viewer } from '../../lib/roles';
@@ -33,15 +33,21 @@ export function possible(r: Request, who: Viewer): Name[] {
 export function Acts({ request }: { request: Request }) {
   const who = useViewer();
   const [chosen, setChosen] = useState<Name | null>(null);
+  const button = useRef<HTMLButtonElement>(null);
   const all = possible(request, who);
   if (all.length === 0) return null;
   const a = text.acts;
-  const props = (name: Name) => ({ request, opened: chosen === name, onClose: () => setChosen(null) });
+  const close = () => {
+    setChosen(null);
+    // The entry that opened the dialogue is gone with its menu, so the focus goes to the menu's button.
+    setTimeout(() => button.current?.focus());
+  };
+  const props = (name: Name) => ({ request, opened: chosen === name, onClose: close });
   return (
     <>
       <Menu position="bottom-end" transitionProps={{ duration: 100 }} withinPortal={false} withInitialFocusPlaceholder={false}>
         <Menu.Target>
-          <Button variant="default" rightSection={<IconChevronDown size={15} />}>{a.more}</Button>
+          <Button ref={button} variant="default" rightSection={<IconChevronDown size={15} />}>{a.more}</Button>
         </Menu.Target>
         <Menu.Dropdown>
           {all.map((name) => <Menu.Item key={name} onClick={() => setChosen(name)}>{a[name]}</Menu.Item>)}

@@ -121,8 +121,9 @@ function useLive(request: Request, refresh: () => void): 'live' | 'polling' | 'f
   // be built anew long after: then, too, the page looks by itself.
   const look = mode === 'polling' || (closed && !final(request)) || request.package?.state === 'ASSEMBLING';
   useEffect(() => {
-    if (!look) return;
-    const timer = setInterval(() => latest.current(), mode === 'polling' ? 5_000 : 1_500);
+    if (mode === 'final' && !look) return;
+    // No event tells that a service has left something undone, so the page looks now and then in any case.
+    const timer = setInterval(() => latest.current(), mode === 'polling' ? 5_000 : look ? 1_500 : 60_000);
     return () => clearInterval(timer);
   }, [look, mode]);
   return mode;

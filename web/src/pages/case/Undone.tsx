@@ -17,7 +17,7 @@ export function Undone({ request }: { request: Request }) {
         <ul className="reasons">
           {open.map((a) => (
             <li key={a.taskId}>
-              {u.one(a.service.name, text.progress.action[a.action], moment(a.raisedAt))} {a.code ? <code>{a.code}</code> : u.silent} <RetryButton taskId={a.taskId} service={a.service.name} way="now" />
+              {u.one(a.service.name, text.progress.action[a.action], moment(a.raisedAt))} {a.code && <code>{a.code}</code>} <RetryButton taskId={a.taskId} service={a.service.name} way="now" />
             </li>
           ))}
         </ul>

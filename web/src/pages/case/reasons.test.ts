@@ -55,6 +55,10 @@ describe('reasons', () => {
       ['postgres://orders twice', 20, 10],
     ]);
   });
+  it('all counts, where the catalog calls them usual by now', () => {
+    const now = task({ action: 'LOCATE', outcomes: [outcome({ count: 2, dataset: dataset('some', 10) }), outcome({ count: 0, dataset: dataset('none', 10) })] });
+    expect(words(request({ blockedReason: 'COUNT_UNUSUAL' }), [now])).toEqual([['postgres://orders some', 2, 10]]);
+  });
   it('services that have not counted', () => {
     const silent = task({ id: 'a', action: 'LOCATE', state: 'READY', service: service('Payments') });
     expect(words(request({ blockedReason: 'COUNT_UNKNOWN' }), [silent, task({ action: 'LOCATE' })])).toEqual([['Payments', undefined, undefined]]);

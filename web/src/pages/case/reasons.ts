@@ -46,11 +46,7 @@ export function reasons(r: Request, tasks: Task[], nodes: PlanNode[]): Reason[] 
   const task = (t: Task): Reason => ({ key: t.id, what: t.service.name, detail: { code: t.code ?? undefined, task: t } });
   switch (r.blockedReason) {
     case 'COUNT_UNUSUAL':
-      return last('LOCATE')
-        .flatMap((t) => said(t))
-        .filter((o) => (o.count ?? 0) > (o.dataset.usualMax ?? Infinity))
-        .map((o) => ({ key: o.dataset.id, what: `${o.dataset.namespace} ${o.dataset.name}`, detail: { count: o.count!, usual: o.dataset.usualMax! } }))
-        .toSorted((a, b) => b.detail.count / Math.max(1, b.detail.usual) - a.detail.count / Math.max(1, a.detail.usual));
+      return unusual(last('LOCATE'));
     case 'COUNT_UNKNOWN':
       return last('LOCATE').filter((t) => t.state !== 'DONE' || said(t).some((o) => (o.dataset.usualMax ?? null) !== null && (o.count ?? null) === null)).map(task);
     case 'RESOLVE_FAILED':
@@ -69,6 +65,17 @@ export function reasons(r: Request, tasks: Task[], nodes: PlanNode[]): Reason[] 
     default:
       return [];
   }
+}
+
+/** Counts above the usual. Where the catalog calls them usual by now: all of them. */
+function unusual(located: Task[]): Reason[] {
+  const all = located
+    .flatMap((t) => said(t))
+    .filter((o) => (o.dataset.usualMax ?? null) !== null && (o.count ?? 0) > 0)
+    .map((o) => ({ key: o.dataset.id, what: `${o.dataset.namespace} ${o.dataset.name}`, detail: { count: o.count!, usual: o.dataset.usualMax! } }))
+    .toSorted((a, b) => b.detail.count / Math.max(1, b.detail.usual) - a.detail.count / Math.max(1, a.detail.usual));
+  const above = all.filter((x) => x.detail.count > x.detail.usual);
+  return above.length > 0 ? above : all;
 }
 
 /** Going on lifts this; the other reasons stay until their cause is mended. */

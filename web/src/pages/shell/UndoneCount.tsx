@@ -1,7 +1,6 @@
 import { useEffect } from 'react';
 import { useQuery } from 'urql';
 import { graphql } from '../../gql';
-import { text } from '../../lib/text';
 
 const CountDocument = graphql(`
   query UndoneCount {
@@ -28,10 +27,5 @@ export function UndoneCount() {
   }, [again]);
   if (!data || data.alerts.nodes.length === 0) return null;
   const { nodes, pageInfo } = data.alerts;
-  return (
-    <>
-      <span className="count bad" aria-hidden>{nodes.length}{pageInfo.hasNextPage && '+'}</span>
-      <span className="hidden">, {text.undone.count(nodes.length, pageInfo.hasNextPage)}</span>
-    </>
-  );
+  return <span className="count bad">{nodes.length}{pageInfo.hasNextPage && '+'}</span>;
 }
