@@ -7,6 +7,9 @@ SHELL := /bin/bash
 # How long a campaign is: long, or short (minutes, as in CI) with SHORT=1.
 CAMPAIGN ?= $(if $(SHORT),short,long)
 
+# Files that only campaigns and Apache Kafka's suite compile.
+TAGS := chaos,apache
+
 build: web ## bin/lethe, with the portal in it
 	go build -trimpath -o bin/lethe ./cmd/lethe
 	go build -trimpath -o bin/flowmart ./examples/flowmart
@@ -24,6 +27,7 @@ test: web ## every test; PostgreSQL and Kafka start by themselves
 check: web lint ## format, vet, linters, generated code, module files
 	@test -z "$$(gofmt -l $(GO_DIRS))" || { gofmt -l $(GO_DIRS); echo 'these files are not formatted: gofmt -w'; exit 1; }
 	go vet ./...
+	go vet -tags $(TAGS) ./e2e/... ./internal/devstack/...
 	GOOS=darwin go vet ./internal/devstack/... ./internal/postgres/...
 	go mod tidy -diff
 	go mod verify
@@ -46,7 +50,7 @@ help: ## this list
 
 .PHONY: build demo dev test check bench chaos generate clean help web lint
 
-GO_DIRS := $(shell find . -mindepth 1 -maxdepth 1 -type d -not -name '.*' -not -name web -not -name bin) architecture_test.go
+GO_DIRS := $(shell find . -mindepth 1 -maxdepth 1 -type d -not -name '.*' -not -name web -not -name bin) $(wildcard *_test.go)
 
 # The portal is built when its sources are newer than its last build. Without
 # its sources a placeholder is served.
