@@ -15,7 +15,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -60,7 +59,7 @@ type Company struct {
 	tb     testing.TB
 	o      Options
 	dir    string
-	binary string
+	lethe  devstack.Lethe
 	pg     *devstack.Postgres
 	issuer *devstack.Issuer
 	listen []string
@@ -92,7 +91,7 @@ func Open(tb testing.TB, o Options) *Company {
 	tb.Cleanup(c.close)
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	for _, step := range []func(context.Context) error{c.build, c.infrastructure, c.keys, c.serve, c.openServices, c.register} {
+	for _, step := range []func(context.Context) error{c.infrastructure, c.install, c.serve, c.openServices, c.register} {
 		if err := step(ctx); err != nil {
 			tb.Fatal(err)
 		}
@@ -102,19 +101,6 @@ func Open(tb testing.TB, o Options) *Company {
 
 func (c *Company) file(name string) string { return filepath.Join(c.dir, name) }
 
-// build makes the real binary; LETHE_TEST_BINARY names one that is made.
-func (c *Company) build(ctx context.Context) error {
-	if c.binary = os.Getenv("LETHE_TEST_BINARY"); c.binary != "" {
-		return nil
-	}
-	c.binary = c.file("lethe")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", c.binary, "github.com/flowmart/lethe/cmd/lethe")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return nil
-}
-
 func (c *Company) infrastructure(ctx context.Context) (err error) {
 	if c.pg, err = devstack.StartPostgres(ctx, devstack.PostgresOptions{}); err != nil {
 		return err
@@ -122,33 +108,45 @@ func (c *Company) infrastructure(ctx context.Context) (err error) {
 	if err := c.watchStatements(ctx); err != nil {
 		return err
 	}
-	for _, name := range append([]string{"lethe", "lethe_keys"}, refs...) {
+	for _, name := range refs {
 		if err := c.pg.CreateDatabase(ctx, name); err != nil {
 			return err
 		}
 	}
 	for range c.o.Replicas {
 		for _, into := range []*[]string{&c.listen, &c.ops} {
-			at, err := freeAddress()
+			at, err := devstack.FreeAddress()
 			if err != nil {
 				return err
 			}
 			*into = append(*into, at)
 		}
 	}
-	if c.issuer, err = devstack.StartIssuer(ctx, devstack.IssuerOptions{Audience: "lethe", Lifetime: 12 * time.Hour}); err != nil {
-		return err
-	}
-	c.DB, err = pgxpool.New(ctx, c.pg.SuperURL("lethe"))
+	c.issuer, err = devstack.StartIssuer(ctx, devstack.IssuerOptions{Audience: "lethe", Lifetime: 12 * time.Hour})
 	return err
 }
 
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// install makes the databases and keys. Where something stands between Lethe
+// and PostgreSQL, the server's connections go through it.
+func (c *Company) install(ctx context.Context) (err error) {
+	c.lethe = devstack.Lethe{Dir: c.dir, URL: c.public(), Issuer: c.issuer.URL(), Client: "lethe-portal", Audience: "lethe", Env: append([]string{"LETHE_CLOCK_INTERVAL=1s"}, c.o.Env...)}
+	if c.lethe.Binary, err = devstack.BuildLethe(ctx, c.dir); err != nil {
+		return err
 	}
-	return l.Addr().String(), l.Close()
+	if err := c.lethe.Create(ctx, c.pg, "lethe"); err != nil {
+		return err
+	}
+	if c.o.Database != nil {
+		for _, at := range []*string{&c.lethe.Database, &c.lethe.Keystore} {
+			_, after, _ := strings.Cut(*at, "@")
+			address, _, _ := strings.Cut(after, "/")
+			*at = strings.Replace(*at, address, c.o.Database(address), 1)
+		}
+	}
+	if c.DB, err = pgxpool.New(ctx, c.pg.SuperURL("lethe")); err != nil {
+		return err
+	}
+	return c.lethe.SetUp(ctx)
 }
 
 // dial connects to the next replica that listens, as a load balancer would.
@@ -166,58 +164,9 @@ func (c *Company) dial(ctx context.Context, network, _ string) (conn net.Conn, e
 // public is the name of all replicas together.
 func (c *Company) public() string { return "http://" + c.listen[0] }
 
-func (c *Company) settings(replica int) []string {
-	database := func(name string) string {
-		url := c.pg.AppURL(name)
-		if c.o.Database != nil {
-			_, after, _ := strings.Cut(url, "@")
-			address, _, _ := strings.Cut(after, "/")
-			url = strings.Replace(url, address, c.o.Database(address), 1)
-		}
-		return url
-	}
-	return append([]string{
-		"LETHE_LISTEN=" + c.listen[replica], "LETHE_OPS_LISTEN=" + c.ops[replica], "LETHE_PUBLIC_URL=" + c.public(), "LETHE_URL=" + c.public(),
-		"LETHE_DATABASE_URL=" + database("lethe"), "LETHE_MIGRATE_URL=" + c.pg.OwnerURL("lethe"),
-		"LETHE_KEYSTORE_URL=" + database("lethe_keys"), "LETHE_KEYSTORE_MIGRATE_URL=" + c.pg.OwnerURL("lethe_keys"),
-		"LETHE_KEK_FILE=" + c.file("kek"), "LETHE_SIGNING_KEY_FILE=" + c.file("signing.key"), "LETHE_CHECKPOINT_KEY_FILE=" + c.file("checkpoint.key"),
-		"LETHE_ANCHOR_DIR=" + c.file("anchors"), "LETHE_STORAGE_DIR=" + c.file("storage"),
-		"LETHE_OIDC_ISSUER=" + c.issuer.URL(), "LETHE_OIDC_CLIENT_ID=lethe-portal", "LETHE_OIDC_AUDIENCE=lethe",
-		"LETHE_COUNTRY=DE", "LETHE_TIMEZONE=Europe/Berlin", "LETHE_DEV=true", "LETHE_DRAIN_DELAY=0s", "LETHE_CLOCK_INTERVAL=1s",
-	}, c.o.Env...)
-}
-
-// run runs a command of lethe.
-func (c *Company) run(ctx context.Context, in []byte, args ...string) error {
-	cmd := exec.CommandContext(ctx, c.binary, args...)
-	cmd.Env = append(os.Environ(), c.settings(0)...)
-	cmd.Stdin = bytes.NewReader(in)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("lethe %s: %w\n%s", strings.Join(args, " "), err, out)
-	}
-	return nil
-}
-
-func (c *Company) keys(ctx context.Context) error {
-	for _, dir := range []string{"anchors", "storage"} {
-		if err := os.Mkdir(c.file(dir), 0o700); err != nil {
-			return err
-		}
-	}
-	for _, args := range [][]string{{"key", "kek", c.file("kek")}, {"key", "signing", c.file("signing.key")},
-		{"audit", "key", "generate", c.file("checkpoint.key"), "--name", "flowmart.example/lethe"}, {"migrate"}} {
-		if err := c.run(ctx, nil, args...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (c *Company) serve(ctx context.Context) error {
 	for i := range c.o.Replicas {
-		p, err := devstack.StartProgram(ctx, devstack.ProgramOptions{
-			Path: c.binary, Args: []string{"serve"}, Env: c.settings(i), Log: c.log(i), Ready: "http://" + c.listen[i] + "/readyz",
-		})
+		p, err := c.lethe.Serve(ctx, c.listen[i], c.ops[i], c.log(i))
 		if err != nil {
 			return err
 		}
@@ -275,7 +224,7 @@ func (c *Company) register(ctx context.Context) error {
 	if err := os.WriteFile(c.file("token"), []byte(token), 0o600); err != nil {
 		return err
 	}
-	if err := c.run(ctx, c.catalog(), "catalog", "import", "-", "--token-file", c.file("token")); err != nil {
+	if _, err := c.lethe.Run(ctx, c.catalog(), "catalog", "import", "-", "--token-file", c.file("token")); err != nil {
 		return err
 	}
 	for _, s := range c.Services {

@@ -28,7 +28,7 @@ func (c *Company) judge(ctx context.Context, t *testing.T, requests, actions int
 		t.Errorf("%d effects, want %d: one for each request, service, action and wave", len(effects), want)
 	}
 	tasks, deliveries := c.judgeTasks(ctx, t, requests, actions)
-	if err := c.run(ctx, nil, "audit", "verify"); err != nil {
+	if _, err := c.lethe.Run(ctx, nil, "audit", "verify"); err != nil {
 		t.Error(err)
 	}
 	t.Logf("%d requests, %d tasks, %d effects, each once; %.3f deliveries for each task; load %s", requests, tasks, len(effects), float64(deliveries)/float64(tasks), load())

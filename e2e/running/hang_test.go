@@ -34,13 +34,13 @@ func between(t *testing.T, h *house) *toxics.Proxy {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Stop)
-	for name, db := range map[string]string{"LETHE_DATABASE_URL": h.name, "LETHE_KEYSTORE_URL": h.name + "_keys"} {
-		through, err := url.Parse(pg.AppURL(db))
+	for _, db := range []*string{&h.lethe.Database, &h.lethe.Keystore} {
+		through, err := url.Parse(*db)
 		if err != nil {
 			t.Fatal(err)
 		}
 		through.Host = p.Listen
-		h.env = append(h.env, name+"="+through.String())
+		*db = through.String()
 	}
 	return p
 }

@@ -7,11 +7,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -46,9 +43,8 @@ func whole(m *testing.M) (int, error) {
 	defer os.RemoveAll(dir)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	binary = filepath.Join(dir, "lethe")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "github.com/flowmart/lethe/cmd/lethe").CombinedOutput(); err != nil {
-		return 1, fmt.Errorf("go build: %w\n%s", err, out)
+	if binary, err = devstack.BuildLethe(ctx, dir); err != nil {
+		return 1, err
 	}
 	if pg, err = devstack.StartPostgres(ctx, devstack.PostgresOptions{NoSync: true}); err != nil {
 		return 1, err
@@ -65,11 +61,10 @@ func whole(m *testing.M) (int, error) {
 // house is one installation of Lethe: databases, keys, an issuer.
 type house struct {
 	t      *testing.T
-	dir    string
+	lethe  devstack.Lethe
 	name   string // of its main database
 	public string // URL that everybody knows
 	issuer *issuertest.Issuer
-	env    []string
 	before func(*erasuretest.Service) string // where a service is registered, if not at its own address
 }
 
@@ -77,50 +72,30 @@ type house struct {
 // replica if public is empty.
 func found(t *testing.T, public string, env ...string) *house {
 	t.Helper()
-	h := &house{t: t, dir: t.TempDir(), name: fmt.Sprintf("house%d", houses.Add(1)), public: public, issuer: issuertest.New(t)}
-	if h.public == "" {
-		h.public = "http://" + freeAddress(t)
+	if public == "" {
+		public = "http://" + freeAddress(t)
 	}
-	for _, db := range []string{h.name, h.name + "_keys"} {
-		if err := pg.CreateDatabase(t.Context(), db); err != nil {
-			t.Fatal(err)
-		}
+	h := &house{t: t, name: fmt.Sprintf("house%d", houses.Add(1)), public: public, issuer: issuertest.New(t)}
+	h.lethe = devstack.Lethe{Binary: binary, Dir: t.TempDir(), URL: public, Issuer: h.issuer.URL, Client: issuertest.Client, Audience: issuertest.Audience,
+		Env: append([]string{"LETHE_LOG_LEVEL=debug", "LETHE_PROBE_DELAY=1s", "LETHE_CLOCK_INTERVAL=500ms"}, env...)}
+	if err := h.lethe.Create(t.Context(), pg, h.name); err != nil {
+		t.Fatal(err)
 	}
-	for _, dir := range []string{"anchors", "storage"} {
-		if err := os.Mkdir(h.file(dir), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	h.env = append([]string{
-		"LETHE_PUBLIC_URL=" + h.public, "LETHE_DEV=true", "LETHE_LOG_LEVEL=debug",
-		"LETHE_DATABASE_URL=" + pg.AppURL(h.name), "LETHE_MIGRATE_URL=" + pg.OwnerURL(h.name),
-		"LETHE_KEYSTORE_URL=" + pg.AppURL(h.name+"_keys"), "LETHE_KEYSTORE_MIGRATE_URL=" + pg.OwnerURL(h.name+"_keys"),
-		"LETHE_KEK_FILE=" + h.file("kek"), "LETHE_SIGNING_KEY_FILE=" + h.file("signing.key"), "LETHE_CHECKPOINT_KEY_FILE=" + h.file("checkpoint.key"),
-		"LETHE_ANCHOR_DIR=" + h.file("anchors"), "LETHE_STORAGE_DIR=" + h.file("storage"),
-		"LETHE_OIDC_ISSUER=" + h.issuer.URL, "LETHE_OIDC_CLIENT_ID=" + issuertest.Client, "LETHE_OIDC_AUDIENCE=" + issuertest.Audience,
-		"LETHE_COUNTRY=DE", "LETHE_TIMEZONE=Europe/Berlin", "LETHE_PROBE_DELAY=1s", "LETHE_CLOCK_INTERVAL=500ms",
-	}, env...)
-	for _, args := range [][]string{{"key", "kek", h.file("kek")}, {"key", "signing", h.file("signing.key")},
-		{"audit", "key", "generate", h.file("checkpoint.key"), "--name", "lethe.test/audit"}, {"migrate"}} {
-		cmd := exec.CommandContext(t.Context(), binary, args...)
-		cmd.Env = append(os.Environ(), h.env...)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("lethe %v: %v\n%s", args, err, out)
-		}
+	if err := h.lethe.SetUp(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	return h
 }
 
-func (h *house) file(name string) string { return filepath.Join(h.dir, name) }
+func (h *house) file(name string) string { return h.lethe.File(name) }
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	at, err := devstack.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return at
 }
 
 // replica is a process of an installation.
@@ -129,8 +104,7 @@ type replica struct {
 	h       *house
 	at, ops string
 	log     string // file of its log
-	cmd     *exec.Cmd
-	ended   chan struct{}
+	*devstack.Program
 }
 
 // replica starts a process that listens at an address, and waits until it is
@@ -139,7 +113,9 @@ func (h *house) replica(at string) *replica {
 	h.t.Helper()
 	r := &replica{t: h.t, h: h, at: at, ops: freeAddress(h.t), log: h.file("log-" + at)}
 	h.t.Cleanup(func() {
-		r.kill()
+		if r.Program != nil {
+			r.Kill()
+		}
 		if h.t.Failed() {
 			text, _ := os.ReadFile(r.log)
 			h.t.Logf("the end of the log of %s:\n%s", at, text[max(0, len(text)-4000):])
@@ -151,30 +127,16 @@ func (h *house) replica(at string) *replica {
 
 func (r *replica) start() {
 	r.t.Helper()
-	log, err := os.OpenFile(r.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
+	defer cancel()
+	var err error
+	if r.Program == nil {
+		r.Program, err = r.h.lethe.Serve(ctx, r.at, r.ops, r.log)
+	} else {
+		err = r.Start(ctx)
+	}
 	if err != nil {
 		r.t.Fatal(err)
-	}
-	defer log.Close()
-	r.cmd = exec.Command(binary, "serve")
-	r.cmd.Env = append(append(os.Environ(), r.h.env...), "LETHE_LISTEN="+r.at, "LETHE_OPS_LISTEN="+r.ops)
-	r.cmd.Stdout, r.cmd.Stderr = log, log
-	if err := r.cmd.Start(); err != nil {
-		r.t.Fatal(err)
-	}
-	ended, cmd := make(chan struct{}), r.cmd
-	r.ended = ended
-	go func() { _ = cmd.Wait(); close(ended) }()
-	for deadline := time.Now().Add(60 * time.Second); !ready(r.at); time.Sleep(50 * time.Millisecond) {
-		select {
-		case <-ended:
-			text, _ := os.ReadFile(r.log)
-			r.t.Fatalf("the server ended: %s", text)
-		default:
-		}
-		if time.Now().After(deadline) {
-			r.t.Fatal("the server is not ready after 60 s")
-		}
 	}
 }
 
@@ -190,26 +152,18 @@ func ready(at string) bool {
 }
 
 // terminate sends SIGTERM.
-func (r *replica) terminate() { _ = r.cmd.Process.Signal(syscall.SIGTERM) }
+func (r *replica) terminate() { _ = r.Signal(syscall.SIGTERM) }
 
 // wait waits for the end and returns how long that took.
 func (r *replica) wait(patience time.Duration) time.Duration {
 	r.t.Helper()
 	started := time.Now()
 	select {
-	case <-r.ended:
+	case <-r.Ended():
 	case <-time.After(patience):
 		r.t.Fatalf("the process has not ended after %s", patience)
 	}
 	return time.Since(started)
-}
-
-// kill ends the process as a crash would.
-func (r *replica) kill() {
-	if r.cmd != nil && r.cmd.Process != nil {
-		_ = r.cmd.Process.Kill()
-		<-r.ended
-	}
 }
 
 // token is for a person of a role.

@@ -144,7 +144,7 @@ func TestRollingRestart(t *testing.T) {
 		before := l.answered.Load()
 		r.terminate()
 		slowest = max(slowest, r.wait(45*time.Second))
-		if code := r.cmd.ProcessState.ExitCode(); code != 0 {
+		if code := r.ExitCode(); code != 0 {
 			t.Errorf("round %d: the process ended with %d", round, code)
 		}
 		r.start()

@@ -1,8 +1,6 @@
 package running
 
 import (
-	"os"
-	"os/exec"
 	"testing"
 	"time"
 
@@ -12,16 +10,6 @@ import (
 	"github.com/flowmart/lethe/erasure/protocol"
 	"github.com/flowmart/lethe/erasure/protocol/signature"
 )
-
-// lethe runs a command of the installation.
-func (h *house) lethe(args ...string) {
-	h.t.Helper()
-	cmd := exec.CommandContext(h.t.Context(), binary, args...)
-	cmd.Env = append(os.Environ(), h.env...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		h.t.Fatalf("lethe %v: %v\n%s", args, err, out)
-	}
-}
 
 // keys reads Lethe's keys where services read them.
 func (h *house) keys() []signature.PublicKey {
@@ -54,7 +42,9 @@ func TestSigningKeyIsRotated(t *testing.T) {
 	h.reach(before.CaseNumber, "PLANNED", time.Minute)
 
 	rotate := func() []signature.PublicKey {
-		h.lethe("key", "signing", h.file("signing.key"), "--rotate")
+		if _, err := h.lethe.Run(t.Context(), nil, "key", "signing", h.file("signing.key"), "--rotate"); err != nil {
+			t.Fatal(err)
+		}
 		r.terminate()
 		r.wait(45 * time.Second)
 		r.start()

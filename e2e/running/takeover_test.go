@@ -199,7 +199,7 @@ func TestWorkOfAKilledReplicaIsTakenOver(t *testing.T) {
 	for len(g.arrived) > 0 {
 		<-g.arrived
 	}
-	replicas[0].kill()
+	replicas[0].Kill()
 	killed := time.Now()
 	g.open()
 	select {
@@ -224,7 +224,7 @@ func TestReplicaWronglyTakenForDead(t *testing.T) {
 	t.Parallel()
 	h, db, g, services, replicas, slow, cases := inMidWork(t)
 	signal := func(s syscall.Signal) {
-		if err := replicas[0].cmd.Process.Signal(s); err != nil {
+		if err := replicas[0].Signal(s); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -26,7 +26,7 @@ func TestScenario07_KilledWhileSending(t *testing.T) {
 					if taken {
 						next.ServeHTTP(w, r)
 					}
-					once.Do(p.kill) // before anybody has read the 202
+					once.Do(p.Kill) // before anybody has read the 202
 					if p.died.Swap(true) && !taken {
 						next.ServeHTTP(w, r)
 					}
@@ -54,10 +54,10 @@ func TestScenario08_KilledAfterApproval(t *testing.T) {
 	t.Parallel()
 	p := launch(t, func(*process) []member { return shop(nil, nil) })
 	r := p.planned(person(1))
-	p.kill()
+	p.Kill()
 	p.start("LETHE_ONLY=web") // approves, and sends nothing
 	p.approve(r)
-	p.kill()
+	p.Kill()
 	if n := p.effects("orders", protocol.Erase) + p.effects("loyalty", protocol.Erase); n != 0 {
 		t.Fatalf("%d effects before anybody could send", n)
 	}

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"sync/atomic"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/flowmart/lethe/erasure/erasuretest"
+	"github.com/flowmart/lethe/internal/devstack"
 	"github.com/flowmart/lethe/internal/postgres/pgtest"
 	"github.com/flowmart/lethe/server"
 	"github.com/flowmart/lethe/server/issuertest"
@@ -46,10 +46,11 @@ func serveUntilKilled() int {
 // process is a server in a process of its own.
 type process struct {
 	*company
-	env  []string
-	cmd  *exec.Cmd
-	log  string      // path
-	died atomic.Bool // in the middle of something
+	*devstack.Program
+	lethe  devstack.Lethe
+	listen string
+	log    string      // path
+	died   atomic.Bool // in the middle of something
 }
 
 // launch starts a company whose server is a process.
@@ -61,16 +62,18 @@ func launch(t *testing.T, members func(p *process) []member) *process {
 	keystore, _, _ := pgtest.KeystoreURLs(t)
 	c := &company{t: t, clock: &clock{}, services: map[string]*erasuretest.Service{}, ids: map[string]string{}, ceiling: 200, patience: patience, files: servertest.Files(t)}
 	c.Server = &servertest.Server{URL: "http://" + listen, Issuer: issuer, Client: &http.Client{Timeout: 30 * time.Second}}
-	at := func(name string) string { return filepath.Join(c.files, name) }
-	p := &process{company: c, env: append(os.Environ(), asServer+"=1",
-		"LETHE_LISTEN="+listen, "LETHE_OPS_LISTEN=127.0.0.1:0", "LETHE_PUBLIC_URL="+c.URL, "LETHE_DATABASE_URL="+database, "LETHE_KEYSTORE_URL="+keystore,
-		"LETHE_KEK_FILE="+at("kek"), "LETHE_SIGNING_KEY_FILE="+at("signing.key"), "LETHE_CHECKPOINT_KEY_FILE="+at("checkpoint.key"),
-		"LETHE_ANCHOR_DIR="+at("anchors"), "LETHE_STORAGE_DIR="+at("storage"), "LETHE_OIDC_ISSUER="+issuer.URL,
-		"LETHE_OIDC_CLIENT_ID="+issuertest.Client, "LETHE_OIDC_AUDIENCE="+issuertest.Audience, "LETHE_COUNTRY=DE", "LETHE_TIMEZONE=Europe/Berlin",
-		"LETHE_DEV=true", "LETHE_DRAIN_DELAY=0s", "LETHE_PROBE_DELAY=10ms", "LETHE_CLOCK_INTERVAL=200ms")}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{company: c, listen: listen, lethe: devstack.Lethe{
+		Binary: self, Dir: c.files, URL: c.URL, Database: database, Keystore: keystore, Issuer: issuer.URL, Client: issuertest.Client, Audience: issuertest.Audience,
+		Env: []string{asServer + "=1", "LETHE_PROBE_DELAY=10ms", "LETHE_CLOCK_INTERVAL=200ms"}}}
 	p.log = filepath.Join(t.TempDir(), "log")
 	t.Cleanup(func() {
-		p.kill()
+		if p.Program != nil {
+			p.Kill()
+		}
 		if text, err := os.ReadFile(p.log); t.Failed() && err == nil {
 			t.Logf("the server's log:\n%s", text)
 		}
@@ -99,35 +102,10 @@ func address(t *testing.T) string {
 // start starts the server, with more settings, and waits until it is ready.
 func (p *process) start(env ...string) {
 	p.t.Helper()
-	self, err := os.Executable()
-	if err != nil {
+	ctx, cancel := context.WithTimeout(p.t.Context(), p.patience)
+	defer cancel()
+	var err error
+	if p.Program, err = p.lethe.Serve(ctx, p.listen, "127.0.0.1:0", p.log, env...); err != nil {
 		p.t.Fatal(err)
 	}
-	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	defer log.Close()
-	p.cmd = exec.Command(self)
-	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = append(p.env, env...), log, log
-	if err := p.cmd.Start(); err != nil {
-		p.t.Fatal(err)
-	}
-	p.until("the server to be ready", func() bool {
-		resp, err := p.Client.Get(p.URL + "/readyz")
-		if err != nil {
-			return false
-		}
-		resp.Body.Close()
-		return resp.StatusCode == http.StatusOK
-	})
-}
-
-// kill kills the server as a power cut would.
-func (p *process) kill() {
-	if p.cmd == nil || p.cmd.ProcessState != nil { // a test kills once more at its end
-		return
-	}
-	_ = p.cmd.Process.Kill() // it may be dead already
-	_ = p.cmd.Wait()
 }

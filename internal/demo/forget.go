@@ -183,15 +183,15 @@ func (s *scene) certificate(ctx context.Context, number, of string) error {
 	if err != nil {
 		return fmt.Errorf("no certificate: %w", err)
 	}
-	out, err := s.offline(ctx, r.Certificate.JSON, s.signing)
+	out, err := s.offline(ctx, r.Certificate.JSON, s.made.Signing)
 	s.expect(err == nil, "the certificate of "+of+" verifies offline", "%s", lastLine(out))
-	_, forged := s.offline(ctx, strings.Replace(r.Certificate.JSON, `"payload": "ey`, `"payload": "eY`, 1), s.signing)
-	s.expect(forged != nil, "the certificate of "+of+", changed by one letter, does not", "%v", forged)
+	out, forged := s.offline(ctx, strings.Replace(r.Certificate.JSON, `"payload": "ey`, `"payload": "eY`, 1), s.made.Signing)
+	s.expect(forged != nil, "the certificate of "+of+", changed by one letter, does not", "%s", lastLine(out))
 	return nil
 }
 
 func (s *scene) offline(ctx context.Context, certificate, key string) (string, error) {
-	return s.run(ctx, []byte(certificate), "certificate", "verify", "-", "--signing-key", key, "--audit-key", s.auditKey)
+	return s.run(ctx, []byte(certificate), "certificate", "verify", "-", "--signing-key", key, "--audit-key", s.made.Checkpoint)
 }
 
 func gaps(r request, reason string) (n int) {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/flowmart/lethe/internal/devstack"
 )
 
 // scene is one run of the demo.
@@ -125,7 +127,7 @@ func (s *scene) reasons(ctx context.Context) {
 func (s *scene) furnish(ctx context.Context) error {
 	s.step("The catalog of FlowMart, from YAML")
 	for _, name := range append(slices.Clone(services), exporter) {
-		at, err := freePort()
+		at, err := devstack.FreeAddress()
 		if err != nil {
 			return err
 		}

@@ -5,13 +5,9 @@
 package demo
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -46,13 +42,12 @@ type stack struct {
 	postgres *devstack.Postgres
 	kafka    *devstack.Kafka
 	issuer   *devstack.Issuer
-	lethe    *devstack.Program
-	url      string // of Lethe
-	ops      string // of its metrics
+	made     devstack.Lethe
+	lethe    *devstack.Program // it, serving
+	url      string            // of Lethe
+	ops      string            // of its metrics
 	shops    map[string]*devstack.Program
 	urls     map[string]string // of the services
-	signing  string            // fingerprint of Lethe's signing key
-	auditKey string            // fingerprint of the checkpoint key
 }
 
 func (s *stack) file(name string) string { return filepath.Join(s.dir, name) }
@@ -71,7 +66,7 @@ func start(ctx context.Context, o Options) (s *stack, err error) {
 	if err := s.infrastructure(ctx); err != nil {
 		return s, err
 	}
-	if err := s.keys(ctx); err != nil {
+	if err := s.install(ctx); err != nil {
 		return s, err
 	}
 	return s, s.serve(ctx)
@@ -81,12 +76,8 @@ func (s *stack) infrastructure(ctx context.Context) (err error) {
 	if s.postgres, err = devstack.StartPostgres(ctx, devstack.PostgresOptions{}); err != nil {
 		return err
 	}
-	databases := []string{"lethe", "lethe_keys"}
 	for _, name := range append(services, exporter) {
-		databases = append(databases, database(name))
-	}
-	for _, name := range databases {
-		if err := s.postgres.CreateDatabase(ctx, name); err != nil {
+		if err := s.postgres.CreateDatabase(ctx, database(name)); err != nil {
 			return err
 		}
 	}
@@ -113,85 +104,39 @@ func (s *stack) address() (string, error) {
 	if l, err := net.Listen("tcp", "127.0.0.1:8080"); err == nil {
 		return "127.0.0.1:8080", l.Close()
 	}
-	return freePort()
+	return devstack.FreeAddress()
 }
 
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// install makes the databases, and the keys with the commands that an operator
+// would use. Times are short, so that a month goes by in a minute.
+func (s *stack) install(ctx context.Context) error {
+	s.made = devstack.Lethe{
+		Binary: s.o.Lethe, Dir: s.dir, URL: "http://" + s.url, Issuer: s.issuer.URL(), Client: "lethe-portal", Audience: "lethe",
+		Env: []string{"LETHE_KAFKA_BROKERS=" + strings.Join(s.kafka.Brokers(), ","), "LETHE_PROBE_DELAY=2s", "LETHE_CLOCK_INTERVAL=1s",
+			"LETHE_OBSERVE_INTERVAL=1s", "LETHE_LOCATE_PATIENCE=20s", "LETHE_WAVE_PATIENCE=5m"},
 	}
-	return l.Addr().String(), l.Close()
-}
-
-// keys makes the keys with the commands that an operator would use, and learns
-// the fingerprints that services and verifiers are told by another way.
-func (s *stack) keys(ctx context.Context) error {
-	for _, dir := range []string{"anchors", "storage", "keys"} {
-		if err := os.Mkdir(s.file(dir), 0o700); err != nil {
-			return err
-		}
+	if err := s.made.Create(ctx, s.postgres, "lethe"); err != nil {
+		return err
 	}
-	for _, step := range []struct {
-		into *string
-		args []string
-	}{
-		{nil, []string{"key", "kek", s.file("kek")}},
-		{&s.signing, []string{"key", "signing", s.file("signing.key"), "--output", "json"}},
-		{&s.auditKey, []string{"audit", "key", "generate", s.file("checkpoint.key"), "--name", "flowmart.example/lethe", "--output", "json"}},
-		{nil, []string{"migrate"}},
-	} {
-		out, err := s.run(ctx, nil, step.args...)
-		if err != nil {
-			return fmt.Errorf("lethe %s: %w\n%s", strings.Join(step.args, " "), err, out)
-		}
-		if step.into == nil {
-			continue
-		}
-		var made struct{ Fingerprint string }
-		if err := json.Unmarshal([]byte(out), &made); err != nil {
-			return fmt.Errorf("lethe %s: %w", strings.Join(step.args, " "), err)
-		}
-		*step.into = made.Fingerprint
+	if err := os.Mkdir(s.file("keys"), 0o700); err != nil { // of FlowMart
+		return err
 	}
-	return nil
-}
-
-// settings are Lethe's, as an operator would set them. Times are short, so that
-// a month goes by in a minute.
-func (s *stack) settings() []string {
-	return []string{
-		"LETHE_LISTEN=" + s.url, "LETHE_OPS_LISTEN=" + s.ops, "LETHE_PUBLIC_URL=http://" + s.url, "LETHE_URL=http://" + s.url,
-		"LETHE_DATABASE_URL=" + s.postgres.AppURL("lethe"), "LETHE_MIGRATE_URL=" + s.postgres.OwnerURL("lethe"),
-		"LETHE_KEYSTORE_URL=" + s.postgres.AppURL("lethe_keys"), "LETHE_KEYSTORE_MIGRATE_URL=" + s.postgres.OwnerURL("lethe_keys"),
-		"LETHE_KEK_FILE=" + s.file("kek"), "LETHE_SIGNING_KEY_FILE=" + s.file("signing.key"),
-		"LETHE_CHECKPOINT_KEY_FILE=" + s.file("checkpoint.key"), "LETHE_ANCHOR_DIR=" + s.file("anchors"), "LETHE_STORAGE_DIR=" + s.file("storage"),
-		"LETHE_OIDC_ISSUER=" + s.issuer.URL(), "LETHE_OIDC_CLIENT_ID=lethe-portal", "LETHE_OIDC_AUDIENCE=lethe",
-		"LETHE_COUNTRY=DE", "LETHE_TIMEZONE=Europe/Berlin", "LETHE_KAFKA_BROKERS=" + strings.Join(s.kafka.Brokers(), ","), "LETHE_DEV=true",
-		"LETHE_PROBE_DELAY=2s", "LETHE_CLOCK_INTERVAL=1s", "LETHE_OBSERVE_INTERVAL=1s", "LETHE_LOCATE_PATIENCE=20s", "LETHE_WAVE_PATIENCE=5m",
-		"LETHE_DRAIN_DELAY=0s",
-	}
+	return s.made.SetUp(ctx)
 }
 
 // run runs a command of lethe and returns what it printed.
 func (s *stack) run(ctx context.Context, in []byte, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, s.o.Lethe, args...)
-	cmd.Env = append(os.Environ(), s.settings()...)
-	cmd.Stdin = bytes.NewReader(in)
-	out, err := cmd.CombinedOutput()
-	return string(out), err
+	return s.made.Run(ctx, in, args...)
 }
 
 // serve starts Lethe.
 func (s *stack) serve(ctx context.Context) (err error) {
-	if s.ops, err = freePort(); err != nil {
+	if s.ops, err = devstack.FreeAddress(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	s.lethe, err = devstack.StartProgram(ctx, devstack.ProgramOptions{
-		Path: s.o.Lethe, Args: []string{"serve"}, Env: s.settings(), Log: s.file("lethe.log"), Ready: "http://" + s.url + "/readyz",
-	})
+	s.lethe, err = s.made.Serve(ctx, s.url, s.ops, s.file("lethe.log"))
 	return err
 }
 
@@ -208,7 +153,7 @@ func (s *stack) open(ctx context.Context, service string) (err error) {
 	env := []string{
 		"FLOWMART_DATABASE_URL=" + s.postgres.OwnerURL(database(service)), "FLOWMART_KAFKA_BROKERS=" + strings.Join(s.kafka.Brokers(), ","),
 		"FLOWMART_REGISTRY_URL=http://" + s.url + "/registry", "FLOWMART_REGISTRY_TOKEN=" + token,
-		"FLOWMART_LETHE_URL=http://" + s.url, "FLOWMART_LETHE_KEY=" + s.signing, "FLOWMART_THINK=150ms",
+		"FLOWMART_LETHE_URL=http://" + s.url, "FLOWMART_LETHE_KEY=" + s.made.Signing, "FLOWMART_THINK=150ms",
 	}
 	how := ""
 	if service == misbehaving(s.o.Break) {

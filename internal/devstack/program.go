@@ -70,10 +70,22 @@ func (p *Program) await(ctx context.Context) error {
 }
 
 // Stop asks the program to end, and insists.
-func (p *Program) Stop() { p.child.stop(syscall.SIGTERM, 20*time.Second) }
+func (p *Program) Stop() { p.end(syscall.SIGTERM, 20*time.Second) }
 
 // Kill ends the program as a crash would.
-func (p *Program) Kill() { p.child.stop(syscall.SIGKILL, time.Second) }
+func (p *Program) Kill() { p.end(syscall.SIGKILL, time.Second) }
+
+func (p *Program) end(ask syscall.Signal, patience time.Duration) {
+	if p.child != nil { // it was started
+		p.child.stop(ask, patience)
+	}
+}
+
+// Signal sends the program a signal and waits for nothing.
+func (p *Program) Signal(s syscall.Signal) error { return p.child.cmd.Process.Signal(s) }
+
+// ExitCode is how the program ended, once it has.
+func (p *Program) ExitCode() int { return p.child.cmd.ProcessState.ExitCode() }
 
 // Ended is closed when the program has ended.
 func (p *Program) Ended() <-chan struct{} { return p.child.ended }
