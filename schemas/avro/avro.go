@@ -92,3 +92,10 @@ func (k Kind) primitive() bool {
 	}
 	return false
 }
+
+func (k Kind) floating() bool { return k == aFloat || k == aDouble }
+
+// known reports whether the kind is one of those above.
+func (k Kind) known() bool {
+	return k.primitive() || k.named() || k == anArray || k == aMap || k == aUnion
+}

@@ -28,7 +28,7 @@ const (
 type Difference struct {
 	Kind    DifferenceKind
 	Path    string // field path, as in FieldPath; "" for the whole
-	Pointer string // JSON pointer into the reader's schema, "/" for the whole
+	Pointer string // as Java's: into the reader's schema, and into a union's branches on either side; "/" for the whole
 	Message string // what differs and how to mend it
 	Detail  string // the names in question
 }
@@ -145,21 +145,31 @@ func (c *comparison) writerUnion(reader, writer *Type) []Difference {
 	var out []Difference
 	for i, branch := range writer.Oneof {
 		found := c.read(reader, branch)
-		if len(found) > 0 && reader.Kind == aUnion {
-			found = []Difference{missing(branch, "/"+strconv.Itoa(i))}
+		if len(found) > 0 && reader.Kind == aUnion && !ambiguous(found) {
+			found = []Difference{missing(branch, "")}
 		}
-		out = append(out, found...)
+		out = append(out, under(found, "", "/"+strconv.Itoa(i))...)
 	}
 	return out
 }
 
-// readerUnion: one branch must be able to read what was written.
+// readerUnion: one branch must be able to read what was written. A branch that
+// cannot tell two fields apart is no branch to pass over: Java throws there.
 func (c *comparison) readerUnion(reader, writer *Type) []Difference {
-	readable := slices.ContainsFunc(reader.Oneof, func(branch *Type) bool { return len(c.read(branch, writer)) == 0 })
-	if readable {
-		return nil
+	for i, branch := range reader.Oneof {
+		found := c.read(branch, writer)
+		if len(found) == 0 {
+			return nil
+		}
+		if ambiguous(found) {
+			return under(found, "", "/"+strconv.Itoa(i))
+		}
 	}
 	return []Difference{missing(writer, "")}
+}
+
+func ambiguous(found []Difference) bool {
+	return slices.ContainsFunc(found, func(d Difference) bool { return d.Kind == AmbiguousAlias })
 }
 
 func missing(branch *Type, pointer string) Difference {

@@ -100,7 +100,7 @@ func TestDataWrittenWithOneSchemaIsReadWithAnother(t *testing.T) {
 		{"a type becomes a union with it", `["null","int"]`, `"int"`, ""},
 		{"a type becomes a union without it", `["null","int"]`, `"string"`, "MISSING_UNION_BRANCH  /"},
 		{"a union becomes its one type", `"int"`, `["int"]`, ""},
-		{"a nullable becomes required", `"int"`, `["null","int"]`, "TYPE_MISMATCH  /"},
+		{"a nullable becomes required", `"int"`, `["null","int"]`, "TYPE_MISMATCH  /0"},
 		{"every branch can be promoted", `"double"`, `["int","float"]`, ""},
 		{"records in unions are matched by name", `["null",{"type":"record","name":"A","fields":[]},{"type":"record","name":"B","fields":[]}]`,
 			`[{"type":"record","name":"B","fields":[]}]`, ""},

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -12,16 +13,43 @@ import (
 const mostChecks = 200_000
 
 // numberOf turns a default that is text into a number where the type is a
-// floating one. Java has always taken it so.
+// floating one. Java has always taken it so, and reads the text by its own
+// rules (Double.valueOf): 1f, 0x1p3 and Infinity are numbers, INF is not.
 func numberOf(t *Type, v *value) *value {
-	if v.kind != '"' || t.Kind != aFloat && t.Kind != aDouble {
+	if v.kind != '"' || !t.Kind.floating() {
 		return v
 	}
-	f, err := strconv.ParseFloat(v.text, 64)
-	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
+	s := strings.TrimFunc(v.text, func(r rune) bool { return r <= ' ' })
+	bare := strings.TrimPrefix(strings.TrimPrefix(s, "+"), "-")
+	switch {
+	case bare == "NaN":
+		return &value{kind: '"', text: bare}
+	case bare == "Infinity":
+		return &value{kind: '"', text: strings.TrimPrefix(s, "+")}
+	case bare == "" || !strings.ContainsRune("0123456789.", rune(bare[0])) || strings.Contains(bare, "_"):
+		return v
+	}
+	if last := s[len(s)-1]; strings.IndexByte("fFdD", last) >= 0 {
+		s = s[:len(s)-1]
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	switch {
+	case math.IsInf(f, 1):
+		return &value{kind: '"', text: "Infinity"}
+	case math.IsInf(f, -1):
+		return &value{kind: '"', text: "-Infinity"}
+	case err != nil:
 		return v
 	}
 	return &value{kind: '0', text: javaDouble(f)}
+}
+
+// unbounded reports whether a default is one of the words that stand for a
+// floating number JSON cannot write. Within a larger default, or in a union,
+// they are text.
+func unbounded(f *Field) bool {
+	v := f.fallback
+	return f.Type.Kind.floating() && v.kind == '"' && (v.text == "NaN" || v.text == "Infinity" || v.text == "-Infinity")
 }
 
 // checkDefaults tests every default against its type. It runs when all types
@@ -30,6 +58,9 @@ func (p *parser) checkDefaults() {
 	checks := mostChecks
 	for _, d := range p.defaults {
 		p.at = d.at
+		if unbounded(d.field) {
+			continue
+		}
 		if !fits(d.field.Type, d.field.fallback, &checks) && checks > 0 {
 			p.fail("the default of field %s is not a value of its type, %s", quote(d.field.Name), quote(describe(d.field.Type)))
 		}

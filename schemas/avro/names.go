@@ -78,10 +78,10 @@ func simpleName(full string) string {
 }
 
 // relative writes a full name as it is written within a namespace. A name that
-// would be taken for a primitive type stays full.
+// is also that of a kind stays full.
 func relative(full, space string) string {
 	in, name := split(full)
-	if in == space && !(in != "" && Kind(name).primitive()) {
+	if in == space && !(in != "" && Kind(name).known()) {
 		return name
 	}
 	return full

@@ -11,8 +11,10 @@ import (
 	"github.com/flowmart/lethe/internal/fault"
 )
 
-// mostFaults is how many mistakes one answer tells of.
-const mostFaults = 20
+const (
+	mostFaults = 20         // mistakes one answer tells of
+	mostSize   = 2147483639 // bytes of a fixed: what Java can hold
+)
 
 // Parse reads a schema text. Types it names without defining them are looked
 // for in given, which holds the types of the schemas it refers to; it is not
@@ -317,8 +319,8 @@ func (p *parser) fixed(v *value, space string) *Type {
 		return nil
 	}
 	n, err := strconv.ParseInt(size.text, 10, 32)
-	if err != nil || n < 0 {
-		p.fail("the size of fixed %s is a whole number of bytes, from 0 to 2147483647", quote(t.Name))
+	if err != nil || n < 0 || n > mostSize {
+		p.fail("the size of fixed %s is a whole number of bytes, from 0 to %d", quote(t.Name), mostSize)
 	}
 	t.Size = int(n)
 	return p.finish(t, v)
