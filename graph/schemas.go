@@ -15,7 +15,7 @@ type schemaSubjectResolver struct{ *resolver }
 func (r *resolver) SchemaSubject() exec.SchemaSubjectResolver { return schemaSubjectResolver{r} }
 
 func (r queryResolver) SchemaSubjects(ctx context.Context, first int, after *string, prefix string) (relay.Connection[string], error) {
-	names, err := r.Schemas.Subjects(ctx, access.From(ctx), prefix)
+	names, err := r.Schemas.Subjects(ctx, access.From(ctx), prefix, schemas.Live)
 	if err != nil {
 		return relay.Names{}, err
 	}
@@ -23,7 +23,7 @@ func (r queryResolver) SchemaSubjects(ctx context.Context, first int, after *str
 }
 
 func (r queryResolver) SchemaSubject(ctx context.Context, name string) (*exec.SchemaSubject, error) {
-	_, err := r.Schemas.Versions(ctx, access.From(ctx), name)
+	_, err := r.Schemas.Versions(ctx, access.From(ctx), name, schemas.Live)
 	return ifAny(exec.SchemaSubject{Name: name}, err)
 }
 
@@ -33,12 +33,12 @@ func (r schemaSubjectResolver) Compatibility(ctx context.Context, s *exec.Schema
 }
 
 func (r schemaSubjectResolver) Versions(ctx context.Context, s *exec.SchemaSubject) ([]int, error) {
-	return r.Schemas.Versions(ctx, access.From(ctx), s.Name)
+	return r.Schemas.Versions(ctx, access.From(ctx), s.Name, schemas.Live)
 }
 
 func (r schemaSubjectResolver) Version(ctx context.Context, s *exec.SchemaSubject, number *int) (schemas.Version, error) {
 	if number == nil {
-		return r.Schemas.Version(ctx, access.From(ctx), s.Name, schemas.Latest)
+		return r.Schemas.Version(ctx, access.From(ctx), s.Name, schemas.Latest, schemas.Live)
 	}
-	return r.Schemas.Version(ctx, access.From(ctx), s.Name, *number)
+	return r.Schemas.Version(ctx, access.From(ctx), s.Name, *number, schemas.Live)
 }

@@ -83,15 +83,19 @@ func (r *Registry) Test(ctx context.Context, by access.Principal, s Submission, 
 	if err := checkVersion(version); err != nil {
 		return Verdict{}, err
 	}
-	c, err := r.read(ctx, r.db, s)
+	p, err := placeOf(s.Subject)
 	if err != nil {
 		return Verdict{}, err
 	}
-	level, err := r.Level(ctx, by, s.Subject)
+	c, err := r.read(ctx, r.db, p.context, s)
 	if err != nil {
 		return Verdict{}, err
 	}
-	v, err := r.version(ctx, r.db, s.Subject, version)
+	level, err := levelOf(ctx, r.db, p)
+	if err != nil {
+		return Verdict{}, err
+	}
+	v, err := r.version(ctx, r.db, p, version, Live)
 	switch {
 	case errors.Is(err, errNoSubject) && version == Latest:
 		return Verdict{Level: level}, nil
@@ -100,7 +104,7 @@ func (r *Registry) Test(ctx context.Context, by access.Principal, s Submission, 
 	case err != nil:
 		return Verdict{}, err
 	}
-	return r.judge(ctx, r.db, c, level, []earlier{{v.Version, v.ID}})
+	return r.judge(ctx, r.db, c, level, []earlier{{v.Version, v.Context, v.ID}})
 }
 
 // TestAll tells whether a schema could be registered under a subject now.
@@ -108,21 +112,25 @@ func (r *Registry) TestAll(ctx context.Context, by access.Principal, s Submissio
 	if err := signedIn(by); err != nil {
 		return Verdict{}, err
 	}
-	c, err := r.read(ctx, r.db, s)
+	p, err := placeOf(s.Subject)
 	if err != nil {
 		return Verdict{}, err
 	}
-	level, err := r.Level(ctx, by, s.Subject)
+	c, err := r.read(ctx, r.db, p.context, s)
+	if err != nil {
+		return Verdict{}, err
+	}
+	level, err := levelOf(ctx, r.db, p)
 	if err != nil {
 		return Verdict{}, err
 	}
 	const q = `
-		SELECT v.version, v.schema_id
+		SELECT v.version, v.context, v.schema_id
 		  FROM schemas_subject s
 		  JOIN schemas_version v ON v.subject_id = s.id
-		 WHERE s.context = '.' AND s.name = $1 AND v.deleted_at IS NULL
+		 WHERE s.context = $1 AND s.name = $2 AND v.deleted_at IS NULL
 		 ORDER BY v.version DESC`
-	live, err := postgres.Many[earlier](ctx, r.db, q, s.Subject)
+	live, err := postgres.Many[earlier](ctx, r.db, q, p.context, p.name)
 	if err != nil {
 		return Verdict{}, err
 	}
@@ -132,13 +140,14 @@ func (r *Registry) TestAll(ctx context.Context, by access.Principal, s Submissio
 // earlier is a live version a new one is held against.
 type earlier struct {
 	Version  int
+	Context  string
 	SchemaID int
 }
 
 // earlierOf lists the live versions of a subject, newest first.
 func earlierOf(ctx context.Context, db postgres.DB, subject uuid.UUID) ([]earlier, error) {
 	const q = `
-		SELECT version, schema_id
+		SELECT version, context, schema_id
 		  FROM schemas_version
 		 WHERE subject_id = $1 AND deleted_at IS NULL
 		 ORDER BY version DESC`
@@ -156,7 +165,7 @@ func (r *Registry) judge(ctx context.Context, db postgres.DB, c *content, level 
 		live = nil
 	}
 	for _, e := range live {
-		old, err := r.schemaOf(ctx, db, e.SchemaID)
+		old, err := r.schemaOf(ctx, db, contentID{e.Context, e.SchemaID})
 		if err != nil {
 			return verdict, err
 		}

@@ -59,14 +59,15 @@ func (r *Registry) LevelSet(ctx context.Context, by access.Principal, subject st
 		return "", err
 	}
 	if subject == "" {
-		return levelOf(ctx, r.db, "")
+		return levelOf(ctx, r.db, place{home, ""})
 	}
+	p := split(subject)
 	const q = `
 		SELECT g.compatibility
 		  FROM schemas_subject s
 		  JOIN schemas_config g ON g.subject_id = s.id
-		 WHERE s.context = '.' AND s.name = $1 AND g.compatibility IS NOT NULL`
-	level, err := postgres.Scalar[Level](ctx, r.db, q, subject)
+		 WHERE s.context = $1 AND s.name = $2 AND g.compatibility IS NOT NULL`
+	level, err := postgres.Scalar[Level](ctx, r.db, q, p.context, p.name)
 	if errors.Is(err, postgres.ErrNotFound) {
 		err = fault.Missing("level", "the subject has no compatibility level of its own; the registry's holds")
 	}
@@ -78,20 +79,20 @@ func (r *Registry) Level(ctx context.Context, by access.Principal, subject strin
 	if err := signedIn(by); err != nil {
 		return "", err
 	}
-	return levelOf(ctx, r.db, subject)
+	return levelOf(ctx, r.db, split(subject))
 }
 
-// levelOf is the level that holds for a subject, or for the registry where
-// subject is "".
-func levelOf(ctx context.Context, db postgres.DB, subject string) (Level, error) {
+// levelOf is the level that holds for a subject: its own, its context's, or
+// the registry's.
+func levelOf(ctx context.Context, db postgres.DB, p place) (Level, error) {
 	const q = `
 		SELECT g.compatibility
 		  FROM schemas_config g
 		  LEFT JOIN schemas_subject s ON s.id = g.subject_id
-		 WHERE g.context = '.' AND g.compatibility IS NOT NULL AND (g.subject_id IS NULL OR s.name = $1)
-		 ORDER BY g.subject_id NULLS LAST
+		 WHERE g.context IN ($1, '.') AND g.compatibility IS NOT NULL AND (g.subject_id IS NULL OR s.context = $1 AND s.name = $2)
+		 ORDER BY g.subject_id NULLS LAST, g.context = '.'
 		 LIMIT 1`
-	level, err := postgres.Scalar[Level](ctx, db, q, subject)
+	level, err := postgres.Scalar[Level](ctx, db, q, p.context, p.name)
 	if errors.Is(err, postgres.ErrNotFound) {
 		return Backward, nil
 	}
@@ -113,38 +114,39 @@ func (r *Registry) SetLevel(ctx context.Context, by access.Principal, subject st
 			return err
 		}
 		return postgres.Work(ctx, r.db, func(tx pgx.Tx) error {
-			return r.keepLevel(ctx, tx, by, nil, level)
+			return r.keepLevel(ctx, tx, by, home, nil, level)
 		})
 	}
-	if err := checkSubject(subject); err != nil {
+	p, err := placeOf(subject)
+	if err != nil {
 		return err
 	}
 	return postgres.Work(ctx, r.db, func(tx pgx.Tx) error {
-		s, err := r.lockSubject(ctx, tx, subject)
+		s, err := r.lockSubject(ctx, tx, p)
 		if err != nil {
 			return err
 		}
-		if err := r.authorise(ctx, tx, by, subject, s); err != nil {
+		if err := r.authorise(ctx, tx, by, s); err != nil {
 			return err
 		}
-		return r.keepLevel(ctx, tx, by, &s.ID, level)
+		return r.keepLevel(ctx, tx, by, p.context, &s.ID, level)
 	})
 }
 
-func (r *Registry) keepLevel(ctx context.Context, db postgres.DB, by access.Principal, subject *uuid.UUID, level Level) error {
+func (r *Registry) keepLevel(ctx context.Context, db postgres.DB, by access.Principal, in string, subject *uuid.UUID, level Level) error {
 	const q = `
 		INSERT INTO schemas_config AS g (context, subject_id, compatibility, changed_by, changed_at)
-		VALUES ('.', $1, $2, $3, $4)
+		VALUES ($1, $2, $3, $4, $5)
 		    ON CONFLICT ON CONSTRAINT schemas_config_one_a_level DO UPDATE
 		   SET compatibility = excluded.compatibility, rev = g.rev + 1, changed_by = excluded.changed_by, changed_at = excluded.changed_at`
-	if _, err := db.Exec(ctx, q, subject, level, by.ID, r.now()); err != nil {
+	if _, err := db.Exec(ctx, q, in, subject, level, by.ID, r.now()); err != nil {
 		return err
 	}
 	entity := uuid.Nil
 	if subject != nil {
 		entity = *subject
 	}
-	if err := r.changed(ctx, db, "CONFIGURED", subject, nil); err != nil {
+	if err := r.changed(ctx, db, change{kind: "CONFIGURED", context: in, subject: subject}); err != nil {
 		return err
 	}
 	return audit.Append(ctx, db, audit.Entry{Actor: by.ID, Act: "schema.level_set", Entity: entity, Code: string(level)})

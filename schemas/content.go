@@ -29,7 +29,7 @@ type content struct {
 type target struct {
 	Reference
 	subjectID uuid.UUID
-	schemaID  int
+	schemaID  contentID
 }
 
 // Most references a schema may have, and how deep they may follow one another.
@@ -41,20 +41,20 @@ const (
 // weigh estimates the memory of a parsed schema from its text.
 func weigh(text string) int { return 512 + 40*len(text) }
 
-// read parses a submission. What was read once is not parsed again: a producer
-// that starts hands in the same bytes each time.
-func (r *Registry) read(ctx context.Context, db postgres.DB, s Submission) (*content, error) {
+// read parses a submission to a context. What was read once is not parsed
+// again: a producer that starts hands in the same bytes each time.
+func (r *Registry) read(ctx context.Context, db postgres.DB, home string, s Submission) (*content, error) {
 	if s.Type == "" {
 		s.Type = Avro
 	}
 	if s.Type != Avro {
 		return nil, fault.Bad("schemaType", "INVALID_SCHEMA", "%s", fault.Suggest("only schemas of the type AVRO are taken", s.Type, []string{Avro}))
 	}
-	targets, err := resolve(ctx, db, s.References)
+	targets, err := resolve(ctx, db, home, s.References)
 	if err != nil {
 		return nil, err
 	}
-	key := digest(s.Type, s.Text, targets)
+	key := sent(s.Type, s.Text, targets)
 	if c, ok := r.texts.get(key); ok {
 		return c, nil
 	}
@@ -92,6 +92,22 @@ func digest(kind, text string, references []target) (sum [sha256.Size]byte) {
 	return sum
 }
 
+// sent is what a text read before is remembered by. A reference counts for
+// what it leads to: once all is deleted for good, another schema may stand
+// under the same number.
+func sent(kind, text string, references []target) (sum [sha256.Size]byte) {
+	h := sha256.New()
+	known := digest(kind, text, references)
+	h.Write(known[:])
+	for _, t := range references {
+		write(h, t.schemaID.context)
+		number(h, t.schemaID.id)
+		h.Write(t.subjectID[:])
+	}
+	h.Sum(sum[:0])
+	return sum
+}
+
 func write(h hash.Hash, s string) {
 	number(h, len(s))
 	h.Write([]byte(s))
@@ -104,8 +120,8 @@ func number(h hash.Hash, n int) {
 }
 
 // resolve settles which versions references mean. Each must exist and not be
-// deleted.
-func resolve(ctx context.Context, db postgres.DB, references []Reference) ([]target, error) {
+// deleted. A subject that names no context is of the referrer's.
+func resolve(ctx context.Context, db postgres.DB, home string, references []Reference) ([]target, error) {
 	if len(references) > mostReferences {
 		return nil, fault.Bad("references", "INVALID_SCHEMA", "a schema has at most %d references", mostReferences)
 	}
@@ -116,11 +132,16 @@ func resolve(ctx context.Context, db postgres.DB, references []Reference) ([]tar
 			return nil, fault.Bad("references", "INVALID_SCHEMA", "each reference has a name of its own, the full name of the type it takes")
 		}
 		seen[ref.Name] = true
+		unknown := fault.Bad("references."+ref.Name, "INVALID_SCHEMA", "there is no such version of the subject it refers to; register that first")
+		p := from(home, ref.Subject)
+		if _, err := placeToRead(p.String()); err != nil {
+			return nil, unknown
+		}
 		const q = `
 			SELECT s.id AS subject_id, v.version, v.schema_id
 			  FROM schemas_subject s
 			  JOIN schemas_version v ON v.subject_id = s.id
-			 WHERE s.context = '.' AND s.name = $1 AND v.deleted_at IS NULL AND ($2 = -1 OR v.version = $2)
+			 WHERE s.context = $1 AND s.name = $2 AND v.deleted_at IS NULL AND ($3 = -1 OR v.version = $3)
 			 ORDER BY v.version DESC
 			 LIMIT 1`
 		type found struct {
@@ -128,15 +149,15 @@ func resolve(ctx context.Context, db postgres.DB, references []Reference) ([]tar
 			Version   int
 			SchemaID  int
 		}
-		f, err := postgres.One[found](ctx, db, q, ref.Subject, ref.Version)
+		f, err := postgres.One[found](ctx, db, q, p.context, p.name, ref.Version)
 		if errors.Is(err, postgres.ErrNotFound) {
-			return nil, fault.Bad("references."+ref.Name, "INVALID_SCHEMA", "there is no such version of the subject it refers to; register that first")
+			return nil, unknown
 		}
 		if err != nil {
 			return nil, err
 		}
-		ref.Version = f.Version
-		out = append(out, target{ref, f.SubjectID, f.SchemaID})
+		ref.Subject, ref.Version = p.within(home), f.Version
+		out = append(out, target{ref, f.SubjectID, contentID{p.context, f.SchemaID}})
 	}
 	return out, nil
 }
@@ -145,7 +166,7 @@ func resolve(ctx context.Context, db postgres.DB, references []Reference) ([]tar
 // bring the one it names.
 func (r *Registry) typesOf(ctx context.Context, db postgres.DB, targets []target) (avro.Types, error) {
 	types := avro.Types{}
-	u := &unfolding{r, db, map[int]*avro.Schema{}, map[string]int{}}
+	u := &unfolding{r, db, map[contentID]*avro.Schema{}, map[string]contentID{}}
 	for _, t := range targets {
 		schema, err := u.parse(ctx, t.schemaID, mostLevels)
 		if err != nil {
@@ -160,11 +181,11 @@ func (r *Registry) typesOf(ctx context.Context, db postgres.DB, targets []target
 }
 
 // schemaOf parses a registered schema, or remembers it.
-func (r *Registry) schemaOf(ctx context.Context, db postgres.DB, id int) (*avro.Schema, error) {
+func (r *Registry) schemaOf(ctx context.Context, db postgres.DB, id contentID) (*avro.Schema, error) {
 	if s, ok := r.parsed.get(id); ok {
 		return s, nil
 	}
-	u := &unfolding{r, db, map[int]*avro.Schema{}, map[string]int{}}
+	u := &unfolding{r, db, map[contentID]*avro.Schema{}, map[string]contentID{}}
 	s, err := u.parse(ctx, id, mostLevels)
 	if err != nil {
 		return nil, err
@@ -178,12 +199,12 @@ func (r *Registry) schemaOf(ctx context.Context, db postgres.DB, id int) (*avro.
 type unfolding struct {
 	r       *Registry
 	db      postgres.DB
-	parsed  map[int]*avro.Schema
-	definer map[string]int // which schema defines a type
+	parsed  map[contentID]*avro.Schema
+	definer map[string]contentID // which schema defines a type
 }
 
 // parse reads a registered schema with everything it refers to.
-func (u *unfolding) parse(ctx context.Context, id, levels int) (*avro.Schema, error) {
+func (u *unfolding) parse(ctx context.Context, id contentID, levels int) (*avro.Schema, error) {
 	if s := u.parsed[id]; s != nil {
 		return s, nil
 	}
@@ -196,7 +217,7 @@ func (u *unfolding) parse(ctx context.Context, id, levels int) (*avro.Schema, er
 	}
 	given := avro.Types{}
 	for _, ref := range stored.References {
-		target, err := schemaAt(ctx, u.db, ref)
+		target, err := schemaAt(ctx, u.db, from(id.context, ref.Subject), ref.Version)
 		if err != nil {
 			return nil, err
 		}
@@ -215,7 +236,7 @@ func (u *unfolding) parse(ctx context.Context, id, levels int) (*avro.Schema, er
 }
 
 // claim notes which types a schema defines itself.
-func (u *unfolding) claim(schema *avro.Schema, given avro.Types, id int) error {
+func (u *unfolding) claim(schema *avro.Schema, given avro.Types, id contentID) error {
 	for name := range schema.Types() {
 		if given[name] != nil {
 			continue
@@ -240,11 +261,12 @@ func (u *unfolding) weight() int {
 
 // schemaAt finds the id behind a stored reference, which may meanwhile be to a
 // deleted version.
-func schemaAt(ctx context.Context, db postgres.DB, ref Reference) (int, error) {
+func schemaAt(ctx context.Context, db postgres.DB, p place, version int) (contentID, error) {
 	const q = `
 		SELECT v.schema_id
 		  FROM schemas_subject s
 		  JOIN schemas_version v ON v.subject_id = s.id
-		 WHERE s.context = '.' AND s.name = $1 AND v.version = $2`
-	return postgres.Scalar[int](ctx, db, q, ref.Subject, ref.Version)
+		 WHERE s.context = $1 AND s.name = $2 AND v.version = $3`
+	id, err := postgres.Scalar[int](ctx, db, q, p.context, p.name, version)
+	return contentID{p.context, id}, err
 }

@@ -28,9 +28,9 @@ func topicOf(subject string) (topic string, value bool) {
 
 // datasetsOf finds the datasets behind the topic that a subject is called
 // after: one a cluster that has such a topic.
-func (r *Registry) datasetsOf(ctx context.Context, db postgres.DB, name string) ([]uuid.UUID, error) {
-	topic, value := topicOf(name)
-	if !value && topic == name {
+func (r *Registry) datasetsOf(ctx context.Context, db postgres.DB, p place) ([]uuid.UUID, error) {
+	topic, value := topicOf(p.name)
+	if !value && topic == p.name || p.context != home {
 		return nil, nil
 	}
 	var out []uuid.UUID
@@ -49,17 +49,41 @@ func (r *Registry) datasetsOf(ctx context.Context, db postgres.DB, name string) 
 // authorise refuses a change to a subject by whoever it does not belong to. It
 // belongs to the services of its topic, where the catalog knows them, and else
 // to the service that registered first.
-func (r *Registry) authorise(ctx context.Context, tx pgx.Tx, by access.Principal, name string, s subject) error {
+func (r *Registry) authorise(ctx context.Context, tx pgx.Tx, by access.Principal, s subject) error {
 	if by.IsSystem() || by.Has(access.Admin) {
 		return nil
 	}
-	owners, err := r.ownersOf(ctx, tx, name, s)
+	owners, err := r.ownersOf(ctx, tx, s)
 	if err != nil {
 		return err
 	}
 	if bound(by) {
 		return claim(ctx, tx, by, s, owners)
 	}
+	return steward(ctx, tx, by, owners)
+}
+
+// authoriseRemoval is authorise without the claim: what belongs to nobody is
+// not a machine's to delete.
+func (r *Registry) authoriseRemoval(ctx context.Context, tx pgx.Tx, by access.Principal, s subject) error {
+	if by.IsSystem() || by.Has(access.Admin) {
+		return nil
+	}
+	owners, err := r.ownersOf(ctx, tx, s)
+	if err != nil {
+		return err
+	}
+	if bound(by) && len(owners) == 0 {
+		return fault.New(fault.Denied, "NOT_OWNER", "this subject belongs to no service; a steward or an admin deletes here")
+	}
+	if bound(by) {
+		return claim(ctx, tx, by, s, owners)
+	}
+	return steward(ctx, tx, by, owners)
+}
+
+// steward lets a steward of every owner's team pass.
+func steward(ctx context.Context, tx pgx.Tx, by access.Principal, owners []catalog.Service) error {
 	if err := by.Require(access.Steward); err != nil {
 		return err
 	}
@@ -79,8 +103,8 @@ func (r *Registry) authorise(ctx context.Context, tx pgx.Tx, by access.Principal
 }
 
 // ownersOf finds the services that a subject belongs to.
-func (r *Registry) ownersOf(ctx context.Context, db postgres.DB, name string, s subject) ([]catalog.Service, error) {
-	ids, err := r.datasetsOf(ctx, db, name)
+func (r *Registry) ownersOf(ctx context.Context, db postgres.DB, s subject) ([]catalog.Service, error) {
+	ids, err := r.datasetsOf(ctx, db, s.place())
 	if err != nil {
 		return nil, err
 	}
@@ -146,12 +170,12 @@ func claim(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, owner
 
 // tellCatalog writes the fields of a topic's keys or values into the catalog,
 // for each dataset behind the topic.
-func (r *Registry) tellCatalog(ctx context.Context, db postgres.DB, name string, version int, fields []avro.FieldPath) error {
-	datasets, err := r.datasetsOf(ctx, db, name)
+func (r *Registry) tellCatalog(ctx context.Context, db postgres.DB, p place, version int, fields []avro.FieldPath) error {
+	datasets, err := r.datasetsOf(ctx, db, p)
 	if err != nil || len(datasets) == 0 {
 		return err
 	}
-	_, value := topicOf(name)
+	_, value := topicOf(p.name)
 	told := catalogFields(fields, !value)
 	const atOnce = 2000 // the catalog takes no more in one call
 	for _, id := range datasets {
@@ -235,16 +259,16 @@ func (r *Registry) barren(ctx context.Context, after string) ([]string, error) {
 
 // fill tells the catalog the fields of one subject's latest schema.
 func (r *Registry) fill(ctx context.Context, db postgres.DB, name string) error {
-	v, err := r.version(ctx, db, name, Latest)
+	v, err := r.version(ctx, db, place{home, name}, Latest, Live)
 	if errors.Is(err, errNoSubject) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	schema, err := r.schemaOf(ctx, db, v.ID)
+	schema, err := r.schemaOf(ctx, db, contentID{v.Context, v.ID})
 	if err != nil {
 		return err
 	}
-	return r.tellCatalog(ctx, db, v.Subject, v.Version, schema.Fields)
+	return r.tellCatalog(ctx, db, place{home, name}, v.Version, schema.Fields)
 }

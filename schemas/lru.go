@@ -51,3 +51,13 @@ func (c *lru[K, V]) put(key K, value V, weight int) {
 		c.weight -= last.weight
 	}
 }
+
+// drop forgets a key.
+func (c *lru[K, V]) drop(key K) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, there := c.byKey[key]; there {
+		c.weight -= c.order.Remove(e).(entry[K, V]).weight
+		delete(c.byKey, key)
+	}
+}

@@ -33,7 +33,7 @@ func TestOfIncompatibleRegistrationsOneWins(t *testing.T) {
 			}
 			wants(t, err, "SCHEMA_INCOMPATIBLE")
 		}
-		if n := must(b.Versions(t.Context(), b.viewer, subject))(t); won != 1 || len(n) != 1 {
+		if n := must(b.Versions(t.Context(), b.viewer, subject, schemas.Live))(t); won != 1 || len(n) != 1 {
 			t.Fatalf("round %d: %d won, versions %v", round, won, n)
 		}
 	}
@@ -60,7 +60,7 @@ func TestTheSameSchemaFromEverywhereIsOne(t *testing.T) {
 			}
 		}
 		for i := range 4 {
-			if n := must(b.Versions(t.Context(), b.viewer, fmt.Sprintf("same-%d-%d", round, i)))(t); len(n) != 1 {
+			if n := must(b.Versions(t.Context(), b.viewer, fmt.Sprintf("same-%d-%d", round, i), schemas.Live))(t); len(n) != 1 {
 				t.Errorf("versions %v", n)
 			}
 		}
@@ -80,10 +80,10 @@ func TestNumbersHaveNoGaps(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	numbers := must(b.Versions(t.Context(), b.viewer, "evolving"))(t)
+	numbers := must(b.Versions(t.Context(), b.viewer, "evolving", schemas.Live))(t)
 	last := 0
 	for i, n := range numbers {
-		v := must(b.Version(t.Context(), b.viewer, "evolving", n))(t)
+		v := must(b.Version(t.Context(), b.viewer, "evolving", n, schemas.Live))(t)
 		if n != i+1 || v.ID <= last {
 			t.Errorf("version %d has the id %d after %d", n, v.ID, last)
 		}
@@ -126,14 +126,14 @@ func BenchmarkRegister(b *testing.B) {
 		each(b, func(int) error { _, err := bench.Register(b.Context(), bench.orders, submission); return err })
 	})
 	b.Run("lookup", func(b *testing.B) {
-		each(b, func(int) error { _, err := bench.Lookup(b.Context(), bench.orders, submission); return err })
+		each(b, func(int) error { _, err := bench.Lookup(b.Context(), bench.orders, submission, schemas.Live); return err })
 	})
 	b.Run("by id", func(b *testing.B) {
-		each(b, func(int) error { _, err := bench.ByID(b.Context(), bench.orders, known.ID); return err })
+		each(b, func(int) error { _, err := bench.ByID(b.Context(), bench.orders, known.ID, ""); return err })
 	})
 	b.Run("latest", func(b *testing.B) {
 		each(b, func(int) error {
-			_, err := bench.Version(b.Context(), bench.orders, "orders-value", schemas.Latest)
+			_, err := bench.Version(b.Context(), bench.orders, "orders-value", schemas.Latest, schemas.Live)
 			return err
 		})
 	})

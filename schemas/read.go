@@ -3,6 +3,7 @@ package schemas
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/flowmart/lethe/internal/access"
@@ -16,23 +17,51 @@ var (
 	errNoSchema  = fault.Missing("schema", "no such schema is registered")
 )
 
-// ByID finds the content that an id stands for.
-func (r *Registry) ByID(ctx context.Context, by access.Principal, id int) (Schema, error) {
+// ByID finds the content that an id stands for. Each context gives ids of its
+// own: a subject says which is meant, one that names a context exactly that,
+// another the context "." and then any in which the subject has the id. Without
+// a subject it is the context ".".
+func (r *Registry) ByID(ctx context.Context, by access.Principal, id int, subject string) (Schema, error) {
 	if err := signedIn(by); err != nil {
 		return Schema{}, err
 	}
-	return r.load(ctx, r.db, id)
+	p := split(subject)
+	s, err := r.load(ctx, r.db, contentID{p.context, id})
+	if !errors.Is(err, errNoSchema) || p.name == "" || p.context != home {
+		return s, err
+	}
+	const q = `
+		SELECT s.context
+		  FROM schemas_subject s
+		  JOIN schemas_version v ON v.subject_id = s.id
+		 WHERE s.name = $1 AND v.schema_id = $2
+		 ORDER BY s.context
+		 LIMIT 1`
+	if _, bad := placeToRead(subject); bad != nil {
+		return s, err
+	}
+	context, found := postgres.Scalar[string](ctx, r.db, q, p.name, id)
+	if errors.Is(found, postgres.ErrNotFound) {
+		return s, err
+	}
+	if found != nil {
+		return s, found
+	}
+	return r.load(ctx, r.db, contentID{context, id})
 }
 
 // load reads the content behind an id, or remembers it. What is not remembered
 // is always asked of the database, so that no replica denies what another just
 // registered.
-func (r *Registry) load(ctx context.Context, db postgres.DB, id int) (Schema, error) {
+func (r *Registry) load(ctx context.Context, db postgres.DB, id contentID) (Schema, error) {
 	if s, ok := r.byID.get(id); ok {
 		return s, nil
 	}
-	const q = `SELECT id, type, text FROM schemas_schema WHERE context = '.' AND id = $1`
-	s, err := postgres.One[Schema](ctx, db, q, id)
+	if checkContext(id.context) != nil {
+		return Schema{}, errNoSchema
+	}
+	const q = `SELECT context, id, type, text FROM schemas_schema WHERE context = $1 AND id = $2`
+	s, err := postgres.One[Schema](ctx, db, q, id.context, id.id)
 	if errors.Is(err, postgres.ErrNotFound) {
 		return s, errNoSchema
 	}
@@ -46,39 +75,46 @@ func (r *Registry) load(ctx context.Context, db postgres.DB, id int) (Schema, er
 	return s, nil
 }
 
-func referencesOf(ctx context.Context, db postgres.DB, id int) ([]Reference, error) {
+func referencesOf(ctx context.Context, db postgres.DB, id contentID) ([]Reference, error) {
 	const q = `
-		SELECT r.name, s.name AS subject, r.target_version AS version
+		SELECT r.name, CASE s.context WHEN r.context THEN s.name ELSE ':' || s.context || ':' || s.name END AS subject, r.target_version AS version
 		  FROM schemas_reference r
 		  JOIN schemas_subject s ON s.id = r.target_subject_id
-		 WHERE r.context = '.' AND r.schema_id = $1
+		 WHERE r.context = $1 AND r.schema_id = $2
 		 ORDER BY r.position`
-	return postgres.Many[Reference](ctx, db, q, id)
+	return postgres.Many[Reference](ctx, db, q, id.context, id.id)
 }
 
-// UsesOf lists the versions that have the content of an id, by subject.
-func (r *Registry) UsesOf(ctx context.Context, by access.Principal, id int) ([]SubjectVersion, error) {
-	if _, err := r.ByID(ctx, by, id); err != nil {
+// UsesOf lists the versions that have the content of an id, by subject. The id
+// is looked for as ByID does.
+func (r *Registry) UsesOf(ctx context.Context, by access.Principal, id int, subject string, which Which) ([]SubjectVersion, error) {
+	content, err := r.ByID(ctx, by, id, subject)
+	if err != nil {
 		return nil, err
 	}
 	const q = `
-		SELECT s.name AS subject, v.version
+		SELECT CASE s.context WHEN '.' THEN s.name ELSE ':' || s.context || ':' || s.name END AS subject, v.version
 		  FROM schemas_version v
 		  JOIN schemas_subject s ON s.id = v.subject_id
-		 WHERE v.context = '.' AND v.schema_id = $1 AND v.deleted_at IS NULL
+		 WHERE v.context = $1 AND v.schema_id = $2 AND (v.deleted_at IS NULL OR $3)
 		 ORDER BY s.name, v.version`
-	return postgres.Many[SubjectVersion](ctx, r.db, q, id)
+	return postgres.Many[SubjectVersion](ctx, r.db, q, content.Context, id, which.deleted())
 }
 
-// Version finds a version of a subject, or its Latest.
-func (r *Registry) Version(ctx context.Context, by access.Principal, subject string, version int) (Version, error) {
+// Version finds a version of a subject, or its Latest. The latest is never a
+// deleted one.
+func (r *Registry) Version(ctx context.Context, by access.Principal, subject string, version int, which Which) (Version, error) {
 	if err := signedIn(by); err != nil {
 		return Version{}, err
 	}
 	if err := checkVersion(version); err != nil {
 		return Version{}, err
 	}
-	return r.version(ctx, r.db, subject, version)
+	p, err := placeToRead(subject)
+	if err != nil {
+		return Version{}, err
+	}
+	return r.version(ctx, r.db, p, version, which)
 }
 
 func checkVersion(version int) error {
@@ -88,33 +124,35 @@ func checkVersion(version int) error {
 	return nil
 }
 
-func (r *Registry) version(ctx context.Context, db postgres.DB, subject string, version int) (Version, error) {
+func (r *Registry) version(ctx context.Context, db postgres.DB, p place, version int, which Which) (Version, error) {
 	const q = `
-		SELECT v.version, v.schema_id, v.registered_at
+		SELECT v.version, v.schema_id, v.registered_at, v.deleted_at IS NOT NULL AS deleted
 		  FROM schemas_subject s
 		  JOIN schemas_version v ON v.subject_id = s.id
-		 WHERE s.context = '.' AND s.name = $1 AND v.deleted_at IS NULL AND ($2 = -1 OR v.version = $2)
+		 WHERE s.context = $1 AND s.name = $2
+		   AND ($3 = -1 AND v.deleted_at IS NULL OR v.version = $3 AND (v.deleted_at IS NULL OR $4))
 		 ORDER BY v.version DESC
 		 LIMIT 1`
 	type found struct {
 		Version      int
 		SchemaID     int
 		RegisteredAt time.Time
+		Deleted      bool
 	}
-	f, err := postgres.One[found](ctx, db, q, subject, version)
+	f, err := postgres.One[found](ctx, db, q, p.context, p.name, version, which.deleted())
 	if errors.Is(err, postgres.ErrNotFound) {
-		return Version{}, absent(ctx, db, subject)
+		return Version{}, absent(ctx, db, p, which)
 	}
 	if err != nil {
 		return Version{}, err
 	}
-	s, err := r.load(ctx, db, f.SchemaID)
-	return Version{subject, f.Version, f.RegisteredAt, s}, err
+	s, err := r.load(ctx, db, contentID{p.context, f.SchemaID})
+	return Version{p.String(), f.Version, f.RegisteredAt, f.Deleted, s}, err
 }
 
 // absent says what is missing: the version, or the whole subject.
-func absent(ctx context.Context, db postgres.DB, subject string) error {
-	numbers, err := versionsOf(ctx, db, subject)
+func absent(ctx context.Context, db postgres.DB, p place, which Which) error {
+	numbers, err := versionsOf(ctx, db, p, which)
 	if err == nil && len(numbers) == 0 {
 		return errNoSubject
 	}
@@ -122,86 +160,104 @@ func absent(ctx context.Context, db postgres.DB, subject string) error {
 }
 
 // Versions lists the version numbers of a subject, rising.
-func (r *Registry) Versions(ctx context.Context, by access.Principal, subject string) ([]int, error) {
+func (r *Registry) Versions(ctx context.Context, by access.Principal, subject string, which Which) ([]int, error) {
 	if err := signedIn(by); err != nil {
 		return nil, err
 	}
-	numbers, err := versionsOf(ctx, r.db, subject)
+	p, err := placeToRead(subject)
+	if err != nil {
+		return nil, err
+	}
+	numbers, err := versionsOf(ctx, r.db, p, which)
 	if err == nil && len(numbers) == 0 {
 		err = errNoSubject
 	}
 	return numbers, err
 }
 
-func versionsOf(ctx context.Context, db postgres.DB, subject string) ([]int, error) {
+func versionsOf(ctx context.Context, db postgres.DB, p place, which Which) ([]int, error) {
 	const q = `
-		SELECT v.version
+		SELECT CASE WHEN $5 AND v.deleted_at IS NOT NULL THEN -v.version ELSE v.version END AS number
 		  FROM schemas_subject s
 		  JOIN schemas_version v ON v.subject_id = s.id
-		 WHERE s.context = '.' AND s.name = $1 AND v.deleted_at IS NULL
+		 WHERE s.context = $1 AND s.name = $2 AND ($3 AND v.deleted_at IS NULL OR $4 AND v.deleted_at IS NOT NULL)
 		 ORDER BY v.version`
-	return postgres.Scalars[int](ctx, db, q, subject)
+	return postgres.Scalars[int](ctx, db, q, p.context, p.name, which.live(), which.deleted(), which == DeletedNegative)
 }
 
 // Subjects lists the names of the subjects that have versions and start with
-// prefix, sorted byte by byte.
-func (r *Registry) Subjects(ctx context.Context, by access.Principal, prefix string) ([]string, error) {
+// prefix, sorted byte by byte. A prefix that names no context means the context
+// "."; ":*:" before it, or no prefix, means every context. Deleted is a subject
+// whose every version is.
+func (r *Registry) Subjects(ctx context.Context, by access.Principal, prefix string, which Which) ([]string, error) {
 	if err := signedIn(by); err != nil {
 		return nil, err
 	}
+	rest, every := strings.CutPrefix(prefix, ":*:")
+	p := split(rest)
+	if strings.ContainsRune(prefix, 0) || strings.ToValidUTF8(prefix, "") != prefix {
+		return nil, nil
+	}
 	const q = `
-		SELECT s.name
+		SELECT CASE s.context WHEN '.' THEN s.name ELSE ':' || s.context || ':' || s.name END AS full_name
 		  FROM schemas_subject s
-		 WHERE s.context = '.' AND starts_with(s.name, $1)
-		   AND EXISTS (SELECT FROM schemas_version v WHERE v.subject_id = s.id AND v.deleted_at IS NULL)
-		 ORDER BY s.name COLLATE "C"`
-	return postgres.Scalars[string](ctx, r.db, q, prefix)
+		  JOIN LATERAL (SELECT bool_and(v.deleted_at IS NOT NULL) AS deleted FROM schemas_version v WHERE v.subject_id = s.id) d ON true
+		 WHERE (s.context = $1 OR $3) AND starts_with(s.name, $2) AND ($4 AND NOT d.deleted OR $5 AND d.deleted)
+		 ORDER BY (CASE s.context WHEN '.' THEN s.name ELSE ':' || s.context || ':' || s.name END) COLLATE "C"`
+	return postgres.Scalars[string](ctx, r.db, q, p.context, p.name, every || prefix == "", which.live(), which.deleted())
 }
 
 // Lookup finds the version of a subject that has a schema. It writes nothing.
-func (r *Registry) Lookup(ctx context.Context, by access.Principal, s Submission) (Version, error) {
+func (r *Registry) Lookup(ctx context.Context, by access.Principal, s Submission, which Which) (Version, error) {
 	if err := signedIn(by); err != nil {
 		return Version{}, err
 	}
-	c, err := r.read(ctx, r.db, s)
+	p, err := placeToRead(s.Subject)
 	if err != nil {
 		return Version{}, err
 	}
-	v, found, err := lookup(ctx, r.db, s.Subject, c)
+	c, err := r.read(ctx, r.db, p.context, s)
+	if err != nil {
+		return Version{}, err
+	}
+	v, found, err := lookup(ctx, r.db, p, c, which)
 	if err != nil || found {
 		return v, err
 	}
-	if err := absent(ctx, r.db, s.Subject); !errors.Is(err, errNoVersion) {
+	if err := absent(ctx, r.db, p, which); !errors.Is(err, errNoVersion) {
 		return Version{}, err
 	}
 	return Version{}, errNoSchema
 }
 
-// lookup finds a content among the live versions of a subject.
-func lookup(ctx context.Context, db postgres.DB, subject string, c *content) (Version, bool, error) {
+// lookup finds a content among the versions of a subject, a live one first.
+func lookup(ctx context.Context, db postgres.DB, p place, c *content, which Which) (Version, bool, error) {
 	const q = `
-		SELECT v.version, c.id, v.registered_at
+		SELECT v.version, c.id, v.registered_at, v.deleted_at IS NOT NULL AS deleted
 		  FROM schemas_schema c
-		  JOIN schemas_subject s ON s.context = c.context AND s.name = $1
-		  JOIN schemas_version v ON v.subject_id = s.id AND v.schema_id = c.id AND v.deleted_at IS NULL
-		 WHERE c.context = '.' AND c.hash = $2
-		 ORDER BY v.version DESC
+		  JOIN schemas_subject s ON s.context = c.context AND s.name = $2
+		  JOIN schemas_version v ON v.subject_id = s.id AND v.schema_id = c.id AND (v.deleted_at IS NULL OR $4)
+		 WHERE c.context = $1 AND c.hash = $3
+		 ORDER BY v.deleted_at IS NULL DESC, v.version DESC
 		 LIMIT 1`
 	type found struct {
 		Version      int
 		ID           int
 		RegisteredAt time.Time
+		Deleted      bool
 	}
-	f, err := postgres.One[found](ctx, db, q, subject, c.hash[:])
+	f, err := postgres.One[found](ctx, db, q, p.context, p.name, c.hash[:], which.deleted())
 	if errors.Is(err, postgres.ErrNotFound) {
 		return Version{}, false, nil
 	}
-	return c.as(subject, f.Version, f.ID, f.RegisteredAt), err == nil, err
+	v := c.as(p, f.Version, f.ID, f.RegisteredAt)
+	v.Deleted = f.Deleted
+	return v, err == nil, err
 }
 
 // as tells a content as a version of a subject.
-func (c *content) as(subject string, version, id int, at time.Time) Version {
-	v := Version{subject, version, at, Schema{ID: id, Type: c.kind, Text: c.text}}
+func (c *content) as(p place, version, id int, at time.Time) Version {
+	v := Version{p.String(), version, at, false, Schema{Context: p.context, ID: id, Type: c.kind, Text: c.text}}
 	for _, t := range c.references {
 		v.References = append(v.References, t.Reference)
 	}

@@ -26,19 +26,20 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 	if err := by.Require(access.CI, access.Service, access.Steward, access.Admin); err != nil {
 		return v, err
 	}
-	if err := checkSubject(s.Subject); err != nil {
-		return v, err
-	}
-	c, err := r.read(ctx, r.db, s)
+	p, err := placeOf(s.Subject)
 	if err != nil {
 		return v, err
 	}
-	v, found, err := lookup(ctx, r.db, s.Subject, c)
+	c, err := r.read(ctx, r.db, p.context, s)
+	if err != nil {
+		return v, err
+	}
+	v, found, err := lookup(ctx, r.db, p, c, Live)
 	if err != nil || found {
 		return v, asked(v, s.Version, err)
 	}
 	err = postgres.Work(ctx, r.db, func(tx pgx.Tx) error {
-		v, err = r.register(ctx, tx, by, s, c)
+		v, err = r.register(ctx, tx, by, p, s, c)
 		return err
 	})
 	return v, err
@@ -54,22 +55,22 @@ func asked(v Version, number int, err error) error {
 
 // register is Register under the subject's lock. What was read before the lock
 // is read again: the last holder may have changed it.
-func (r *Registry) register(ctx context.Context, tx pgx.Tx, by access.Principal, s Submission, c *content) (Version, error) {
-	subject, err := r.lockSubject(ctx, tx, s.Subject)
+func (r *Registry) register(ctx context.Context, tx pgx.Tx, by access.Principal, p place, s Submission, c *content) (Version, error) {
+	subject, err := r.lockSubject(ctx, tx, p)
 	if err != nil {
 		return Version{}, err
 	}
-	if v, found, err := lookup(ctx, tx, s.Subject, c); err != nil || found {
+	if v, found, err := lookup(ctx, tx, p, c, Live); err != nil || found {
 		return v, asked(v, s.Version, err)
 	}
-	if err := r.authorise(ctx, tx, by, s.Subject, subject); err != nil {
+	if err := r.authorise(ctx, tx, by, subject); err != nil {
 		return Version{}, err
 	}
 	live, err := earlierOf(ctx, tx, subject.ID)
 	if err != nil {
 		return Version{}, err
 	}
-	level, err := levelOf(ctx, tx, s.Subject)
+	level, err := levelOf(ctx, tx, p)
 	if err != nil {
 		return Version{}, err
 	}
@@ -87,80 +88,112 @@ func (r *Registry) register(ctx context.Context, tx pgx.Tx, by access.Principal,
 	if s.Version > 0 && s.Version != next {
 		return Version{}, fault.Bad("version", "INVALID_SCHEMA", "the next version of the subject is %d; ask for that, or leave the version out", next)
 	}
-	return r.keep(ctx, tx, by, s.Subject, subject.ID, next, c)
+	return r.keep(ctx, tx, by, subject, next, c)
 }
 
 // keep writes what a registration brings: content, version, fields, and the
 // records of it.
-func (r *Registry) keep(ctx context.Context, tx pgx.Tx, by access.Principal, name string, subject uuid.UUID, version int, c *content) (Version, error) {
-	if err := r.tellCatalog(ctx, tx, name, version, c.schema.Fields); err != nil {
+func (r *Registry) keep(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, version int, c *content) (Version, error) {
+	if err := r.tellCatalog(ctx, tx, s.place(), version, c.schema.Fields); err != nil {
 		return Version{}, err
 	}
-	id, err := r.keepContent(ctx, tx, c)
+	if err := lockTargets(ctx, tx, c.references); err != nil {
+		return Version{}, err
+	}
+	id, err := r.keepContent(ctx, tx, s.Context, c)
 	if err != nil {
 		return Version{}, err
 	}
-	v := c.as(name, version, id, r.now())
+	v := c.as(s.place(), version, id, r.now())
 	const q = `
 		INSERT INTO schemas_version (subject_id, version, context, schema_id, registered_by, registered_at)
-		VALUES ($1, $2, '.', $3, $4, $5)`
-	if _, err := tx.Exec(ctx, q, subject, version, id, by.ID, v.RegisteredAt); err != nil {
+		VALUES ($1, $2, $3, $4, $5, $6)`
+	if _, err := tx.Exec(ctx, q, s.ID, version, s.Context, id, by.ID, v.RegisteredAt); err != nil {
 		return v, err
 	}
-	if err := r.changed(ctx, tx, "REGISTERED", &subject, &version); err != nil {
+	if err := dropEarlier(ctx, tx, s.ID, id); err != nil {
+		return v, err
+	}
+	if err := r.changed(ctx, tx, change{kind: "REGISTERED", context: s.Context, subject: &s.ID, version: &version, schema: &id}); err != nil {
 		return v, err
 	}
 	return v, audit.Append(ctx, tx, audit.Entry{
-		Actor: by.ID, Act: "schema.registered", Entity: subject, Digest: c.hash[:],
+		Actor: by.ID, Act: "schema.registered", Entity: s.ID, Digest: c.hash[:],
 		Amounts: map[string]int64{"version": int64(version), "schema": int64(id)},
 	})
 }
 
-// keepContent finds the id of a content, or gives it the next one. The
-// counter's row is locked until the end, so it is taken late.
-func (r *Registry) keepContent(ctx context.Context, tx pgx.Tx, c *content) (int, error) {
-	const qKnown = `SELECT id FROM schemas_schema WHERE context = '.' AND hash = $1`
-	id, err := postgres.Scalar[int](ctx, tx, qKnown, c.hash[:])
-	if !errors.Is(err, postgres.ErrNotFound) {
-		return id, err
-	}
-	const qNext = `
-		INSERT INTO schemas_context AS c (name, next_id) VALUES ('.', 2)
-		    ON CONFLICT (name) DO UPDATE SET next_id = c.next_id + 1
-		RETURNING c.next_id - 1`
-	fresh, err := postgres.Scalar[int](ctx, tx, qNext)
-	if err != nil {
-		return 0, err
-	}
+// dropEarlier removes the deleted versions whose content was registered again,
+// unless something refers to them.
+func dropEarlier(ctx context.Context, tx pgx.Tx, subject uuid.UUID, id int) error {
 	const q = `
-		INSERT INTO schemas_schema (context, id, type, text, hash, created_at)
-		VALUES ('.', $1, $2, $3, $4, $5)
-		    ON CONFLICT ON CONSTRAINT schemas_content_has_one_id DO NOTHING`
-	tag, err := tx.Exec(ctx, q, fresh, c.kind, c.text, c.hash[:], r.now())
-	if err != nil {
-		return 0, err
-	}
-	if tag.RowsAffected() == 0 { // another subject brought the same content meanwhile
-		return postgres.Scalar[int](ctx, tx, qKnown, c.hash[:])
-	}
-	return fresh, keepReferences(ctx, tx, fresh, c.references)
+		DELETE FROM schemas_version v
+		 WHERE v.subject_id = $1 AND v.schema_id = $2 AND v.deleted_at IS NOT NULL
+		   AND NOT EXISTS (SELECT FROM schemas_reference r WHERE r.target_subject_id = v.subject_id AND r.target_version = v.version)`
+	_, err := tx.Exec(ctx, q, subject, id)
+	return err
 }
 
-// keepReferences locks the targets, so that none is deleted meanwhile.
-func keepReferences(ctx context.Context, tx pgx.Tx, id int, targets []target) error {
-	for i, t := range targets {
+// keepContent finds the id of a content in a context, or gives it the next
+// one. What is there is held, so that it is not deleted for good meanwhile; if
+// it just was, it is new. The counter's row is locked until the end, so it is
+// taken late.
+func (r *Registry) keepContent(ctx context.Context, tx pgx.Tx, in string, c *content) (int, error) {
+	const qKnown = `SELECT id FROM schemas_schema WHERE context = $1 AND hash = $2 FOR KEY SHARE`
+	for {
+		id, err := postgres.Scalar[int](ctx, tx, qKnown, in, c.hash[:])
+		if !errors.Is(err, postgres.ErrNotFound) {
+			return id, err
+		}
+		const qNext = `
+			INSERT INTO schemas_context AS c (name, next_id) VALUES ($1, 2)
+			    ON CONFLICT (name) DO UPDATE SET next_id = c.next_id + 1
+			RETURNING c.next_id - 1`
+		fresh, err := postgres.Scalar[int](ctx, tx, qNext, in)
+		if err != nil {
+			return 0, err
+		}
 		const q = `
-			INSERT INTO schemas_reference (context, schema_id, name, position, target_subject_id, target_version)
-			SELECT '.', $1, $2, $3, v.subject_id, v.version
+			INSERT INTO schemas_schema (context, id, type, text, hash, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6)
+			    ON CONFLICT ON CONSTRAINT schemas_content_has_one_id DO NOTHING`
+		tag, err := tx.Exec(ctx, q, in, fresh, c.kind, c.text, c.hash[:], r.now())
+		if err != nil {
+			return 0, err
+		}
+		if tag.RowsAffected() == 1 {
+			return fresh, keepReferences(ctx, tx, contentID{in, fresh}, c.references)
+		} // another subject brought the same content meanwhile
+	}
+}
+
+// lockTargets holds what a schema refers to, so that none of it is deleted
+// meanwhile.
+func lockTargets(ctx context.Context, tx pgx.Tx, targets []target) error {
+	for _, t := range targets {
+		const q = `
+			SELECT v.version
 			  FROM schemas_version v
-			 WHERE v.subject_id = $4 AND v.version = $5 AND v.deleted_at IS NULL
+			 WHERE v.subject_id = $1 AND v.version = $2 AND v.schema_id = $3 AND v.deleted_at IS NULL
 			   FOR KEY SHARE`
-		tag, err := tx.Exec(ctx, q, id, t.Name, i, t.subjectID, t.Version)
+		_, err := postgres.Scalar[int](ctx, tx, q, t.subjectID, t.Version, t.schemaID.id)
+		if errors.Is(err, postgres.ErrNotFound) {
+			return fault.Bad("references."+t.Name, "INVALID_SCHEMA", "the version it refers to was deleted just now; refer to another")
+		}
 		if err != nil {
 			return err
 		}
-		if tag.RowsAffected() == 0 {
-			return fault.Bad("references."+t.Name, "INVALID_SCHEMA", "the version it refers to was deleted just now; refer to another")
+	}
+	return nil
+}
+
+func keepReferences(ctx context.Context, tx pgx.Tx, id contentID, targets []target) error {
+	for i, t := range targets {
+		const q = `
+			INSERT INTO schemas_reference (context, schema_id, name, position, target_subject_id, target_version)
+			VALUES ($1, $2, $3, $4, $5, $6)`
+		if _, err := tx.Exec(ctx, q, id.context, id.id, t.Name, i, t.subjectID, t.Version); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -169,41 +202,59 @@ func keepReferences(ctx context.Context, tx pgx.Tx, id int, targets []target) er
 // subject is the row of a subject, under its lock.
 type subject struct {
 	ID        uuid.UUID
+	Context   string
+	Name      string
 	ServiceID *uuid.UUID
 }
 
+func (s subject) place() place { return place{s.Context, s.Name} }
+
 // lockSubject holds a subject until the unit of work ends, and makes it if
 // there is none.
-func (r *Registry) lockSubject(ctx context.Context, tx pgx.Tx, name string) (subject, error) {
-	const qLock = `SELECT id, service_id FROM schemas_subject WHERE context = '.' AND name = $1 FOR UPDATE`
-	s, err := postgres.One[subject](ctx, tx, qLock, name)
+func (r *Registry) lockSubject(ctx context.Context, tx pgx.Tx, p place) (subject, error) {
+	s, err := lockKnown(ctx, tx, p)
 	if !errors.Is(err, postgres.ErrNotFound) {
 		return s, err
 	}
 	const q = `
-		INSERT INTO schemas_subject (id, context, name, created_at) VALUES ($1, '.', $2, $3)
+		INSERT INTO schemas_subject (id, context, name, created_at) VALUES ($1, $2, $3, $4)
 		    ON CONFLICT ON CONSTRAINT schemas_subject_name_taken DO NOTHING`
-	if _, err := tx.Exec(ctx, q, uuid.Must(uuid.NewV7()), name, r.now()); err != nil {
+	if _, err := tx.Exec(ctx, q, uuid.Must(uuid.NewV7()), p.context, p.name, r.now()); err != nil {
 		return s, err
 	}
-	return postgres.One[subject](ctx, tx, qLock, name)
+	return lockKnown(ctx, tx, p)
 }
 
-// nextVersion counts deleted versions too: a number is not used again.
+func lockKnown(ctx context.Context, tx pgx.Tx, p place) (subject, error) {
+	const q = `SELECT id, context, name, service_id FROM schemas_subject WHERE context = $1 AND name = $2 FOR UPDATE`
+	return postgres.One[subject](ctx, tx, q, p.context, p.name)
+}
+
+// nextVersion counts deleted versions too: a number is not used again while
+// one is kept.
 func nextVersion(ctx context.Context, tx pgx.Tx, subject uuid.UUID) (int, error) {
 	const q = `SELECT coalesce(max(version), 0) + 1 FROM schemas_version WHERE subject_id = $1`
 	return postgres.Scalar[int](ctx, tx, q, subject)
 }
 
+// change is what whoever follows the registry is told.
+type change struct {
+	kind    string // REGISTERED, DELETED, PURGED (for good), CONFIGURED
+	context string
+	subject *uuid.UUID
+	version *int
+	schema  *int // what was registered; of what was deleted for good, the id that ended with it
+}
+
 // changed notes a change for whoever follows the registry, and on the subject.
-func (r *Registry) changed(ctx context.Context, db postgres.DB, kind string, subject *uuid.UUID, version *int) error {
+func (r *Registry) changed(ctx context.Context, db postgres.DB, c change) error {
 	const q = `
 		WITH change AS (
-		    INSERT INTO schemas_change (kind, context, subject_id, version, at)
-		    VALUES ($1, '.', $2, $3, $4)
+		    INSERT INTO schemas_change (kind, context, subject_id, version, schema_id, at)
+		    VALUES ($1, $2, $3, $4, $5, $6)
 		    RETURNING seq)
-		UPDATE schemas_subject s SET head = change.seq FROM change WHERE s.id = $2`
-	_, err := db.Exec(ctx, q, kind, subject, version, r.now())
+		UPDATE schemas_subject s SET head = change.seq FROM change WHERE s.id = $3`
+	_, err := db.Exec(ctx, q, c.kind, c.context, c.subject, c.version, c.schema, r.now())
 	return err
 }
 

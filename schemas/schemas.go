@@ -9,16 +9,12 @@ package schemas
 
 import (
 	"crypto/sha256"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/flowmart/lethe/internal/access"
-	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas/avro"
 )
 
@@ -30,8 +26,8 @@ type Registry struct {
 	clusters []string
 
 	texts  *lru[[sha256.Size]byte, *content] // by what was sent
-	parsed *lru[int, *avro.Schema]           // by id
-	byID   *lru[int, Schema]                 // by id
+	parsed *lru[contentID, *avro.Schema]
+	byID   *lru[contentID, Schema]
 }
 
 // New returns a registry kept in db. It is of the Kafka clusters named: their
@@ -44,20 +40,25 @@ func New(db *pgxpool.Pool, now func() time.Time, clusters ...string) *Registry {
 	return &Registry{
 		db: db, now: now, clusters: clusters,
 		texts:  newLRU[[sha256.Size]byte, *content](32 << 20),
-		parsed: newLRU[int, *avro.Schema](64 << 20),
-		byID:   newLRU[int, Schema](32 << 20),
+		parsed: newLRU[contentID, *avro.Schema](64 << 20),
+		byID:   newLRU[contentID, Schema](32 << 20),
 	}
 }
 
-// Avro is the one type of schema that is taken so far. Likewise there is one
-// context, called "."; the tables know of contexts, and nothing else does yet.
+// contentID is an id with the context it was given in: each counts for itself.
+type contentID struct {
+	context string
+	id      int
+}
+
+// Avro is the one type of schema that is taken so far.
 const Avro = "AVRO"
 
 // Reference is what a schema takes from a version of another subject.
 type Reference struct {
 	Name    string // the full name of the type it takes
-	Subject string
-	Version int // −1 for the latest, as it is when the schema is registered
+	Subject string // of the same context, unless it says another
+	Version int    // −1 for the latest, as it is when the schema is registered
 }
 
 // Submission is a schema as someone hands it in.
@@ -73,6 +74,7 @@ type Submission struct {
 
 // Schema is the content that an id stands for.
 type Schema struct {
+	Context    string // that gave the id
 	ID         int
 	Type       string
 	Text       string      // canonical
@@ -84,6 +86,7 @@ type Version struct {
 	Subject      string
 	Version      int
 	RegisteredAt time.Time
+	Deleted      bool
 	Schema
 }
 
@@ -95,24 +98,6 @@ type SubjectVersion struct {
 
 // Latest stands for the newest version wherever a version is asked for.
 const Latest = -1
-
-// checkSubject refuses names that no client could ask for again.
-func checkSubject(name string) error {
-	bad := func(why string) error { return fault.Bad("subject", "INVALID_SUBJECT", "%s", why) }
-	switch {
-	case name == "":
-		return bad("a subject has a name")
-	case len(name) > 1000 || !utf8.ValidString(name):
-		return bad("the name of a subject is at most 1000 bytes of UTF-8")
-	case strings.ContainsFunc(name, unicode.IsControl):
-		return bad("the name of a subject holds no control characters")
-	case name == "__GLOBAL" || name == "__EMPTY":
-		return bad("this name is reserved; choose another")
-	case strings.HasPrefix(name, ":."):
-		return bad("contexts are not offered; leave out the part between colons")
-	}
-	return nil
-}
 
 // signedIn refuses whoever did not say who they are. Schemas describe data and
 // hold none, so every principal may read them.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,28 +20,61 @@ func (d *Door) types(*call) (any, error) { return []string{schemas.Avro}, nil }
 
 func (d *Door) contexts(*call) (any, error) { return []string{"."}, nil }
 
-// subjects: no subject can be deleted yet, so of the deleted there are none.
-func (d *Door) subjects(c *call) (any, error) {
-	prefix := c.URL.Query().Get("subjectPrefix")
-	if prefix == ":*:" {
-		prefix = ""
+// which reads which versions a request means.
+func (c *call) which() schemas.Which {
+	switch {
+	case c.flag("deletedOnly"):
+		return schemas.OnlyDeleted
+	case c.flag("deletedAsNegative"):
+		return schemas.DeletedNegative
+	case c.flag("deleted"):
+		return schemas.WithDeleted
 	}
-	names, err := d.registry.Subjects(c.Context(), access.From(c.Context()), prefix)
+	return schemas.Live
+}
+
+func (d *Door) subjects(c *call) (any, error) {
+	prefix := ":*:"
+	if c.URL.Query().Has("subjectPrefix") {
+		prefix = c.URL.Query().Get("subjectPrefix")
+	}
+	names, err := d.registry.Subjects(c.Context(), access.From(c.Context()), prefix, c.which())
 	if err != nil {
 		return nil, err
-	}
-	if c.flag("deletedOnly") {
-		names = nil
 	}
 	return window(c, names)
 }
 
 func (d *Door) versions(c *call) (any, error) {
-	numbers, err := d.registry.Versions(c.Context(), access.From(c.Context()), c.arg(0))
+	numbers, err := d.registry.Versions(c.Context(), access.From(c.Context()), c.arg(0), c.which())
 	if err != nil {
 		return nil, err
 	}
 	return window(c, numbers)
+}
+
+func (d *Door) deleteSubject(c *call) (any, error) {
+	return d.registry.DeleteSubject(c.Context(), access.From(c.Context()), c.arg(0), c.flag("permanent"))
+}
+
+func (d *Door) deleteVersion(c *call) (any, error) {
+	n, err := number(c.arg(1))
+	if err != nil {
+		return nil, err
+	}
+	return d.registry.DeleteVersion(c.Context(), access.From(c.Context()), c.arg(0), n, c.flag("permanent"))
+}
+
+func (d *Door) referencedBy(c *call) (any, error) {
+	n, err := number(c.arg(1))
+	if err != nil {
+		return nil, err
+	}
+	ids, err := d.registry.ReferencedBy(c.Context(), access.From(c.Context()), c.arg(0), n, c.which())
+	if err != nil {
+		return nil, err
+	}
+	return window(c, ids)
 }
 
 // window cuts a list as the query asks. Without a limit it is whole: clients
@@ -82,7 +116,7 @@ func (d *Door) lookup(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := d.registry.Lookup(c.Context(), access.From(c.Context()), s)
+	v, err := d.registry.Lookup(c.Context(), access.From(c.Context()), s, c.which())
 	return versionBody(v), err
 }
 
@@ -91,7 +125,7 @@ func (d *Door) named(c *call) (schemas.Version, error) {
 	if err != nil {
 		return schemas.Version{}, err
 	}
-	return d.registry.Version(c.Context(), access.From(c.Context()), c.arg(0), n)
+	return d.registry.Version(c.Context(), access.From(c.Context()), c.arg(0), n, c.which())
 }
 
 func (d *Door) version(c *call) (any, error) {
@@ -110,7 +144,7 @@ func (d *Door) byID(c *call) (schemas.Schema, error) {
 	if err != nil {
 		return schemas.Schema{}, failure{http.StatusNotFound, http.StatusNotFound, "HTTP 404 Not Found"}
 	}
-	return d.registry.ByID(c.Context(), access.From(c.Context()), int(id))
+	return d.registry.ByID(c.Context(), access.From(c.Context()), int(id), c.URL.Query().Get("subject"))
 }
 
 func (d *Door) schema(c *call) (any, error) {
@@ -123,16 +157,26 @@ func (d *Door) schemaText(c *call) (any, error) {
 	return plain(s.Text), err
 }
 
+// uses finds the versions with the content of an id; a subject that is asked
+// for narrows them.
 func (d *Door) uses(c *call) ([]schemas.SubjectVersion, error) {
 	s, err := d.byID(c)
 	if err != nil {
 		return nil, err
 	}
-	return d.registry.UsesOf(c.Context(), access.From(c.Context()), s.ID)
+	subject := c.URL.Query().Get("subject")
+	uses, err := d.registry.UsesOf(c.Context(), access.From(c.Context()), s.ID, subject, c.which())
+	if subject != "" && !strings.HasSuffix(subject, ":") {
+		uses = slices.DeleteFunc(uses, func(u schemas.SubjectVersion) bool { return u.Subject != subject })
+	}
+	return uses, err
 }
 
 func (d *Door) schemaVersions(c *call) (any, error) {
 	uses, err := d.uses(c)
+	if err != nil {
+		return nil, err
+	}
 	type pair struct {
 		Subject string `json:"subject"`
 		Version int    `json:"version"`
@@ -141,18 +185,21 @@ func (d *Door) schemaVersions(c *call) (any, error) {
 	for i, u := range uses {
 		out[i] = pair(u)
 	}
-	return out, err
+	return window(c, out)
 }
 
 func (d *Door) schemaSubjects(c *call) (any, error) {
 	uses, err := d.uses(c)
-	out := []string{}
+	if err != nil {
+		return nil, err
+	}
+	var out []string
 	for _, u := range uses {
 		if len(out) == 0 || out[len(out)-1] != u.Subject {
 			out = append(out, u.Subject)
 		}
 	}
-	return out, err
+	return window(c, out)
 }
 
 // compatibility: with verbose, a schema that cannot be read is an answer and

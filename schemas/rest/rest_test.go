@@ -273,7 +273,7 @@ func TestAnswersByHand(t *testing.T) {
 		{"another type", "POST", "/subjects/b/versions", submission(`{}`, `,"schemaType":"PROTOBUF"`), 422, 42201, "", nil},
 
 		{"an unknown path", "GET", "/nothing", "", 404, 404, "", nil},
-		{"a wrong method", "DELETE", "/subjects/b", "", 405, 405, "", nil},
+		{"a wrong method", "PUT", "/subjects/b", "", 405, 405, "", nil},
 		{"a wrong type", "POST", "/subjects/b/versions", "x", 415, 415, "", []string{"Content-Type", "text/xml"}},
 		{"a wrong wish", "GET", "/subjects", "", 406, 406, "", []string{"Accept", "image/png"}},
 		{"an empty body", "POST", "/subjects/b/versions", " ", 422, 422, "", nil},

@@ -41,6 +41,7 @@ type schemaBody struct {
 	SchemaType string      `json:"schemaType,omitempty"`
 	References []reference `json:"references,omitempty"`
 	Schema     string      `json:"schema"`
+	Deleted    bool        `json:"deleted,omitempty"`
 }
 
 func bodyOf(s schemas.Schema) schemaBody {
@@ -56,7 +57,7 @@ func bodyOf(s schemas.Schema) schemaBody {
 
 func versionBody(v schemas.Version) schemaBody {
 	b := bodyOf(v.Schema)
-	b.Subject, b.Version, b.ID = v.Subject, v.Version, v.ID
+	b.Subject, b.Version, b.ID, b.Deleted = v.Subject, v.Version, v.ID, v.Deleted
 	return b
 }
 
@@ -130,16 +131,21 @@ func (f failure) Error() string { return f.message }
 
 // codes are the API's numbers for our faults.
 var codes = map[string]failure{
-	"SUBJECT_NOT_FOUND":   {status: 404, code: 40401},
-	"VERSION_NOT_FOUND":   {status: 404, code: 40402},
-	"SCHEMA_NOT_FOUND":    {status: 404, code: 40403},
-	"LEVEL_NOT_FOUND":     {status: 404, code: 40408},
-	"SCHEMA_INCOMPATIBLE": {status: 409, code: 409},
-	"INVALID_SCHEMA":      {status: 422, code: 42201},
-	"INVALID_VERSION":     {status: 422, code: 42202},
-	"INVALID_LEVEL":       {status: 422, code: 42203},
-	"INVALID_SUBJECT":     {status: 422, code: 42208},
-	"SCHEMA_TOO_LARGE":    {status: 422, code: 42209},
+	"SUBJECT_NOT_FOUND":       {status: 404, code: 40401},
+	"VERSION_NOT_FOUND":       {status: 404, code: 40402},
+	"SCHEMA_NOT_FOUND":        {status: 404, code: 40403},
+	"SUBJECT_DELETED_ALREADY": {status: 404, code: 40404},
+	"SUBJECT_NOT_DELETED":     {status: 404, code: 40405},
+	"VERSION_DELETED_ALREADY": {status: 404, code: 40406},
+	"VERSION_NOT_DELETED":     {status: 404, code: 40407},
+	"LEVEL_NOT_FOUND":         {status: 404, code: 40408},
+	"SCHEMA_INCOMPATIBLE":     {status: 409, code: 409},
+	"INVALID_SCHEMA":          {status: 422, code: 42201},
+	"INVALID_VERSION":         {status: 422, code: 42202},
+	"INVALID_LEVEL":           {status: 422, code: 42203},
+	"REFERENCE_EXISTS":        {status: 422, code: 42206},
+	"INVALID_SUBJECT":         {status: 422, code: 42208},
+	"SCHEMA_TOO_LARGE":        {status: 422, code: 42209},
 }
 
 var kinds = map[fault.Kind]failure{

@@ -1,0 +1,2 @@
+-- +goose Up
+ALTER TABLE schemas_change VALIDATE CONSTRAINT schemas_change_kind_known;

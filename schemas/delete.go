@@ -1,0 +1,305 @@
+package schemas
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/postgres"
+)
+
+// DeleteVersion deletes a version of a subject, or its latest. Deleted softly,
+// it keeps its number and its id, so that messages written with it can still be
+// read; a second call deletes it for good, and its id with the last version
+// that has it. A version that another refers to stays.
+//
+// The pipeline of the subject's service deletes softly; for good, a steward of
+// its owner or an admin.
+func (r *Registry) DeleteVersion(ctx context.Context, by access.Principal, subject string, version int, permanent bool) (int, error) {
+	if err := checkVersion(version); err != nil {
+		return 0, err
+	}
+	gone, err := r.delete(ctx, by, subject, permanent, func(kept []kept) ([]kept, error) {
+		return chooseVersion(kept, version, permanent)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return gone[0], nil
+}
+
+// DeleteSubject deletes every version of a subject, in two steps as
+// DeleteVersion does, and returns their numbers. Its versions may refer to one
+// another. For good, its configuration goes with it.
+func (r *Registry) DeleteSubject(ctx context.Context, by access.Principal, subject string, permanent bool) ([]int, error) {
+	return r.delete(ctx, by, subject, permanent, func(kept []kept) ([]kept, error) {
+		return chooseAll(kept, permanent)
+	})
+}
+
+// kept is a version that is stored, live or deleted softly.
+type kept struct {
+	Version   int
+	SchemaID  int
+	DeletedAt *time.Time
+}
+
+func (k kept) live() bool { return k.DeletedAt == nil }
+
+// chooseVersion finds the version to delete. Each wrong step has a code of its
+// own, as in the API that clients speak.
+func chooseVersion(all []kept, version int, permanent bool) ([]kept, error) {
+	if version == Latest {
+		version = latestOf(all, permanent)
+	}
+	i := slices.IndexFunc(all, func(k kept) bool { return k.Version == version })
+	switch {
+	case i < 0:
+		return nil, errNoVersion
+	case permanent && all[i].live():
+		return nil, fault.New(fault.NotFound, "VERSION_NOT_DELETED", "version %d is not deleted yet; delete it first without permanent, then for good", version)
+	case !permanent && !all[i].live():
+		return nil, fault.New(fault.NotFound, "VERSION_DELETED_ALREADY", "version %d was deleted already; with permanent=true it is deleted for good", version)
+	}
+	return all[i : i+1], nil
+}
+
+// latestOf is the newest live version; for good, and where none lives, the
+// newest that is kept.
+func latestOf(all []kept, permanent bool) int {
+	for _, k := range slices.Backward(all) {
+		if k.live() && !permanent {
+			return k.Version
+		}
+	}
+	return all[len(all)-1].Version
+}
+
+func chooseAll(all []kept, permanent bool) ([]kept, error) {
+	if permanent {
+		if slices.ContainsFunc(all, kept.live) {
+			return nil, fault.New(fault.NotFound, "SUBJECT_NOT_DELETED", "the subject is not deleted yet; delete it first without permanent, then for good")
+		}
+		return all, nil
+	}
+	live := slices.DeleteFunc(slices.Clone(all), func(k kept) bool { return !k.live() })
+	if len(live) == 0 {
+		return nil, fault.New(fault.NotFound, "SUBJECT_DELETED_ALREADY", "the subject was deleted already; with permanent=true it is deleted for good")
+	}
+	return live, nil
+}
+
+// delete does what the two deletions share, under the subject's lock.
+func (r *Registry) delete(ctx context.Context, by access.Principal, name string, permanent bool, choose func([]kept) ([]kept, error)) (numbers []int, err error) {
+	if err := mayDelete(by, permanent); err != nil {
+		return nil, err
+	}
+	p, err := placeToRead(name)
+	if err != nil {
+		return nil, err
+	}
+	var ended []int
+	err = postgres.Work(ctx, r.db, func(tx pgx.Tx) error {
+		numbers, ended, err = r.deleteLocked(ctx, tx, by, p, permanent, choose)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ended {
+		r.byID.drop(contentID{p.context, id})
+		r.parsed.drop(contentID{p.context, id})
+	}
+	return numbers, nil
+}
+
+func mayDelete(by access.Principal, permanent bool) error {
+	if permanent {
+		return by.Require(access.Steward, access.Admin)
+	}
+	return by.Require(access.CI, access.Service, access.Steward, access.Admin)
+}
+
+func (r *Registry) deleteLocked(ctx context.Context, tx pgx.Tx, by access.Principal, p place, permanent bool, choose func([]kept) ([]kept, error)) (numbers, ended []int, err error) {
+	s, err := lockKnown(ctx, tx, p)
+	if errors.Is(err, postgres.ErrNotFound) {
+		err = errNoSubject
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := lockVersions(ctx, tx, s.ID)
+	if err == nil && len(all) == 0 {
+		err = errNoSubject
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	chosen, err := choose(all)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := r.authoriseRemoval(ctx, tx, by, s); err != nil {
+		return nil, nil, err
+	}
+	for _, k := range chosen {
+		numbers = append(numbers, k.Version)
+	}
+	if err := unreferenced(ctx, tx, s.ID, numbers, permanent); err != nil {
+		return nil, nil, err
+	}
+	if permanent {
+		ended, err = r.purge(ctx, tx, s, chosen, numbers)
+		if err == nil && len(chosen) == len(all) {
+			err = dropConfig(ctx, tx, s.ID)
+		}
+	} else {
+		err = r.hide(ctx, tx, s, numbers)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return numbers, ended, recordRemoval(ctx, tx, by, s, numbers, permanent)
+}
+
+// lockVersions holds every version of a subject. Whoever registers a schema
+// that refers to one holds that, too, so one of the two comes first.
+func lockVersions(ctx context.Context, tx pgx.Tx, subject uuid.UUID) ([]kept, error) {
+	const q = `SELECT version, schema_id, deleted_at FROM schemas_version WHERE subject_id = $1 ORDER BY version FOR UPDATE`
+	return postgres.Many[kept](ctx, tx, q, subject)
+}
+
+// unreferenced refuses to delete what others refer to: softly, what a live
+// version does; for good, what any does. Versions that go together may refer
+// to one another.
+func unreferenced(ctx context.Context, tx pgx.Tx, subject uuid.UUID, numbers []int, permanent bool) error {
+	const q = `
+		SELECT r.target_version, s.context, s.name, v.version
+		  FROM schemas_reference r
+		  JOIN schemas_version v ON v.context = r.context AND v.schema_id = r.schema_id
+		  JOIN schemas_subject s ON s.id = v.subject_id
+		 WHERE r.target_subject_id = $1 AND r.target_version = ANY ($2)
+		   AND (v.deleted_at IS NULL OR $3)
+		   AND NOT (v.subject_id = $1 AND v.version = ANY ($2))
+		 ORDER BY r.target_version, s.name, v.version
+		 LIMIT 1`
+	type referrer struct {
+		TargetVersion int
+		Context, Name string
+		Version       int
+	}
+	found, err := postgres.One[referrer](ctx, tx, q, subject, numbers, permanent)
+	if errors.Is(err, postgres.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return fault.New(fault.Invalid, "REFERENCE_EXISTS", "version %d of the subject %q refers to version %d; delete that one first",
+		found.Version, place{found.Context, found.Name}, found.TargetVersion)
+}
+
+// hide deletes versions softly.
+func (r *Registry) hide(ctx context.Context, tx pgx.Tx, s subject, numbers []int) error {
+	const q = `UPDATE schemas_version SET deleted_at = $3 WHERE subject_id = $1 AND version = ANY ($2)`
+	if _, err := tx.Exec(ctx, q, s.ID, numbers, r.now()); err != nil {
+		return err
+	}
+	for _, n := range numbers {
+		if err := r.changed(ctx, tx, change{kind: "DELETED", context: s.Context, subject: &s.ID, version: &n}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// purge deletes versions for good, with the contents that no other version
+// has, and returns the ids that ended. The contents are held first: who is
+// just registering one of them elsewhere either comes before, and it stays, or
+// after, and it is new.
+func (r *Registry) purge(ctx context.Context, tx pgx.Tx, s subject, chosen []kept, numbers []int) (ended []int, err error) {
+	var ids []int
+	for _, k := range chosen {
+		ids = append(ids, k.SchemaID)
+	}
+	const qHold = `SELECT id FROM schemas_schema WHERE context = $1 AND id = ANY ($2) ORDER BY id FOR UPDATE`
+	if _, err := postgres.Scalars[int](ctx, tx, qHold, s.Context, ids); err != nil {
+		return nil, err
+	}
+	const qEnded = `
+		SELECT c.id
+		  FROM schemas_schema c
+		 WHERE c.context = $1 AND c.id = ANY ($2)
+		   AND NOT EXISTS (SELECT FROM schemas_version v
+		                    WHERE v.context = c.context AND v.schema_id = c.id AND NOT (v.subject_id = $3 AND v.version = ANY ($4)))
+		 ORDER BY c.id`
+	if ended, err = postgres.Scalars[int](ctx, tx, qEnded, s.Context, ids, s.ID, numbers); err != nil {
+		return nil, err
+	}
+	const qReferences = `DELETE FROM schemas_reference WHERE context = $1 AND schema_id = ANY ($2)`
+	if _, err := tx.Exec(ctx, qReferences, s.Context, ended); err != nil {
+		return nil, err
+	}
+	const qVersions = `DELETE FROM schemas_version WHERE subject_id = $1 AND version = ANY ($2)`
+	if _, err := tx.Exec(ctx, qVersions, s.ID, numbers); err != nil {
+		return nil, err
+	}
+	const qSchemas = `DELETE FROM schemas_schema WHERE context = $1 AND id = ANY ($2)`
+	if _, err := tx.Exec(ctx, qSchemas, s.Context, ended); err != nil {
+		return nil, err
+	}
+	for _, k := range chosen {
+		c := change{kind: "PURGED", context: s.Context, subject: &s.ID, version: &k.Version}
+		if slices.Contains(ended, k.SchemaID) {
+			c.schema = &k.SchemaID
+		}
+		if err := r.changed(ctx, tx, c); err != nil {
+			return nil, err
+		}
+	}
+	return ended, nil
+}
+
+func dropConfig(ctx context.Context, tx pgx.Tx, subject uuid.UUID) error {
+	const q = `DELETE FROM schemas_config WHERE subject_id = $1`
+	_, err := tx.Exec(ctx, q, subject)
+	return err
+}
+
+func recordRemoval(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, numbers []int, permanent bool) error {
+	act := "schema.deleted"
+	if permanent {
+		act = "schema.purged"
+	}
+	var entries []audit.Entry
+	for _, n := range numbers {
+		entries = append(entries, audit.Entry{Actor: by.ID, Act: act, Entity: s.ID, Amounts: map[string]int64{"version": int64(n)}})
+	}
+	return audit.Append(ctx, tx, entries...)
+}
+
+// ReferencedBy lists the ids of the schemas that refer to a version of a
+// subject, or to its latest.
+func (r *Registry) ReferencedBy(ctx context.Context, by access.Principal, subject string, version int, which Which) ([]int, error) {
+	v, err := r.Version(ctx, by, subject, version, which)
+	if err != nil {
+		return nil, err
+	}
+	p := split(v.Subject)
+	const q = `
+		SELECT DISTINCT r.schema_id
+		  FROM schemas_subject s
+		  JOIN schemas_reference r ON r.target_subject_id = s.id AND r.target_version = $3
+		 WHERE s.context = $1 AND s.name = $2
+		   AND EXISTS (SELECT FROM schemas_version v
+		                WHERE v.context = r.context AND v.schema_id = r.schema_id AND (v.deleted_at IS NULL OR $4))
+		 ORDER BY r.schema_id`
+	return postgres.Scalars[int](ctx, r.db, q, p.context, p.name, v.Version, which.deleted())
+}
