@@ -19,7 +19,7 @@ query Plan($id: ID!, $first: Int!, $after: String) {
         digest number
         nodes(first: $first, after: $after) {
           nodes { number kind reason action wave reader count retentionGround until effectiveBy
-            dataset { namespace name } service { ref } }
+            dataset { namespace name } service { ref } dismissal { reason validTo dismissedBy { name } } }
           pageInfo { hasNextPage endCursor }
         }
       }
@@ -60,6 +60,23 @@ type planNode struct {
 	Service *struct {
 		Ref string `json:"ref"`
 	} `json:"service"`
+	Dismissal *dismissal `json:"dismissal,omitempty"`
+}
+
+// dismissal is why a reader in a plan need not be asked.
+type dismissal struct {
+	Reason      string `json:"reason"`
+	ValidTo     string `json:"validTo"`
+	DismissedBy *struct {
+		Name *string `json:"name"`
+	} `json:"dismissedBy"`
+}
+
+func (d dismissal) who() string {
+	if d.DismissedBy == nil || d.DismissedBy.Name == nil {
+		return "somebody who was erased since"
+	}
+	return *d.DismissedBy.Name
 }
 
 type plan struct {
@@ -140,6 +157,9 @@ func writeNode(w io.Writer, n planNode) {
 	}
 	if n.Until != nil {
 		fmt.Fprintf(w, " until %s", *n.Until)
+	}
+	if n.Dismissal != nil {
+		fmt.Fprintf(w, ": %q, by %s, covers what is seen until %s", n.Dismissal.Reason, n.Dismissal.who(), n.Dismissal.ValidTo)
 	}
 	fmt.Fprintln(w)
 }
