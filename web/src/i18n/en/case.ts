@@ -57,6 +57,7 @@ export const casework = {
     on: (ground: string) => `Art. ${ground} GDPR`,
     wave: (n: number) => `step ${n}`,
     nobody: 'Nobody known',
+    explained: (why: string, who: string, until: string) => `“${why}” (${who}; covers what is seen until ${until})`,
     readBy: (g: string) => `read by ${g}`,
     gapsTitle: (n: number) => (n === 1 ? '1 gap in this plan' : `${n} gaps in this plan`),
     gapsWhy: 'Nobody can be asked about these. While they stand, the request cannot close as fulfilled: register the service or the reader, and make the plan anew.',

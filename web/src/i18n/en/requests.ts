@@ -30,13 +30,15 @@ export const requests = {
   },
   undone: {
     title: 'Left undone',
-    lead: 'Tasks that a service has left undone for 24 hours: it cannot be reached, or is silent. Lethe goes on trying by itself.',
+    lead: 'Tasks that a service has left undone for 24 hours: it cannot be reached, or is silent. Lethe goes on trying by itself. Also services that answered about a dataset which the plan does not ask about.',
     none: 'No service has left anything undone',
     noneWhy: 'A task that its service has not done after 24 hours appears here, and is told again each day.',
     columns: { service: 'Service', case: 'Case', action: 'Asked to', since: 'First told', told: 'Told', code: 'Last failure', act: 'Action' },
     times: (n: number, last: string) => (n === 1 ? `once, ${last}` : `${n} times, last ${last}`),
     silent: 'none: it is silent',
     one: (service: string, action: string, since: string) => `${service} has left “${action}” undone; first told ${since}.`,
+    unplanned: (service: string, dataset: string, since: string) => `${service} answered about ${dataset} on ${since}. Ask its owner what it is; if it holds personal data, tag it in the catalog, and let the request ask about it.`,
+    unheardOf: 'a dataset that the catalog does not have',
   },
   open: {
     title: 'New request',

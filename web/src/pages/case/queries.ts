@@ -14,6 +14,15 @@ export const PlanNodeFacts = graphql(`
     until
     effectiveBy
     reader
+    dismissal {
+      id
+      reason
+      validTo
+      dismissedBy {
+        id
+        name
+      }
+    }
     dataset {
       id
       namespace
@@ -181,6 +190,11 @@ export const CaseDocument = graphql(`
         overAt
         service {
           id
+          name
+        }
+        dataset {
+          id
+          namespace
           name
         }
       }

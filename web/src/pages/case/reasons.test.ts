@@ -29,7 +29,7 @@ describe('retry', () => {
     expect(retry(request({ state: 'CLOSED' }), t)).toBe(null);
   });
   it('work that people were told of, until it is over', () => {
-    const alert = { taskId: 't', overAt: null } as Request['alerts'][number];
+    const alert = { reason: 'TASK_UNDONE', taskId: 't', overAt: null } as Request['alerts'][number];
     expect(retry(request({ alerts: [alert] }), task({ state: 'WORKING' }))).toBe('now');
     expect(retry(request({ alerts: [{ ...alert, overAt: '2026-03-05T10:00:00Z' }] }), task({ state: 'WORKING' }))).toBe(null);
   });

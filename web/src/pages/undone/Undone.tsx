@@ -35,6 +35,11 @@ const AlertsDocument = graphql(`
             name
           }
         }
+        dataset {
+          id
+          namespace
+          name
+        }
         request {
           id
           caseNumber
@@ -83,6 +88,13 @@ function Body() {
   );
 }
 
+function Why({ alert: a }: { alert: Alert }) {
+  if (a.reason === 'UNPLANNED_DATASET') {
+    return <>{text.alert.UNPLANNED_DATASET}<span className="sub break">{a.dataset ? `${a.dataset.namespace} ${a.dataset.name}` : text.undone.unheardOf}</span></>;
+  }
+  return a.code ? <code>{a.code}</code> : <span className="dim">{text.undone.silent}</span>;
+}
+
 function Rows({ alerts }: { alerts: Alert[] }) {
   const c = text.undone.columns;
   return (
@@ -107,8 +119,8 @@ function Rows({ alerts }: { alerts: Alert[] }) {
               <td>{text.progress.action[a.action]}</td>
               <td className="nowrap">{moment(a.raisedAt)}</td>
               <td className="nowrap">{text.undone.times(a.times, moment(a.toldAt))}</td>
-              <td>{a.code ? <code>{a.code}</code> : <span className="dim">{text.undone.silent}</span>}</td>
-              <td><RetryButton taskId={a.taskId} service={a.service.name} way="now" /></td>
+              <td><Why alert={a} /></td>
+              <td>{a.reason === 'TASK_UNDONE' && <RetryButton taskId={a.taskId} service={a.service.name} way="now" />}</td>
             </tr>
           ))}
         </tbody>
