@@ -80,6 +80,10 @@ func (l *loaders) sawReaders(rows any) {
 	switch rows := rows.(type) {
 	case []catalog.StoreReader:
 		each(rows, func(r catalog.StoreReader) { l.services.expect(r.ServiceID) })
+	case []lineage.Edge:
+		each(rows, l.sawFlow)
+	case []catalog.Change:
+		each(rows, func(c catalog.Change) { l.principals.expect(c.Actor) })
 	case []catalog.ObservedRead:
 		each(rows, l.sawRead)
 	case catalog.Dismissal:
@@ -126,6 +130,12 @@ func (l *loaders) sawRead(r catalog.ObservedRead) {
 	l.dismissals.expectAny(r.DismissalID)
 }
 
+func (l *loaders) sawFlow(e lineage.Edge) {
+	l.datasets.expect(e.UpstreamID, e.DownstreamID)
+	l.services.expectAny(e.ServiceID)
+	l.principals.expect(e.StatedBy)
+}
+
 func (l *loaders) sawTask(t task.Task) {
 	l.requests.expect(t.RequestID)
 	l.services.expect(t.ServiceID)
@@ -159,6 +169,7 @@ func (l *loaders) sawDataset(d catalog.Dataset) {
 	l.consumptionOf.expect(d.ID)
 	l.readsOf.expect(d.ID)
 	l.readersOf.expect(d.ID)
+	l.flowsOf.expect(d.ID)
 	l.findingsOf.expect(d.ID)
 }
 

@@ -51,6 +51,12 @@ func (r queryResolver) ReaderNames(ctx context.Context, first int, after *string
 	return browse(ctx, first, after, r.Catalog.ActorAliases)
 }
 
+func (r queryResolver) CatalogChanges(ctx context.Context, entity node.ID, first int, after *string) (relay.Connection[catalog.Change], error) {
+	return browse(ctx, first, after, func(ctx context.Context, by access.Principal, p page.Args) (page.Page[catalog.Change], error) {
+		return r.Catalog.Changes(ctx, by, entity.Key, p)
+	})
+}
+
 func (r queryResolver) Datasets(ctx context.Context, first int, after *string, filter *exec.DatasetFilter) (relay.Connection[catalog.Dataset], error) {
 	return browse(ctx, first, after, func(ctx context.Context, by access.Principal, p page.Args) (page.Page[catalog.Dataset], error) {
 		return r.Catalog.Datasets(ctx, by, datasetFilter(filter), p)

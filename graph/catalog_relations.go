@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 
 	"github.com/google/uuid"
 
@@ -38,6 +39,7 @@ type (
 	observedReadResolver    struct{}
 	readerNameResolver      struct{}
 	dismissalResolver       struct{}
+	changeResolver          struct{}
 	findingResolver         struct{ *resolver }
 	hitResolver             struct{ *resolver }
 )
@@ -59,6 +61,7 @@ func (r *resolver) Consumption() exec.ConsumptionResolver         { return consu
 func (r *resolver) ObservedRead() exec.ObservedReadResolver       { return observedReadResolver{} }
 func (r *resolver) ReaderName() exec.ReaderNameResolver           { return readerNameResolver{} }
 func (r *resolver) ReaderDismissal() exec.ReaderDismissalResolver { return dismissalResolver{} }
+func (r *resolver) CatalogChange() exec.CatalogChangeResolver     { return changeResolver{} }
 func (r *resolver) Finding() exec.FindingResolver                 { return findingResolver{r} }
 func (r *resolver) SearchHit() exec.SearchHitResolver             { return hitResolver{r} }
 
@@ -176,6 +179,10 @@ func (datasetResolver) ObservedReads(ctx context.Context, d *catalog.Dataset) ([
 	return load(ctx).readsOf.some(ctx, d.ID)
 }
 
+func (datasetResolver) StatedFlows(ctx context.Context, d *catalog.Dataset) ([]lineage.Edge, error) {
+	return load(ctx).flowsOf.some(ctx, d.ID)
+}
+
 func (datasetResolver) Readers(ctx context.Context, d *catalog.Dataset) ([]lineage.Reader, error) {
 	return load(ctx).readersOf.some(ctx, d.ID)
 }
@@ -286,6 +293,27 @@ func (readerNameResolver) ID(_ context.Context, n *catalog.ActorAlias) (node.ID,
 
 func (readerNameResolver) Service(ctx context.Context, n *catalog.ActorAlias) (catalog.Service, error) {
 	return load(ctx).services.must(ctx, n.ServiceID)
+}
+
+func (changeResolver) Actor(ctx context.Context, c *catalog.Change) (*audit.Principal, error) {
+	return load(ctx).principals.may(ctx, &c.Actor)
+}
+
+func (changeResolver) Before(_ context.Context, c *catalog.Change) (*string, error) {
+	return document(c.Before), nil
+}
+
+func (changeResolver) After(_ context.Context, c *catalog.Change) (*string, error) {
+	return document(c.After), nil
+}
+
+// document is JSON as text, if there is any.
+func document(raw json.RawMessage) *string {
+	if raw == nil {
+		return nil
+	}
+	text := string(raw)
+	return &text
 }
 
 func (findingResolver) ID(_ context.Context, f *findings.Finding) (node.ID, error) {

@@ -24,6 +24,7 @@ import (
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/postgres/pgtest"
 	"github.com/flowmart/lethe/internal/vault"
+	"github.com/flowmart/lethe/lineage"
 	"github.com/flowmart/lethe/schemas"
 )
 
@@ -49,7 +50,7 @@ func rooms(t *testing.T, db *pgxpool.Pool) func(*graph.Config) {
 	t.Cleanup(func() { _ = exports.Close() })
 	return func(c *graph.Config) {
 		c.DB, c.Audit, c.Catalog, c.Requests, c.Deliveries, c.Exports = db, log, rooms, requests, deliveries, exports
-		c.Schemas = schemas.New(db, time.Now)
+		c.Schemas, c.Lineage = schemas.New(db, time.Now), lineage.New(db, time.Now)
 		c.Challenge = func(ctx context.Context, by access.Principal, service uuid.UUID) (catalog.Service, error) {
 			return challenge(ctx, rooms, by, service, rooms.BeginChallenge)
 		}

@@ -28,6 +28,7 @@ import (
 	"github.com/flowmart/lethe/graph/exec"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/postgres"
+	"github.com/flowmart/lethe/lineage"
 	"github.com/flowmart/lethe/schemas"
 )
 
@@ -39,6 +40,7 @@ type Config struct {
 	Audit      *audit.Log
 	Catalog    *catalog.Catalog
 	Schemas    *schemas.Registry
+	Lineage    *lineage.Lineage
 	Requests   *erasure.Requests
 	Deliveries *queue.Queue
 	Exports    *export.Exports

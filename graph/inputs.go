@@ -6,6 +6,7 @@ import (
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/graph/exec"
 	"github.com/flowmart/lethe/graph/node"
+	"github.com/flowmart/lethe/lineage"
 )
 
 // This file turns inputs of the API into what the catalog takes. No rule
@@ -128,6 +129,12 @@ func readerName(in exec.DeclareReaderInput) catalog.ActorAlias {
 func dismissal(in exec.DismissReaderInput) catalog.Dismissal {
 	return catalog.Dismissal{
 		Cluster: in.Cluster, Group: in.Name, DatasetID: in.DatasetID.Of(kindDataset), Reason: in.Reason, ValidTo: in.ValidTo,
+	}
+}
+
+func flow(in exec.StateFlowInput) lineage.Edge {
+	return lineage.Edge{
+		UpstreamID: in.UpstreamID.Of(kindDataset), DownstreamID: in.DownstreamID.Of(kindDataset), ServiceID: key(in.ServiceID, kindService),
 	}
 }
 

@@ -45,6 +45,7 @@ type loaders struct {
 	consumptionOf  loader[uuid.UUID, []catalog.Consumption]
 	readsOf        loader[uuid.UUID, []catalog.ObservedRead]
 	readersOf      loader[uuid.UUID, []lineage.Reader]
+	flowsOf        loader[uuid.UUID, []lineage.Edge]
 
 	findingsOf loader[uuid.UUID, []findings.Finding] // by service, store or dataset
 
@@ -82,6 +83,7 @@ func newLoaders(db postgres.DB) *loaders {
 	batch(l, &l.consumptionOf, db, catalog.ConsumptionByDataset)
 	batch(l, &l.readsOf, db, readsByDataset)
 	batch(l, &l.readersOf, db, lineage.ReadersByDataset)
+	batch(l, &l.flowsOf, db, lineage.EdgesByDataset)
 	batch(l, &l.findingsOf, db, findings.OpenByEntity)
 	batch(l, &l.deliveryOf, db, queue.HealthOf)
 	batch(l, &l.stopped, db, stoppedServices)

@@ -29,6 +29,8 @@ func (x *cell) variables(operation string) map[string]any {
 		return object("id", x.request("RECEIVED"))
 	case "nodes":
 		return object("ids", []any{x.request("RECEIVED")})
+	case "catalogChanges":
+		return object("first", 10, "entityId", dataset())
 	case "auditTrail":
 		return object("first", 10, "requestId", x.request("RECEIVED"))
 	case "request":
@@ -89,6 +91,10 @@ func (x *cell) variables(operation string) map[string]any {
 		return input("datasetId", dataset(), "purposeId", x.purpose())
 	case "declareReader":
 		return input("name", ref, "serviceId", service())
+	case "stateFlow":
+		return input("upstreamId", x.source(ref), "downstreamId", dataset())
+	case "endFlow":
+		return input("id", x.freshFlow(ref))
 	case "endReader":
 		return input("id", x.freshReader(ref))
 	case "dismissReader":
@@ -237,6 +243,18 @@ func (x *cell) freshStoreReader() string {
 		return missing("StoreReader")
 	}
 	return x.declare("declareStoreReader", "reader", `storeId: "`+x.of("", x.ordersStore, x.paymentsStore)+`", serviceId: "`+x.reader()+`"`)
+}
+
+// source is a dataset that others may be made from.
+func (x *cell) source(ref string) string {
+	return x.declare("declareDataset", "dataset", `namespace: "redis://`+ref+`", name: "keys", kind: CACHE`)
+}
+
+func (x *cell) freshFlow(ref string) string {
+	if x.whose == "absent" {
+		return missing("Flow")
+	}
+	return x.declare("stateFlow", "flow", `upstreamId: "`+x.source(ref)+`", downstreamId: "`+x.of("", x.order, x.invoice)+`"`)
 }
 
 func (x *cell) freshReader(ref string) string {

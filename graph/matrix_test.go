@@ -67,6 +67,7 @@ var matrix = map[string]cells{
 	"Query.alerts":            {followers, "="},
 	"Query.emergencyStops":    {catalogued, "="},
 	"Query.downstream":        {catalogued, catalogued},
+	"Query.catalogChanges":    {catalogued, catalogued},
 	"Query.schemaSubjects":    {everybody, "="},
 	"Query.schemaSubject":     {everybody, "="},
 
@@ -91,6 +92,8 @@ var matrix = map[string]cells{
 	"Mutation.declarePermittedUse":    {"sm", "m"},
 	"Mutation.endPermittedUse":        {"sm", "m"},
 	"Mutation.declareReader":          {"sm", "m"},
+	"Mutation.stateFlow":              {"sm", "m"},
+	"Mutation.endFlow":                {"sm", "m"},
 	"Mutation.endReader":              {"sm", "m"},
 	"Mutation.dismissReader":          {"sm", "m"},
 	"Mutation.endDismissal":           {"sm", "m"},

@@ -13,6 +13,7 @@ import (
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
+	"github.com/flowmart/lethe/lineage"
 )
 
 // The kinds of id.
@@ -33,6 +34,7 @@ const (
 	kindPermittedUse    node.Kind = "PermittedUse"
 	kindReaderName      node.Kind = "ReaderName"
 	kindDismissal       node.Kind = "ReaderDismissal"
+	kindFlow            node.Kind = "Flow"
 	kindFinding         node.Kind = "Finding"
 	kindRequest         node.Kind = "Request"
 	kindTask            node.Kind = "Task"
@@ -60,6 +62,7 @@ func finders() map[node.Kind]finder {
 		kindPurpose:         byKey(catalog.PurposesByID, catalog.Readers...),
 		kindRetentionPolicy: byKey(catalog.RetentionPoliciesByID, catalog.Readers...),
 		kindTag:             byKey(catalog.TagsByID, catalog.Readers...),
+		kindFlow:            byKey(lineage.EdgesByID, catalog.Readers...),
 		kindDismissal:       byKey(catalog.DismissalsByID, catalog.Readers...),
 		kindConsumption:     byKey(catalog.ConsumptionByID, catalog.Readers...),
 		kindFinding:         byKey(findings.ByID, catalog.Readers...),

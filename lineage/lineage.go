@@ -38,21 +38,22 @@ type Edge struct {
 	UpstreamID   uuid.UUID
 	DownstreamID uuid.UUID
 	ServiceID    *uuid.UUID // who carries the data; nil if nobody in particular
-	ValidFrom    time.Time
+	StatedBy     uuid.UUID  // row of the audit log's principals; set by State
+	ValidFrom    time.Time  // set by State
 	ValidTo      *time.Time // nil while it holds
 }
 
 // State enters an edge. It needs a steward of the team that owns the dataset
 // downstream, or an admin. Stating what holds already changes nothing.
 func (l *Lineage) State(ctx context.Context, by access.Principal, e Edge) (Edge, error) {
-	if e.UpstreamID == e.DownstreamID {
-		return e, fault.Bad("downstream", "EDGE_TO_ITSELF", "an edge leads from one dataset to another")
-	}
 	err := postgres.Work(ctx, l.db, func(tx pgx.Tx) error {
 		if err := requireOwner(ctx, tx, by, e.DownstreamID); err != nil {
 			return err
 		}
-		e.ID, e.ValidFrom, e.ValidTo = uuid.Must(uuid.NewV7()), l.now(), nil
+		if e.UpstreamID == e.DownstreamID {
+			return fault.Bad("downstreamId", "EDGE_TO_ITSELF", "an edge leads from one dataset to another")
+		}
+		e.ID, e.StatedBy, e.ValidFrom, e.ValidTo = uuid.Must(uuid.NewV7()), by.ID, l.now().UTC().Truncate(time.Microsecond), nil
 		const q = `
 			INSERT INTO lineage_edge (id, upstream_id, downstream_id, service_id, source, stated_by, valid_from)
 			VALUES ($1, $2, $3, $4, 'DECLARED', $5, $6)
@@ -73,7 +74,7 @@ func (l *Lineage) State(ctx context.Context, by access.Principal, e Edge) (Edge,
 // standing finds the edge that says already what e says.
 func standing(ctx context.Context, db postgres.DB, e Edge) (Edge, error) {
 	const q = `
-		SELECT id, upstream_id, downstream_id, service_id, valid_from, valid_to
+		SELECT id, upstream_id, downstream_id, service_id, stated_by, valid_from, valid_to
 		  FROM lineage_edge
 		 WHERE upstream_id = $1 AND downstream_id = $2 AND service_id IS NOT DISTINCT FROM $3 AND source = 'DECLARED' AND valid_to IS NULL`
 	return postgres.One[Edge](ctx, db, q, e.UpstreamID, e.DownstreamID, e.ServiceID)
@@ -84,7 +85,7 @@ func standing(ctx context.Context, db postgres.DB, e Edge) (Edge, error) {
 func (l *Lineage) Withdraw(ctx context.Context, by access.Principal, edge uuid.UUID) error {
 	return postgres.Work(ctx, l.db, func(tx pgx.Tx) error {
 		const qFind = `
-			SELECT id, upstream_id, downstream_id, service_id, valid_from, valid_to
+			SELECT id, upstream_id, downstream_id, service_id, stated_by, valid_from, valid_to
 			  FROM lineage_edge
 			 WHERE id = $1 AND valid_to IS NULL
 			   FOR UPDATE`
@@ -104,6 +105,37 @@ func (l *Lineage) Withdraw(ctx context.Context, by access.Principal, edge uuid.U
 		}
 		return audit.Append(ctx, tx, audit.Entry{Actor: by.ID, Act: "lineage.edge_withdrawn", Entity: edge})
 	})
+}
+
+// EdgesByDataset finds the edges that hold now and lead to or from each dataset.
+func EdgesByDataset(ctx context.Context, db postgres.DB, datasets []uuid.UUID) (map[uuid.UUID][]Edge, error) {
+	const q = `
+		SELECT id, upstream_id, downstream_id, service_id, stated_by, valid_from, valid_to
+		  FROM lineage_edge
+		 WHERE valid_to IS NULL AND (upstream_id = ANY ($1) OR downstream_id = ANY ($1))
+		 ORDER BY valid_from, id`
+	rows, err := postgres.Many[Edge](ctx, db, q, datasets)
+	of := map[uuid.UUID][]Edge{}
+	for _, e := range rows {
+		of[e.UpstreamID] = append(of[e.UpstreamID], e)
+		of[e.DownstreamID] = append(of[e.DownstreamID], e)
+	}
+	return of, err
+}
+
+// EdgesByID finds edges, those that hold no more too; unknown ids are absent.
+func EdgesByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uuid.UUID]Edge, error) {
+	const q = `
+		SELECT id, upstream_id, downstream_id, service_id, stated_by, valid_from, valid_to
+		  FROM lineage_edge
+		 WHERE id = ANY ($1)
+		 ORDER BY id`
+	rows, err := postgres.Many[Edge](ctx, db, q, ids)
+	found := make(map[uuid.UUID]Edge, len(rows))
+	for _, e := range rows {
+		found[e.ID] = e
+	}
+	return found, err
 }
 
 // requireOwner refuses unless by may speak for a dataset. One that nobody owns

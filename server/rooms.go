@@ -21,6 +21,7 @@ import (
 	"github.com/flowmart/lethe/erasure/protocol/signature"
 	"github.com/flowmart/lethe/erasure/queue"
 	"github.com/flowmart/lethe/erasure/results"
+	"github.com/flowmart/lethe/lineage"
 	"github.com/flowmart/lethe/lineage/observer"
 	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/rest"
@@ -31,6 +32,7 @@ type rooms struct {
 	log        *audit.Log
 	catalog    *catalog.Catalog
 	registry   *schemas.Registry
+	lineage    *lineage.Lineage
 	requests   *erasure.Requests
 	deliveries *queue.Queue
 	exports    *export.Exports
@@ -75,6 +77,7 @@ func makeRooms(g *ground, log *audit.Log) (*rooms, error) {
 		options = append(options, catalog.Dev)
 	}
 	r.catalog = catalog.New(g.web, g.now, options...)
+	r.lineage = lineage.New(g.web, g.now)
 	r.registry = schemas.New(g.web, g.now, g.conf.clusters()...)
 	keys, err := ReadSigningKeys(g.conf.SigningKeyFile)
 	if err != nil {

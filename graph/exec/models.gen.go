@@ -18,6 +18,7 @@ import (
 	"github.com/flowmart/lethe/erasure/subject"
 	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/graph/node"
+	"github.com/flowmart/lethe/lineage"
 	"github.com/google/uuid"
 )
 
@@ -869,6 +870,28 @@ type SetOwnerInput struct {
 type SetOwnerPayload struct {
 	// The service or dataset as it is now.
 	Entity node.Node `json:"entity,omitempty"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// That one dataset is made from another.
+type StateFlowInput struct {
+	// Where data comes from.
+	UpstreamID node.ID `json:"upstreamId"`
+	// Where it gets to.
+	DownstreamID node.ID `json:"downstreamId"`
+	// Who carries it; absent if nobody in particular.
+	ServiceID *node.ID `json:"serviceId,omitempty"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of stating a flow.
+type StateFlowPayload struct {
+	// The flow as it stands; null if it was refused.
+	Flow *lineage.Edge `json:"flow,omitempty"`
 	// Why it was not done; empty if it was.
 	UserErrors []UserError `json:"userErrors"`
 	// As given.

@@ -23,6 +23,7 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 type ResolverRoot interface {
 	Alert() AlertResolver
 	AuditEntry() AuditEntryResolver
+	CatalogChange() CatalogChangeResolver
 	Certificate() CertificateResolver
 	Consumption() ConsumptionResolver
 	Controller() ControllerResolver
@@ -30,6 +31,7 @@ type ResolverRoot interface {
 	EmergencyStop() EmergencyStopResolver
 	Field() FieldResolver
 	Finding() FindingResolver
+	Flow() FlowResolver
 	Mutation() MutationResolver
 	Notice() NoticeResolver
 	ObservedRead() ObservedReadResolver
@@ -125,6 +127,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputRevokeKeyInput,
 		ec.unmarshalInputServiceActInput,
 		ec.unmarshalInputSetOwnerInput,
+		ec.unmarshalInputStateFlowInput,
 		ec.unmarshalInputTagInput,
 		ec.unmarshalInputUpdateServiceInput,
 		ec.unmarshalInputVerifyIdentityInput,
@@ -441,6 +444,19 @@ extend type Query {
     "Cursor of the row before the page."
     after: String
   ): ReaderNameConnection!
+  """
+  The history of one thing of the catalog, the latest change first: what each
+  act found and what it left. It is ordinary data and may be erased; the audit
+  log is the record. For viewer and up.
+  """
+  catalogChanges(
+    "The thing: a service, store, dataset, tag, reader name or whatever else the catalog keeps."
+    entityId: ID!
+    "How many, 1 to 100."
+    first: Int!
+    "Cursor of the change before the page."
+    after: String
+  ): CatalogChangeConnection!
   "The vocabulary, by kind and key."
   terms(
     "How many, 1 to 100."
@@ -848,6 +864,8 @@ type Dataset implements Node {
   consumption: [Consumption!]!
   "Who was seen reading it, by the clusters' own account."
   observedReads: [ObservedRead!]!
+  "Flows to and from it that people stated and that hold now."
+  statedFlows: [Flow!]!
   "Who reads it, said and seen side by side; services first."
   readers: [Reader!]!
   "What is amiss with it, and not yet mended."
@@ -2065,6 +2083,40 @@ type DeclarePermittedUsePayload {
   "As given."
   clientMutationId: String
 }
+
+"One change of the catalog."
+type CatalogChange {
+  "When."
+  at: DateTime!
+  "Who; null if nobody knows any more."
+  actor: Principal
+  "What was done, for example store.declared."
+  act: String!
+  "To what kind of thing, for example STORE."
+  kind: String!
+  "The thing as it was, as JSON; null for something new."
+  before: String
+  "The thing as it was left, as JSON; null for something ended."
+  after: String
+}
+
+"A page of changes."
+type CatalogChangeConnection {
+  "The changes with their cursors."
+  edges: [CatalogChangeEdge!]!
+  "The changes."
+  nodes: [CatalogChange!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"A change in a list."
+type CatalogChangeEdge {
+  "Give it as after to go on from here."
+  cursor: String!
+  "The change."
+  node: CatalogChange!
+}
 `, BuiltIn: false},
 	{Name: "../schema/erasure.graphql", Input: `# Requests of data subjects, from receipt to certificate. Identifiers of people
 # go in and never come out.
@@ -3231,6 +3283,53 @@ extend type Query {
   ): [Reach!]!
 }
 
+extend type Mutation {
+  "Says that one dataset is made from another, where neither the catalog nor a cluster shows it. For steward of the team that owns the dataset downstream and admin."
+  stateFlow("The flow." input: StateFlowInput!): StateFlowPayload!
+  "Says that a stated flow holds no more; that it held can still be told. For steward of the team that owns the dataset downstream and admin."
+  endFlow("Which." input: EndInput!): EndPayload!
+}
+
+"That one dataset is made from another, as somebody stated it."
+type Flow implements Node {
+  "Opaque id."
+  id: ID!
+  "Where data comes from."
+  upstream: Dataset!
+  "Where it gets to."
+  downstream: Dataset!
+  "Who carries it; null if nobody in particular."
+  service: Service
+  "Who said so."
+  statedBy: Principal
+  "Since when."
+  validFrom: DateTime!
+  "Until when; null while it holds."
+  validTo: DateTime
+}
+
+"That one dataset is made from another."
+input StateFlowInput {
+  "Where data comes from."
+  upstreamId: ID!
+  "Where it gets to."
+  downstreamId: ID!
+  "Who carries it; absent if nobody in particular."
+  serviceId: ID
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"What became of stating a flow."
+type StateFlowPayload {
+  "The flow as it stands; null if it was refused."
+  flow: Flow
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
 "What is said of a reader against what is seen of it."
 enum Standing {
   "Declared, and seen."
@@ -3506,6 +3605,46 @@ func (ec *executionContext) childFields_AuditEntryEdge(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type AuditEntryEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_CatalogChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "at":
+		return ec.fieldContext_CatalogChange_at(ctx, field)
+	case "actor":
+		return ec.fieldContext_CatalogChange_actor(ctx, field)
+	case "act":
+		return ec.fieldContext_CatalogChange_act(ctx, field)
+	case "kind":
+		return ec.fieldContext_CatalogChange_kind(ctx, field)
+	case "before":
+		return ec.fieldContext_CatalogChange_before(ctx, field)
+	case "after":
+		return ec.fieldContext_CatalogChange_after(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CatalogChange", field.Name)
+}
+
+func (ec *executionContext) childFields_CatalogChangeConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_CatalogChangeConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_CatalogChangeConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CatalogChangeConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CatalogChangeConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CatalogChangeEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CatalogChangeEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CatalogChangeEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CatalogChangeEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_Certificate(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "json":
@@ -3654,6 +3793,8 @@ func (ec *executionContext) childFields_Dataset(ctx context.Context, field graph
 		return ec.fieldContext_Dataset_consumption(ctx, field)
 	case "observedReads":
 		return ec.fieldContext_Dataset_observedReads(ctx, field)
+	case "statedFlows":
+		return ec.fieldContext_Dataset_statedFlows(ctx, field)
 	case "readers":
 		return ec.fieldContext_Dataset_readers(ctx, field)
 	case "findings":
@@ -3992,6 +4133,26 @@ func (ec *executionContext) childFields_FindingEdge(ctx context.Context, field g
 		return ec.fieldContext_FindingEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FindingEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_Flow(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Flow_id(ctx, field)
+	case "upstream":
+		return ec.fieldContext_Flow_upstream(ctx, field)
+	case "downstream":
+		return ec.fieldContext_Flow_downstream(ctx, field)
+	case "service":
+		return ec.fieldContext_Flow_service(ctx, field)
+	case "statedBy":
+		return ec.fieldContext_Flow_statedBy(ctx, field)
+	case "validFrom":
+		return ec.fieldContext_Flow_validFrom(ctx, field)
+	case "validTo":
+		return ec.fieldContext_Flow_validTo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Flow", field.Name)
 }
 
 func (ec *executionContext) childFields_Health(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4854,6 +5015,18 @@ func (ec *executionContext) childFields_SetOwnerPayload(ctx context.Context, fie
 		return ec.fieldContext_SetOwnerPayload_clientMutationId(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SetOwnerPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_StateFlowPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "flow":
+		return ec.fieldContext_StateFlowPayload_flow(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_StateFlowPayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_StateFlowPayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StateFlowPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Store(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
