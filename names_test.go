@@ -16,9 +16,7 @@ const mostNames = 30
 // last counted, on 2026-11-26. A number may only fall; no package joins.
 var crowded = map[string]int{
 	"catalog":          74,
-	"erasure":          41,
-	"erasure/protocol": 49,
-	"graph/relay":      41,
+	"erasure/protocol": 44,
 }
 
 // What a package offers can be taken in at a glance.
@@ -46,8 +44,9 @@ func TestPackagesAreSmall(t *testing.T) {
 }
 
 // exported lists the names that a package offers, in order. Methods and fields
-// are found through their type, and the constants of a type are the words it
-// may have: none of them counts by itself. What is generated does not count.
+// are found through their type, the constants of a type are the words it may
+// have, and an alias names what another package offers: none of them counts by
+// itself. What is generated does not count.
 func exported(t *testing.T, dir string) []string {
 	t.Helper()
 	var names []string
@@ -69,7 +68,9 @@ func exported(t *testing.T, dir string) []string {
 				for _, spec := range decl.Specs {
 					switch spec := spec.(type) {
 					case *ast.TypeSpec:
-						names = append(names, spec.Name.Name)
+						if !spec.Assign.IsValid() {
+							names = append(names, spec.Name.Name)
+						}
 						types[spec.Name.Name] = true
 					case *ast.ValueSpec:
 						of = typeOf(spec, of)

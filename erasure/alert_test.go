@@ -9,6 +9,7 @@ import (
 
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/alert"
 	"github.com/flowmart/lethe/erasure/answer"
 	"github.com/flowmart/lethe/internal/page"
 )
@@ -20,9 +21,9 @@ func TestTasksLeftUndoneAreTold(t *testing.T) {
 	s := furnish(t, erasure.Config{ProbeDelay: time.Second, NudgeEvery: 100 * 24 * time.Hour})
 	r := s.approved(erasure.Erasure)
 	s.work()
-	alerts := func() []erasure.Alert {
+	alerts := func() []alert.Alert {
 		t.Helper()
-		found, err := erasure.AlertsOf(s.ctx, s.db, ids(r))
+		found, err := alert.Of(s.ctx, s.db, ids(r))
 		s.must(err)
 		return found[r.ID]
 	}
@@ -101,17 +102,17 @@ func TestPlacesThatNobodyPlannedAreTold(t *testing.T) {
 		}
 		a.Seq++
 	}
-	alerts := func() []erasure.Alert {
+	alerts := func() []alert.Alert {
 		t.Helper()
-		found, err := erasure.AlertsOf(s.ctx, s.db, ids(r))
+		found, err := alert.Of(s.ctx, s.db, ids(r))
 		s.must(err)
 		return found[r.ID]
 	}
 	got := alerts()
-	if len(got) != 1 || got[0].Reason != erasure.UnplannedDataset || got[0].TaskKey != sent[0].Key || *got[0].DatasetID != attic.ID || got[0].Times != 1 || got[0].OverAt != nil {
+	if len(got) != 1 || got[0].Reason != alert.UnplannedDataset || got[0].TaskKey != sent[0].Key || *got[0].DatasetID != attic.ID || got[0].Times != 1 || got[0].OverAt != nil {
 		t.Fatalf("alerts %+v, want one of %s", got, attic.ID)
 	}
-	if len(s.told) != 1 || s.told[0].Reason != erasure.UnplannedDataset || *s.told[0].DatasetID != attic.ID {
+	if len(s.told) != 1 || s.told[0].Reason != alert.UnplannedDataset || *s.told[0].DatasetID != attic.ID {
 		t.Errorf("told to who logs: %+v", s.told)
 	}
 	if n := s.count(`SELECT count(*) FROM audit_entry WHERE act = 'task.unplanned_dataset' AND entity_id = $1`, sent[0].Key); n != 1 {
@@ -158,4 +159,4 @@ func (s *shop) untag(d catalog.Dataset) {
 }
 
 // tells keeps what is told of tasks.
-func (s *shop) tells(_ context.Context, a erasure.Alert) { s.told = append(s.told, a) }
+func (s *shop) tells(_ context.Context, a alert.Alert) { s.told = append(s.told, a) }

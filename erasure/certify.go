@@ -108,11 +108,11 @@ func (s *Requests) orderCertificates(ctx context.Context, tx pgx.Tx, requests []
 	}
 	how := jobs.Once()
 	how.ScheduledAt, how.Priority = time.Now().Add(sealedAfter), lowest
-	return s.insertJobs(ctx, tx, river.InsertManyParams{Args: Certify{}, InsertOpts: how})
+	return s.insertJobs(ctx, tx, river.InsertManyParams{Args: certify{}, InsertOpts: how})
 }
 
-// Uncertified reports whether a certificate is still to be issued.
-func Uncertified(ctx context.Context, db postgres.DB) (bool, error) {
+// uncertified reports whether a certificate is still to be issued.
+func uncertified(ctx context.Context, db postgres.DB) (bool, error) {
 	const q = `SELECT EXISTS (SELECT FROM erasure_uncertified)`
 	return postgres.Scalar[bool](ctx, db, q)
 }

@@ -32,11 +32,11 @@ func (s *Requests) Tick(ctx context.Context) error {
 
 // wakeCertify orders the certificates whose job was lost.
 func (s *Requests) wakeCertify(ctx context.Context, tx pgx.Tx) error {
-	wanted, err := Uncertified(ctx, tx)
+	wanted, err := uncertified(ctx, tx)
 	if err != nil || !wanted {
 		return err
 	}
-	return s.post(ctx, tx, Certify{})
+	return s.post(ctx, tx, certify{})
 }
 
 // nudge looks at each open request now and then, for whatever may go on by

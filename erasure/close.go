@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/erasure/notice"
 	"github.com/flowmart/lethe/erasure/queue"
 	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/internal/access"
@@ -101,11 +102,11 @@ func (s *Requests) close(ctx context.Context, tx pgx.Tx, by access.Principal, r 
 	if err := s.conclusion(ctx, tx, by, *r, k); err != nil {
 		return err
 	}
-	notice := NoticeOutcome
+	word := notice.Outcome
 	if outcome == Refused {
-		notice = NoticeRefusal
+		word = notice.Refusal
 	}
-	if err := tell(ctx, tx, *r, notice); err != nil {
+	if err := tell(ctx, tx, *r, word); err != nil {
 		return err
 	}
 	if err := forgetMarks(ctx, tx, r.ID); err != nil {
@@ -117,7 +118,7 @@ func (s *Requests) close(ctx context.Context, tx pgx.Tx, by access.Principal, r 
 		}
 	}
 	for _, id := range waitingFor {
-		if err := s.post(ctx, tx, Progress{id}); err != nil {
+		if err := s.post(ctx, tx, progress{id}); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/erasure/notice"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
@@ -44,15 +45,15 @@ func (s *Requests) todayAt(c catalog.Controller) (time.Time, error) {
 // ExtendDeadline extends the due date to three months from the receipt. The law
 // wants the data subject told within the first month, with the reason (Art.
 // 12(3) GDPR): sentOn is the day that notice left, by the given channel.
-func (s *Requests) ExtendDeadline(ctx context.Context, by access.Principal, request uuid.UUID, why Extension, sentOn time.Time, channel Channel) (Request, error) {
+func (s *Requests) ExtendDeadline(ctx context.Context, by access.Principal, request uuid.UUID, why Extension, sentOn time.Time, channel notice.Channel) (Request, error) {
 	if err := by.Require(access.Handler, access.Approver); err != nil {
 		return Request{}, err
 	}
 	if why != Complexity && why != NumberOfRequests {
 		return Request{}, fault.Bad("reason", "UNKNOWN_REASON", "the law knows two reasons: COMPLEXITY and NUMBER_OF_REQUESTS (Art. 12(3) GDPR)")
 	}
-	if !slices.Contains(channels, channel) {
-		return Request{}, fault.Bad("channel", "UNKNOWN_CHANNEL", "the channel is one of %s", channels)
+	if !slices.Contains(notice.Channels, channel) {
+		return Request{}, fault.Bad("channel", "UNKNOWN_CHANNEL", "the channel is one of %s", notice.Channels)
 	}
 	return s.act(ctx, request, func(tx pgx.Tx, r *Request) error {
 		if r.Final() {
@@ -84,7 +85,7 @@ func (s *Requests) ExtendDeadline(ctx context.Context, by access.Principal, requ
 type notified struct {
 	why     Extension
 	sentOn  time.Time
-	channel Channel
+	channel notice.Channel
 }
 
 // extend extends r and every request that it carries on: the notice went to the
@@ -117,7 +118,7 @@ func (s *Requests) extendOne(ctx context.Context, tx pgx.Tx, by access.Principal
 	if err := saveRequest(ctx, tx, *r); err != nil {
 		return err
 	}
-	return insertSentNotice(ctx, tx, by, r.ID, NoticeExtension, n.sentOn, n.channel)
+	return notice.InsertSent(ctx, tx, by, r.ID, notice.Extension, n.sentOn, n.channel)
 }
 
 // PauseClock stops the clock while the data subject is asked to prove who they
@@ -142,7 +143,7 @@ func (s *Requests) PauseClock(ctx context.Context, by access.Principal, request 
 		}
 		r.PausedOn, r.PauseReason = &today, &why
 		if r.State == Received {
-			if err := insertNotice(ctx, tx, r.ID, NoticeIdentityRequest, r.DueOn); err != nil {
+			if err := owe(ctx, tx, r.ID, notice.IdentityRequest, r.DueOn); err != nil {
 				return err
 			}
 			return s.move(ctx, tx, by, r, IdentityPending, string(why))

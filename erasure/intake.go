@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/flowmart/lethe/erasure/alert"
 	"github.com/flowmart/lethe/erasure/answer"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/postgres"
@@ -29,7 +30,7 @@ type intake struct {
 // letter is a message that waits for its unit of work, and what came of it.
 type letter struct {
 	by       access.Principal
-	message  Message
+	message  answer.Message
 	verdicts []answer.Verdict
 	after    consequences
 	err      error
@@ -92,7 +93,7 @@ func (l *letter) about(seen map[uuid.UUID]bool) bool {
 // Receive takes a message of a service. It may come before its task was sent,
 // twice, late, or out of order; each answer changes its task once or not at
 // all. When it returns, everything that follows is committed.
-func (s *Requests) Receive(ctx context.Context, by access.Principal, m Message) ([]answer.Verdict, error) {
+func (s *Requests) Receive(ctx context.Context, by access.Principal, m answer.Message) ([]answer.Verdict, error) {
 	l := &letter{by: by, message: m, done: make(chan struct{})}
 	if s.inbox.add(l) {
 		go s.takeIn()
@@ -158,7 +159,7 @@ func survive(do func([]*letter) error, group []*letter) (err error) {
 func (s *Requests) take(group []*letter) error {
 	ctx, cancel := context.WithTimeout(context.Background(), intakeFor)
 	defer cancel()
-	var raised []Alert
+	var raised []alert.Alert
 	err := postgres.Work(ctx, s.db, func(tx pgx.Tx) error {
 		if err := checkKeys(ctx, tx, group); err != nil {
 			return err

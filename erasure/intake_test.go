@@ -32,10 +32,10 @@ func (o outcome) String() string {
 }
 
 // message is a message of a service, with an id of its own.
-func (s *shop) message(service string, answers ...answer.Answer) erasure.Message {
+func (s *shop) message(service string, answers ...answer.Answer) answer.Message {
 	id := uuid.NewString()
 	body := sha256.Sum256([]byte(id))
-	return erasure.Message{Service: s.services[service].ID, Key: service + "-1", ID: id, Body: body[:], Answers: answers}
+	return answer.Message{Service: s.services[service].ID, Key: service + "-1", ID: id, Body: body[:], Answers: answers}
 }
 
 // hold locks a row until the returned function is called.
@@ -63,12 +63,12 @@ func (s *shop) until(what string, done func() bool) {
 
 // together sends messages that are taken as one group: the worker is held up
 // by another message, about a task whose row is locked, until all of them wait.
-func (s *shop) together(first erasure.Message, ms ...erasure.Message) []outcome {
+func (s *shop) together(first answer.Message, ms ...answer.Message) []outcome {
 	s.t.Helper()
 	release := s.hold(`SELECT 1 FROM erasure_task WHERE key = $1 FOR UPDATE`, first.Answers[0].Task)
 	out := make([]outcome, len(ms)+1)
 	var all sync.WaitGroup
-	send := func(i int, m erasure.Message) {
+	send := func(i int, m answer.Message) {
 		by := s.person(fmt.Sprint("service ", m.Service), access.Service)
 		all.Go(func() { out[i].verdicts, out[i].err = s.requests.Receive(s.ctx, by, m) })
 	}
@@ -97,21 +97,21 @@ func (s *shop) ready() (r erasure.Request, orders, payments queue.Delivery) {
 func TestOneBadMessageOfSeveral(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		spoil func(s *shop, bad erasure.Message) erasure.Message
+		spoil func(s *shop, bad answer.Message) answer.Message
 		want  error
 	}{
-		"about a task of another service": {func(s *shop, bad erasure.Message) erasure.Message {
+		"about a task of another service": {func(s *shop, bad answer.Message) answer.Message {
 			bad.Service, bad.Key = s.services["reviews"].ID, "reviews-1"
 			return bad
 		}, erasure.ErrWrongService},
-		"under the id of another message": {func(s *shop, bad erasure.Message) erasure.Message {
+		"under the id of another message": {func(s *shop, bad answer.Message) answer.Message {
 			before := s.message("orders")
 			_, err := s.requests.Receive(s.ctx, s.person("orders", access.Service), before)
 			s.must(err)
 			bad.ID = before.ID
 			return bad
 		}, erasure.ErrMessageReused},
-		"signed with a key that was revoked meanwhile": {func(s *shop, bad erasure.Message) erasure.Message {
+		"signed with a key that was revoked meanwhile": {func(s *shop, bad answer.Message) answer.Message {
 			s.must(s.catalog.RevokeKey(s.ctx, s.admin, bad.Service, bad.Key))
 			return bad
 		}, erasure.ErrKeyGone},

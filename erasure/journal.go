@@ -2,13 +2,13 @@ package erasure
 
 import (
 	"context"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 
 	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/erasure/notice"
 	"github.com/flowmart/lethe/erasure/subject"
 	"github.com/flowmart/lethe/internal/postgres"
 )
@@ -21,20 +21,13 @@ type journal struct {
 	pgx.Tx
 	entries []audit.Entry
 	jobs    []river.InsertManyParams
-	notices []notice
+	notices []notice.Duty
 	closed  []uuid.UUID // requests whose marks go
 
 	closings    []Request   // closed requests, as they are to be
 	uncertified []uuid.UUID // closed requests that want a certificate
 
 	reckoned map[uuid.UUID]reckoning // what requests have come to, read beforehand
-}
-
-// notice is something that the data subject must be told.
-type notice struct {
-	request uuid.UUID
-	kind    NoticeKind
-	dueOn   time.Time
 }
 
 // record writes entries of the audit log, now or with the journal.
@@ -67,7 +60,7 @@ func (s *Requests) write(ctx context.Context, j *journal) error {
 		return err
 	}
 	if len(j.notices) > 0 {
-		if err := insertNotices(ctx, j.Tx, j.notices); err != nil {
+		if err := notice.Insert(ctx, j.Tx, j.notices); err != nil {
 			return err
 		}
 	}
@@ -85,18 +78,6 @@ func (s *Requests) write(ctx context.Context, j *journal) error {
 		return nil
 	}
 	_, err := s.jobs.InsertManyTx(ctx, j.Tx, j.jobs)
-	return err
-}
-
-func insertNotices(ctx context.Context, db postgres.DB, notices []notice) error {
-	const q = `
-		INSERT INTO erasure_notice (id, request_id, kind, due_on)
-		SELECT n.id, n.request_id, n.kind, n.due_on FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::date[]) AS n (id, request_id, kind, due_on)`
-	ids, requests, kinds, dues := make([]uuid.UUID, len(notices)), make([]uuid.UUID, len(notices)), make([]string, len(notices)), make([]time.Time, len(notices))
-	for i, n := range notices {
-		ids[i], requests[i], kinds[i], dues[i] = uuid.Must(uuid.NewV7()), n.request, string(n.kind), n.dueOn
-	}
-	_, err := db.Exec(ctx, q, ids, requests, kinds, dues)
 	return err
 }
 

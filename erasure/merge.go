@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/erasure/notice"
 	"github.com/flowmart/lethe/erasure/subject"
 	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/internal/access"
@@ -64,7 +65,7 @@ func (s *Requests) mergeInto(ctx context.Context, tx pgx.Tx, r *Request, held ma
 		return false, err
 	}
 	if held == nil {
-		return true, s.post(ctx, tx, Progress{r.ID})
+		return true, s.post(ctx, tx, progress{r.ID})
 	}
 	into, ok := held[others[0]]
 	if !ok {
@@ -78,7 +79,7 @@ func (s *Requests) mergeInto(ctx context.Context, tx pgx.Tx, r *Request, held ma
 	}
 	r.MergedInto = &into.ID
 	r.KeyDestroyOn = ptr(r.ReceivedOn.Add(s.conf.KeyPeriod))
-	if err := insertNotice(ctx, tx, r.ID, NoticeMerged, r.DueOn); err != nil {
+	if err := owe(ctx, tx, r.ID, notice.Merged, r.DueOn); err != nil {
 		return false, err
 	}
 	if err := forgetMarks(ctx, tx, r.ID); err != nil {
@@ -111,7 +112,7 @@ func (s *Requests) carryOn(ctx context.Context, tx pgx.Tx, into *Request, r Requ
 	if err := s.planAnew(ctx, tx, access.System, into, "MERGED"); err != nil {
 		return err
 	}
-	return s.post(ctx, tx, Progress{into.ID})
+	return s.post(ctx, tx, progress{into.ID})
 }
 
 // planAnew takes r back to the beginning of its planning. Everybody is asked
@@ -181,7 +182,7 @@ func reschedule(ctx context.Context, db postgres.DB, r *Request, c catalog.Contr
 
 // tell notes what the data subject must be told, about r and about each request
 // that r carries on: whoever asked twice is answered twice.
-func tell(ctx context.Context, db postgres.DB, r Request, kind NoticeKind) error {
+func tell(ctx context.Context, db postgres.DB, r Request, kind notice.Kind) error {
 	ids, err := carried(ctx, db, r)
 	if err != nil {
 		return err
@@ -191,7 +192,7 @@ func tell(ctx context.Context, db postgres.DB, r Request, kind NoticeKind) error
 		return err
 	}
 	for _, about := range slices.Concat([]Request{r}, inOrder(ids, found)) {
-		if err := insertNotice(ctx, db, about.ID, kind, about.DueOn); err != nil {
+		if err := owe(ctx, db, about.ID, kind, about.DueOn); err != nil {
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/answer"
+	"github.com/flowmart/lethe/erasure/notice"
 	"github.com/flowmart/lethe/erasure/subject"
 )
 
@@ -78,11 +79,11 @@ func TestMergeKeepsWhatEitherKnows(t *testing.T) {
 	s.pass(time.Minute)
 	s.obey(everybody...)
 	s.want(r, erasure.Closed)
-	told, err := erasure.NoticesOf(s.ctx, s.db, ids(first, second))
+	told, err := notice.Of(s.ctx, s.db, ids(first, second))
 	s.must(err)
 	for _, about := range []erasure.Request{first, second} {
-		if !slices.ContainsFunc(told[about.ID], func(n erasure.Notice) bool {
-			return n.Kind == erasure.NoticeOutcome && n.DueOn.Equal(s.get(about.ID).DueOn)
+		if !slices.ContainsFunc(told[about.ID], func(n notice.Notice) bool {
+			return n.Kind == notice.Outcome && n.DueOn.Equal(s.get(about.ID).DueOn)
 		}) {
 			t.Errorf("%s is not told the outcome: %+v", about.CaseNumber, told[about.ID])
 		}
@@ -114,9 +115,9 @@ func TestMergedDueDateOutlivesOtherChanges(t *testing.T) {
 	if both.ExtensionReason == nil || !both.DueOn.After(second.DueOn) || !r.DueOn.Equal(both.DueOn) {
 		t.Errorf("after the extension it is due %s, the second %s", r.DueOn, both.DueOn)
 	}
-	told, err := erasure.NoticesOf(s.ctx, s.db, ids(second))
+	told, err := notice.Of(s.ctx, s.db, ids(second))
 	s.must(err)
-	if !slices.ContainsFunc(told[second.ID], func(n erasure.Notice) bool { return n.Kind == erasure.NoticeExtension }) {
+	if !slices.ContainsFunc(told[second.ID], func(n notice.Notice) bool { return n.Kind == notice.Extension }) {
 		t.Errorf("the second is not told of the extension: %+v", told[second.ID])
 	}
 }

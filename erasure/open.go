@@ -15,6 +15,7 @@ import (
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/erasure/duedate"
+	"github.com/flowmart/lethe/erasure/notice"
 	"github.com/flowmart/lethe/erasure/subject"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
@@ -91,11 +92,11 @@ func (s *Requests) file(ctx context.Context, tx pgx.Tx, by access.Principal, r *
 	if err := subject.Save(ctx, tx, s.vault, r.ID, o.Identifiers); err != nil {
 		return err
 	}
-	if err := insertNotice(ctx, tx, r.ID, NoticeReceipt, r.DueOn); err != nil {
+	if err := owe(ctx, tx, r.ID, notice.Receipt, r.DueOn); err != nil {
 		return err
 	}
 	if r.State == Verified {
-		if err := s.post(ctx, tx, Progress{r.ID}); err != nil {
+		if err := s.post(ctx, tx, progress{r.ID}); err != nil {
 			return err
 		}
 	}
@@ -286,6 +287,6 @@ func (s *Requests) VerifyIdentity(ctx context.Context, by access.Principal, requ
 		if err := s.move(ctx, tx, by, r, Verified, string(method)); err != nil {
 			return err
 		}
-		return s.post(ctx, tx, Progress{r.ID})
+		return s.post(ctx, tx, progress{r.ID})
 	})
 }

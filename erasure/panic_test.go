@@ -25,7 +25,7 @@ func TestPanicWhileAMessageIsTaken(t *testing.T) {
 	const secret = "erika@example.com"
 	s.parts = func(uuid.UUID) error { panic(secret) }
 	a := s.answer(due[0], "EXPORTED", 3)
-	m := erasure.Message{Service: s.services["orders"].ID, ID: uuid.NewString(), Body: make([]byte, 32), Answers: []answer.Answer{a}}
+	m := answer.Message{Service: s.services["orders"].ID, ID: uuid.NewString(), Body: make([]byte, 32), Answers: []answer.Answer{a}}
 	by := s.person("orders", access.Service)
 	if _, err := s.requests.Receive(s.ctx, by, m); err == nil || strings.Contains(err.Error(), secret) || !strings.Contains(err.Error(), "panic") {
 		t.Fatalf("the message was answered with %v", err)

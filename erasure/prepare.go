@@ -119,7 +119,7 @@ func (s *Requests) locate(ctx context.Context, tx pgx.Tx, r *Request, f facts, a
 	}
 	if len(todo) > 0 {
 		slices.SortFunc(todo, func(a, b task.Assignment) int { return slices.Compare(a.Service[:], b.Service[:]) })
-		if err := s.postAt(ctx, tx, Progress{r.ID}, s.now().Add(s.conf.LocatePatience)); err != nil {
+		if err := s.postAt(ctx, tx, progress{r.ID}, s.now().Add(s.conf.LocatePatience)); err != nil {
 			return true, err
 		}
 		return true, s.assign(ctx, tx, r.ID, todo)

@@ -42,12 +42,7 @@ func (s *Requests) FindMany(ctx context.Context, by access.Principal, ids []uuid
 
 // List returns a page of requests, the one that is due first at the top.
 func (s *Requests) List(ctx context.Context, by access.Principal, f Filter, p page.Args) (page.Page[Request], error) {
-	const q = `
-		SELECT id, case_number, kind, ground, controller_id, state, outcome, block, blocked_from, refusal,
-		       received_at, received_on, due_on, due_unpaused_on, extended_on, extension_reason, calendar,
-		       paused_on, pause_reason, paused_days, identity_method, opened_by, opened_at, plan_no, plan_digest,
-		       planned_at, approved_by, approved_at, erase_before, accepted, replanned, reopened, merged_into, closed_at,
-		       closed_with_gaps_by, key_destroy_on, key_destroyed_at, rev
+	const q = `SELECT ` + requestColumns + `
 		  FROM erasure_request
 		 WHERE (cardinality($1::text[]) = 0 OR state = ANY($1))
 		   AND (cardinality($2::text[]) = 0 OR kind = ANY($2))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/erasure/alert"
 	"github.com/flowmart/lethe/erasure/answer"
 	"github.com/flowmart/lethe/erasure/queue"
 	"github.com/flowmart/lethe/erasure/subject"
@@ -21,16 +22,6 @@ import (
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
 )
-
-// Message is a service's signed message as its door verified it.
-type Message struct {
-	Service uuid.UUID // whose key signed it
-	Key     string    // the id of that key; "" for a poll's, whose key was looked up just now
-	ID      string    // the service's id of the message
-	Body    []byte    // SHA-256 of the raw body
-	Answers []answer.Answer
-	Polled  bool // it is the answer to a poll and not a message of its own
-}
 
 // ServiceIssuer is the issuer of the principals of services: they sign in by
 // their keys and not through an identity provider.
@@ -143,7 +134,7 @@ func (s *Requests) readInbox(ctx context.Context, tx pgx.Tx, group []*letter) (i
 	return in, err
 }
 
-func (in inbox) judgeAll(m Message) []answer.Verdict {
+func (in inbox) judgeAll(m answer.Message) []answer.Verdict {
 	verdicts := make([]answer.Verdict, len(m.Answers))
 	for i, a := range m.Answers {
 		t, ok := in.tasks[a.Task]
@@ -165,7 +156,7 @@ func (in inbox) judgeAll(m Message) []answer.Verdict {
 
 // settle writes what the verdicts mean for their tasks, and returns the alerts
 // that they raise.
-func (s *Requests) settle(ctx context.Context, tx pgx.Tx, in inbox, group []*letter) ([]Alert, error) {
+func (s *Requests) settle(ctx context.Context, tx pgx.Tx, in inbox, group []*letter) ([]alert.Alert, error) {
 	var out settlement
 	for _, l := range group {
 		if err := s.gatherUp(ctx, tx, in, l, &out); err != nil {
@@ -181,7 +172,7 @@ func (s *Requests) settle(ctx context.Context, tx pgx.Tx, in inbox, group []*let
 	if err := audit.Append(ctx, tx, out.entries...); err != nil {
 		return nil, err
 	}
-	return s.raiseUnplanned(ctx, tx, out.unplanned)
+	return alert.RaiseUnplanned(ctx, tx, out.unplanned, s.now())
 }
 
 // settlement is everything that verdicts change.
@@ -190,7 +181,7 @@ type settlement struct {
 	entries  []audit.Entry
 	changed  []task.Task
 
-	unplanned []spoken
+	unplanned []alert.Place
 }
 
 // consequences are what answers may mean for requests.
@@ -234,7 +225,7 @@ func (s *Requests) gatherUp(ctx context.Context, tx pgx.Tx, in inbox, l *letter,
 		})
 		out.entries = append(out.entries, answered(l.by, t, l.message, a, v))
 		for _, dataset := range v.Unplanned {
-			out.unplanned = append(out.unplanned, spoken{t.ID, dataset})
+			out.unplanned = append(out.unplanned, alert.Place{Task: t.ID, Dataset: dataset})
 		}
 	}
 	return nil
@@ -258,7 +249,7 @@ func found(outcomes []answer.Dataset) bool {
 	return slices.ContainsFunc(outcomes, func(o answer.Dataset) bool { return o.Outcome == "PRESENT" && o.Count > 0 })
 }
 
-func answered(by access.Principal, t task.Task, m Message, a answer.Answer, v answer.Verdict) audit.Entry {
+func answered(by access.Principal, t task.Task, m answer.Message, a answer.Answer, v answer.Verdict) audit.Entry {
 	amounts := map[string]int64{"seq": int64(a.Seq), "round": int64(t.Round), "datasets": int64(len(a.Outcomes))}
 	if m.Polled {
 		amounts["polled"] = 1

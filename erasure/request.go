@@ -162,6 +162,13 @@ func (r Request) Final() bool { return r.State == Closed || r.State == Merged }
 
 var errNoRequest = fault.Missing("request", "no such request, or you may not see it")
 
+// requestColumns are those of a Request.
+const requestColumns = `id, case_number, kind, ground, controller_id, state, outcome, block, blocked_from, refusal,
+	received_at, received_on, due_on, due_unpaused_on, extended_on, extension_reason, calendar,
+	paused_on, pause_reason, paused_days, identity_method, opened_by, opened_at, plan_no, plan_digest,
+	planned_at, approved_by, approved_at, erase_before, accepted, replanned, reopened, merged_into, closed_at,
+	closed_with_gaps_by, key_destroy_on, key_destroyed_at, rev`
+
 // RequestByID finds a request.
 func RequestByID(ctx context.Context, db postgres.DB, id uuid.UUID) (Request, error) {
 	found, err := RequestsByID(ctx, db, []uuid.UUID{id})
@@ -170,12 +177,7 @@ func RequestByID(ctx context.Context, db postgres.DB, id uuid.UUID) (Request, er
 
 // RequestsByID finds several requests.
 func RequestsByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uuid.UUID]Request, error) {
-	const q = `
-		SELECT id, case_number, kind, ground, controller_id, state, outcome, block, blocked_from, refusal,
-		       received_at, received_on, due_on, due_unpaused_on, extended_on, extension_reason, calendar,
-		       paused_on, pause_reason, paused_days, identity_method, opened_by, opened_at, plan_no, plan_digest,
-		       planned_at, approved_by, approved_at, erase_before, accepted, replanned, reopened, merged_into, closed_at,
-		       closed_with_gaps_by, key_destroy_on, key_destroyed_at, rev
+	const q = `SELECT ` + requestColumns + `
 		  FROM erasure_request
 		 WHERE id = ANY($1)
 		 ORDER BY id`
@@ -193,12 +195,7 @@ func lockRequest(ctx context.Context, db postgres.DB, id uuid.UUID) (Request, er
 // lockRequests locks several requests in the order of their ids, so that two
 // units of work that meet cannot deadlock.
 func lockRequests(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uuid.UUID]Request, error) {
-	const q = `
-		SELECT id, case_number, kind, ground, controller_id, state, outcome, block, blocked_from, refusal,
-		       received_at, received_on, due_on, due_unpaused_on, extended_on, extension_reason, calendar,
-		       paused_on, pause_reason, paused_days, identity_method, opened_by, opened_at, plan_no, plan_digest,
-		       planned_at, approved_by, approved_at, erase_before, accepted, replanned, reopened, merged_into, closed_at,
-		       closed_with_gaps_by, key_destroy_on, key_destroyed_at, rev
+	const q = `SELECT ` + requestColumns + `
 		  FROM erasure_request
 		 WHERE id = ANY($1)
 		 ORDER BY id

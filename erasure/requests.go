@@ -12,6 +12,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/erasure/alert"
 	"github.com/flowmart/lethe/erasure/answer"
 	"github.com/flowmart/lethe/erasure/queue"
 	"github.com/flowmart/lethe/internal/access"
@@ -76,7 +77,7 @@ type Requests struct {
 	issuer  string
 	keys    []ed25519.PrivateKey
 	parts   PartsCheck
-	alerted func(ctx context.Context, a Alert)
+	alerted func(ctx context.Context, a alert.Alert)
 	inbox   intake
 }
 
@@ -98,7 +99,7 @@ type Setup struct {
 	Config Config
 	// Alerted is told of each alert about a task, once it is recorded; nil where
 	// nobody listens.
-	Alerted func(ctx context.Context, a Alert)
+	Alerted func(ctx context.Context, a alert.Alert)
 }
 
 // New returns requests kept in a database.
@@ -107,21 +108,21 @@ func New(s Setup) *Requests {
 		issuer: s.Issuer, keys: s.Keys, parts: s.Parts, alerted: s.Alerted}
 }
 
-// Progress is the job of taking a request as far as it can go.
-type Progress struct {
+// progress is the job of taking a request as far as it can go.
+type progress struct {
 	Request uuid.UUID `json:"request" river:"unique"`
 }
 
 // Kind names the job.
-func (Progress) Kind() string { return "erasure.progress" }
+func (progress) Kind() string { return "erasure.progress" }
 
-// Certify is the job of issuing the certificates that are wanted, once the
+// certify is the job of issuing the certificates that are wanted, once the
 // closings have been sealed in the audit log. Losing one loses nothing: the
 // clock posts another.
-type Certify struct{}
+type certify struct{}
 
 // Kind names the job.
-func (Certify) Kind() string { return "erasure.certify" }
+func (certify) Kind() string { return "erasure.certify" }
 
 // Pack is the job of packaging what services exported.
 type Pack struct {

@@ -22,6 +22,7 @@ import (
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/alert"
 	"github.com/flowmart/lethe/erasure/answer"
 	"github.com/flowmart/lethe/erasure/certificate"
 	"github.com/flowmart/lethe/erasure/queue"
@@ -48,7 +49,7 @@ type shop struct {
 	services map[string]catalog.Service
 	datasets map[string]catalog.Dataset
 	seq      map[uuid.UUID]int
-	told     []erasure.Alert
+	told     []alert.Alert
 
 	admin, handler, approver, other access.Principal
 
@@ -218,7 +219,7 @@ func (s *shop) says(service string, answers ...answer.Answer) []answer.Verdict {
 	id := uuid.NewString()
 	body := sha256.Sum256([]byte(id))
 	by := s.person(service, access.Service)
-	v, err := s.requests.Receive(s.ctx, by, erasure.Message{Service: s.services[service].ID, ID: id, Body: body[:], Answers: answers})
+	v, err := s.requests.Receive(s.ctx, by, answer.Message{Service: s.services[service].ID, ID: id, Body: body[:], Answers: answers})
 	s.must(err)
 	return v
 }

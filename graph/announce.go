@@ -8,7 +8,9 @@ import (
 	"github.com/flowmart/lethe/catalog/findings"
 	"github.com/flowmart/lethe/catalog/search"
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/alert"
 	"github.com/flowmart/lethe/erasure/export"
+	"github.com/flowmart/lethe/erasure/notice"
 	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/lineage"
 )
@@ -26,10 +28,10 @@ func (l *loaders) saw(rows any) {
 		each(rows, l.sawTask)
 	case []task.Outcome:
 		each(rows, func(o task.Outcome) { l.datasets.expect(o.DatasetID) })
-	case []erasure.Notice:
-		each(rows, func(n erasure.Notice) { l.principals.expectAny(n.RecordedBy) })
-	case []erasure.Alert:
-		each(rows, func(a erasure.Alert) {
+	case []notice.Notice:
+		each(rows, func(n notice.Notice) { l.principals.expectAny(n.RecordedBy) })
+	case []alert.Alert:
+		each(rows, func(a alert.Alert) {
 			l.requests.expect(a.RequestID)
 			l.services.expect(a.ServiceID)
 			l.datasets.expectAny(a.DatasetID)

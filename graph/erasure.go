@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/alert"
 	"github.com/flowmart/lethe/erasure/export"
 	"github.com/flowmart/lethe/erasure/queue"
 	"github.com/flowmart/lethe/graph/exec"
@@ -37,7 +38,7 @@ func (r queryResolver) RequestCounts(ctx context.Context, filter *exec.RequestFi
 	return byState(counts), err
 }
 
-func (r queryResolver) Alerts(ctx context.Context, first int, after *string) (relay.Connection[erasure.Alert], error) {
+func (r queryResolver) Alerts(ctx context.Context, first int, after *string) (relay.Connection[alert.Alert], error) {
 	args := page.Args{First: first, After: orNil(after)}
 	p, err := r.resolver.Requests.Alerts(ctx, access.From(ctx), args)
 	load(ctx).saw(p.Items)

@@ -11,7 +11,9 @@ import (
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/alert"
 	"github.com/flowmart/lethe/erasure/export"
+	"github.com/flowmart/lethe/erasure/notice"
 	"github.com/flowmart/lethe/erasure/queue"
 	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/graph/exec"
@@ -98,11 +100,11 @@ func (requestResolver) Progress(ctx context.Context, r *erasure.Request) (exec.P
 	return progress(rows), err
 }
 
-func (requestResolver) Notices(ctx context.Context, r *erasure.Request) ([]erasure.Notice, error) {
+func (requestResolver) Notices(ctx context.Context, r *erasure.Request) ([]notice.Notice, error) {
 	return load(ctx).noticesOf.some(ctx, r.ID)
 }
 
-func (requestResolver) Alerts(ctx context.Context, r *erasure.Request) ([]erasure.Alert, error) {
+func (requestResolver) Alerts(ctx context.Context, r *erasure.Request) ([]alert.Alert, error) {
 	return load(ctx).alertsOf.some(ctx, r.ID)
 }
 
@@ -192,27 +194,27 @@ func (taskOutcomeResolver) Dataset(ctx context.Context, o *task.Outcome) (catalo
 	return load(ctx).datasets.must(ctx, o.DatasetID)
 }
 
-func (noticeResolver) ID(_ context.Context, n *erasure.Notice) (node.ID, error) {
+func (noticeResolver) ID(_ context.Context, n *notice.Notice) (node.ID, error) {
 	return named(kindNotice, n.ID)
 }
 
-func (noticeResolver) RecordedBy(ctx context.Context, n *erasure.Notice) (*audit.Principal, error) {
+func (noticeResolver) RecordedBy(ctx context.Context, n *notice.Notice) (*audit.Principal, error) {
 	return load(ctx).principals.may(ctx, n.RecordedBy)
 }
 
-func (alertResolver) Request(ctx context.Context, a *erasure.Alert) (erasure.Request, error) {
+func (alertResolver) Request(ctx context.Context, a *alert.Alert) (erasure.Request, error) {
 	return load(ctx).requests.must(ctx, a.RequestID)
 }
 
-func (alertResolver) TaskID(_ context.Context, a *erasure.Alert) (node.ID, error) {
+func (alertResolver) TaskID(_ context.Context, a *alert.Alert) (node.ID, error) {
 	return named(kindTask, a.TaskKey)
 }
 
-func (alertResolver) Dataset(ctx context.Context, a *erasure.Alert) (*catalog.Dataset, error) {
+func (alertResolver) Dataset(ctx context.Context, a *alert.Alert) (*catalog.Dataset, error) {
 	return load(ctx).datasets.may(ctx, a.DatasetID)
 }
 
-func (alertResolver) Service(ctx context.Context, a *erasure.Alert) (catalog.Service, error) {
+func (alertResolver) Service(ctx context.Context, a *alert.Alert) (catalog.Service, error) {
 	return load(ctx).services.must(ctx, a.ServiceID)
 }
 

@@ -14,7 +14,9 @@ import (
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/catalog/findings"
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/alert"
 	"github.com/flowmart/lethe/erasure/export"
+	"github.com/flowmart/lethe/erasure/notice"
 	"github.com/flowmart/lethe/erasure/queue"
 	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/internal/postgres"
@@ -54,8 +56,8 @@ type loaders struct {
 
 	nodesOf       loader[uuid.UUID, []erasure.Node] // by request, like those that follow
 	tasksOf       loader[uuid.UUID, []task.Task]
-	noticesOf     loader[uuid.UUID, []erasure.Notice]
-	alertsOf      loader[uuid.UUID, []erasure.Alert]
+	noticesOf     loader[uuid.UUID, []notice.Notice]
+	alertsOf      loader[uuid.UUID, []alert.Alert]
 	certificateOf loader[uuid.UUID, erasure.Certificate]
 	packagesOf    loader[uuid.UUID, []export.Package]
 	outcomesOf    loader[int64, []task.Outcome] // by task
@@ -89,8 +91,8 @@ func newLoaders(db postgres.DB) *loaders {
 	batch(l, &l.stopped, db, stoppedServices)
 	batch(l, &l.nodesOf, db, erasure.NodesOf)
 	batch(l, &l.tasksOf, db, task.Of)
-	batch(l, &l.noticesOf, db, erasure.NoticesOf)
-	batch(l, &l.alertsOf, db, erasure.AlertsOf)
+	batch(l, &l.noticesOf, db, notice.Of)
+	batch(l, &l.alertsOf, db, alert.Of)
 	batch(l, &l.certificateOf, db, erasure.CertificatesOf)
 	batch(l, &l.packagesOf, db, export.PackagesOf)
 	batch(l, &l.outcomesOf, db, task.OutcomesOf)

@@ -9,6 +9,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/alert"
 	"github.com/flowmart/lethe/erasure/export"
 	"github.com/flowmart/lethe/schemas"
 )
@@ -81,9 +82,9 @@ func (c *ticker) once(ctx context.Context, interval time.Duration) (err error) {
 }
 
 // alerted logs what people must know about a task. Rooms do not log.
-func (g *ground) alerted(ctx context.Context, a erasure.Alert) {
+func (g *ground) alerted(ctx context.Context, a alert.Alert) {
 	what := "a service has left a task undone for 24 hours"
-	if a.Reason == erasure.UnplannedDataset {
+	if a.Reason == alert.UnplannedDataset {
 		what = "a service answered about a dataset that the plan does not ask it about"
 	}
 	dataset := "NONE"

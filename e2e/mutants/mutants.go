@@ -18,7 +18,7 @@ type Mutant struct {
 var All = []Mutant{
 	{"1", "TestScenario01_ServiceIsDownForThreeDays", "a service that cannot be reached is tried again", "erasure/dispatch/deliver.go",
 		"\tcase r.status == 0:\n\t\treturn d.back(ctx, s, e.tasks, r.code, 0)", "\tcase r.status == 0:\n\t\treturn d.giveUp(ctx, e.tasks, task.Refused, r.code)"},
-	{"1", "TestScenario01_ServiceIsDownForThreeDays", "people are told again each day", "erasure/alert.go",
+	{"1", "TestScenario01_ServiceIsDownForThreeDays", "people are told again each day", "erasure/alert/alert.go",
 		"AND (a.id IS NULL OR a.over_at IS NOT NULL OR a.told_at <= $2)", "AND (a.id IS NULL OR a.over_at IS NOT NULL)"},
 	{"2", "TestScenario02_ResultIsDroppedOnTheWay", "a silent service is asked", "erasure/queue/queue.go",
 		`[]string{"SENT", "WORKING"})`, `[]string{"WORKING"})`},
@@ -88,7 +88,7 @@ var All = []Mutant{
 		"SELECT id, state IN ('SENT', 'WORKING') OR", "SELECT id, state IN ('SENT') OR"},
 	{"47", "TestScenario47_TwoReplicasShareTheWork", "what was taken is not sent again", "erasure/queue/queue.go",
 		"SET state = 'SENT', sent_at = $3, next_at = $4, lease_until = NULL, attempt = 0", "SET next_at = least($3::timestamptz, $4::timestamptz), lease_until = NULL, attempt = 1"},
-	{"48", "TestScenario48_NoticeFails", "failed notices are counted", "erasure/notice.go",
+	{"48", "TestScenario48_NoticeFails", "failed notices are counted", "erasure/notice/notice.go",
 		"SET attempt = attempt + 1", "SET attempt = attempt"},
 	{"emergency stop", "TestEmergencyStop", "senders look at the stop before each message", "erasure/queue/stop.go",
 		"SELECT EXISTS (SELECT FROM erasure_stop WHERE lifted_at IS NULL AND", "SELECT EXISTS (SELECT FROM erasure_stop WHERE lifted_at IS NOT NULL AND"},

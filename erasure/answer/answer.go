@@ -81,3 +81,13 @@ type Verdict struct {
 	Conflict  bool                 // it contradicts what the service said before
 	Learned   []subject.Identifier // what an identity service knows of the person
 }
+
+// Message is a service's signed message as its door verified it.
+type Message struct {
+	Service uuid.UUID // whose key signed it
+	Key     string    // the id of that key; "" for a poll's, whose key was looked up just now
+	ID      string    // the service's id of the message
+	Body    []byte    // SHA-256 of the raw body
+	Answers []Answer
+	Polled  bool // it is the answer to a poll and not a message of its own
+}

@@ -64,7 +64,7 @@ func (d *Dispatcher) heard(ctx context.Context, s catalog.Service, t queue.Deliv
 		return err
 	}
 	sum := sha256.Sum256(r.body)
-	verdicts, err := d.requests.Receive(ctx, by, erasure.Message{Service: s.ID, Body: sum[:], Answers: answer.Of(m.Results), Polled: true})
+	verdicts, err := d.requests.Receive(ctx, by, answer.Message{Service: s.ID, Body: sum[:], Answers: answer.Of(m.Results), Polled: true})
 	if err != nil || len(verdicts) > 0 && verdicts[0].Disposition == answer.Recorded {
 		return err
 	}

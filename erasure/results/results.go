@@ -99,7 +99,7 @@ func (d *Results) receive(r *http.Request, s catalog.Signer, signed signature.Si
 		return nil, err
 	}
 	sum := sha256.Sum256(body)
-	return d.Requests.Receive(r.Context(), by, erasure.Message{Service: s.ServiceID, Key: s.KeyID, ID: signed.ID, Body: sum[:], Answers: answer.Of(m.Results)})
+	return d.Requests.Receive(r.Context(), by, answer.Message{Service: s.ServiceID, Key: s.KeyID, ID: signed.ID, Body: sum[:], Answers: answer.Of(m.Results)})
 }
 
 // tell logs why a service's message was refused: codes, never what it said.

@@ -101,10 +101,12 @@ func (o Outcome) Gone() bool {
 // ErrNone reports that a task does not exist.
 var ErrNone = fault.Missing("task", "no such task, or you may not see it")
 
+// columns are those of a Task.
+const columns = `id, key, request_id, service_id, action, wave, state, round, attempt, next_at, waits_since, seq_seen, sent_at, answered_at, code`
+
 // Of lists the tasks of several requests.
 func Of(ctx context.Context, db postgres.DB, requests []uuid.UUID) (map[uuid.UUID][]Task, error) {
-	const q = `
-		SELECT id, key, request_id, service_id, action, wave, state, round, attempt, next_at, waits_since, seq_seen, sent_at, answered_at, code
+	const q = `SELECT ` + columns + `
 		  FROM erasure_task
 		 WHERE request_id = ANY($1)
 		 ORDER BY request_id, wave, id`
@@ -114,8 +116,7 @@ func Of(ctx context.Context, db postgres.DB, requests []uuid.UUID) (map[uuid.UUI
 
 // ByKey finds tasks by their names outside.
 func ByKey(ctx context.Context, db postgres.DB, keys []uuid.UUID) (map[uuid.UUID]Task, error) {
-	const q = `
-		SELECT id, key, request_id, service_id, action, wave, state, round, attempt, next_at, waits_since, seq_seen, sent_at, answered_at, code
+	const q = `SELECT ` + columns + `
 		  FROM erasure_task
 		 WHERE key = ANY($1)
 		 ORDER BY id`
@@ -125,8 +126,7 @@ func ByKey(ctx context.Context, db postgres.DB, keys []uuid.UUID) (map[uuid.UUID
 // Lock locks tasks in the order of their ids, as whoever sends them does: an
 // answer may come while its task is being marked as sent.
 func Lock(ctx context.Context, db postgres.DB, keys []uuid.UUID) (map[uuid.UUID]Task, error) {
-	const q = `
-		SELECT id, key, request_id, service_id, action, wave, state, round, attempt, next_at, waits_since, seq_seen, sent_at, answered_at, code
+	const q = `SELECT ` + columns + `
 		  FROM erasure_task
 		 WHERE key = ANY($1)
 		 ORDER BY id

@@ -14,7 +14,9 @@ import (
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/alert"
 	"github.com/flowmart/lethe/erasure/export"
+	"github.com/flowmart/lethe/erasure/notice"
 	"github.com/flowmart/lethe/erasure/queue"
 	"github.com/flowmart/lethe/erasure/subject"
 	"github.com/flowmart/lethe/erasure/task"
@@ -27,11 +29,11 @@ import (
 // region    ************************** generated!.gotpl **************************
 
 type AlertResolver interface {
-	Request(ctx context.Context, obj *erasure.Alert) (erasure.Request, error)
-	TaskID(ctx context.Context, obj *erasure.Alert) (node.ID, error)
+	Request(ctx context.Context, obj *alert.Alert) (erasure.Request, error)
+	TaskID(ctx context.Context, obj *alert.Alert) (node.ID, error)
 
-	Service(ctx context.Context, obj *erasure.Alert) (catalog.Service, error)
-	Dataset(ctx context.Context, obj *erasure.Alert) (*catalog.Dataset, error)
+	Service(ctx context.Context, obj *alert.Alert) (catalog.Service, error)
+	Dataset(ctx context.Context, obj *alert.Alert) (*catalog.Dataset, error)
 }
 type CertificateResolver interface {
 	Fingerprint(ctx context.Context, obj *erasure.Certificate) ([]byte, error)
@@ -43,9 +45,9 @@ type EmergencyStopResolver interface {
 	LiftedBy(ctx context.Context, obj *queue.Stop) (*audit.Principal, error)
 }
 type NoticeResolver interface {
-	ID(ctx context.Context, obj *erasure.Notice) (node.ID, error)
+	ID(ctx context.Context, obj *notice.Notice) (node.ID, error)
 
-	RecordedBy(ctx context.Context, obj *erasure.Notice) (*audit.Principal, error)
+	RecordedBy(ctx context.Context, obj *notice.Notice) (*audit.Principal, error)
 }
 type PackageResolver interface {
 	ID(ctx context.Context, obj *export.Package) (node.ID, error)
@@ -80,8 +82,8 @@ type RequestResolver interface {
 	Plan(ctx context.Context, obj *erasure.Request) (*erasure.Request, error)
 	Tasks(ctx context.Context, obj *erasure.Request, first int, after *string, states []task.State) (relay.Connection[task.Task], error)
 	Progress(ctx context.Context, obj *erasure.Request) (Progress, error)
-	Notices(ctx context.Context, obj *erasure.Request) ([]erasure.Notice, error)
-	Alerts(ctx context.Context, obj *erasure.Request) ([]erasure.Alert, error)
+	Notices(ctx context.Context, obj *erasure.Request) ([]notice.Notice, error)
+	Alerts(ctx context.Context, obj *erasure.Request) ([]alert.Alert, error)
 	Certificate(ctx context.Context, obj *erasure.Request) (*erasure.Certificate, error)
 	Package(ctx context.Context, obj *erasure.Request) (*export.Package, error)
 	Packages(ctx context.Context, obj *erasure.Request) ([]export.Package, error)
@@ -188,7 +190,7 @@ func (ec *executionContext) field_Subscription_requestProgress_args(ctx context.
 
 // region    **************************** field.gotpl *****************************
 
-func (ec *executionContext) _Alert_reason(ctx context.Context, field graphql.CollectedField, obj *erasure.Alert) (ret graphql.Marshaler) {
+func (ec *executionContext) _Alert_reason(ctx context.Context, field graphql.CollectedField, obj *alert.Alert) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -200,8 +202,8 @@ func (ec *executionContext) _Alert_reason(ctx context.Context, field graphql.Col
 			return obj.Reason, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v erasure.AlertReason) graphql.Marshaler {
-			return ec.marshalNAlertReason2githubᚗcomᚋflowmartᚋletheᚋerasureᚐAlertReason(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v alert.Reason) graphql.Marshaler {
+			return ec.marshalNAlertReason2githubᚗcomᚋflowmartᚋletheᚋerasureᚋalertᚐReason(ctx, selections, v)
 		},
 		true,
 		true,
@@ -211,7 +213,7 @@ func (ec *executionContext) fieldContext_Alert_reason(_ context.Context, field g
 	return graphql.NewScalarFieldContext("Alert", field, false, false, errors.New("field of type AlertReason does not have child fields"))
 }
 
-func (ec *executionContext) _Alert_request(ctx context.Context, field graphql.CollectedField, obj *erasure.Alert) (ret graphql.Marshaler) {
+func (ec *executionContext) _Alert_request(ctx context.Context, field graphql.CollectedField, obj *alert.Alert) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -243,7 +245,7 @@ func (ec *executionContext) fieldContext_Alert_request(_ context.Context, field 
 	return fc, nil
 }
 
-func (ec *executionContext) _Alert_taskId(ctx context.Context, field graphql.CollectedField, obj *erasure.Alert) (ret graphql.Marshaler) {
+func (ec *executionContext) _Alert_taskId(ctx context.Context, field graphql.CollectedField, obj *alert.Alert) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -266,7 +268,7 @@ func (ec *executionContext) fieldContext_Alert_taskId(_ context.Context, field g
 	return graphql.NewScalarFieldContext("Alert", field, true, true, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _Alert_action(ctx context.Context, field graphql.CollectedField, obj *erasure.Alert) (ret graphql.Marshaler) {
+func (ec *executionContext) _Alert_action(ctx context.Context, field graphql.CollectedField, obj *alert.Alert) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -289,7 +291,7 @@ func (ec *executionContext) fieldContext_Alert_action(_ context.Context, field g
 	return graphql.NewScalarFieldContext("Alert", field, false, false, errors.New("field of type TaskAction does not have child fields"))
 }
 
-func (ec *executionContext) _Alert_service(ctx context.Context, field graphql.CollectedField, obj *erasure.Alert) (ret graphql.Marshaler) {
+func (ec *executionContext) _Alert_service(ctx context.Context, field graphql.CollectedField, obj *alert.Alert) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -321,7 +323,7 @@ func (ec *executionContext) fieldContext_Alert_service(_ context.Context, field 
 	return fc, nil
 }
 
-func (ec *executionContext) _Alert_dataset(ctx context.Context, field graphql.CollectedField, obj *erasure.Alert) (ret graphql.Marshaler) {
+func (ec *executionContext) _Alert_dataset(ctx context.Context, field graphql.CollectedField, obj *alert.Alert) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -353,7 +355,7 @@ func (ec *executionContext) fieldContext_Alert_dataset(_ context.Context, field 
 	return fc, nil
 }
 
-func (ec *executionContext) _Alert_code(ctx context.Context, field graphql.CollectedField, obj *erasure.Alert) (ret graphql.Marshaler) {
+func (ec *executionContext) _Alert_code(ctx context.Context, field graphql.CollectedField, obj *alert.Alert) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -376,7 +378,7 @@ func (ec *executionContext) fieldContext_Alert_code(_ context.Context, field gra
 	return graphql.NewScalarFieldContext("Alert", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Alert_raisedAt(ctx context.Context, field graphql.CollectedField, obj *erasure.Alert) (ret graphql.Marshaler) {
+func (ec *executionContext) _Alert_raisedAt(ctx context.Context, field graphql.CollectedField, obj *alert.Alert) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -399,7 +401,7 @@ func (ec *executionContext) fieldContext_Alert_raisedAt(_ context.Context, field
 	return graphql.NewScalarFieldContext("Alert", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Alert_toldAt(ctx context.Context, field graphql.CollectedField, obj *erasure.Alert) (ret graphql.Marshaler) {
+func (ec *executionContext) _Alert_toldAt(ctx context.Context, field graphql.CollectedField, obj *alert.Alert) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -422,7 +424,7 @@ func (ec *executionContext) fieldContext_Alert_toldAt(_ context.Context, field g
 	return graphql.NewScalarFieldContext("Alert", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Alert_times(ctx context.Context, field graphql.CollectedField, obj *erasure.Alert) (ret graphql.Marshaler) {
+func (ec *executionContext) _Alert_times(ctx context.Context, field graphql.CollectedField, obj *alert.Alert) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -445,7 +447,7 @@ func (ec *executionContext) fieldContext_Alert_times(_ context.Context, field gr
 	return graphql.NewScalarFieldContext("Alert", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _Alert_overAt(ctx context.Context, field graphql.CollectedField, obj *erasure.Alert) (ret graphql.Marshaler) {
+func (ec *executionContext) _Alert_overAt(ctx context.Context, field graphql.CollectedField, obj *alert.Alert) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -468,7 +470,7 @@ func (ec *executionContext) fieldContext_Alert_overAt(_ context.Context, field g
 	return graphql.NewScalarFieldContext("Alert", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _AlertConnection_edges(ctx context.Context, field graphql.CollectedField, obj *relay.Connection[erasure.Alert]) (ret graphql.Marshaler) {
+func (ec *executionContext) _AlertConnection_edges(ctx context.Context, field graphql.CollectedField, obj *relay.Connection[alert.Alert]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -480,7 +482,7 @@ func (ec *executionContext) _AlertConnection_edges(ctx context.Context, field gr
 			return obj.Edges(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []relay.Edge[erasure.Alert]) graphql.Marshaler {
+		func(ctx context.Context, selections ast.SelectionSet, v []relay.Edge[alert.Alert]) graphql.Marshaler {
 			return ec.marshalNAlertEdge2ᚕgithubᚗcomᚋflowmartᚋletheᚋgraphᚋrelayᚐEdgeᚄ(ctx, selections, v)
 		},
 		true,
@@ -500,7 +502,7 @@ func (ec *executionContext) fieldContext_AlertConnection_edges(_ context.Context
 	return fc, nil
 }
 
-func (ec *executionContext) _AlertConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *relay.Connection[erasure.Alert]) (ret graphql.Marshaler) {
+func (ec *executionContext) _AlertConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *relay.Connection[alert.Alert]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -512,8 +514,8 @@ func (ec *executionContext) _AlertConnection_nodes(ctx context.Context, field gr
 			return obj.Nodes(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []erasure.Alert) graphql.Marshaler {
-			return ec.marshalNAlert2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚐAlertᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []alert.Alert) graphql.Marshaler {
+			return ec.marshalNAlert2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚋalertᚐAlertᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -532,7 +534,7 @@ func (ec *executionContext) fieldContext_AlertConnection_nodes(_ context.Context
 	return fc, nil
 }
 
-func (ec *executionContext) _AlertConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *relay.Connection[erasure.Alert]) (ret graphql.Marshaler) {
+func (ec *executionContext) _AlertConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *relay.Connection[alert.Alert]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -564,7 +566,7 @@ func (ec *executionContext) fieldContext_AlertConnection_pageInfo(_ context.Cont
 	return fc, nil
 }
 
-func (ec *executionContext) _AlertEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *relay.Edge[erasure.Alert]) (ret graphql.Marshaler) {
+func (ec *executionContext) _AlertEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *relay.Edge[alert.Alert]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -587,7 +589,7 @@ func (ec *executionContext) fieldContext_AlertEdge_cursor(_ context.Context, fie
 	return graphql.NewScalarFieldContext("AlertEdge", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _AlertEdge_node(ctx context.Context, field graphql.CollectedField, obj *relay.Edge[erasure.Alert]) (ret graphql.Marshaler) {
+func (ec *executionContext) _AlertEdge_node(ctx context.Context, field graphql.CollectedField, obj *relay.Edge[alert.Alert]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -599,8 +601,8 @@ func (ec *executionContext) _AlertEdge_node(ctx context.Context, field graphql.C
 			return obj.Node, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v erasure.Alert) graphql.Marshaler {
-			return ec.marshalNAlert2githubᚗcomᚋflowmartᚋletheᚋerasureᚐAlert(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v alert.Alert) graphql.Marshaler {
+			return ec.marshalNAlert2githubᚗcomᚋflowmartᚋletheᚋerasureᚋalertᚐAlert(ctx, selections, v)
 		},
 		true,
 		true,
@@ -1064,7 +1066,7 @@ func (ec *executionContext) fieldContext_EmergencyStopPayload_clientMutationId(_
 	return graphql.NewScalarFieldContext("EmergencyStopPayload", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Notice_id(ctx context.Context, field graphql.CollectedField, obj *erasure.Notice) (ret graphql.Marshaler) {
+func (ec *executionContext) _Notice_id(ctx context.Context, field graphql.CollectedField, obj *notice.Notice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1087,7 +1089,7 @@ func (ec *executionContext) fieldContext_Notice_id(_ context.Context, field grap
 	return graphql.NewScalarFieldContext("Notice", field, true, true, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _Notice_kind(ctx context.Context, field graphql.CollectedField, obj *erasure.Notice) (ret graphql.Marshaler) {
+func (ec *executionContext) _Notice_kind(ctx context.Context, field graphql.CollectedField, obj *notice.Notice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1099,8 +1101,8 @@ func (ec *executionContext) _Notice_kind(ctx context.Context, field graphql.Coll
 			return obj.Kind, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v erasure.NoticeKind) graphql.Marshaler {
-			return ec.marshalNNoticeKind2githubᚗcomᚋflowmartᚋletheᚋerasureᚐNoticeKind(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v notice.Kind) graphql.Marshaler {
+			return ec.marshalNNoticeKind2githubᚗcomᚋflowmartᚋletheᚋerasureᚋnoticeᚐKind(ctx, selections, v)
 		},
 		true,
 		true,
@@ -1110,7 +1112,7 @@ func (ec *executionContext) fieldContext_Notice_kind(_ context.Context, field gr
 	return graphql.NewScalarFieldContext("Notice", field, false, false, errors.New("field of type NoticeKind does not have child fields"))
 }
 
-func (ec *executionContext) _Notice_dueOn(ctx context.Context, field graphql.CollectedField, obj *erasure.Notice) (ret graphql.Marshaler) {
+func (ec *executionContext) _Notice_dueOn(ctx context.Context, field graphql.CollectedField, obj *notice.Notice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1133,7 +1135,7 @@ func (ec *executionContext) fieldContext_Notice_dueOn(_ context.Context, field g
 	return graphql.NewScalarFieldContext("Notice", field, false, false, errors.New("field of type Date does not have child fields"))
 }
 
-func (ec *executionContext) _Notice_sentOn(ctx context.Context, field graphql.CollectedField, obj *erasure.Notice) (ret graphql.Marshaler) {
+func (ec *executionContext) _Notice_sentOn(ctx context.Context, field graphql.CollectedField, obj *notice.Notice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1156,7 +1158,7 @@ func (ec *executionContext) fieldContext_Notice_sentOn(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Notice", field, false, false, errors.New("field of type Date does not have child fields"))
 }
 
-func (ec *executionContext) _Notice_channel(ctx context.Context, field graphql.CollectedField, obj *erasure.Notice) (ret graphql.Marshaler) {
+func (ec *executionContext) _Notice_channel(ctx context.Context, field graphql.CollectedField, obj *notice.Notice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1168,8 +1170,8 @@ func (ec *executionContext) _Notice_channel(ctx context.Context, field graphql.C
 			return obj.Channel, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *erasure.Channel) graphql.Marshaler {
-			return ec.marshalONoticeChannel2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚐChannel(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *notice.Channel) graphql.Marshaler {
+			return ec.marshalONoticeChannel2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚋnoticeᚐChannel(ctx, selections, v)
 		},
 		true,
 		false,
@@ -1179,7 +1181,7 @@ func (ec *executionContext) fieldContext_Notice_channel(_ context.Context, field
 	return graphql.NewScalarFieldContext("Notice", field, false, false, errors.New("field of type NoticeChannel does not have child fields"))
 }
 
-func (ec *executionContext) _Notice_recordedBy(ctx context.Context, field graphql.CollectedField, obj *erasure.Notice) (ret graphql.Marshaler) {
+func (ec *executionContext) _Notice_recordedBy(ctx context.Context, field graphql.CollectedField, obj *notice.Notice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1211,7 +1213,7 @@ func (ec *executionContext) fieldContext_Notice_recordedBy(_ context.Context, fi
 	return fc, nil
 }
 
-func (ec *executionContext) _Notice_attempt(ctx context.Context, field graphql.CollectedField, obj *erasure.Notice) (ret graphql.Marshaler) {
+func (ec *executionContext) _Notice_attempt(ctx context.Context, field graphql.CollectedField, obj *notice.Notice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2576,8 +2578,8 @@ func (ec *executionContext) _RecordNoticePayload_notice(ctx context.Context, fie
 			return obj.Notice, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *erasure.Notice) graphql.Marshaler {
-			return ec.marshalONotice2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚐNotice(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *notice.Notice) graphql.Marshaler {
+			return ec.marshalONotice2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚋnoticeᚐNotice(ctx, selections, v)
 		},
 		true,
 		false,
@@ -3419,8 +3421,8 @@ func (ec *executionContext) _Request_notices(ctx context.Context, field graphql.
 			return ec.Resolvers.Request().Notices(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []erasure.Notice) graphql.Marshaler {
-			return ec.marshalNNotice2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚐNoticeᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []notice.Notice) graphql.Marshaler {
+			return ec.marshalNNotice2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚋnoticeᚐNoticeᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -3451,8 +3453,8 @@ func (ec *executionContext) _Request_alerts(ctx context.Context, field graphql.C
 			return ec.Resolvers.Request().Alerts(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []erasure.Alert) graphql.Marshaler {
-			return ec.marshalNAlert2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚐAlertᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []alert.Alert) graphql.Marshaler {
+			return ec.marshalNAlert2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚋalertᚐAlertᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -5159,7 +5161,7 @@ func (ec *executionContext) unmarshalInputExtendDeadlineInput(ctx context.Contex
 			it.NoticeSentOn = data
 		case "channel":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("channel"))
-			data, err := ec.unmarshalNNoticeChannel2githubᚗcomᚋflowmartᚋletheᚋerasureᚐChannel(ctx, v)
+			data, err := ec.unmarshalNNoticeChannel2githubᚗcomᚋflowmartᚋletheᚋerasureᚋnoticeᚐChannel(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -5495,7 +5497,7 @@ func (ec *executionContext) unmarshalInputRecordNoticeInput(ctx context.Context,
 			it.SentOn = data
 		case "channel":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("channel"))
-			data, err := ec.unmarshalNNoticeChannel2githubᚗcomᚋflowmartᚋletheᚋerasureᚐChannel(ctx, v)
+			data, err := ec.unmarshalNNoticeChannel2githubᚗcomᚋflowmartᚋletheᚋerasureᚋnoticeᚐChannel(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -5739,7 +5741,7 @@ func (ec *executionContext) unmarshalInputVerifyIdentityInput(ctx context.Contex
 
 var alertImplementors = []string{"Alert"}
 
-func (ec *executionContext) _Alert(ctx context.Context, sel ast.SelectionSet, obj *erasure.Alert) graphql.Marshaler {
+func (ec *executionContext) _Alert(ctx context.Context, sel ast.SelectionSet, obj *alert.Alert) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, alertImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -5959,7 +5961,7 @@ func (ec *executionContext) _Alert(ctx context.Context, sel ast.SelectionSet, ob
 
 var alertConnectionImplementors = []string{"AlertConnection"}
 
-func (ec *executionContext) _AlertConnection(ctx context.Context, sel ast.SelectionSet, obj *relay.Connection[erasure.Alert]) graphql.Marshaler {
+func (ec *executionContext) _AlertConnection(ctx context.Context, sel ast.SelectionSet, obj *relay.Connection[alert.Alert]) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, alertConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -6007,7 +6009,7 @@ func (ec *executionContext) _AlertConnection(ctx context.Context, sel ast.Select
 
 var alertEdgeImplementors = []string{"AlertEdge"}
 
-func (ec *executionContext) _AlertEdge(ctx context.Context, sel ast.SelectionSet, obj *relay.Edge[erasure.Alert]) graphql.Marshaler {
+func (ec *executionContext) _AlertEdge(ctx context.Context, sel ast.SelectionSet, obj *relay.Edge[alert.Alert]) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, alertEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -6399,7 +6401,7 @@ func (ec *executionContext) _EmergencyStopPayload(ctx context.Context, sel ast.S
 
 var noticeImplementors = []string{"Notice"}
 
-func (ec *executionContext) _Notice(ctx context.Context, sel ast.SelectionSet, obj *erasure.Notice) graphql.Marshaler {
+func (ec *executionContext) _Notice(ctx context.Context, sel ast.SelectionSet, obj *notice.Notice) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, noticeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -8963,15 +8965,15 @@ func (ec *executionContext) _TellPassphrasePayload(ctx context.Context, sel ast.
 
 // region    ***************************** type.gotpl *****************************
 
-func (ec *executionContext) marshalNAlert2githubᚗcomᚋflowmartᚋletheᚋerasureᚐAlert(ctx context.Context, sel ast.SelectionSet, v erasure.Alert) graphql.Marshaler {
+func (ec *executionContext) marshalNAlert2githubᚗcomᚋflowmartᚋletheᚋerasureᚋalertᚐAlert(ctx context.Context, sel ast.SelectionSet, v alert.Alert) graphql.Marshaler {
 	return ec._Alert(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNAlert2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚐAlertᚄ(ctx context.Context, sel ast.SelectionSet, v []erasure.Alert) graphql.Marshaler {
+func (ec *executionContext) marshalNAlert2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚋalertᚐAlertᚄ(ctx context.Context, sel ast.SelectionSet, v []alert.Alert) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNAlert2githubᚗcomᚋflowmartᚋletheᚋerasureᚐAlert(ctx, sel, v[i])
+		return ec.marshalNAlert2githubᚗcomᚋflowmartᚋletheᚋerasureᚋalertᚐAlert(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -8983,15 +8985,15 @@ func (ec *executionContext) marshalNAlert2ᚕgithubᚗcomᚋflowmartᚋletheᚋe
 	return ret
 }
 
-func (ec *executionContext) marshalNAlertConnection2githubᚗcomᚋflowmartᚋletheᚋgraphᚋrelayᚐConnection(ctx context.Context, sel ast.SelectionSet, v relay.Connection[erasure.Alert]) graphql.Marshaler {
+func (ec *executionContext) marshalNAlertConnection2githubᚗcomᚋflowmartᚋletheᚋgraphᚋrelayᚐConnection(ctx context.Context, sel ast.SelectionSet, v relay.Connection[alert.Alert]) graphql.Marshaler {
 	return ec._AlertConnection(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNAlertEdge2githubᚗcomᚋflowmartᚋletheᚋgraphᚋrelayᚐEdge(ctx context.Context, sel ast.SelectionSet, v relay.Edge[erasure.Alert]) graphql.Marshaler {
+func (ec *executionContext) marshalNAlertEdge2githubᚗcomᚋflowmartᚋletheᚋgraphᚋrelayᚐEdge(ctx context.Context, sel ast.SelectionSet, v relay.Edge[alert.Alert]) graphql.Marshaler {
 	return ec._AlertEdge(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNAlertEdge2ᚕgithubᚗcomᚋflowmartᚋletheᚋgraphᚋrelayᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []relay.Edge[erasure.Alert]) graphql.Marshaler {
+func (ec *executionContext) marshalNAlertEdge2ᚕgithubᚗcomᚋflowmartᚋletheᚋgraphᚋrelayᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []relay.Edge[alert.Alert]) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -9007,13 +9009,13 @@ func (ec *executionContext) marshalNAlertEdge2ᚕgithubᚗcomᚋflowmartᚋlethe
 	return ret
 }
 
-func (ec *executionContext) unmarshalNAlertReason2githubᚗcomᚋflowmartᚋletheᚋerasureᚐAlertReason(ctx context.Context, v any) (erasure.AlertReason, error) {
+func (ec *executionContext) unmarshalNAlertReason2githubᚗcomᚋflowmartᚋletheᚋerasureᚋalertᚐReason(ctx context.Context, v any) (alert.Reason, error) {
 	tmp, err := graphql.UnmarshalString(v)
-	res := erasure.AlertReason(tmp)
+	res := alert.Reason(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNAlertReason2githubᚗcomᚋflowmartᚋletheᚋerasureᚐAlertReason(ctx context.Context, sel ast.SelectionSet, v erasure.AlertReason) graphql.Marshaler {
+func (ec *executionContext) marshalNAlertReason2githubᚗcomᚋflowmartᚋletheᚋerasureᚋalertᚐReason(ctx context.Context, sel ast.SelectionSet, v alert.Reason) graphql.Marshaler {
 	_ = sel
 	res := graphql.MarshalString(string(v))
 	if res == graphql.Null {
@@ -9136,15 +9138,15 @@ func (ec *executionContext) marshalNIdentityMethod2githubᚗcomᚋflowmartᚋlet
 	return res
 }
 
-func (ec *executionContext) marshalNNotice2githubᚗcomᚋflowmartᚋletheᚋerasureᚐNotice(ctx context.Context, sel ast.SelectionSet, v erasure.Notice) graphql.Marshaler {
+func (ec *executionContext) marshalNNotice2githubᚗcomᚋflowmartᚋletheᚋerasureᚋnoticeᚐNotice(ctx context.Context, sel ast.SelectionSet, v notice.Notice) graphql.Marshaler {
 	return ec._Notice(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNNotice2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚐNoticeᚄ(ctx context.Context, sel ast.SelectionSet, v []erasure.Notice) graphql.Marshaler {
+func (ec *executionContext) marshalNNotice2ᚕgithubᚗcomᚋflowmartᚋletheᚋerasureᚋnoticeᚐNoticeᚄ(ctx context.Context, sel ast.SelectionSet, v []notice.Notice) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNNotice2githubᚗcomᚋflowmartᚋletheᚋerasureᚐNotice(ctx, sel, v[i])
+		return ec.marshalNNotice2githubᚗcomᚋflowmartᚋletheᚋerasureᚋnoticeᚐNotice(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -9156,13 +9158,13 @@ func (ec *executionContext) marshalNNotice2ᚕgithubᚗcomᚋflowmartᚋletheᚋ
 	return ret
 }
 
-func (ec *executionContext) unmarshalNNoticeChannel2githubᚗcomᚋflowmartᚋletheᚋerasureᚐChannel(ctx context.Context, v any) (erasure.Channel, error) {
+func (ec *executionContext) unmarshalNNoticeChannel2githubᚗcomᚋflowmartᚋletheᚋerasureᚋnoticeᚐChannel(ctx context.Context, v any) (notice.Channel, error) {
 	tmp, err := graphql.UnmarshalString(v)
-	res := erasure.Channel(tmp)
+	res := notice.Channel(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNNoticeChannel2githubᚗcomᚋflowmartᚋletheᚋerasureᚐChannel(ctx context.Context, sel ast.SelectionSet, v erasure.Channel) graphql.Marshaler {
+func (ec *executionContext) marshalNNoticeChannel2githubᚗcomᚋflowmartᚋletheᚋerasureᚋnoticeᚐChannel(ctx context.Context, sel ast.SelectionSet, v notice.Channel) graphql.Marshaler {
 	_ = sel
 	res := graphql.MarshalString(string(v))
 	if res == graphql.Null {
@@ -9173,13 +9175,13 @@ func (ec *executionContext) marshalNNoticeChannel2githubᚗcomᚋflowmartᚋleth
 	return res
 }
 
-func (ec *executionContext) unmarshalNNoticeKind2githubᚗcomᚋflowmartᚋletheᚋerasureᚐNoticeKind(ctx context.Context, v any) (erasure.NoticeKind, error) {
+func (ec *executionContext) unmarshalNNoticeKind2githubᚗcomᚋflowmartᚋletheᚋerasureᚋnoticeᚐKind(ctx context.Context, v any) (notice.Kind, error) {
 	tmp, err := graphql.UnmarshalString(v)
-	res := erasure.NoticeKind(tmp)
+	res := notice.Kind(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNNoticeKind2githubᚗcomᚋflowmartᚋletheᚋerasureᚐNoticeKind(ctx context.Context, sel ast.SelectionSet, v erasure.NoticeKind) graphql.Marshaler {
+func (ec *executionContext) marshalNNoticeKind2githubᚗcomᚋflowmartᚋletheᚋerasureᚋnoticeᚐKind(ctx context.Context, sel ast.SelectionSet, v notice.Kind) graphql.Marshaler {
 	_ = sel
 	res := graphql.MarshalString(string(v))
 	if res == graphql.Null {
@@ -9683,23 +9685,23 @@ func (ec *executionContext) marshalOIdentityMethod2ᚖgithubᚗcomᚋflowmartᚋ
 	return res
 }
 
-func (ec *executionContext) marshalONotice2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚐNotice(ctx context.Context, sel ast.SelectionSet, v *erasure.Notice) graphql.Marshaler {
+func (ec *executionContext) marshalONotice2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚋnoticeᚐNotice(ctx context.Context, sel ast.SelectionSet, v *notice.Notice) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return ec._Notice(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalONoticeChannel2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚐChannel(ctx context.Context, v any) (*erasure.Channel, error) {
+func (ec *executionContext) unmarshalONoticeChannel2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚋnoticeᚐChannel(ctx context.Context, v any) (*notice.Channel, error) {
 	if v == nil {
 		return nil, nil
 	}
 	tmp, err := graphql.UnmarshalString(v)
-	res := erasure.Channel(tmp)
+	res := notice.Channel(tmp)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalONoticeChannel2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚐChannel(ctx context.Context, sel ast.SelectionSet, v *erasure.Channel) graphql.Marshaler {
+func (ec *executionContext) marshalONoticeChannel2ᚖgithubᚗcomᚋflowmartᚋletheᚋerasureᚋnoticeᚐChannel(ctx context.Context, sel ast.SelectionSet, v *notice.Channel) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}

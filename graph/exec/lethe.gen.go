@@ -20,6 +20,7 @@ import (
 	"github.com/flowmart/lethe/catalog/search"
 	"github.com/flowmart/lethe/catalog/taxonomy"
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/alert"
 	"github.com/flowmart/lethe/erasure/queue"
 	"github.com/flowmart/lethe/graph/node"
 	"github.com/flowmart/lethe/graph/relay"
@@ -111,7 +112,7 @@ type QueryResolver interface {
 	Requests(ctx context.Context, first int, after *string, filter *RequestFilter) (relay.Connection[erasure.Request], error)
 	Request(ctx context.Context, caseNumber string) (*erasure.Request, error)
 	RequestCounts(ctx context.Context, filter *RequestFilter) ([]RequestCount, error)
-	Alerts(ctx context.Context, first int, after *string) (relay.Connection[erasure.Alert], error)
+	Alerts(ctx context.Context, first int, after *string) (relay.Connection[alert.Alert], error)
 	EmergencyStops(ctx context.Context) ([]queue.Stop, error)
 	Downstream(ctx context.Context, datasetID node.ID) ([]lineage.Reach, error)
 	SchemaSubjects(ctx context.Context, first int, after *string, prefix string) (relay.Connection[string], error)
@@ -4990,7 +4991,7 @@ func (ec *executionContext) _Query_alerts(ctx context.Context, field graphql.Col
 			return ec.Resolvers.Query().Alerts(ctx, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v relay.Connection[erasure.Alert]) graphql.Marshaler {
+		func(ctx context.Context, selections ast.SelectionSet, v relay.Connection[alert.Alert]) graphql.Marshaler {
 			return ec.marshalNAlertConnection2githubᚗcomᚋflowmartᚋletheᚋgraphᚋrelayᚐConnection(ctx, selections, v)
 		},
 		true,

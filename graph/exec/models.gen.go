@@ -14,6 +14,7 @@ import (
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/catalog/yaml"
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/notice"
 	"github.com/flowmart/lethe/erasure/queue"
 	"github.com/flowmart/lethe/erasure/subject"
 	"github.com/flowmart/lethe/erasure/task"
@@ -561,7 +562,7 @@ type ExtendDeadlineInput struct {
 	// The day the data subject was told.
 	NoticeSentOn time.Time `json:"noticeSentOn"`
 	// How they were told.
-	Channel erasure.Channel `json:"channel"`
+	Channel notice.Channel `json:"channel"`
 	// Comes back in the payload.
 	ClientMutationID *string `json:"clientMutationId,omitempty"`
 }
@@ -701,7 +702,7 @@ type RecordNoticeInput struct {
 	// The day it was sent.
 	SentOn time.Time `json:"sentOn"`
 	// How it was sent.
-	Channel erasure.Channel `json:"channel"`
+	Channel notice.Channel `json:"channel"`
 	// Comes back in the payload.
 	ClientMutationID *string `json:"clientMutationId,omitempty"`
 }
@@ -709,7 +710,7 @@ type RecordNoticeInput struct {
 // What became of a notice.
 type RecordNoticePayload struct {
 	// The notice as it is now.
-	Notice *erasure.Notice `json:"notice,omitempty"`
+	Notice *notice.Notice `json:"notice,omitempty"`
 	// Why it was not done; empty if it was.
 	UserErrors []UserError `json:"userErrors"`
 	// As given.

@@ -7,6 +7,7 @@ import (
 	"github.com/flowmart/lethe/catalog/search"
 	"github.com/flowmart/lethe/catalog/taxonomy"
 	"github.com/flowmart/lethe/erasure"
+	"github.com/flowmart/lethe/erasure/alert"
 	"github.com/flowmart/lethe/erasure/task"
 )
 
@@ -32,7 +33,7 @@ type (
 	Requests          = Connection[erasure.Request]
 	PlanNodes         = Connection[erasure.Node]
 	Tasks             = Connection[task.Task]
-	Alerts            = Connection[erasure.Alert]
+	Alerts            = Connection[alert.Alert]
 )
 
 //nolint:revive // as above
@@ -55,5 +56,5 @@ type (
 	Request         = Edge[erasure.Request]
 	PlanNode        = Edge[erasure.Node]
 	Task            = Edge[task.Task]
-	Alert           = Edge[erasure.Alert]
+	Alert           = Edge[alert.Alert]
 )
