@@ -27,7 +27,7 @@ var (
 	nonceForm      = regexp.MustCompile(`^[A-Za-z0-9_-]{16,64}$`)
 	codeForm       = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
 	sealedForm     = regexp.MustCompile(`^[A-Za-z0-9+/]+={0,2}$`)
-	errManyPersons = "The person is named by 1 to " + strconv.Itoa(MaxIdentifiers) + " identifiers."
+	errManyPersons = "The person is named by 1 to " + strconv.Itoa(maxIdentifiers) + " identifiers."
 )
 
 // faults gathers every mistake of a message, each with its place.
@@ -77,7 +77,7 @@ func (m Requests) check() error {
 	f.envelope(m.Spec, m.Type, TypeRequests, m.IssuedAt)
 	f.unless(isURL(m.Issuer), "issuer", "BAD_URL", "The issuer is Lethe's public URL.")
 	f.unless(refForm.MatchString(m.Audience), "audience", "BAD_REF", "The audience is the ref of a service.")
-	f.length(len(m.Tasks), MaxTasks, "tasks")
+	f.length(len(m.Tasks), maxTasks, "tasks")
 	seen := map[uuid.UUID]bool{}
 	for i, t := range m.Tasks {
 		path := "tasks." + strconv.Itoa(i)
@@ -91,7 +91,7 @@ func (m Requests) check() error {
 func (t Task) check(f *faults, path string) {
 	f.unless(t.Task != uuid.Nil, path+".task", "REQUIRED", "A task needs its id.")
 	f.unless(t.Seq >= 1, path+".seq", "OUT_OF_RANGE", "seq counts from 1.")
-	oneOf(f, path+".action", t.Action, Actions)
+	oneOf(f, path+".action", t.Action, actions)
 	f.unless(caseForm.MatchString(t.Case), path+".case", "BAD_CASE", "A case number looks like R-2026-000123.")
 	f.unless(refForm.MatchString(t.Controller), path+".controller", "BAD_REF", "The controller is named by its ref.")
 	f.unless(t.Wave >= 0 && t.Wave <= 1000, path+".wave", "OUT_OF_RANGE", "A wave is between 0 and 1000.")
@@ -129,7 +129,7 @@ func (t Task) checkPerson(f *faults, path string) {
 }
 
 func checkIdentifiers(f *faults, path string, ids []Identifier) {
-	f.unless(len(ids) <= MaxIdentifiers, path, "WRONG_LENGTH", errManyPersons)
+	f.unless(len(ids) <= maxIdentifiers, path, "WRONG_LENGTH", errManyPersons)
 	for i, id := range ids {
 		here := path + "." + strconv.Itoa(i)
 		f.unless(typeForm.MatchString(id.Type), here+".type", "BAD_IDENTIFIER", "A type of identifier is a short lower-case word.")
@@ -155,7 +155,7 @@ func (m Results) check() error {
 	f.envelope(m.Spec, m.Type, TypeResults, m.IssuedAt)
 	f.unless(refForm.MatchString(m.Issuer), "issuer", "BAD_REF", "The issuer is the ref of a service.")
 	f.unless(isURL(m.Audience), "audience", "BAD_URL", "The audience is Lethe's public URL.")
-	f.length(len(m.Results), MaxTasks, "results")
+	f.length(len(m.Results), maxTasks, "results")
 	for i, r := range m.Results {
 		r.check(&f, "results."+strconv.Itoa(i))
 	}
@@ -164,7 +164,7 @@ func (m Results) check() error {
 
 func (r Result) check(f *faults, path string) {
 	f.unless(r.Task != uuid.Nil, path+".task", "REQUIRED", "A result names its task.")
-	f.unless(r.Seq >= 1 && r.Seq <= MaxSeq, path+".seq", "OUT_OF_RANGE", "seq counts from 1 to 2147483647.")
+	f.unless(r.Seq >= 1 && r.Seq <= maxSeq, path+".seq", "OUT_OF_RANGE", "seq counts from 1 to 2147483647.")
 	f.planDigest(r.PlanDigest, true, path)
 	oneOf(f, path+".state", r.State, states)
 	if r.Code != "" {
@@ -181,7 +181,7 @@ func (r Result) check(f *faults, path string) {
 	}
 	if r.Resolved != nil {
 		here := path + ".resolved"
-		f.unless(r.Resolved.People >= 0 && r.Resolved.People <= MaxCount, here+".people", "OUT_OF_RANGE", "People are counted from 0.")
+		f.unless(r.Resolved.People >= 0 && r.Resolved.People <= maxCount, here+".people", "OUT_OF_RANGE", "People are counted from 0.")
 		checkIdentifiers(f, here+".identifiers", r.Resolved.Identifiers)
 	}
 	r.checkParts(f, path)
@@ -190,7 +190,7 @@ func (r Result) check(f *faults, path string) {
 func (o DatasetOutcome) check(f *faults, path string) {
 	f.unless(o.Dataset != uuid.Nil, path+".dataset", "REQUIRED", "An outcome names its dataset.")
 	oneOf(f, path+".outcome", o.Outcome, outcomes)
-	f.unless(o.Count >= 0 && o.Count <= MaxCount, path+".count", "OUT_OF_RANGE", "A count is between 0 and 1000000000.")
+	f.unless(o.Count >= 0 && o.Count <= maxCount, path+".count", "OUT_OF_RANGE", "A count is between 0 and 1000000000.")
 	if o.Method != "" {
 		oneOf(f, path+".method", o.Method, methods)
 	}
@@ -219,7 +219,7 @@ func (r Result) checkParts(f *faults, path string) {
 		seen[key{p.Dataset, p.N}] = true
 		f.unless(p.N >= 1 && p.N <= 100_000, here+".n", "OUT_OF_RANGE", "Parts are numbered from 1.")
 		f.unless(p.Bytes >= 0 && p.Bytes <= MaxPartBytes, here+".bytes", "OUT_OF_RANGE", "A part is at most 1 TiB.")
-		f.unless(p.Records >= 0 && p.Records <= MaxCount, here+".records", "OUT_OF_RANGE", "Records are counted from 0.")
+		f.unless(p.Records >= 0 && p.Records <= maxCount, here+".records", "OUT_OF_RANGE", "Records are counted from 0.")
 		f.unless(p.SchemaID >= 0 && p.SchemaID <= 1<<31-1, here+".schema_id", "OUT_OF_RANGE", "A schema id is a positive number.")
 		f.unless(hexForm.MatchString(p.SHA256), here+".sha256", "BAD_DIGEST", "The digest is 64 hex digits.")
 		oneOf(f, here+".format", p.Format, formats)
@@ -241,7 +241,7 @@ func (r Result) CheckFor(a Action) error {
 
 func (m Acceptance) check() error {
 	var f faults
-	f.unless(len(m.Accepted)+len(m.Rejected) <= MaxTasks, "accepted", "WRONG_LENGTH", "No more tasks can be answered than were sent.")
+	f.unless(len(m.Accepted)+len(m.Rejected) <= maxTasks, "accepted", "WRONG_LENGTH", "No more tasks can be answered than were sent.")
 	for i, r := range m.Rejected {
 		oneOf(&f, "rejected."+strconv.Itoa(i)+".code", r.Code, Codes)
 	}
@@ -250,7 +250,7 @@ func (m Acceptance) check() error {
 
 func (m Dispositions) check() error {
 	var f faults
-	f.length(len(m.Results), MaxTasks, "results")
+	f.length(len(m.Results), maxTasks, "results")
 	for i, r := range m.Results {
 		path := "results." + strconv.Itoa(i)
 		oneOf(&f, path+".disposition", r.Disposition, dispositions)

@@ -21,7 +21,7 @@ type Requests struct {
 	Issuer   string    `json:"issuer"`    // Lethe's public URL
 	Audience string    `json:"audience"`  // the service's ref; a service refuses any other
 	IssuedAt time.Time `json:"issued_at"` //
-	Tasks    []Task    `json:"tasks"`     // 1 to MaxTasks
+	Tasks    []Task    `json:"tasks"`     // 1 to maxTasks
 }
 
 // Task is what one service is asked about one person.
@@ -117,7 +117,7 @@ type Results struct {
 	Issuer   string    `json:"issuer"`   // the service's ref
 	Audience string    `json:"audience"` // Lethe's public URL
 	IssuedAt time.Time `json:"issued_at"`
-	Results  []Result  `json:"results"` // 1 to MaxTasks
+	Results  []Result  `json:"results"` // 1 to maxTasks
 }
 
 // Result is how far a service is with one task. Outcomes and parts of several
@@ -138,7 +138,7 @@ type Result struct {
 type DatasetOutcome struct {
 	Dataset     uuid.UUID `json:"dataset"`
 	Outcome     Outcome   `json:"outcome"`
-	Count       int64     `json:"count"`                  // rows or records concerned, 0 to MaxCount
+	Count       int64     `json:"count"`                  // rows or records concerned, 0 to maxCount
 	Method      string    `json:"method,omitempty"`       // delete, anonymise, crypto_shred, tombstone, expire
 	Ground      string    `json:"ground,omitempty"`       // retained: 17(3)(a) to 17(3)(e)
 	Until       Date      `json:"until,omitempty"`        // retained: the last day, where one is known

@@ -20,11 +20,11 @@ const Spec = "lethe-rights/1"
 const (
 	MaxRequestsBytes = 256 << 10 // one message of task requests
 	MaxResultsBytes  = 64 << 10  // one message of task results, and every reply of a service
-	MaxTasks         = 500       // task requests, or results, in one message
-	MaxIdentifiers   = 100       // identifiers of one person in one task
-	MaxCount         = 1e9       // rows, records or people; a telephone number does not fit
+	maxTasks         = 500       // task requests, or results, in one message
+	maxIdentifiers   = 100       // identifiers of one person in one task
+	maxCount         = 1e9       // rows, records or people; a telephone number does not fit
 	MaxPartBytes     = 1 << 40   // one part of an export
-	MaxSeq           = 1<<31 - 1 // the number of a result
+	maxSeq           = 1<<31 - 1 // the number of a result
 	maxDepth         = 16
 	maxValueBytes    = 512
 	maxSealedBytes   = 128 << 10
@@ -54,8 +54,8 @@ const (
 	Rectify    Action = "rectify"    // the person's data were wrong: fetch them anew (Art. 16 GDPR)
 )
 
-// Actions lists every action.
-var Actions = []Action{Resolve, Locate, Erase, Export, Probe, Cancel, Restrict, Unrestrict, Rectify}
+// actions lists every action.
+var actions = []Action{Resolve, Locate, Erase, Export, Probe, Cancel, Restrict, Unrestrict, Rectify}
 
 // State is how far a service is with a task.
 type State string
