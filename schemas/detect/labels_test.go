@@ -1,0 +1,112 @@
+package detect_test
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/flowmart/lethe/catalog/taxonomy"
+	"github.com/flowmart/lethe/schemas/detect"
+)
+
+// labelled is a field that a person judged.
+type labelled struct {
+	detect.Field
+	want string // "" for none
+}
+
+// heldOut chooses a third of the labels by a hash of the path. Their errors
+// were not looked at while the rules were made.
+func (l labelled) heldOut() bool { return sha256.Sum256([]byte(l.Path))[0]%3 == 0 }
+
+func labels(t testing.TB) []labelled {
+	t.Helper()
+	file, err := os.ReadFile("testdata/labels.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []labelled
+	record := ""
+	for line := range strings.Lines(string(file)) {
+		line = strings.TrimSuffix(line, "\n")
+		if name, ok := strings.CutPrefix(line, "@ "); ok {
+			record = name
+			continue
+		}
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		line, doc, _ := strings.Cut(line, " // ")
+		col := strings.Split(line, "\t")
+		if len(col) != 3 {
+			t.Fatalf("%q has not three columns", line)
+		}
+		typ, opaque := strings.CutSuffix(col[1], "!")
+		typ, logical, _ := strings.Cut(typ, ":")
+		want := col[2]
+		if want == "-" {
+			want = ""
+		} else if _, err := taxonomy.Find("", want, taxonomy.Category); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		out = append(out, labelled{detect.Field{Record: record, Path: col[0], Type: typ, Logical: logical, Doc: doc, Opaque: opaque}, want})
+	}
+	return out
+}
+
+// score counts how suggestions and labels agree. A suggestion of another
+// category than the label's is wrong, and the label's is missed.
+type score struct{ right, wrong, missed, fields int }
+
+func (s *score) add(want, got string) {
+	s.fields++
+	switch {
+	case got == want && got != "":
+		s.right++
+	default:
+		if got != "" {
+			s.wrong++
+		}
+		if want != "" {
+			s.missed++
+		}
+	}
+}
+
+func (s score) precision() float64 { return float64(s.right) / float64(s.right+s.wrong) }
+func (s score) recall() float64    { return float64(s.right) / float64(s.right+s.missed) }
+
+func (s score) String() string {
+	return fmt.Sprintf("%d fields: precision %.3f, recall %.3f (%d right, %d wrong, %d missed)", s.fields, s.precision(), s.recall(), s.right, s.wrong, s.missed)
+}
+
+// The figures of the detector, on labels that were written before it. The
+// third that was held out is reported apart, and what fails there is only
+// counted: a name printed would be a name learned.
+func TestPrecisionAndRecall(t *testing.T) {
+	t.Parallel()
+	var rest, held score
+	for _, l := range labels(t) {
+		s, _ := detect.One(l.Field)
+		if l.heldOut() {
+			held.add(l.want, s.Category)
+			continue
+		}
+		rest.add(l.want, s.Category)
+		if s.Category != l.want {
+			t.Logf("%s %s %s: %q by %s, the label is %q", l.Record, l.Path, l.Type, s.Category, s.Rule, l.want)
+		}
+	}
+	t.Logf("held out: %v", held)
+	t.Logf("the rest: %v", rest)
+	for _, s := range []score{held, rest} {
+		if s.precision() < 0.95 || s.recall() < 0.90 {
+			t.Errorf("%v; wanted are 0.95 and 0.90", s)
+		}
+	}
+	if held.fields+rest.fields < 400 || held.fields < 130 {
+		t.Errorf("%d and %d fields are labelled; 400 are wanted, a third of them held out", held.fields, rest.fields)
+	}
+}
