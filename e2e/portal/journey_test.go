@@ -24,7 +24,7 @@ const root = "../.."
 
 // patience is how long the demo may take to play its scenario and the journey
 // to run, on a machine that does other things as well.
-const patience = 8 * time.Minute
+const patience = 9 * time.Minute
 
 // TestJourney signs in as handler and approver in real Chromium, opens an
 // erasure and an access request, approves both, and reads certificate and

@@ -105,11 +105,11 @@ export async function undone(handler, approver, admin, path, later) {
   const told = async () => (await handler.ask('{ alerts(first: 1) { nodes { taskId } } }')).alerts.nodes.length > 0;
   for (let i = 0; i < 60 && !(await told()); i++) await page.waitForTimeout(500); // by the clock
   await page.reload(); // pages look once a minute
-  await page.getByRole('region', { name: 'Left undone' }).getByText('Shipping has left “Erase” undone').waitFor({ timeout: 30_000 });
-  await handler.look('case-undone');
-  await page.getByRole('link', { name: 'Left undone 1' }).click();
+  await page.getByRole('region', { name: 'Alerts' }).getByText('Shipping has left “Erase” undone').waitFor({ timeout: 30_000 });
+  await handler.look('case-alerts');
+  await page.getByRole('link', { name: 'Alerts 1' }).click();
   await page.getByRole('cell', { name: 'Shipping Fulfilment' }).waitFor();
-  await handler.look('undone');
+  await handler.look('alerts');
   await page.getByRole('button', { name: 'Try now: Shipping' }).click();
   await approver.page.getByRole('button', { name: 'Resume' }).click();
   await approver.page.getByRole('dialog').getByRole('button', { name: 'Resume' }).click();
@@ -119,5 +119,5 @@ export async function undone(handler, approver, admin, path, later) {
   await admin.page.getByRole('row', { name: /Shipping.*Can be asked/ }).waitFor();
   await approver.page.locator('.title .chip', { hasText: /Fulfilled/ }).waitFor({ timeout: 120_000 });
   await page.reload();
-  await page.getByText('No service has left anything undone').waitFor();
+  await page.getByText('Nothing that people must know').waitFor();
 }

@@ -45,6 +45,7 @@ async function journey() {
   await handsOver(handler, approver, access);
   await others();
   await decisions(handler, approver);
+  await german(handler, opened);
   await small(handler, opened);
   handler.fine();
   approver.fine();
@@ -257,6 +258,22 @@ async function others() {
   p.fine();
 }
 
+/** The portal speaks the reader’s language, and remembers which. */
+async function german(handler, path) {
+  step('in German, and in English again');
+  const { page } = handler;
+  await page.goto(url + path);
+  await page.getByRole('button', { name: 'Deutsch' }).click();
+  await page.locator('html[lang="de"]').waitFor({ state: 'attached' });
+  await page.getByRole('heading', { name: /Nachweis: Löschung/ }).waitFor();
+  await handler.look('german-case');
+  await page.goto(`${url}/requests/new`);
+  await page.getByRole('heading', { name: 'Neuer Antrag', level: 1 }).waitFor();
+  await handler.look('german-new');
+  await page.getByRole('button', { name: 'English' }).click();
+  await page.getByRole('heading', { name: 'New request', level: 1 }).waitFor();
+}
+
 /** The case page works on a phone, and by keyboard alone. */
 async function small(handler, path) {
   step('on a phone, and by keyboard');
@@ -265,7 +282,7 @@ async function small(handler, path) {
   await page.goto(url + path);
   await page.getByText('Why this date?').waitFor();
   await handler.look('phone');
-  for (const to of [path, `${path}?tab=plan`, `${path}?tab=progress`, `${path}?tab=trail`, '/requests?view=all', '/requests/new', '/undone', '/services', '/catalog']) {
+  for (const to of [path, `${path}?tab=plan`, `${path}?tab=progress`, `${path}?tab=trail`, '/requests?view=all', '/requests/new', '/alerts', '/services', '/catalog']) {
     await page.goto(url + to);
     await page.getByRole('heading', { level: 1 }).waitFor();
     await page.locator('.main .skeleton').first().waitFor({ state: 'hidden' });

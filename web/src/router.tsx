@@ -66,11 +66,11 @@ const catalogRoute = createRoute({
   component: lazyRouteComponent(() => import('./pages/catalog/Catalog'), 'Catalog'),
 });
 
-const undoneRoute = createRoute({
+const alertsRoute = createRoute({
   getParentRoute: () => root,
-  path: '/undone',
+  path: '/alerts',
   validateSearch: (s: Record<string, unknown>): { after?: string } => ({ after: some(s.after) }),
-  component: lazyRouteComponent(() => import('./pages/undone/Undone'), 'Undone'),
+  component: lazyRouteComponent(() => import('./pages/alerts/Alerts'), 'Alerts'),
 });
 
 const auditRoute = createRoute({
@@ -81,7 +81,7 @@ const auditRoute = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, listRoute, newRoute, caseRoute, undoneRoute, servicesRoute, catalogRoute, auditRoute]),
+  routeTree: root.addChildren([home, listRoute, newRoute, caseRoute, alertsRoute, servicesRoute, catalogRoute, auditRoute]),
   // Plain names and words, not JSON: addresses are for people too.
   parseSearch: (s) => Object.fromEntries(new URLSearchParams(s)),
   stringifySearch: (o) => {

@@ -17,7 +17,7 @@ export type Result = { userErrors: UserError[] } | null | undefined;
 export function Errors({ errors }: { errors: UserError[] }) {
   if (errors.length === 0) return null;
   return (
-    <div className="errors" role="alert">
+    <div className="errors" role="alert" lang="en">
       {errors.map((e) => <p key={`${e.code}${e.path.join('.')}`}>{e.message}</p>)}
     </div>
   );

@@ -71,12 +71,11 @@ export const casework = {
     approveButton: 'Approve the plan',
     asked: 'What was asked',
     facts: {
-      right: 'Right', ground: 'Ground', controller: 'Controller', opened: 'Opened by', identity: 'Identity proved', due: 'Due', reach: 'Reaches data up to',
+      right: 'Right', ground: 'Ground', controller: 'Controller', opened: 'Opened by', identity: 'Identity proved', reach: 'Reaches data up to',
     },
     stays: 'What stays, and why',
     unproved: 'not yet',
     partial: 'This plan is longer than one page and is still being loaded. It can be approved when all of it is here.',
-    law: (reference: string) => reference,
     approveDue: (date: string) => `It is due on ${date}.`,
     approveLast: (date: string) => `The last byte, backups included, is gone by ${date}.`,
     approveLastOpen: 'By when the last byte is gone is open.',

@@ -34,7 +34,7 @@ export const shell = {
   nav: {
     requests: 'Requests',
     newRequest: 'New request',
-    undone: 'Left undone',
+    alerts: 'Alerts',
     services: 'Services',
     catalog: 'Catalog',
     audit: 'Audit log',

@@ -12,6 +12,7 @@ import { RequestStatus } from '../../ui/status';
 import { Allowed } from '../shell/Allowed';
 import { StopButton } from '../shell/Stops';
 import { Acts } from './Acts';
+import { AlertsOf } from './AlertsOf';
 import { Blocked } from './Blocked';
 import { EvidenceTab } from './EvidenceTab';
 import { NoticesTab } from './NoticesTab';
@@ -20,7 +21,6 @@ import { PlanTab } from './PlanTab';
 import { ProgressTab } from './ProgressTab';
 import { CaseDocument, ProgressDocument, type Request } from './queries';
 import { TrailTab } from './TrailTab';
-import { Undone } from './Undone';
 import { useWhole, type Whole } from './whole';
 
 /** One request of one data subject, from receipt to certificate. */
@@ -75,7 +75,7 @@ function Open({ request, refresh }: { request: Request; refresh: () => void }) {
       <div className="stack">
         <Deadline request={request} />
         <Blocked request={request} all={all} />
-        <Undone request={request} />
+        <AlertsOf request={request} />
         {request.mergedInto && (
           <div className="notice info">
             <p>{c.mergedInto} <Link to="/requests/$caseNumber" params={{ caseNumber: request.mergedInto.caseNumber }}>{request.mergedInto.caseNumber}</Link></p>

@@ -6,7 +6,7 @@ import { download } from '../../lib/download';
 import { lastDay } from '../../lib/due';
 import { text } from '../../lib/text';
 import { day, fullMoment, shortDay } from '../../lib/time';
-import { Digest, Empty, Scroll } from '../../ui/page';
+import { Digest, Empty, nameOf, Scroll } from '../../ui/page';
 import { RequestStatus } from '../../ui/status';
 import type { Request } from './queries';
 
@@ -31,6 +31,9 @@ export function EvidenceTab({ request }: { request: Request }) {
           <dl className="facts wide">
             <dt>{e.outcome}</dt>
             <dd><RequestStatus state={request.state} outcome={request.outcome} /></dd>
+            {request.refusal && <><dt>{e.refusal}</dt><dd>{text.refusal[request.refusal]}</dd></>}
+            {request.closedWithGapsBy && <><dt>{e.partlyBy}</dt><dd>{nameOf(request.closedWithGapsBy)}</dd></>}
+            {request.reopened > 0 && <><dt>{e.reopened}</dt><dd>{e.times(request.reopened)}</dd></>}
             <dt>{e.controller}</dt>
             <dd>{request.controller.name}</dd>
             <dt>{e.received}</dt>

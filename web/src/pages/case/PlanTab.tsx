@@ -214,7 +214,7 @@ function NodeRow({ node: n, step, exports }: { node: PlanNode; step: number; exp
       </td>
       <td>
         {p.reason[n.reason]}
-        {n.dismissal && <span className="sub break">{p.explained(n.dismissal.reason, n.dismissal.dismissedBy?.name ?? p.nobody, moment(n.dismissal.validTo))}</span>}
+        {n.dismissal && <span className="sub">{p.explained(n.dismissal.reason, nameOf(n.dismissal.dismissedBy), moment(n.dismissal.validTo))}</span>}
         {n.retentionGround && <span className="sub">{p.on(n.retentionGround)}{n.dataset.retentionPolicy?.legalReference && n.kind === 'KEEP' && `, ${n.dataset.retentionPolicy.legalReference}`}{n.until && `, ${p.until(shortDay(n.until))}`}</span>}
       </td>
       <td className="num">{n.count?.toLocaleString(text.locale) ?? text.app.none}</td>

@@ -67,7 +67,7 @@ function Row({ request, task: t, from, to }: { request: Request; task: Task; fro
   const { left, width } = span(t, from, to);
   const again = waits(t);
   const way = retry(request, t);
-  const alert = request.alerts.find((a) => a.taskId === t.id && a.reason === 'TASK_UNDONE');
+  const alert = request.alerts.find((a) => a.reason === 'TASK_UNDONE' && a.taskId === t.id);
   const rows = t.outcomes.filter((o) => !o.conflict).reduce((sum, o) => sum + (o.count ?? 0), 0);
   return (
     <tr>

@@ -5,7 +5,7 @@ import { has } from '../../lib/roles';
 import { text } from '../../lib/text';
 import { useViewer } from '../../lib/viewer';
 import { Errors, errorsOf, type UserError } from '../../ui/act';
-import { context } from '../shell/UndoneCount';
+import { context } from '../shell/AlertCount';
 import { Retry } from './mutations';
 
 /** Asks a service again for a task that stopped, or at once for one that waits. */

@@ -98,7 +98,6 @@ export const CaseDocument = graphql(`
       blockedReason
       blockedFrom
       refusal
-      receivedAt
       receivedOn
       eraseBefore
       dueOn

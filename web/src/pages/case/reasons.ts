@@ -25,7 +25,7 @@ export function retry(r: Request, t: Task): 'again' | 'now' | null {
     if (t.action !== 'ERASE' && t.action !== 'EXPORT') return null;
     return t.code === 'CONFLICT' || said(t).some((o) => o.outcome === 'PARTIALLY_ERASED') ? 'again' : null;
   }
-  return waits(t) || r.alerts.some((a) => a.taskId === t.id && a.reason === 'TASK_UNDONE' && !a.overAt) ? 'now' : null;
+  return waits(t) || r.alerts.some((a) => a.reason === 'TASK_UNDONE' && a.taskId === t.id && !a.overAt) ? 'now' : null;
 }
 
 /** One thing that a person must know before they decide about a blocked request. */

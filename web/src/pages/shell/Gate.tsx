@@ -2,6 +2,7 @@ import { Button } from '@mantine/core';
 import { IconLogin2 } from '@tabler/icons-react';
 import { useEffect } from 'react';
 import { text } from '../../lib/text';
+import { LanguageButtons } from '../../ui/language';
 
 /** The page of whoever is not signed in. It goes on where they wanted to be. */
 export function Gate({ ended }: { ended: boolean }) {
@@ -22,6 +23,7 @@ export function Gate({ ended }: { ended: boolean }) {
         {ended && <p role="status" style={{ marginTop: 14 }}>{text.signIn.ended}</p>}
         <Button component="a" href={to} fullWidth mt={22} size="md" leftSection={<IconLogin2 size={18} />}>{text.signIn.button}</Button>
         <p className="dim small" style={{ marginTop: 14 }}>{text.signIn.why}</p>
+        <p style={{ marginTop: 14 }}><LanguageButtons /></p>
       </div>
     </main>
   );

@@ -1,5 +1,5 @@
 import { ActionIcon, Button, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
-import { IconClockExclamation, IconDatabase, IconFileText, IconHistory, IconLogout, IconMenu2, IconMoon, IconPlus, IconServer2, IconSun } from '@tabler/icons-react';
+import { IconBell, IconDatabase, IconFileText, IconHistory, IconLogout, IconMenu2, IconMoon, IconPlus, IconServer2, IconSun } from '@tabler/icons-react';
 import { Link, Outlet, useRouterState } from '@tanstack/react-router';
 import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { useQuery } from 'urql';
@@ -9,9 +9,10 @@ import { has, needs } from '../../lib/roles';
 import { text } from '../../lib/text';
 import { useViewer, ViewerProvider } from '../../lib/viewer';
 import { Failure } from '../../ui/page';
+import { LanguageButtons } from '../../ui/language';
 import { Gate } from './Gate';
 import { Stops } from './Stops';
-import { UndoneCount } from './UndoneCount';
+import { AlertCount } from './AlertCount';
 
 const ViewerQuery = graphql(`
   query Viewer {
@@ -76,7 +77,7 @@ function Frame() {
 function Navigation() {
   const who = useViewer();
   const onCase = useRouterState({ select: (s) => s.location.pathname.startsWith('/requests/R-') });
-  const entry = (to: '/requests' | '/requests/new' | '/undone' | '/services' | '/catalog' | '/audit', words: string, Sign: typeof IconPlus, count?: ReactNode) => (
+  const entry = (to: '/requests' | '/requests/new' | '/alerts' | '/services' | '/catalog' | '/audit', words: string, Sign: typeof IconPlus, count?: ReactNode) => (
     <li key={to}>
       <Link to={to} activeOptions={{ exact: true, includeSearch: false }} aria-current={to === '/requests' && onCase ? 'true' : undefined}>
         <Sign size={17} stroke={1.6} aria-hidden />
@@ -97,7 +98,7 @@ function Navigation() {
           <ul>
             {entry('/requests', text.nav.requests, IconFileText)}
             {has(who, ...needs.open) && entry('/requests/new', text.nav.newRequest, IconPlus)}
-            {entry('/undone', text.nav.undone, IconClockExclamation, <UndoneCount />)}
+            {entry('/alerts', text.nav.alerts, IconBell, <AlertCount />)}
           </ul>
         </>
       )}
@@ -133,6 +134,7 @@ function Account() {
       <ActionIcon variant="subtle" color="gray" size={32} aria-label={text.app.theme} onClick={() => setColorScheme(dark ? 'light' : 'dark')}>
         {dark ? <IconSun size={18} stroke={1.6} /> : <IconMoon size={18} stroke={1.6} />}
       </ActionIcon>
+      <LanguageButtons />
       <div className="who" aria-label={text.app.signedInAs(who.name)} role="note">
         {who.name}
         <span>{who.roles.map((r) => text.roles[r]).join(', ') || text.app.noRole}</span>

@@ -10,7 +10,7 @@ import { Empty, Failure, Head, Scroll, Skeleton } from '../../ui/page';
 import { RetryButton } from '../case/Retry';
 import { Allowed } from '../shell/Allowed';
 import { StopButton } from '../shell/Stops';
-import { context } from '../shell/UndoneCount';
+import { context } from '../shell/AlertCount';
 
 const AlertsDocument = graphql(`
   query Alerts($after: String) {
@@ -51,23 +51,23 @@ const AlertsDocument = graphql(`
 
 type Alert = AlertsQuery['alerts']['nodes'][number];
 
-/** What services have left undone for a day or more, the oldest first. */
-export function Undone() {
+/** What people must know about tasks, the oldest first. */
+export function Alerts() {
   return (
-    <Allowed roles={needs.requests} name={text.undone.title}>
+    <Allowed roles={needs.requests} name={text.alerts.title}>
       <Body />
     </Allowed>
   );
 }
 
 function Body() {
-  const { after } = useSearch({ from: '/undone' });
+  const { after } = useSearch({ from: '/alerts' });
   const [{ data, error }, again] = useQuery({ query: AlertsDocument, variables: { after }, context });
   useEffect(() => {
     const timer = setInterval(() => again({ requestPolicy: 'network-only' }), 15_000);
     return () => clearInterval(timer);
   }, [again]);
-  const u = text.undone;
+  const u = text.alerts;
   const page = data?.alerts;
   return (
     <>
@@ -79,8 +79,8 @@ function Body() {
         {page && page.nodes.length > 0 && <Rows alerts={page.nodes} />}
         {page && (after || page.pageInfo.hasNextPage) && (
           <div className="more">
-            {after && <Link to="/undone" search={{}}>{text.list.first}</Link>}
-            {page.pageInfo.hasNextPage && <Link to="/undone" search={{ after: page.pageInfo.endCursor ?? undefined }}>{text.list.next}</Link>}
+            {after && <Link to="/alerts" search={{}}>{text.list.first}</Link>}
+            {page.pageInfo.hasNextPage && <Link to="/alerts" search={{ after: page.pageInfo.endCursor ?? undefined }}>{text.list.next}</Link>}
           </div>
         )}
       </div>
@@ -88,38 +88,31 @@ function Body() {
   );
 }
 
-function Why({ alert: a }: { alert: Alert }) {
-  if (a.reason === 'UNPLANNED_DATASET') {
-    return <>{text.alert.UNPLANNED_DATASET}<span className="sub break">{a.dataset ? `${a.dataset.namespace} ${a.dataset.name}` : text.undone.unheardOf}</span></>;
-  }
-  return a.code ? <code>{a.code}</code> : <span className="dim">{text.undone.silent}</span>;
-}
-
 function Rows({ alerts }: { alerts: Alert[] }) {
-  const c = text.undone.columns;
+  const c = text.alerts.columns;
   return (
-    <Scroll label={text.undone.title}>
+    <Scroll label={text.alerts.title}>
       <table className="grid">
         <thead>
           <tr>
             <th scope="col">{c.service}</th>
+            <th scope="col">{c.what}</th>
             <th scope="col">{c.case}</th>
             <th scope="col">{c.action}</th>
             <th scope="col">{c.since}</th>
             <th scope="col">{c.told}</th>
-            <th scope="col">{c.code}</th>
             <th scope="col"><span className="hidden">{c.act}</span></th>
           </tr>
         </thead>
         <tbody>
           {alerts.map((a) => (
-            <tr key={`${a.taskId} ${a.reason}`}>
+            <tr key={`${a.taskId} ${a.reason} ${a.dataset?.id}`}>
               <td>{a.service.name}<span className="sub">{a.service.owner?.name ?? text.services.noOwner}</span></td>
+              <td>{text.alert[a.reason]}{a.code && <span className="sub"><code>{a.code}</code></span>}{a.reason === 'UNPLANNED_DATASET' && <span className="sub break">{a.dataset ? `${a.dataset.namespace} ${a.dataset.name}` : text.alerts.unknown}</span>}</td>
               <td className="nowrap"><Link className="mono" to="/requests/$caseNumber" params={{ caseNumber: a.request.caseNumber }} search={{ tab: 'progress' }}>{a.request.caseNumber}</Link></td>
               <td>{text.progress.action[a.action]}</td>
               <td className="nowrap">{moment(a.raisedAt)}</td>
-              <td className="nowrap">{text.undone.times(a.times, moment(a.toldAt))}</td>
-              <td><Why alert={a} /></td>
+              <td className="nowrap">{text.alerts.times(a.times, moment(a.toldAt))}</td>
               <td>{a.reason === 'TASK_UNDONE' && <RetryButton taskId={a.taskId} service={a.service.name} way="now" />}</td>
             </tr>
           ))}

@@ -3,7 +3,7 @@ import { useQuery } from 'urql';
 import { graphql } from '../../gql';
 
 const CountDocument = graphql(`
-  query UndoneCount {
+  query AlertCount {
     alerts(first: 100) {
       pageInfo {
         hasNextPage
@@ -18,8 +18,8 @@ const CountDocument = graphql(`
 /** What changes when a task is asked for again. */
 export const context = { additionalTypenames: ['Alert', 'Task', 'Request'] };
 
-/** How much services have left undone, beside the entry of the menu; nothing where that is nothing. */
-export function UndoneCount() {
+/** How many alerts hold, beside the entry of the menu; nothing where none does. */
+export function AlertCount() {
   const [{ data }, again] = useQuery({ query: CountDocument, context });
   useEffect(() => {
     const timer = setInterval(() => again({ requestPolicy: 'network-only' }), 60_000); // it takes a day to come
