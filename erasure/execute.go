@@ -220,9 +220,14 @@ func (s *Requests) verifyWith(ctx context.Context, tx pgx.Tx, r *Request, all []
 	if err := s.move(ctx, tx, access.System, r, Executing, "RESIDUE"); err != nil {
 		return err
 	}
+	return s.eraseLeft(ctx, tx, *r, left, last[0].Wave+1)
+}
+
+// eraseLeft has what probes found erased, by tasks of their own.
+func (s *Requests) eraseLeft(ctx context.Context, tx pgx.Tx, r Request, left map[uuid.UUID][]uuid.UUID, wave int) error {
 	var todo []task.Assignment
 	for svc, datasets := range left {
-		todo = append(todo, task.Assignment{Service: svc, Action: task.Erase, Wave: last[0].Wave + 1, State: task.Ready, NextAt: s.now(), Datasets: datasets})
+		todo = append(todo, task.Assignment{Service: svc, Action: task.Erase, Wave: wave, State: task.Ready, NextAt: s.now(), Datasets: datasets})
 	}
 	return s.assign(ctx, tx, r.ID, todo)
 }

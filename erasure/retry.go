@@ -17,7 +17,9 @@ import (
 
 // RetryTask asks a service again: at once if its task only waits for its next
 // attempt, in a new round if the task had stopped, or the service contradicted
-// itself or left a part.
+// itself or left a part. A probe that found the person again after what was
+// done about it has all that was found erased again, under new tasks; the one of
+// its service is returned.
 func (s *Requests) RetryTask(ctx context.Context, by access.Principal, key uuid.UUID) (t task.Task, err error) {
 	if err := by.Require(access.Handler, access.Approver); err != nil {
 		return t, err
@@ -31,7 +33,10 @@ func (s *Requests) RetryTask(ctx context.Context, by access.Principal, key uuid.
 		if err != nil {
 			return err
 		}
-		t = found[key]
+		if t = found[key]; t.Action == task.Probe && t.State == task.Done {
+			t, err = s.eraseAgain(ctx, tx, by, r, t)
+			return err
+		}
 		if err := s.retry(ctx, tx, by, r, t); err != nil {
 			return err
 		}
@@ -42,6 +47,52 @@ func (s *Requests) RetryTask(ctx context.Context, by access.Principal, key uuid.
 	return t, err
 }
 
+// eraseAgain erases what the last probes found when it was erased twice before
+// and a person has mended what wrote it back. The services' records of the old
+// tasks are worthless, so these are new ones (docs/decisions/0003).
+func (s *Requests) eraseAgain(ctx context.Context, tx pgx.Tx, by access.Principal, r *Request, probe task.Task) (t task.Task, err error) {
+	all, err := tasks(ctx, tx, r.ID)
+	if err != nil {
+		return t, err
+	}
+	last := r.lastProbes(all)
+	var asked []int64
+	for _, p := range last {
+		asked = append(asked, p.ID)
+	}
+	said, err := task.OutcomesOf(ctx, tx, asked)
+	if err != nil {
+		return t, err
+	}
+	left := residue(said, last)
+	switch {
+	case r.Final():
+		return t, fault.New(fault.Conflict, "WRONG_STATE", "the request is %s; open it again first", r.State)
+	case r.State != Blocked || *r.Block != Residue || !slices.Contains(asked, probe.ID) || len(left[probe.ServiceID]) == 0:
+		return t, nothingToRetry(probe)
+	case probe.Wave+2 >= r.wave(waveFollowUp):
+		return t, fault.New(fault.Conflict, "ERASED_TOO_OFTEN", "this was erased again and again, and came back each time; find what writes it, and close the request in part")
+	}
+	if err := s.move(ctx, tx, by, r, Executing, "RETRY"); err != nil {
+		return t, err
+	}
+	if err := s.eraseLeft(ctx, tx, *r, left, probe.Wave+1); err != nil {
+		return t, err
+	}
+	if err := audit.Append(ctx, tx, audit.Entry{Actor: by.ID, Act: "task.retried", Entity: probe.Key, Request: r.ID}); err != nil {
+		return t, err
+	}
+	if all, err = tasks(ctx, tx, r.ID); err != nil {
+		return t, err
+	}
+	i := slices.IndexFunc(all, func(t task.Task) bool { return t.ServiceID == probe.ServiceID && t.Wave == probe.Wave+1 })
+	return all[i], nil
+}
+
+func nothingToRetry(t task.Task) error {
+	return fault.New(fault.Conflict, "NOTHING_TO_RETRY", "the task is %s; only one that waits for an answer, has stopped or found something left can be retried", t.State)
+}
+
 func (s *Requests) retry(ctx context.Context, tx pgx.Tx, by access.Principal, r *Request, t task.Task) error {
 	open, err := openEnded(ctx, tx, *r, t)
 	switch {
@@ -50,7 +101,7 @@ func (s *Requests) retry(ctx context.Context, tx pgx.Tx, by access.Principal, r 
 	case r.Final():
 		return fault.New(fault.Conflict, "WRONG_STATE", "the request is %s; open it again first", r.State)
 	case t.State == task.Waiting || t.State == task.Done && !open || t.State == task.Cancelled:
-		return fault.New(fault.Conflict, "NOTHING_TO_RETRY", "the task is %s; only one that waits for an answer or has stopped can be retried", t.State)
+		return nothingToRetry(t)
 	case t.State.Stopped() || open:
 		if _, err := task.Again(ctx, tx, []int64{t.ID}, s.now()); err != nil {
 			return err

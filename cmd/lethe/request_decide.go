@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,12 +28,12 @@ var (
 	closePartiallyDocument = mutation("closePartially", "RequestInput")
 )
 
-const stoppedDocument = `
-query Stopped($id: ID!, $first: Int!, $after: String) {
+const tasksDocument = `
+query Tasks($id: ID!, $states: [TaskState!], $first: Int!, $after: String) {
   node(id: $id) {
     ... on Request {
-      tasks(first: $first, after: $after, states: [REFUSED, POISONED]) {
-        nodes { id action code service { ref } }
+      tasks(first: $first, after: $after, states: $states) {
+        nodes { id action wave code service { ref } outcomes { outcome count } }
         pageInfo { hasNextPage endCursor }
       }
     }
@@ -99,38 +100,46 @@ func deciding(e *env, name, short, long, document, more string, words ...word) *
 	return visitFlags(c)
 }
 
-// stoppedTask is a task that waits for a person.
-type stoppedTask struct {
-	ID      string
-	Action  string
-	Code    *string
-	Service struct{ Ref string }
+// askedTask is a task that may be asked for again.
+type askedTask struct {
+	ID       string
+	Action   string
+	Wave     int
+	Code     *string
+	Service  struct{ Ref string }
+	Outcomes []struct {
+		Outcome string
+		Count   *int64
+	}
+}
+
+// found reports whether a probe found data.
+func (t askedTask) found() bool {
+	return slices.ContainsFunc(t.Outcomes, func(o struct {
+		Outcome string
+		Count   *int64
+	}) bool {
+		return o.Outcome == "PRESENT" && o.Count != nil && *o.Count > 0
+	})
 }
 
 func newRequestRetry(e *env) *cobra.Command {
 	var service string
 	c := &cobra.Command{
 		Use: "retry CASE", Short: "Ask the stopped tasks of a request again", Args: cobra.ExactArgs(1),
-		Long:    "Asks every task again that was refused or failed for good, each in a new round.\nMend the cause first: the codes of the tasks say what it was.",
+		Long: `Asks every task again that was refused or failed for good, each in a new round.
+Where a request is blocked by RESIDUE, everything that the last probes found is
+erased again, under new tasks. Mend the cause first: the codes of the tasks say
+what it was.`,
 		Example: "  lethe request retry R-2026-000123\n  lethe request retry R-2026-000123 --service orders",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			found, c, err := find(cmd, e, args[0])
 			if err != nil {
 				return err
 			}
-			tasks, err := c.stopped(cmd.Context(), found.ID, service)
+			tasks, err := c.again(cmd.Context(), found, service)
 			if err != nil {
 				return err
-			}
-			if len(tasks) == 0 {
-				return no(fmt.Errorf("no task of %s has stopped, so there is nothing to ask again", args[0]))
-			}
-			for _, t := range tasks {
-				// Those asked before it have stopped no more: run again, this
-				// goes on where it ended.
-				if err := c.retry(cmd.Context(), t); err != nil {
-					return err
-				}
 			}
 			r, err := c.request(cmd.Context(), found.ID, args[0])
 			if err != nil {
@@ -148,14 +157,65 @@ func newRequestRetry(e *env) *cobra.Command {
 	return visitFlags(c)
 }
 
-// stopped lists the stopped tasks of a request, of one service if it is named.
-func (c *client) stopped(ctx context.Context, id, service string) (out []stoppedTask, err error) {
-	vars := map[string]any{"id": id, "first": 100}
+// again asks again for what of a request waits for a person, of one service if
+// it is named, and returns who is asked to do what.
+func (c *client) again(ctx context.Context, r caseRequest, service string) ([]askedTask, error) {
+	if r.BlockedReason != nil && *r.BlockedReason == "RESIDUE" {
+		return c.eraseAgain(ctx, r, service)
+	}
+	all, err := c.tasks(ctx, r.ID, "REFUSED", "POISONED")
+	if err != nil {
+		return nil, err
+	}
+	tasks := slices.DeleteFunc(all, func(t askedTask) bool { return service != "" && t.Service.Ref != service })
+	if len(tasks) == 0 {
+		return nil, no(fmt.Errorf("no task of %s has stopped, so there is nothing to ask again", r.CaseNumber))
+	}
+	for _, t := range tasks {
+		// Those asked before it have stopped no more: run again, this goes on
+		// where it ended.
+		if err := c.retry(ctx, t); err != nil {
+			return nil, err
+		}
+	}
+	return tasks, nil
+}
+
+// eraseAgain has erased again what the last probes found: one order does for
+// all services.
+func (c *client) eraseAgain(ctx context.Context, r caseRequest, service string) ([]askedTask, error) {
+	all, err := c.tasks(ctx, r.ID, "DONE")
+	if err != nil {
+		return nil, err
+	}
+	last := 0
+	for _, t := range all {
+		if t.Action == "PROBE" {
+			last = max(last, t.Wave)
+		}
+	}
+	left := slices.DeleteFunc(all, func(t askedTask) bool { return t.Action != "PROBE" || t.Wave != last || !t.found() })
+	i := slices.IndexFunc(left, func(t askedTask) bool { return service == "" || t.Service.Ref == service })
+	if i < 0 {
+		return nil, no(fmt.Errorf("the last probes of %s found nothing there, so there is nothing to erase again", r.CaseNumber))
+	}
+	if err := c.retry(ctx, left[i]); err != nil {
+		return nil, err
+	}
+	for i := range left {
+		left[i].Action = "ERASE"
+	}
+	return left, nil
+}
+
+// tasks lists the tasks of a request in some states.
+func (c *client) tasks(ctx context.Context, id string, states ...string) (out []askedTask, err error) {
+	vars := map[string]any{"id": id, "first": 100, "states": states}
 	for {
 		var a struct {
 			Node *struct {
 				Tasks struct {
-					Nodes    []stoppedTask
+					Nodes    []askedTask
 					PageInfo struct {
 						HasNextPage bool
 						EndCursor   string
@@ -163,17 +223,13 @@ func (c *client) stopped(ctx context.Context, id, service string) (out []stopped
 				}
 			}
 		}
-		if err := c.ask(ctx, stoppedDocument, vars, &a); err != nil {
+		if err := c.ask(ctx, tasksDocument, vars, &a); err != nil {
 			return nil, err
 		}
 		if a.Node == nil {
 			return out, nil
 		}
-		for _, t := range a.Node.Tasks.Nodes {
-			if service == "" || t.Service.Ref == service {
-				out = append(out, t)
-			}
-		}
+		out = append(out, a.Node.Tasks.Nodes...)
 		if !a.Node.Tasks.PageInfo.HasNextPage {
 			return out, nil
 		}
@@ -181,7 +237,7 @@ func (c *client) stopped(ctx context.Context, id, service string) (out []stopped
 	}
 }
 
-func (c *client) retry(ctx context.Context, t stoppedTask) error {
+func (c *client) retry(ctx context.Context, t askedTask) error {
 	var a struct {
 		RetryTask struct{ UserErrors userErrors }
 	}

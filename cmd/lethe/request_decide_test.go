@@ -83,11 +83,45 @@ func TestRetryAsksEveryStoppedTask(t *testing.T) {
 		t.Errorf("one service: %d %s after %d calls", r.code, r.err, len(f.asked))
 	}
 	f = answering(t, 200, found, page("false", ""))
-	if r := lethe(t, f.env(), "request", "retry", "x1"); r.code != exitNo || !strings.Contains(r.err, "no task of x1 has stopped") {
+	if r := lethe(t, f.env(), "request", "retry", "x1"); r.code != exitNo || !strings.Contains(r.err, "no task of R-2026-000123 has stopped") {
 		t.Errorf("nothing stopped: %d %s", r.code, r.err)
 	}
 	f = answering(t, 200, found, page("false", orders), `{"data":{"retryTask":{"task":null,"userErrors":[{"code":"WRONG_STATE","path":["input"],"message":"the task has not stopped"}]}}}`)
 	if r := lethe(t, f.env(), "request", "retry", "x1", "-o", "json"); r.code != exitNo || r.out != "" || !strings.Contains(r.err, `"code":"WRONG_STATE"`) {
 		t.Errorf("refused: %d %s%s", r.code, r.out, r.err)
+	}
+}
+
+// Where probes found data again, one order has all of it erased again: by the
+// probe of the last wave that found something.
+func TestRetryErasesResidueAgain(t *testing.T) {
+	t.Parallel()
+	const (
+		done  = `{"data":{"retryTask":{"task":{"id":"t"},"userErrors":[]}}}`
+		nodes = `{"id":"t1","action":"ERASE","wave":3,"code":null,"service":{"ref":"orders"},"outcomes":[{"outcome":"ERASED","count":3}]},
+			{"id":"t2","action":"PROBE","wave":10,"code":null,"service":{"ref":"orders"},"outcomes":[{"outcome":"PRESENT","count":3}]},
+			{"id":"t3","action":"PROBE","wave":12,"code":null,"service":{"ref":"loyalty"},"outcomes":[{"outcome":"PRESENT","count":0},{"outcome":"ABSENT","count":0}]},
+			{"id":"t4","action":"PROBE","wave":12,"code":null,"service":{"ref":"orders"},"outcomes":[{"outcome":"ABSENT","count":0},{"outcome":"PRESENT","count":2}]},
+			{"id":"t5","action":"PROBE","wave":12,"code":null,"service":{"ref":"search"},"outcomes":[{"outcome":"PRESENT","count":1}]}`
+	)
+	found := `{"data":{"node":` + strings.Replace(aRequest, `"blockedReason":null`, `"blockedReason":"RESIDUE"`, 1) + `}}`
+	tasks := `{"data":{"node":{"tasks":{"nodes":[` + nodes + `],"pageInfo":{"hasNextPage":false,"endCursor":null}}}}}`
+	for service, want := range map[string]string{"": "t4", "orders": "t4", "search": "t5"} {
+		f := answering(t, 200, found, tasks, done, found)
+		args := []string{"request", "retry", "x1"}
+		if service != "" {
+			args = append(args, "--service", service)
+		}
+		r := lethe(t, f.env(), args...)
+		if r.code != exitOK || !strings.Contains(r.out, "orders is asked again to erase\nsearch is asked again to erase\nR-2026-000123") || len(f.asked) != 4 {
+			t.Fatalf("%q: %d %s%s after %d calls", service, r.code, r.out, r.err, len(f.asked))
+		}
+		if in := f.asked[2].Variables["input"].(map[string]any); in["taskId"] != want {
+			t.Errorf("%q: asked again %v, want %s", service, in, want)
+		}
+	}
+	f := answering(t, 200, found, tasks)
+	if r := lethe(t, f.env(), "request", "retry", "x1", "--service", "loyalty"); r.code != exitNo || !strings.Contains(r.err, "found nothing there") || len(f.asked) != 2 {
+		t.Errorf("where nothing was found: %d %s", r.code, r.err)
 	}
 }

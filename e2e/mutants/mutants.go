@@ -102,6 +102,8 @@ var All = []Mutant{
 		"t.Action == task.Probe && found(v.Outcomes)", "t.Action == task.Locate && found(v.Outcomes)"},
 	{"liar", "TestLiarIsFoundOut", "what a probe found is not fulfilled", "erasure/reckon.go",
 		"len(residue(said, r.lastProbes(all[r.ID]))) > 0", "len(residue(said, r.lastProbes(all[r.ID]))) > 99"},
+	{"liar", "TestResidueIsErasedAgainByAPerson", "what is left is erased when a person asks", "erasure/retry.go",
+		"if err := s.move(ctx, tx, by, r, Executing, \"RETRY\"); err != nil {", "if err := s.move(ctx, tx, by, r, Verifying, \"RETRY\"); err != nil {"},
 	{"crowded", "TestTooManyIdentifiersStopOneTaskOnly", "a task that no message can hold is given up", "erasure/dispatch/envelope.go",
 		"return nil, d.unsendable(ctx, s, held[0], unsendableBy(err))", "return nil, err"},
 	{"package", "TestPackagePreparedEarlyClosesNothing", "a package closes nothing while services are at work", "erasure/close.go",

@@ -206,3 +206,36 @@ func TestLiarIsFoundOut(t *testing.T) {
 	c.act(access.Approver, "closePartially", r)
 	c.closes(r.CaseNumber, "PARTIALLY_FULFILLED")
 }
+
+// Something wrote the rows back twice. A person mends it and has them erased
+// again: a new task, because the service's record of the old one is worthless,
+// a new probe, and a request that is fulfilled.
+func TestResidueIsErasedAgainByAPerson(t *testing.T) {
+	t.Parallel()
+	c := found(t, shop(mute(), nil))
+	number := c.open(erasureOf(person(1)))
+	c.counts("orders")
+	c.approve(c.reach(number, "PLANNED"))
+	keys := map[string]bool{}
+	erases := func(nth int) {
+		erase := c.awaitsNth("orders", protocol.Erase, nth)
+		keys[erase.Task.String()] = true
+		c.expect(c.says("orders", result(erase, 1, protocol.Done)), "recorded")
+	}
+	for nth := 1; nth <= 2; nth++ {
+		erases(nth)
+		c.expect(c.says("orders", result(c.awaitsNth("orders", protocol.Probe, nth), 1, protocol.Done, func(r *protocol.Result) {
+			r.Outcomes[0] = protocol.DatasetOutcome{Dataset: r.Outcomes[0].Dataset, Outcome: protocol.Present, Count: 2}
+		})), "recorded")
+	}
+	r := c.blocks(number, "RESIDUE")
+	probes := r.of("orders", "PROBE")
+	c.refused("NOTHING_TO_RETRY", access.Handler, "retryTask", "RetryTaskInput", map[string]any{"taskId": probes[0].ID})
+	c.do(access.Handler, "retryTask", "RetryTaskInput", map[string]any{"taskId": probes[1].ID})
+	erases(3)
+	c.expect(c.says("orders", result(c.awaitsNth("orders", protocol.Probe, 3), 1, protocol.Done)), "recorded")
+	c.closes(number, "FULFILLED")
+	if len(keys) != 3 {
+		t.Errorf("three erasures under %d ids of tasks", len(keys))
+	}
+}

@@ -2185,7 +2185,7 @@ extend type Mutation {
   resumeClock("Which." input: RequestInput!): RequestPayload!
   "Lets a blocked request go on: an approver who did not open it has looked at the reason."
   resolveBlock("Which." input: RequestInput!): RequestPayload!
-  "Asks a service again for a task that stopped. For handler and approver."
+  "Asks a service again for a task that stopped. Of a probe that found data after it had been erased twice: erases again, under new tasks. For handler and approver."
   retryTask("Which." input: RetryTaskInput!): RetryTaskPayload!
   "Closes a request although not everybody could be asked; its outcome says so. For an approver who did not open it."
   closePartially("Which." input: RequestInput!): RequestPayload!
@@ -3105,7 +3105,7 @@ type RequestPayload {
 
 "What became of asking again."
 type RetryTaskPayload {
-  "The task as it is now."
+  "The task as it is now; of a probe that found data, the one that erases it again."
   task: Task
   "Why it was not done; empty if it was."
   userErrors: [UserError!]!
