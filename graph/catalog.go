@@ -51,10 +51,19 @@ func (r queryResolver) ReaderNames(ctx context.Context, first int, after *string
 	return browse(ctx, first, after, r.Catalog.ActorAliases)
 }
 
-func (r queryResolver) CatalogChanges(ctx context.Context, entity node.ID, first int, after *string) (relay.Connection[catalog.Change], error) {
-	return browse(ctx, first, after, func(ctx context.Context, by access.Principal, p page.Args) (page.Page[catalog.Change], error) {
+func (r queryResolver) CatalogChanges(ctx context.Context, entity node.ID, first int, after *string) (exec.CatalogChangeConnection, error) {
+	changes, err := browse(ctx, first, after, func(ctx context.Context, by access.Principal, p page.Args) (page.Page[catalog.Change], error) {
 		return r.Catalog.Changes(ctx, by, entity.Key, p)
 	})
+	return history(changes), err
+}
+
+func history(changes relay.Connection[catalog.Change]) exec.CatalogChangeConnection {
+	shown := exec.CatalogChangeConnection{Nodes: changes.Nodes(), PageInfo: changes.PageInfo()}
+	for _, e := range changes.Edges() {
+		shown.Edges = append(shown.Edges, exec.CatalogChangeEdge{Cursor: e.Cursor, Node: e.Node})
+	}
+	return shown
 }
 
 func (r queryResolver) Datasets(ctx context.Context, first int, after *string, filter *exec.DatasetFilter) (relay.Connection[catalog.Dataset], error) {

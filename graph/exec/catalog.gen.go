@@ -409,7 +409,7 @@ func (ec *executionContext) fieldContext_CatalogChange_after(_ context.Context, 
 	return graphql.NewScalarFieldContext("CatalogChange", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _CatalogChangeConnection_edges(ctx context.Context, field graphql.CollectedField, obj *relay.Connection[catalog.Change]) (ret graphql.Marshaler) {
+func (ec *executionContext) _CatalogChangeConnection_edges(ctx context.Context, field graphql.CollectedField, obj *CatalogChangeConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -418,11 +418,11 @@ func (ec *executionContext) _CatalogChangeConnection_edges(ctx context.Context, 
 			return ec.fieldContext_CatalogChangeConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges(), nil
+			return obj.Edges, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []relay.Edge[catalog.Change]) graphql.Marshaler {
-			return ec.marshalNCatalogChangeEdge2ᚕgithubᚗcomᚋflowmartᚋletheᚋgraphᚋrelayᚐEdgeᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []CatalogChangeEdge) graphql.Marshaler {
+			return ec.marshalNCatalogChangeEdge2ᚕgithubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐCatalogChangeEdgeᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -432,7 +432,7 @@ func (ec *executionContext) fieldContext_CatalogChangeConnection_edges(_ context
 	fc = &graphql.FieldContext{
 		Object:     "CatalogChangeConnection",
 		Field:      field,
-		IsMethod:   true,
+		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_CatalogChangeEdge(ctx, field)
@@ -441,7 +441,7 @@ func (ec *executionContext) fieldContext_CatalogChangeConnection_edges(_ context
 	return fc, nil
 }
 
-func (ec *executionContext) _CatalogChangeConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *relay.Connection[catalog.Change]) (ret graphql.Marshaler) {
+func (ec *executionContext) _CatalogChangeConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *CatalogChangeConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -450,7 +450,7 @@ func (ec *executionContext) _CatalogChangeConnection_nodes(ctx context.Context, 
 			return ec.fieldContext_CatalogChangeConnection_nodes(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Nodes(), nil
+			return obj.Nodes, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []catalog.Change) graphql.Marshaler {
@@ -464,7 +464,7 @@ func (ec *executionContext) fieldContext_CatalogChangeConnection_nodes(_ context
 	fc = &graphql.FieldContext{
 		Object:     "CatalogChangeConnection",
 		Field:      field,
-		IsMethod:   true,
+		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_CatalogChange(ctx, field)
@@ -473,7 +473,7 @@ func (ec *executionContext) fieldContext_CatalogChangeConnection_nodes(_ context
 	return fc, nil
 }
 
-func (ec *executionContext) _CatalogChangeConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *relay.Connection[catalog.Change]) (ret graphql.Marshaler) {
+func (ec *executionContext) _CatalogChangeConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *CatalogChangeConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -482,7 +482,7 @@ func (ec *executionContext) _CatalogChangeConnection_pageInfo(ctx context.Contex
 			return ec.fieldContext_CatalogChangeConnection_pageInfo(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PageInfo(), nil
+			return obj.PageInfo, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v relay.PageInfo) graphql.Marshaler {
@@ -496,7 +496,7 @@ func (ec *executionContext) fieldContext_CatalogChangeConnection_pageInfo(_ cont
 	fc = &graphql.FieldContext{
 		Object:     "CatalogChangeConnection",
 		Field:      field,
-		IsMethod:   true,
+		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_PageInfo(ctx, field)
@@ -505,7 +505,7 @@ func (ec *executionContext) fieldContext_CatalogChangeConnection_pageInfo(_ cont
 	return fc, nil
 }
 
-func (ec *executionContext) _CatalogChangeEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *relay.Edge[catalog.Change]) (ret graphql.Marshaler) {
+func (ec *executionContext) _CatalogChangeEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *CatalogChangeEdge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -528,7 +528,7 @@ func (ec *executionContext) fieldContext_CatalogChangeEdge_cursor(_ context.Cont
 	return graphql.NewScalarFieldContext("CatalogChangeEdge", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _CatalogChangeEdge_node(ctx context.Context, field graphql.CollectedField, obj *relay.Edge[catalog.Change]) (ret graphql.Marshaler) {
+func (ec *executionContext) _CatalogChangeEdge_node(ctx context.Context, field graphql.CollectedField, obj *CatalogChangeEdge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -10485,7 +10485,7 @@ func (ec *executionContext) _CatalogChange(ctx context.Context, sel ast.Selectio
 
 var catalogChangeConnectionImplementors = []string{"CatalogChangeConnection"}
 
-func (ec *executionContext) _CatalogChangeConnection(ctx context.Context, sel ast.SelectionSet, obj *relay.Connection[catalog.Change]) graphql.Marshaler {
+func (ec *executionContext) _CatalogChangeConnection(ctx context.Context, sel ast.SelectionSet, obj *CatalogChangeConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, catalogChangeConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -10533,7 +10533,7 @@ func (ec *executionContext) _CatalogChangeConnection(ctx context.Context, sel as
 
 var catalogChangeEdgeImplementors = []string{"CatalogChangeEdge"}
 
-func (ec *executionContext) _CatalogChangeEdge(ctx context.Context, sel ast.SelectionSet, obj *relay.Edge[catalog.Change]) graphql.Marshaler {
+func (ec *executionContext) _CatalogChangeEdge(ctx context.Context, sel ast.SelectionSet, obj *CatalogChangeEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, catalogChangeEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -16119,19 +16119,19 @@ func (ec *executionContext) marshalNCatalogChange2ᚕgithubᚗcomᚋflowmartᚋl
 	return ret
 }
 
-func (ec *executionContext) marshalNCatalogChangeConnection2githubᚗcomᚋflowmartᚋletheᚋgraphᚋrelayᚐConnection(ctx context.Context, sel ast.SelectionSet, v relay.Connection[catalog.Change]) graphql.Marshaler {
+func (ec *executionContext) marshalNCatalogChangeConnection2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐCatalogChangeConnection(ctx context.Context, sel ast.SelectionSet, v CatalogChangeConnection) graphql.Marshaler {
 	return ec._CatalogChangeConnection(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNCatalogChangeEdge2githubᚗcomᚋflowmartᚋletheᚋgraphᚋrelayᚐEdge(ctx context.Context, sel ast.SelectionSet, v relay.Edge[catalog.Change]) graphql.Marshaler {
+func (ec *executionContext) marshalNCatalogChangeEdge2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐCatalogChangeEdge(ctx context.Context, sel ast.SelectionSet, v CatalogChangeEdge) graphql.Marshaler {
 	return ec._CatalogChangeEdge(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNCatalogChangeEdge2ᚕgithubᚗcomᚋflowmartᚋletheᚋgraphᚋrelayᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []relay.Edge[catalog.Change]) graphql.Marshaler {
+func (ec *executionContext) marshalNCatalogChangeEdge2ᚕgithubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐCatalogChangeEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []CatalogChangeEdge) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNCatalogChangeEdge2githubᚗcomᚋflowmartᚋletheᚋgraphᚋrelayᚐEdge(ctx, sel, v[i])
+		return ec.marshalNCatalogChangeEdge2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐCatalogChangeEdge(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {

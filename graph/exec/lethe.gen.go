@@ -105,7 +105,7 @@ type QueryResolver interface {
 	Datasets(ctx context.Context, first int, after *string, filter *DatasetFilter) (relay.Connection[catalog.Dataset], error)
 	Dataset(ctx context.Context, environment string, namespace string, name string) (*catalog.Dataset, error)
 	ReaderNames(ctx context.Context, first int, after *string) (relay.Connection[catalog.ActorAlias], error)
-	CatalogChanges(ctx context.Context, entityID node.ID, first int, after *string) (relay.Connection[catalog.Change], error)
+	CatalogChanges(ctx context.Context, entityID node.ID, first int, after *string) (CatalogChangeConnection, error)
 	Terms(ctx context.Context, first int, after *string, kind *taxonomy.Kind) (relay.Connection[taxonomy.Term], error)
 	Findings(ctx context.Context, first int, after *string, states []string) (relay.Connection[findings.Finding], error)
 	Search(ctx context.Context, query string, first int, after *string, kinds []string) (relay.Connection[search.Hit], error)
@@ -4683,8 +4683,8 @@ func (ec *executionContext) _Query_catalogChanges(ctx context.Context, field gra
 			return ec.Resolvers.Query().CatalogChanges(ctx, fc.Args["entityId"].(node.ID), fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v relay.Connection[catalog.Change]) graphql.Marshaler {
-			return ec.marshalNCatalogChangeConnection2githubᚗcomᚋflowmartᚋletheᚋgraphᚋrelayᚐConnection(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v CatalogChangeConnection) graphql.Marshaler {
+			return ec.marshalNCatalogChangeConnection2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐCatalogChangeConnection(ctx, selections, v)
 		},
 		true,
 		true,

@@ -19,6 +19,7 @@ import (
 	"github.com/flowmart/lethe/erasure/subject"
 	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/graph/node"
+	"github.com/flowmart/lethe/graph/relay"
 	"github.com/flowmart/lethe/lineage"
 	"github.com/google/uuid"
 )
@@ -83,6 +84,24 @@ type AuditFilter struct {
 	From *time.Time `json:"from,omitempty"`
 	// Before this moment.
 	To *time.Time `json:"to,omitempty"`
+}
+
+// A page of changes.
+type CatalogChangeConnection struct {
+	// The changes with their cursors.
+	Edges []CatalogChangeEdge `json:"edges"`
+	// The changes.
+	Nodes []catalog.Change `json:"nodes"`
+	// Where the page stands.
+	PageInfo relay.PageInfo `json:"pageInfo"`
+}
+
+// A change in a list.
+type CatalogChangeEdge struct {
+	// Give it as after to go on from here.
+	Cursor string `json:"cursor"`
+	// The change.
+	Node catalog.Change `json:"node"`
 }
 
 // What became of making a link.
