@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -30,7 +31,7 @@ type Hit struct {
 // Kinds are what can be searched for.
 var Kinds = []string{"SERVICE", "STORE", "DATASET", "FIELD", "TERM"}
 
-// maxQuery is the longest query, in bytes.
+// maxQuery is the longest query, in characters.
 const maxQuery = 200
 
 // Find pages through what a query finds, the nearest first, for somebody who
@@ -77,7 +78,7 @@ func check(query string, kinds []string, p page.Args) ([]string, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
-	if len(query) < 2 || len(query) > maxQuery || strings.ContainsRune(query, 0) {
+	if n := utf8.RuneCountInString(query); n < 2 || n > maxQuery || strings.ContainsRune(query, 0) {
 		return nil, fault.Bad("query", "BAD_QUERY", "type 2 to %d characters", maxQuery)
 	}
 	if len(kinds) == 0 {

@@ -117,6 +117,8 @@ func TestFindRefuses(t *testing.T) {
 		{"a", nil, page.Args{First: 1}, "BAD_QUERY"},
 		{"a\x00b", nil, page.Args{First: 1}, "BAD_QUERY"},
 		{strings.Repeat("a", 201), nil, page.Args{First: 1}, "BAD_QUERY"},
+		{"é", nil, page.Args{First: 1}, "BAD_QUERY"}, // one character of two bytes
+		{strings.Repeat("ü", 201), nil, page.Args{First: 1}, "BAD_QUERY"},
 		{"abc", []string{"TABLE"}, page.Args{First: 1}, "UNKNOWN_VALUE"},
 		{"abc", nil, page.Args{First: 0}, "OUT_OF_RANGE"},
 		{"abc", nil, page.Args{First: 101}, "OUT_OF_RANGE"},
