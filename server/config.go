@@ -3,6 +3,8 @@
 package server
 
 import (
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -82,27 +84,27 @@ type Machine struct {
 
 // Cluster is a Kafka cluster that Lethe reads and watches.
 type Cluster struct {
-	Name        string   `yaml:"name"`
-	Environment string   `yaml:"environment"`
-	Brokers     []string `yaml:"brokers"`
-	TLS         *TLS     `yaml:"tls,omitempty"`
-	SASL        *SASL    `yaml:"sasl,omitempty"`
+	Name        string   `yaml:"name" json:"name"`
+	Environment string   `yaml:"environment" json:"environment"`
+	Brokers     []string `yaml:"brokers" json:"brokers"`
+	TLS         *TLS     `yaml:"tls,omitempty" json:"tls,omitempty"`
+	SASL        *SASL    `yaml:"sasl,omitempty" json:"sasl,omitempty"`
 }
 
 // TLS is how a cluster is reached over TLS. Empty means the system's roots and
 // no certificate of our own.
 type TLS struct {
-	CAFile   string `yaml:"ca_file"`
-	CertFile string `yaml:"cert_file"`
-	KeyFile  string `yaml:"key_file"`
+	CAFile   string `yaml:"ca_file" json:"ca_file"`
+	CertFile string `yaml:"cert_file" json:"cert_file"`
+	KeyFile  string `yaml:"key_file" json:"key_file"`
 }
 
 // SASL is how Lethe signs in to a cluster.
 type SASL struct {
-	Mechanism    string `yaml:"mechanism"` // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER
-	User         string `yaml:"user"`
-	PasswordFile string `yaml:"password_file"` // of PLAIN and SCRAM
-	TokenFile    string `yaml:"token_file"`    // of OAUTHBEARER; read again when it changes
+	Mechanism    string `yaml:"mechanism" json:"mechanism"` // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER
+	User         string `yaml:"user" json:"user"`
+	PasswordFile string `yaml:"password_file" json:"password_file"` // of PLAIN and SCRAM
+	TokenFile    string `yaml:"token_file" json:"token_file"`    // of OAUTHBEARER; read again when it changes
 }
 
 // Part is one of the things a process can do. Any number of processes share
@@ -218,23 +220,30 @@ func (c *Config) check() error {
 	return errors.Join(faults...)
 }
 
+// shown is a setting as it may be seen, and where it came from.
+type shown struct {
+	Value string `json:"value"`
+	From  string `json:"from"`
+}
+
+func (c Config) show(s Setting) shown {
+	text := s.get(&c)
+	if s.Secret && text != "" {
+		text = hide(text)
+	}
+	return shown{text, cmp.Or(c.origin[s.key], "not set")}
+}
+
 // Print writes the configuration as a YAML file that could be given back, the
 // secrets hidden, with where each setting came from.
 func (c Config) Print(w io.Writer) error {
 	for _, s := range settings {
-		text := s.get(&c)
-		if s.Secret && text != "" {
-			text = hide(text)
-		}
-		from := c.origin[s.key]
-		if from == "" {
-			from = "not set"
-		}
-		line, err := yaml.Marshal(map[string]string{s.key: text})
+		is := c.show(s)
+		line, err := yaml.Marshal(map[string]string{s.key: is.Value})
 		if err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(w, "%s  # %s\n", strings.TrimSuffix(string(line), "\n"), from); err != nil {
+		if _, err := fmt.Fprintf(w, "%s  # %s\n", strings.TrimSuffix(string(line), "\n"), is.From); err != nil {
 			return err
 		}
 	}
@@ -247,6 +256,18 @@ func (c Config) Print(w io.Writer) error {
 	}
 	_, err = w.Write(clusters)
 	return err
+}
+
+// MarshalJSON is Print for programs.
+func (c Config) MarshalJSON() ([]byte, error) {
+	all := map[string]shown{}
+	for _, s := range settings {
+		all[s.key] = c.show(s)
+	}
+	return json.Marshal(struct {
+		Settings map[string]shown `json:"settings"`
+		Kafka    []Cluster        `json:"kafka"`
+	}{all, append([]Cluster{}, c.Kafka...)})
 }
 
 // readFlags turns given flags into values.

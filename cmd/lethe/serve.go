@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"os"
 	"time"
 
@@ -21,14 +22,18 @@ readiness fails, requests end, jobs end, connections close.
 
 Every setting is also a variable (LETHE_…) and a key of the file given by
 --config or LETHE_CONFIG; flags win over variables, variables over the file.`,
-		Example: "  lethe serve --config /etc/lethe/lethe.yaml\n  lethe serve --print-config\n  lethe serve --only registry,web",
+		Example: "  lethe serve --config /etc/lethe/lethe.yaml\n  lethe serve --print-config --output json\n  lethe serve --only registry,web",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			conf, err := server.Load(sources(cmd, e, nil))
 			if print {
 				// What is known helps to mend what is wrong.
-				if perr := conf.Print(cmd.OutOrStdout()); perr != nil {
-					return away(perr)
+				var failed error
+				if err := show(cmd, conf, func(w io.Writer) { failed = conf.Print(w) }); err != nil {
+					return err
+				}
+				if failed != nil {
+					return away(failed)
 				}
 			}
 			if err != nil {

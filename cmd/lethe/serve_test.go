@@ -16,6 +16,7 @@ import (
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/postgres/pgtest"
+	"github.com/flowmart/lethe/server"
 	"github.com/flowmart/lethe/server/issuertest"
 	"github.com/flowmart/lethe/server/servertest"
 )
@@ -93,6 +94,46 @@ func TestSwitchesNeedNoValue(t *testing.T) {
 				t.Errorf("serve %s lacks %s:\n%s%s", line, w, r.out, r.err)
 			}
 		}
+	}
+}
+
+// Programs read the settings as JSON: every one, the secrets hidden, with where
+// each came from; and what is wrong with them, beside it, as JSON too.
+func TestSettingsAreShownAsJSON(t *testing.T) {
+	t.Parallel()
+	e, url := serverSettings(t)
+	e.environ = append(e.environ, "LETHE_KAFKA_BROKERS=k:9092")
+	read := func(text string, into any) {
+		t.Helper()
+		if err := json.Unmarshal([]byte(text), into); err != nil {
+			t.Fatalf("%v in %s", err, text)
+		}
+	}
+	var is struct {
+		Settings map[string]struct{ Value, From string }
+		Kafka    []struct{ Name string }
+	}
+	r := lethe(t, e, "serve", "--print-config", "--output", "json", "--log-level", "warn")
+	read(r.out, &is)
+	if r.code != exitOK || len(is.Settings) != len(server.Settings()) || len(is.Kafka) != 1 || is.Kafka[0].Name != "default" {
+		t.Errorf("%d %s%s", r.code, r.out, r.err)
+	}
+	for key, want := range map[string][2]string{
+		"public_url": {url, "variable"}, "log_level": {"warn", "flag"}, "answer_within": {"2.8s", "default"}, "migrate_url": {is.Settings["migrate_url"].Value, "variable"}, "country": {"", "not set"},
+	} {
+		if got := is.Settings[key]; got.Value != want[0] || got.From != want[1] {
+			t.Errorf("%s is %+v, want %v", key, got, want)
+		}
+	}
+	r = lethe(t, env{environ: []string{"LETHE_DATABASE_URL=postgres://u:hunter2@h/d", "LETHE_LOG_LEVEL=loud"}}, "serve", "--print-config", "-o", "json")
+	var wrong struct{ Errors []struct{ Code, Message string } }
+	read(r.out, &is)
+	read(r.err, &wrong)
+	if r.code != exitUsage || len(wrong.Errors) < 2 || is.Settings["database_url"].Value != "postgres://u:xxxxx@h/d" || strings.Contains(r.out+r.err, "hunter2") {
+		t.Errorf("%d %s%s", r.code, r.out, r.err)
+	}
+	if r := lethe(t, env{}, "serve", "--print-config", "--output", "yaml"); r.code != exitUsage || r.out != "" {
+		t.Errorf("an unknown form: %d %s", r.code, r.out)
 	}
 }
 
