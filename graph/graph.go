@@ -8,6 +8,7 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"runtime/debug"
 	"time"
@@ -27,6 +28,7 @@ import (
 	"github.com/flowmart/lethe/erasure/queue"
 	"github.com/flowmart/lethe/graph/exec"
 	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/lineage"
 	"github.com/flowmart/lethe/schemas"
@@ -147,7 +149,7 @@ func (d deadline) of(op *ast.OperationDefinition) time.Duration {
 func (d deadline) InterceptOperation(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 	op := graphql.GetOperationContext(ctx).Operation
 	if op.Operation == ast.Subscription {
-		return next(ctx)
+		return sayingWhy(next(ctx))
 	}
 	began, ok := ctx.Value(beganAt{}).(time.Time)
 	if !ok {
@@ -162,6 +164,21 @@ func (d deadline) InterceptOperation(ctx context.Context, next graphql.Operation
 		}
 		// The time was over before anything was asked; the executor says nothing.
 		return &graphql.Response{Errors: gqlerror.List{told(&gqlerror.Error{}, errTooLong.Code, errTooLong.Error(), "")}}
+	}
+}
+
+// sayingWhy ends a stream that was cut with the reason for it, if its context
+// ended for one that is its listener's to know.
+func sayingWhy(respond graphql.ResponseHandler) graphql.ResponseHandler {
+	said := false
+	return func(ctx context.Context) *graphql.Response {
+		r := respond(ctx)
+		why, ok := errors.AsType[*fault.Fault](context.Cause(ctx))
+		if r != nil || !ok || said {
+			return r
+		}
+		said = true
+		return &graphql.Response{Errors: gqlerror.List{told(&gqlerror.Error{}, why.Code, why.Error(), "")}}
 	}
 }
 

@@ -88,28 +88,35 @@ func newBearer(conf OIDC, keys oidc.KeySet, now func() time.Time, people *people
 	return &bearer{conf, verifier, now, people}
 }
 
-// principal recognises the caller of a request by its Authorization header. It
+// standing recognises the caller of a request by its Authorization header. It
 // answers errNoToken when there is none. HTTP Basic with the token as password
 // serves clients of the schema registry that know nothing else.
-func (b *bearer) principal(r *http.Request) (access.Principal, error) {
+func (b *bearer) standing(r *http.Request) (standing, error) {
 	headers := r.Header.Values("Authorization")
 	switch {
 	case len(headers) == 0:
-		return access.Principal{}, errNoToken
+		return standing{}, errNoToken
 	case len(headers) > 1:
-		return access.Principal{}, errTwoHeaders
+		return standing{}, errTwoHeaders
 	}
 	scheme, token, _ := strings.Cut(headers[0], " ")
 	if strings.EqualFold(scheme, "Basic") && strings.HasPrefix(r.URL.Path, "/registry/") {
 		_, token, _ = r.BasicAuth()
 	} else if !strings.EqualFold(scheme, "Bearer") {
-		return access.Principal{}, errNoToken
+		return standing{}, errNoToken
 	}
 	c, err := b.verify(r.Context(), strings.TrimSpace(token))
 	if err != nil {
-		return access.Principal{}, err
+		return standing{}, err
 	}
-	return b.people.principal(r.Context(), c)
+	by, err := b.people.principal(r.Context(), c)
+	return standing{by: by, left: b.left(c)}, err
+}
+
+// left is how long a token stands that has not expired.
+func (b *bearer) left(c claims) time.Duration {
+	seconds := *c.Expiry - float64(b.now().UnixMilli())/1000
+	return time.Duration(min(max(seconds, 0.001), streamFor.Seconds()) * float64(time.Second))
 }
 
 // verify checks an access token whole.

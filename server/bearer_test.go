@@ -124,7 +124,7 @@ func TestBearerRefusesWrongTokens(t *testing.T) {
 		"a pipeline bound to nothing":    {is.Access(issuertest.Claims{"groups": "lethe:ci"}), errUnbound},
 		"a kid that leads out of a path": {sign(is.Key(), "../../etc/passwd", ours), errToken},
 	} {
-		if _, err := s.principal(with(c.token)); !errors.Is(err, c.want) {
+		if _, err := s.standing(with(c.token)); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
@@ -145,22 +145,22 @@ func TestBearerLooksAtOneHeaderAlone(t *testing.T) {
 	token := is.Access(nil)
 	r := httptest.NewRequest(http.MethodPost, "/graphql?access_token="+token, nil)
 	r.AddCookie(&http.Cookie{Name: "access_token", Value: token})
-	if _, err := s.principal(r); !errors.Is(err, errNoToken) {
+	if _, err := s.standing(r); !errors.Is(err, errNoToken) {
 		t.Errorf("token in query and cookie: %v", err)
 	}
 	r = with(token)
 	r.Header.Add("Authorization", "Bearer "+token)
-	if _, err := s.principal(r); !errors.Is(err, errTwoHeaders) {
+	if _, err := s.standing(r); !errors.Is(err, errTwoHeaders) {
 		t.Errorf("two headers: %v", err)
 	}
 	r = httptest.NewRequest(http.MethodGet, "/graphql", nil)
 	r.SetBasicAuth("token", token)
-	if _, err := s.principal(r); !errors.Is(err, errNoToken) {
+	if _, err := s.standing(r); !errors.Is(err, errNoToken) {
 		t.Errorf("Basic outside the registry: %v", err)
 	}
 	r = httptest.NewRequest(http.MethodGet, "/registry/subjects", nil)
 	r.SetBasicAuth("token", token)
-	if _, err := s.principal(r); err != nil {
+	if _, err := s.standing(r); err != nil {
 		t.Errorf("Basic at the registry: %v", err)
 	}
 }
@@ -185,7 +185,8 @@ func TestBearerKnowsWhoCalls(t *testing.T) {
 		"a person through a service's client": {issuertest.Claims{"sub": "eve", "azp": "orders-client", "client_id": "orders-client"}, access.Principal{}},
 		"a person who claims a service":       {issuertest.Claims{"groups": []string{"lethe:viewer"}, "lethe_service": "payments"}, access.Principal{Roles: []access.Role{access.Viewer}}},
 	} {
-		got, err := s.principal(with(is.Access(c.claims)))
+		st, err := s.standing(with(is.Access(c.claims)))
+		got := st.by
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -194,17 +195,17 @@ func TestBearerKnowsWhoCalls(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
 		}
 	}
-	if _, err := s.principal(with(is.Access(issuertest.Claims{"iat": time.Now().Add(50 * time.Second).Unix()}))); err != nil {
+	if _, err := s.standing(with(is.Access(issuertest.Claims{"iat": time.Now().Add(50 * time.Second).Unix()}))); err != nil {
 		t.Errorf("50 s of skew: %v", err)
 	}
 	s.conf.TypedTokens = false
-	if _, err := s.principal(with(issuertest.Sign(is.Key(), "JWT", issuertest.Claims{"iss": is.URL, "aud": "lethe", "sub": "x", "exp": time.Now().Add(time.Hour).Unix()}))); err != nil {
+	if _, err := s.standing(with(issuertest.Sign(is.Key(), "JWT", issuertest.Claims{"iss": is.URL, "aud": "lethe", "sub": "x", "exp": time.Now().Add(time.Hour).Unix()}))); err != nil {
 		t.Errorf("untyped tokens switched on: %v", err)
 	}
 	for _, alg := range []jose.SignatureAlgorithm{jose.RS256, jose.EdDSA, jose.ES256} {
 		is.Rotate(alg)
 		s.clock.pass(fetchEvery)
-		if _, err := s.principal(with(is.Access(nil))); err != nil {
+		if _, err := s.standing(with(is.Access(nil))); err != nil {
 			t.Errorf("%s: %v", alg, err)
 		}
 	}
@@ -217,7 +218,7 @@ func TestIssuerIsNotFlooded(t *testing.T) {
 	t.Parallel()
 	is := issuertest.New(t)
 	s := newSignIn(is)
-	if _, err := s.principal(with(is.Access(nil))); err != nil {
+	if _, err := s.standing(with(is.Access(nil))); err != nil {
 		t.Fatal(err)
 	}
 	foreign := issuertest.NewKey(jose.ES256)
@@ -228,7 +229,7 @@ func TestIssuerIsNotFlooded(t *testing.T) {
 			unknown, known := sign(foreign, fmt.Sprint("kid-", n), claims), sign(foreign, is.Key().KeyID, claims)
 			for _, token := range []string{unknown, known} {
 				wg.Go(func() {
-					if _, err := s.principal(with(token)); !errors.Is(err, errToken) {
+					if _, err := s.standing(with(token)); !errors.Is(err, errToken) {
 						t.Errorf("err = %v", err)
 					}
 				})
@@ -245,7 +246,7 @@ func TestIssuerIsNotFlooded(t *testing.T) {
 	if n := is.Fetches.Load(); n != 2 {
 		t.Errorf("%d fetches within twenty seconds, want 2", n)
 	}
-	if _, err := s.principal(with(is.Access(nil))); err != nil {
+	if _, err := s.standing(with(is.Access(nil))); err != nil {
 		t.Errorf("a good token after the flood: %v", err)
 	}
 }
@@ -255,23 +256,23 @@ func TestRotationIsFollowed(t *testing.T) {
 	is := issuertest.New(t)
 	s := newSignIn(is)
 	old := is.Access(nil)
-	if _, err := s.principal(with(old)); err != nil {
+	if _, err := s.standing(with(old)); err != nil {
 		t.Fatal(err)
 	}
 	is.Rotate(jose.ES256)
 	s.clock.pass(fetchEvery)
 	for _, token := range []string{is.Access(nil), old} {
-		if _, err := s.principal(with(token)); err != nil {
+		if _, err := s.standing(with(token)); err != nil {
 			t.Errorf("after one rotation: %v", err)
 		}
 	}
 	is.Rotate(jose.RS256)
 	is.Rotate(jose.EdDSA) // the first key is gone from the issuer now
 	s.clock.pass(fetchEvery)
-	if _, err := s.principal(with(is.Access(nil))); err != nil {
+	if _, err := s.standing(with(is.Access(nil))); err != nil {
 		t.Errorf("after three rotations: %v", err)
 	}
-	if _, err := s.principal(with(old)); !errors.Is(err, errToken) {
+	if _, err := s.standing(with(old)); !errors.Is(err, errToken) {
 		t.Errorf("a token of a withdrawn key: %v", err)
 	}
 }
@@ -281,7 +282,7 @@ func TestIssuerDown(t *testing.T) {
 	is := issuertest.New(t)
 	s := newSignIn(is)
 	is.Down.Store(true)
-	if _, err := s.principal(with(is.Access(nil))); !errors.Is(err, errIssuerAway) {
+	if _, err := s.standing(with(is.Access(nil))); !errors.Is(err, errIssuerAway) {
 		t.Errorf("no key at all: %v", err)
 	}
 	if s.issuer.look(t.Context()) == nil {
@@ -289,21 +290,21 @@ func TestIssuerDown(t *testing.T) {
 	}
 	is.Down.Store(false)
 	s.clock.pass(fetchEvery)
-	if _, err := s.principal(with(is.Access(nil))); err != nil {
+	if _, err := s.standing(with(is.Access(nil))); err != nil {
 		t.Fatalf("back again: %v", err)
 	}
 	is.Down.Store(true)
 	s.clock.pass(23 * time.Hour)
 	day := issuertest.Claims{"exp": time.Now().Add(72 * time.Hour).Unix()}
-	if _, err := s.principal(with(is.Access(day))); err != nil {
+	if _, err := s.standing(with(is.Access(day))); err != nil {
 		t.Errorf("down for 23 h, known key: %v", err)
 	}
 	is.Rotate(jose.ES256)
-	if _, err := s.principal(with(is.Access(day))); !errors.Is(err, errToken) {
+	if _, err := s.standing(with(is.Access(day))); !errors.Is(err, errToken) {
 		t.Errorf("down, unknown key: %v", err)
 	}
 	s.clock.pass(2 * time.Hour)
-	if _, err := s.principal(with(is.Access(day))); !errors.Is(err, errIssuerAway) {
+	if _, err := s.standing(with(is.Access(day))); !errors.Is(err, errIssuerAway) {
 		t.Errorf("down for 25 h: %v", err)
 	}
 }
@@ -314,7 +315,7 @@ func TestIssuerSlow(t *testing.T) {
 	is := issuertest.New(t)
 	s := newSignIn(is)
 	good := is.Access(nil)
-	if _, err := s.principal(with(good)); err != nil {
+	if _, err := s.standing(with(good)); err != nil {
 		t.Fatal(err)
 	}
 	is.Stuck.Store(true)
@@ -322,10 +323,10 @@ func TestIssuerSlow(t *testing.T) {
 	forged := issuertest.NewKey(jose.ES256)
 	started := time.Now()
 	for range 20 {
-		if _, err := s.principal(with(sign(forged, is.Key().KeyID, issuertest.Claims{"iss": is.URL}))); !errors.Is(err, errToken) {
+		if _, err := s.standing(with(sign(forged, is.Key().KeyID, issuertest.Claims{"iss": is.URL}))); !errors.Is(err, errToken) {
 			t.Errorf("forged: %v", err)
 		}
-		if _, err := s.principal(with(good)); err != nil {
+		if _, err := s.standing(with(good)); err != nil {
 			t.Errorf("good: %v", err)
 		}
 	}
@@ -334,7 +335,7 @@ func TestIssuerSlow(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	_, err := s.principal(with(sign(forged, "unknown", issuertest.Claims{"iss": is.URL})).WithContext(ctx))
+	_, err := s.standing(with(sign(forged, "unknown", issuertest.Claims{"iss": is.URL})).WithContext(ctx))
 	if fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("unknown kid, stuck issuer: %v", err)
 	}
@@ -370,7 +371,7 @@ func FuzzBearer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, token string) {
 		r := httptest.NewRequest(http.MethodGet, "/graphql", nil)
 		r.Header["Authorization"] = []string{"Bearer " + token}
-		if by, err := s.principal(r); err == nil && by.ID != uuid.Nil {
+		if st, err := s.standing(r); err == nil && st.by.ID != uuid.Nil {
 			t.Errorf("%q was let in", token)
 		}
 	})

@@ -131,34 +131,32 @@ func (f *front) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 		return
 	}
 	asked := time.Now()
-	by, err := f.caller(w, r, l)
+	st, err := f.caller(w, r, l)
 	if err != nil {
 		f.turnAway(w, l, 0, err)
 		return
 	}
-	f.pass(by, time.Since(asked), w, r, l)
+	f.pass(st, time.Since(asked), w, r, l)
 }
 
 // pass lets a request through when there is room for it, and ends it when its
 // time is over, of which some was spent on finding out who calls. Its body is
 // here by then: whoever sends slowly takes up no room, and none of that time.
-func (f *front) pass(by access.Principal, spent time.Duration, w *answer, r *http.Request, l lane) {
-	ctx, slots := access.With(r.Context(), by), f.slots
+func (f *front) pass(st standing, spent time.Duration, w *answer, r *http.Request, l lane) {
+	ctx, slots, by := access.With(r.Context(), st.by), f.slots, st.by
 	if l.messages {
 		slots = f.messages
 	}
 	if l.body > 0 {
 		r.Body = arrived(http.MaxBytesReader(w.ResponseWriter, r.Body, l.body))
 	}
-	if l.events && strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
-		l.streams = true
-	}
+	l.events = l.events && strings.Contains(r.Header.Get("Accept"), "text/event-stream")
+	l.streams = l.streams || l.events
 	if l.streams {
 		slots = f.streams
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, streamFor)
+		ctx, cancel = f.streaming(ctx, st, l.events)
 		defer cancel()
-		defer context.AfterFunc(f.ending, cancel)()
 	} else if patience := f.patience(l); patience > 0 {
 		began := time.Now().Add(-spent)
 		var cancel context.CancelFunc
@@ -227,27 +225,27 @@ func (f *front) knowsHost(hostport string) bool {
 
 // caller recognises who sent a request: by its token if it has one, else by
 // its session.
-func (f *front) caller(w http.ResponseWriter, r *http.Request, l lane) (access.Principal, error) {
+func (f *front) caller(w http.ResponseWriter, r *http.Request, l lane) (standing, error) {
 	if l.callers == anybody {
-		return access.Principal{}, nil
+		return standing{}, nil
 	}
 	// A database or an issuer that hangs must not hang us with it.
 	ctx, cancel := context.WithTimeout(r.Context(), callerFor)
 	defer cancel()
 	r = r.WithContext(ctx)
-	by, err := f.bearer.principal(r)
+	st, err := f.bearer.standing(r)
 	if !errors.Is(err, errNoToken) {
-		return by, err
+		return st, err
 	}
-	by, err = f.sessions.principal(w, r)
+	st, err = f.sessions.standing(w, r)
 	if errors.Is(err, errNoToken) && l.callers == optional {
-		return access.Principal{}, nil
+		return standing{}, nil
 	}
 	if err == nil && unsafe(r.Method) && !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
 		// A form of another site can send a cookie, but not this type.
-		return access.Principal{}, errNotJSON
+		return standing{}, errNotJSON
 	}
-	return by, err
+	return st, err
 }
 
 var errNotJSON = fault.New(fault.Invalid, "UNSUPPORTED_MEDIA_TYPE", "use Content-Type: application/json")

@@ -324,7 +324,7 @@ func TestNoCallHangs(t *testing.T) {
 	} {
 		w := httptest.NewRecorder()
 		r := httptest.NewRequest("GET", c.path, nil)
-		g.front.pass(access.Principal{}, c.spent, &answer{ResponseWriter: w}, r, laneOf(c.path))
+		g.front.pass(standing{}, c.spent, &answer{ResponseWriter: w}, r, laneOf(c.path))
 		left, err := time.ParseDuration(w.Body.String())
 		if err != nil || left < c.from || left > c.max {
 			t.Errorf("%s after %s: %s left, %v; want between %s and %s", c.path, c.spent, left, err, c.from, c.max)

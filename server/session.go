@@ -31,6 +31,7 @@ type sessions struct {
 // session is a row as a request finds it.
 type session struct {
 	ID          []byte
+	Handle      uuid.UUID
 	PrincipalID uuid.UUID
 	Name        string
 	Roles       []string
@@ -41,32 +42,34 @@ type session struct {
 	DueTouch    bool
 }
 
-// principal recognises the browser of a request, or answers errNoToken. It
+// standing recognises the browser of a request, or answers errNoToken. It
 // renews the cookie when that is due.
-func (s *sessions) principal(w http.ResponseWriter, r *http.Request) (access.Principal, error) {
+func (s *sessions) standing(w http.ResponseWriter, r *http.Request) (standing, error) {
 	cookie, err := r.Cookie(s.cookieName("lethe"))
 	if err != nil {
-		return access.Principal{}, errNoToken
+		return standing{}, errNoToken
 	}
 	id, err := base64.RawURLEncoding.DecodeString(cookie.Value)
 	if err != nil || len(id) != 32 {
-		return access.Principal{}, errNoToken
+		return standing{}, errNoToken
 	}
 	found, err := findSession(r.Context(), s.db, hash(id))
 	if errors.Is(err, postgres.ErrNotFound) {
-		return access.Principal{}, errNoToken
+		return standing{}, errNoToken
 	}
 	if err != nil {
-		return access.Principal{}, err
+		return standing{}, err
 	}
 	if err := s.keep(w, r, found); err != nil {
-		return access.Principal{}, err
+		return standing{}, err
 	}
 	by := access.Principal{ID: found.PrincipalID, Name: found.Name, Teams: found.Teams}
 	for _, role := range found.Roles {
 		by.Roles = append(by.Roles, access.Role(role))
 	}
-	return by, nil
+	return standing{by: by, ended: func(ctx context.Context) error {
+		return stillStands(ctx, s.db, found.Handle, rights{found.Roles, found.Teams})
+	}}, nil
 }
 
 // keep notes that the session is alive and moves its id on. Most requests need
@@ -124,7 +127,7 @@ func (s *sessions) end(w http.ResponseWriter, r *http.Request) error {
 
 func findSession(ctx context.Context, db postgres.DB, id []byte) (session, error) {
 	const q = `
-		SELECT id, principal_id, name, roles, teams,
+		SELECT id, handle, principal_id, name, roles, teams,
 		       coalesce(next_id = $1, false) AS arrived,
 		       id = $1 AS current,
 		       rotated_at < now() - interval '15 minutes' AS due_rotation,
