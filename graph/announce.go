@@ -156,6 +156,7 @@ func (l *loaders) sawService(s catalog.Service) {
 func (l *loaders) sawStore(s catalog.Store) {
 	l.services.expectAny(s.ServiceID)
 	l.storeReadersOf.expect(s.ID)
+	l.findingsOf.expect(s.ID)
 }
 
 func (l *loaders) sawDataset(d catalog.Dataset) {
@@ -165,7 +166,7 @@ func (l *loaders) sawDataset(d catalog.Dataset) {
 	l.datasets.expect(d.DerivedFrom...)
 	l.retentionPolicies.expectAny(d.RetentionPolicyID)
 	l.topicOf.expect(d.ID)
-	l.fieldsOf.expect(d.ID)
+	l.fieldsOf.of(d.ID)
 	l.tagsOf.expect(d.ID)
 	l.usesOf.expect(d.ID)
 	l.consumptionOf.expect(d.ID)

@@ -118,6 +118,10 @@ func (storeResolver) Readers(ctx context.Context, s *catalog.Store) ([]catalog.S
 	return load(ctx).storeReadersOf.some(ctx, s.ID)
 }
 
+func (storeResolver) Findings(ctx context.Context, s *catalog.Store) ([]findings.Finding, error) {
+	return load(ctx).findingsOf.some(ctx, s.ID)
+}
+
 func (storeReaderResolver) ID(_ context.Context, r *catalog.StoreReader) (node.ID, error) {
 	return named(kindStoreReader, r.ID)
 }
@@ -155,12 +159,7 @@ func (datasetResolver) Topic(ctx context.Context, d *catalog.Dataset) (*catalog.
 }
 
 func (datasetResolver) Fields(ctx context.Context, d *catalog.Dataset, first int, after *string) (relay.Connection[catalog.Field], error) {
-	rows, err := load(ctx).fieldsOf.some(ctx, d.ID)
-	if err != nil {
-		return relay.Fields{}, err
-	}
-	args := page.Args{First: first, After: orNil(after)}
-	return relay.Cut(rows, "fields:"+d.ID.String(), args, func(f catalog.Field) string { return f.Path })
+	return load(ctx).fieldsOf.page(ctx, d.ID, page.Args{First: first, After: orNil(after)})
 }
 
 func (datasetResolver) Tags(ctx context.Context, d *catalog.Dataset) ([]catalog.Tag, error) {

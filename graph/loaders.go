@@ -41,7 +41,7 @@ type loaders struct {
 	storesOf       loader[uuid.UUID, []catalog.Store]       // by service
 	storeReadersOf loader[uuid.UUID, []catalog.StoreReader] // by store
 	topicOf        loader[uuid.UUID, catalog.Topic]         // by dataset, like those that follow
-	fieldsOf       loader[uuid.UUID, []catalog.Field]
+	fieldsOf       fieldLoader
 	tagsOf         loader[uuid.UUID, []catalog.Tag]
 	usesOf         loader[uuid.UUID, []catalog.PermittedUse]
 	consumptionOf  loader[uuid.UUID, []catalog.Consumption]
@@ -79,7 +79,7 @@ func newLoaders(db postgres.DB) *loaders {
 	batch(l, &l.storesOf, db, catalog.StoresByService)
 	batch(l, &l.storeReadersOf, db, catalog.ReadersByStore)
 	batch(l, &l.topicOf, db, catalog.TopicsByDataset)
-	batch(l, &l.fieldsOf, db, catalog.FieldsByDataset)
+	batch(l, &l.fieldsOf.loader, db, catalog.FieldPages)
 	batch(l, &l.tagsOf, db, catalog.TagsByDataset)
 	batch(l, &l.usesOf, db, catalog.PermittedUsesByDataset)
 	batch(l, &l.consumptionOf, db, catalog.ConsumptionByDataset)

@@ -9,6 +9,9 @@ import (
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/catalog/findings"
 	"github.com/flowmart/lethe/catalog/taxonomy"
+	"github.com/flowmart/lethe/erasure/export"
+	"github.com/flowmart/lethe/erasure/notice"
+	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/graph/node"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
@@ -66,7 +69,11 @@ func finders() map[node.Kind]finder {
 		kindDismissal:       byKey(catalog.DismissalsByID, catalog.Readers...),
 		kindConsumption:     byKey(catalog.ConsumptionByID, catalog.Readers...),
 		kindFinding:         byKey(findings.ByID, catalog.Readers...),
+		kindReaderName:      byKey(catalog.ActorAliasesByID, catalog.Readers...),
 		kindRequest:         requestsByKey,
+		kindTask:            ofRequests(task.ByKey, func(t task.Task) uuid.UUID { return t.RequestID }),
+		kindNotice:          ofRequests(notice.ByID, func(n notice.Notice) uuid.UUID { return n.RequestID }),
+		kindPackage:         ofRequests(export.PackagesByID, func(p export.Package) uuid.UUID { return p.RequestID }),
 	}
 }
 
@@ -94,6 +101,28 @@ func requestsByKey(ctx context.Context, r *resolver, keys []uuid.UUID) (map[uuid
 		found[key] = row
 	}
 	return found, err
+}
+
+// ofRequests finds what hangs on requests, for somebody who may see them.
+func ofRequests[V any](many func(context.Context, postgres.DB, []uuid.UUID) (map[uuid.UUID]V, error), request func(V) uuid.UUID) finder {
+	return func(ctx context.Context, r *resolver, keys []uuid.UUID) (map[uuid.UUID]node.Node, error) {
+		rows, err := many(ctx, r.DB, keys)
+		if err != nil {
+			return nil, err
+		}
+		var ids []uuid.UUID
+		for _, row := range rows {
+			ids = append(ids, request(row))
+		}
+		seen, err := r.Requests.FindMany(ctx, access.From(ctx), ids)
+		found := make(map[uuid.UUID]node.Node, len(rows))
+		for key, row := range rows {
+			if _, ok := seen[request(row)]; ok {
+				found[key] = row
+			}
+		}
+		return found, err
+	}
 }
 
 func termsByID(_ context.Context, _ postgres.DB, ids []uuid.UUID) (map[uuid.UUID]taxonomy.Term, error) {

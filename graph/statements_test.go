@@ -13,15 +13,18 @@ import (
 	"github.com/flowmart/lethe/internal/postgres/pgtest"
 )
 
-// tally counts the statements that reach PostgreSQL.
-type tally struct{ n atomic.Int64 }
+// tally counts the statements that reach PostgreSQL, and the rows that come
+// back.
+type tally struct{ n, rows atomic.Int64 }
 
 func (c *tally) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
 	c.n.Add(1)
 	return ctx
 }
 
-func (c *tally) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+func (c *tally) TraceQueryEnd(_ context.Context, _ *pgx.Conn, d pgx.TraceQueryEndData) {
+	c.rows.Add(d.CommandTag.RowsAffected())
+}
 
 // counted is a pool on the database of t that counts.
 func counted(t *testing.T) (*pgxpool.Pool, *tally) {
@@ -160,5 +163,57 @@ func TestPageOfDatasetsTakesFewStatements(t *testing.T) {
 	}
 	if many := cost(); many > few+5 {
 		t.Errorf("40 datasets took %d statements, 3 took %d", many, few)
+	}
+}
+
+// A page of the fields of many datasets reads that page of each and one field
+// more, which tells whether there is another page; and one page after another
+// gives every field once, in order.
+func TestFieldsAreReadByThePage(t *testing.T) {
+	t.Parallel()
+	pool, statements := counted(t)
+	c := furnish(t, rooms(t, pool))
+	const datasets, fields = 30, 500
+	ids := make([]string, datasets)
+	for i := range ids {
+		ids[i] = c.declare("declareDataset", "dataset", fmt.Sprintf(`namespace: "postgres://orders", name: "t%d", kind: TABLE, storeId: %q`, i, c.ordersStore))
+	}
+	const q = `
+		INSERT INTO catalog_field (id, dataset_id, path)
+		SELECT gen_random_uuid(), d.id, 'f' || lpad(i::text, 3, '0') FROM catalog_dataset d, generate_series(1, $1::int) AS i WHERE d.name LIKE 't%'`
+	_, err := c.db.Exec(t.Context(), q, fields)
+	must(t, err)
+	statements.rows.Store(0)
+	statements.n.Store(0)
+	a := c.do(c.admin, `{ datasets(first: 100) { nodes { name fields(first: 1) { nodes { path } pageInfo { hasNextPage } } two: fields(first: 2) { nodes { path } } } } }`)
+	if len(a.Errors) > 0 {
+		t.Fatal(a.Raw)
+	}
+	if n, rows := statements.n.Load(), statements.rows.Load(); n > 3 || rows > datasets*(1+2+3)+10 {
+		t.Errorf("%d datasets took %d statements and %d rows", datasets, n, rows)
+	}
+	for i := range datasets + 2 {
+		if node := a.at(t, "datasets", "nodes", i); node.(map[string]any)["name"].(string)[0] == 't' && fmt.Sprint(node.(map[string]any)["fields"]) != "map[nodes:[map[path:f001]] pageInfo:map[hasNextPage:true]]" {
+			t.Fatalf("%v", node)
+		}
+	}
+	after, read := "", 0
+	for next := true; next; read++ {
+		a := c.do(c.admin, `query($id: ID!, $after: String) { node(id: $id) { ... on Dataset { fields(first: 100, after: $after) { nodes { path } pageInfo { endCursor hasNextPage } } } } }`,
+			map[string]any{"id": ids[0], "after": some(after)})
+		for i := range 100 {
+			if path := a.text(t, "node", "fields", "nodes", i, "path"); path != fmt.Sprintf("f%03d", read*100+i+1) {
+				t.Fatalf("page %d has %s at %d", read, path, i)
+			}
+		}
+		after = a.text(t, "node", "fields", "pageInfo", "endCursor")
+		next, _ = a.at(t, "node", "fields", "pageInfo", "hasNextPage").(bool)
+	}
+	if read*100 != fields {
+		t.Errorf("%d pages", read)
+	}
+	a = c.do(c.admin, `query($id: ID!, $after: String) { node(id: $id) { ... on Dataset { fields(first: 1, after: $after) { nodes { path } } } } }`, map[string]any{"id": ids[1], "after": after})
+	if a.code() != "BAD_CURSOR" {
+		t.Errorf("a cursor of another dataset: %s", a.Raw)
 	}
 }

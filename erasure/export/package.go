@@ -75,6 +75,22 @@ func PackagesOf(ctx context.Context, db postgres.DB, requests []uuid.UUID) (map[
 	return found, err
 }
 
+// PackagesByID finds packages; unknown ids are absent.
+func PackagesByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uuid.UUID]Package, error) {
+	const q = `
+		SELECT id, request_id, no, state, fence, content, bytes, sha256, complete, late_parts, missing, lock, passphrase,
+		       started_at, sealed_at, delivered_at, expires_at
+		  FROM erasure_package
+		 WHERE id = ANY($1)
+		 ORDER BY id`
+	rows, err := postgres.Many[Package](ctx, db, q, ids)
+	found := make(map[uuid.UUID]Package, len(rows))
+	for _, p := range rows {
+		found[p.ID] = p
+	}
+	return found, err
+}
+
 // PackageByID finds a package.
 func PackageByID(ctx context.Context, db postgres.DB, id uuid.UUID) (Package, error) {
 	const q = `

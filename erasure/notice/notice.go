@@ -61,6 +61,21 @@ func Of(ctx context.Context, db postgres.DB, requests []uuid.UUID) (map[uuid.UUI
 	return postgres.GroupBy(rows, func(n Notice) uuid.UUID { return n.RequestID }), err
 }
 
+// ByID finds notices; unknown ids are absent.
+func ByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uuid.UUID]Notice, error) {
+	const q = `
+		SELECT ` + columns + `
+		  FROM erasure_notice
+		 WHERE id = ANY($1)
+		 ORDER BY id`
+	rows, err := postgres.Many[Notice](ctx, db, q, ids)
+	found := make(map[uuid.UUID]Notice, len(rows))
+	for _, n := range rows {
+		found[n.ID] = n
+	}
+	return found, err
+}
+
 // Sent records that a notice was sent.
 func Sent(ctx context.Context, db postgres.DB, by access.Principal, id uuid.UUID, on time.Time, channel Channel) (Notice, error) {
 	const q = `

@@ -129,6 +129,7 @@ type StoreResolver interface {
 	Service(ctx context.Context, obj *catalog.Store) (*catalog.Service, error)
 
 	Readers(ctx context.Context, obj *catalog.Store) ([]catalog.StoreReader, error)
+	Findings(ctx context.Context, obj *catalog.Store) ([]findings.Finding, error)
 }
 type StoreReaderResolver interface {
 	ID(ctx context.Context, obj *catalog.StoreReader) (node.ID, error)
@@ -7395,6 +7396,38 @@ func (ec *executionContext) fieldContext_Store_readers(_ context.Context, field 
 	return fc, nil
 }
 
+func (ec *executionContext) _Store_findings(ctx context.Context, field graphql.CollectedField, obj *catalog.Store) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Store_findings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Store().Findings(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []findings.Finding) graphql.Marshaler {
+			return ec.marshalNFinding2ᚕgithubᚗcomᚋflowmartᚋletheᚋcatalogᚋfindingsᚐFindingᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Store_findings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Store",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Finding(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Store_rev(ctx context.Context, field graphql.CollectedField, obj *catalog.Store) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13914,7 +13947,7 @@ func (ec *executionContext) _ReaderDismissal(ctx context.Context, sel ast.Select
 	return out
 }
 
-var readerNameImplementors = []string{"ReaderName"}
+var readerNameImplementors = []string{"ReaderName", "Node"}
 
 func (ec *executionContext) _ReaderName(ctx context.Context, sel ast.SelectionSet, obj *catalog.ActorAlias) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, readerNameImplementors)
@@ -15293,6 +15326,44 @@ func (ec *executionContext) _Store(ctx context.Context, sel ast.SelectionSet, ob
 					}
 				}()
 				res = ec._Store_readers(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "findings":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Store_findings(ctx, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}

@@ -21,7 +21,10 @@ import (
 	"github.com/flowmart/lethe/catalog/taxonomy"
 	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/alert"
+	"github.com/flowmart/lethe/erasure/export"
+	"github.com/flowmart/lethe/erasure/notice"
 	"github.com/flowmart/lethe/erasure/queue"
+	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/graph/node"
 	"github.com/flowmart/lethe/graph/relay"
 	"github.com/flowmart/lethe/graph/scalar"
@@ -5465,6 +5468,13 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Term(ctx, sel, obj)
+	case task.Task:
+		return ec._Task(ctx, sel, &obj)
+	case *task.Task:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Task(ctx, sel, obj)
 	case catalog.Tag:
 		return ec._TagAssertion(ctx, sel, &obj)
 	case *catalog.Tag:
@@ -5500,6 +5510,13 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Request(ctx, sel, obj)
+	case catalog.ActorAlias:
+		return ec._ReaderName(ctx, sel, &obj)
+	case *catalog.ActorAlias:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ReaderName(ctx, sel, obj)
 	case catalog.Dismissal:
 		return ec._ReaderDismissal(ctx, sel, &obj)
 	case *catalog.Dismissal:
@@ -5521,6 +5538,13 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Principal(ctx, sel, obj)
+	case export.Package:
+		return ec._Package(ctx, sel, &obj)
+	case *export.Package:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Package(ctx, sel, obj)
 	case catalog.Owner:
 		return ec._Owner(ctx, sel, &obj)
 	case *catalog.Owner:
@@ -5528,6 +5552,13 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Owner(ctx, sel, obj)
+	case notice.Notice:
+		return ec._Notice(ctx, sel, &obj)
+	case *notice.Notice:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Notice(ctx, sel, obj)
 	case lineage.Edge:
 		return ec._Flow(ctx, sel, &obj)
 	case *lineage.Edge:

@@ -749,6 +749,8 @@ type Store implements Node {
   backupEvidenceOn: Date
   "Services of others that read it; each is a finding."
   readers: [StoreReader!]!
+  "What is amiss with it, and not yet mended."
+  findings: [Finding!]!
   "Rises with every change; give it back to change this."
   rev: Int!
 }
@@ -1513,7 +1515,7 @@ enum ReaderKind {
 }
 
 "Which service hides behind a name that a Kafka cluster knows."
-type ReaderName {
+type ReaderName implements Node {
   "Opaque id."
   id: ID!
   "The cluster, by its name in the configuration."
@@ -2626,7 +2628,7 @@ enum TaskState {
 }
 
 "What one service is asked in one wave of a request."
-type Task {
+type Task implements Node {
   "Opaque id."
   id: ID!
   "The task's name towards services, and its idempotency key, for ever."
@@ -2800,7 +2802,7 @@ enum NoticeChannel {
 }
 
 "Something the data subject must be told. The text lives in the controller's correspondence."
-type Notice {
+type Notice implements Node {
   "Opaque id."
   id: ID!
   "What."
@@ -2854,7 +2856,7 @@ enum PackageLock {
 }
 
 "What is handed over: one encrypted file with a manifest of every dataset of the plan."
-type Package {
+type Package implements Node {
   "Opaque id."
   id: ID!
   "Its number among the packages of the request, from 1."
@@ -5053,6 +5055,8 @@ func (ec *executionContext) childFields_Store(ctx context.Context, field graphql
 		return ec.fieldContext_Store_backupEvidenceOn(ctx, field)
 	case "readers":
 		return ec.fieldContext_Store_readers(ctx, field)
+	case "findings":
+		return ec.fieldContext_Store_findings(ctx, field)
 	case "rev":
 		return ec.fieldContext_Store_rev(ctx, field)
 	}
