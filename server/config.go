@@ -104,7 +104,7 @@ type SASL struct {
 	Mechanism    string `yaml:"mechanism" json:"mechanism"` // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER
 	User         string `yaml:"user" json:"user"`
 	PasswordFile string `yaml:"password_file" json:"password_file"` // of PLAIN and SCRAM
-	TokenFile    string `yaml:"token_file" json:"token_file"`    // of OAUTHBEARER; read again when it changes
+	TokenFile    string `yaml:"token_file" json:"token_file"`       // of OAUTHBEARER; read again when it changes
 }
 
 // Part is one of the things a process can do. Any number of processes share

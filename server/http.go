@@ -26,8 +26,10 @@ import (
 const (
 	requestsInFlight = 64                      // then 503, before any work of the database
 	messagesInFlight = 64                      // of services, whose places are their own
+	signInsInFlight  = 32                      // likewise: they wait for the issuer
 	streamsInFlight  = 256                     // progress of requests, uploads and downloads
 	callerFor        = 2500 * time.Millisecond // to find out who calls
+	signInFor        = 2*settleFor + issuerFor // the issuer's time, and ours before and after
 	usual            = -1                      // the patience of the setting answer_within
 	streamFor        = time.Hour
 	leftoverFor      = 5 * time.Second
@@ -41,6 +43,7 @@ type lane struct {
 	callers  callers
 	patience time.Duration // until the answer, the time to find out who calls included; 0: the door limits it; usual: the setting does
 	messages bool          // of services
+	signIns  bool          // of people
 	streams  bool          // long-lived by nature
 	events   bool          // long-lived when the caller asks for text/event-stream
 	unlogged bool
@@ -65,6 +68,7 @@ var lanes = []lane{
 	{prefix: "/rights/v1/parts/", callers: anybody, streams: true},
 	{prefix: "/rights/", body: 256 << 10, callers: anybody, patience: usual, messages: true},
 	{prefix: "/packages/", body: 64 << 10, callers: optional, streams: true},
+	{prefix: "/auth/login", body: 64 << 10, patience: signInFor, signIns: true}, {prefix: "/auth/callback", body: 64 << 10, patience: signInFor, signIns: true},
 	{prefix: "/auth/", body: 64 << 10, patience: usual},
 	{prefix: "/", body: 64 << 10, unlogged: true, patience: usual},
 }
@@ -83,6 +87,7 @@ type front struct {
 	crossSite    *http.CrossOriginProtection
 	slots        *slots
 	messages     *slots
+	signIns      *slots
 	streams      *slots
 	ending       context.Context // ends when the server stops: streams end with it
 }
@@ -90,7 +95,7 @@ type front struct {
 func newFront(ending context.Context, mux *http.ServeMux, public *url.URL, answerWithin time.Duration) (*front, error) {
 	f := &front{mux: mux, host: public.Hostname(), https: public.Scheme == "https", ending: ending, answerWithin: answerWithin,
 		crossSite: http.NewCrossOriginProtection(),
-		slots:     newSlots(requestsInFlight), messages: newSlots(messagesInFlight), streams: newSlots(streamsInFlight)}
+		slots:     newSlots(requestsInFlight), messages: newSlots(messagesInFlight), signIns: newSlots(signInsInFlight), streams: newSlots(streamsInFlight)}
 	return f, f.crossSite.AddTrustedOrigin(public.Scheme + "://" + public.Host)
 }
 
@@ -144,8 +149,11 @@ func (f *front) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 // here by then: whoever sends slowly takes up no room, and none of that time.
 func (f *front) pass(st standing, spent time.Duration, w *answer, r *http.Request, l lane) {
 	ctx, slots, by := access.With(r.Context(), st.by), f.slots, st.by
-	if l.messages {
+	switch {
+	case l.messages:
 		slots = f.messages
+	case l.signIns:
+		slots = f.signIns
 	}
 	if l.body > 0 {
 		r.Body = arrived(http.MaxBytesReader(w.ResponseWriter, r.Body, l.body))

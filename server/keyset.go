@@ -20,7 +20,7 @@ import (
 
 const (
 	fetchEvery    = 10 * time.Second // the issuer is asked no more often, whatever comes
-	fetchPatience = 3 * time.Second
+	fetchPatience = issuerFor        // off the request path: who waits for it has a limit of their own
 	freshFor      = 10 * time.Minute // then keys are looked up again, off the request path
 	staleFor      = 24 * time.Hour   // how long keys serve while the issuer is down
 	documentMax   = 256 << 10        // bytes of the issuer's documents

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/time/rate"
 
+	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/internal/problem"
@@ -24,7 +25,8 @@ var (
 
 // login signs people in by the authorization code flow with PKCE (RFC 9700,
 // OpenID Connect Core). Tokens of the issuer stay in this process and are
-// forgotten once the roles have been read from them.
+// forgotten once the roles have been read from them; a refresh token is kept
+// sealed (see sessions).
 type login struct {
 	sessions *sessions
 	conf     OIDC
@@ -35,6 +37,7 @@ type login struct {
 	secret   string
 	callback string
 	bucket   *rate.Limiter // of sign-ins begun: each costs a row
+	within   time.Duration // for what the database does
 }
 
 // Mount mounts the paths of sign-in.
@@ -64,7 +67,9 @@ func (l *login) begin(w http.ResponseWriter, r *http.Request) {
 	}
 	cookie, state := random(), encode(random())
 	a := attempt{hash([]byte(state)), encode(random()), oauth2.GenerateVerifier(), returnTo(r.URL.Query().Get("return_to"))}
-	if err := insertAttempt(r.Context(), l.sessions.db, hash(cookie), a); err != nil {
+	ctx, cancel := context.WithTimeout(r.Context(), l.within)
+	defer cancel()
+	if err := insertAttempt(ctx, l.sessions.db, hash(cookie), a); err != nil {
 		refuse(w, r, err)
 		return
 	}
@@ -85,46 +90,91 @@ func (l *login) finish(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
-// exchange turns the issuer's answer into a session and says where to go on.
+// exchange turns the issuer's answer into a session and says where to go on. It
+// waits for the issuer as long as that takes, and for nothing else.
 func (l *login) exchange(w http.ResponseWriter, r *http.Request) (string, error) {
 	a, err := l.takeAttempt(r)
 	if err != nil {
 		return "", err
 	}
-	meta, err := l.issuer.metadata(r.Context())
+	c, refresh, err := l.redeem(r, a)
 	if err != nil {
 		return "", err
 	}
-	q := r.URL.Query()
-	iss := q.Get("iss")
-	switch {
-	case !same(hash([]byte(q.Get("state"))), a.State):
-		return "", errOldSign
-	case iss != "" && iss != l.conf.Issuer, iss == "" && meta.NamesItself: // RFC 9207: mix-up
-		return "", errLogin.With(errors.New("the answer names another issuer"))
-	case q.Get("error") != "", q.Get("code") == "":
-		return "", errLogin.With(errors.New("the issuer refused"))
-	}
-	ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), oauth2.HTTPClient, l.client), 5*time.Second)
+	ctx, cancel := context.WithTimeout(r.Context(), l.within)
 	defer cancel()
-	token, err := l.oauth(meta).Exchange(ctx, q.Get("code"), oauth2.VerifierOption(a.Verifier))
-	if err != nil {
-		return "", errLogin.With(errors.New("the issuer did not take the code"))
-	}
-	id, _ := token.Extra("id_token").(string)
-	c, err := l.bearer.verifyID(ctx, id, a.Nonce)
-	if err != nil {
-		return "", err
-	}
 	by, err := l.people.principal(ctx, c)
 	if err != nil {
 		return "", err
 	}
 	// Whoever was signed in here before is not any longer.
-	if err := l.sessions.end(w, r); err != nil {
+	if err := l.sessions.end(ctx, w, r); err != nil {
 		return "", err
 	}
-	return a.ReturnTo, l.sessions.start(ctx, w, by)
+	return a.ReturnTo, l.sessions.start(ctx, w, by, refresh)
+}
+
+// redeem has the issuer say who signed in.
+func (l *login) redeem(r *http.Request, a attempt) (c claims, refresh string, err error) {
+	ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), oauth2.HTTPClient, l.client), issuerFor)
+	defer cancel()
+	meta, err := l.issuer.metadata(ctx)
+	if err != nil {
+		return c, "", err
+	}
+	q := r.URL.Query()
+	iss := q.Get("iss")
+	switch {
+	case !same(hash([]byte(q.Get("state"))), a.State):
+		return c, "", errOldSign
+	case iss != "" && iss != l.conf.Issuer, iss == "" && meta.NamesItself: // RFC 9207: mix-up
+		return c, "", errLogin.With(errors.New("the answer names another issuer"))
+	case q.Get("error") != "", q.Get("code") == "":
+		return c, "", errLogin.With(errors.New("the issuer refused"))
+	}
+	token, err := l.oauth(meta).Exchange(ctx, q.Get("code"), oauth2.VerifierOption(a.Verifier))
+	if err != nil {
+		return c, "", untold(err)
+	}
+	c, err = l.bearer.verifyID(ctx, idToken(token), a.Nonce)
+	return c, token.RefreshToken, err
+}
+
+// again asks the issuer what the person of a refresh token may do now (OpenID
+// Connect Core §12). An issuer that gives no ID token then has said nothing.
+func (l *login) again(ctx context.Context, refresh string) (by access.Principal, next string, err error) {
+	ctx = context.WithValue(ctx, oauth2.HTTPClient, l.client)
+	meta, err := l.issuer.metadata(ctx)
+	if err != nil {
+		return by, "", err
+	}
+	token, err := l.oauth(meta).TokenSource(ctx, &oauth2.Token{RefreshToken: refresh}).Token()
+	if told, ok := errors.AsType[*oauth2.RetrieveError](err); ok && told.ErrorCode != "invalid_grant" {
+		return by, "", errIssuerAway.With(errors.New("the issuer refused to answer about a session"))
+	}
+	if err != nil {
+		return by, "", untold(err)
+	}
+	c, err := l.bearer.verifyRenewed(ctx, idToken(token))
+	if err != nil {
+		return by, token.RefreshToken, err
+	}
+	by, err = l.people.principal(ctx, c)
+	return by, token.RefreshToken, err
+}
+
+func idToken(t *oauth2.Token) string {
+	id, _ := t.Extra("id_token").(string)
+	return id
+}
+
+// untold tells an issuer that says no from one that says nothing. The library's
+// own words quote the answer, which may hold a token.
+func untold(err error) error {
+	if told, ok := errors.AsType[*oauth2.RetrieveError](err); ok && told.Response.StatusCode < http.StatusInternalServerError {
+		return errLogin.With(errors.New("the issuer did not take the code, or the token"))
+	}
+	return errIssuerAway
 }
 
 // takeAttempt takes the attempt of the browser's cookie; it serves once.
@@ -132,15 +182,13 @@ func (l *login) takeAttempt(r *http.Request) (attempt, error) {
 	const q = `
 		DELETE FROM server_login WHERE id = $1 AND expires_at > now()
 		RETURNING state, nonce, verifier, return_to`
-	cookie, err := r.Cookie(l.sessions.cookieName("lethe-login"))
-	if err != nil {
+	id := l.sessions.read(r, "lethe-login")
+	if id == nil {
 		return attempt{}, errOldSign
 	}
-	id, err := base64.RawURLEncoding.DecodeString(cookie.Value)
-	if err != nil {
-		return attempt{}, errOldSign
-	}
-	a, err := postgres.One[attempt](r.Context(), l.sessions.db, q, hash(id))
+	ctx, cancel := context.WithTimeout(r.Context(), l.within)
+	defer cancel()
+	a, err := postgres.One[attempt](ctx, l.sessions.db, q, hash(id))
 	if errors.Is(err, postgres.ErrNotFound) {
 		return attempt{}, errOldSign
 	}
@@ -154,7 +202,7 @@ func insertAttempt(ctx context.Context, db postgres.DB, id []byte, a attempt) er
 }
 
 func (l *login) logout(w http.ResponseWriter, r *http.Request) {
-	if err := l.sessions.end(w, r); err != nil {
+	if err := l.sessions.end(r.Context(), w, r); err != nil {
 		refuse(w, r, err)
 		return
 	}

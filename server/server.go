@@ -25,20 +25,21 @@ import (
 
 // Server is Lethe, wired and listening, not yet running.
 type Server struct {
-	conf    Config
-	log     *slog.Logger
-	metrics *metrics
-	health  *health
-	ground  *ground
-	house   *house
-	working *Queue   // nil where this process works no jobs
-	process *process // as working
-	public  *http.Server
-	ops     *http.Server
-	at      net.Listener
-	opsAt   net.Listener
-	pools   []*pgxpool.Pool
-	cut     context.CancelFunc // ends the streams
+	conf     Config
+	log      *slog.Logger
+	metrics  *metrics
+	health   *health
+	ground   *ground
+	house    *house
+	working  *Queue   // nil where this process works no jobs
+	process  *process // as working
+	public   *http.Server
+	ops      *http.Server
+	browsers *sessions
+	at       net.Listener
+	opsAt    net.Listener
+	pools    []*pgxpool.Pool
+	cut      context.CancelFunc // ends the streams
 }
 
 // Option changes how a server is made.
@@ -207,6 +208,7 @@ func (s *Server) openFront() error {
 	if err != nil {
 		return err
 	}
+	s.browsers = login.sessions
 	f.log, f.metrics, f.bearer, f.sessions, f.site = s.log, s.metrics, tokens, login.sessions, s.house.site
 	s.public = newHTTPServer(f, s.log)
 	s.public.IdleTimeout = 30 * time.Second // connections that anybody opens are not kept for long
@@ -303,6 +305,7 @@ func (s *Server) stop() error {
 	if err := s.public.Shutdown(answering); err != nil {
 		errs = append(errs, fmt.Errorf("http: %w", err), s.public.Close())
 	}
+	s.browsers.finish(answering)
 	if s.working != nil {
 		working, cancel := context.WithTimeout(context.Background(), softStop+3*time.Second)
 		defer cancel()

@@ -7,7 +7,9 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
+	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,11 +19,18 @@ import (
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
-// sessions are the browsers signed in. The browser holds a random id and
-// nothing else; the database holds its hash. A session ends after 30 minutes
-// without a request and in any case after 12 hours, by the database's clock.
+// sessions are the browsers signed in. The browser holds a random id, of which
+// the database holds the hash, and the key of the issuer's refresh token, which
+// the database holds sealed. A session ends after 30 minutes without a request
+// and in any case after 12 hours, by the database's clock. The issuer confirms
+// its roles every five minutes; where it cannot, they stand an hour.
 type sessions struct {
-	db *pgxpool.Pool
+	db  *pgxpool.Pool
+	log *slog.Logger
+	// again asks the issuer what the person of a refresh token may do now. The
+	// token it returns takes that one's place, also beside an error.
+	again  func(ctx context.Context, refresh string) (by access.Principal, next string, err error)
+	asking sync.WaitGroup // the issuer, for sessions
 	// plain cookies have neither the __Host- prefix nor Secure. Chromium
 	// refuses the prefix on http://localhost, though it takes Secure there, and
 	// Safari refuses both; they serve development alone.
@@ -40,20 +49,22 @@ type session struct {
 	Current     bool // the cookie shows id itself
 	DueRotation bool
 	DueTouch    bool
+	Due         bool // to be confirmed by the issuer
+	Away        bool // which did not answer the last time
+	Over        bool // and has not for an hour
 }
 
 // standing recognises the browser of a request, or answers errNoToken. It
 // renews the cookie when that is due.
 func (s *sessions) standing(w http.ResponseWriter, r *http.Request) (standing, error) {
-	cookie, err := r.Cookie(s.cookieName("lethe"))
-	if err != nil {
-		return standing{}, errNoToken
-	}
-	id, err := base64.RawURLEncoding.DecodeString(cookie.Value)
-	if err != nil || len(id) != 32 {
+	id, key := s.read(r, "lethe"), s.read(r, "lethe-key")
+	if len(id) != 32 {
 		return standing{}, errNoToken
 	}
 	found, err := findSession(r.Context(), s.db, hash(id))
+	if err == nil {
+		found, err = s.confirm(r.Context(), hash(id), found, key)
+	}
 	if errors.Is(err, postgres.ErrNotFound) {
 		return standing{}, errNoToken
 	}
@@ -68,8 +79,21 @@ func (s *sessions) standing(w http.ResponseWriter, r *http.Request) (standing, e
 		by.Roles = append(by.Roles, access.Role(role))
 	}
 	return standing{by: by, ended: func(ctx context.Context) error {
-		return stillStands(ctx, s.db, found.Handle, rights{found.Roles, found.Teams})
+		return s.stillStands(ctx, found.Handle, found.PrincipalID, rights{found.Roles, found.Teams}, key)
 	}}, nil
+}
+
+// read reads what a cookie of ours holds; nil if there is none.
+func (s *sessions) read(r *http.Request, name string) []byte {
+	cookie, err := r.Cookie(s.cookieName(name))
+	if err != nil {
+		return nil
+	}
+	value, err := base64.RawURLEncoding.DecodeString(cookie.Value)
+	if err != nil {
+		return nil
+	}
+	return value
 }
 
 // keep notes that the session is alive and moves its id on. Most requests need
@@ -92,36 +116,41 @@ func (s *sessions) keep(w http.ResponseWriter, r *http.Request, found session) e
 }
 
 // start begins a session for who has just signed in, under an id that nobody
-// has seen before.
-func (s *sessions) start(ctx context.Context, w http.ResponseWriter, by access.Principal) error {
-	const q = `INSERT INTO server_session (id, principal_id, name, roles, teams) VALUES ($1, $2, $3, $4, $5)`
-	roles := make([]string, len(by.Roles))
-	for i, role := range by.Roles {
-		roles[i] = string(role)
+// has seen before. The issuer's refresh token may be empty.
+func (s *sessions) start(ctx context.Context, w http.ResponseWriter, by access.Principal, refresh string) error {
+	const q = `
+		INSERT INTO server_session (id, handle, principal_id, name, roles, teams, refresh)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`
+	id, key, handle, may := random(), random(), uuid.New(), rightsOf(by)
+	var sealed []byte
+	if refresh != "" {
+		var err error
+		if sealed, err = sealToken(key, handle, refresh); err != nil {
+			return err
+		}
 	}
-	id := random()
-	if _, err := s.db.Exec(ctx, q, hash(id), by.ID, by.Name, roles, append([]string{}, by.Teams...)); err != nil {
+	if _, err := s.db.Exec(ctx, q, hash(id), handle, by.ID, by.Name, may.Roles, may.Teams, sealed); err != nil {
 		return err
 	}
 	s.setCookie(w, "lethe", id, 0)
+	s.setCookie(w, "lethe-key", key, 0)
 	return nil
 }
 
 // end ends the session of a request's cookie, if there is one.
-func (s *sessions) end(w http.ResponseWriter, r *http.Request) error {
+func (s *sessions) end(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
 	const q = `
 		DELETE FROM server_session
 		 WHERE id = $1 OR next_id = $1 OR (previous_id = $1 AND previous_until > now())`
-	cookie, err := r.Cookie(s.cookieName("lethe"))
-	if err != nil {
-		return nil //nolint:nilerr // without a cookie there is no session to end
+	id := s.read(r, "lethe")
+	if id == nil {
+		return nil // there is no session to end
 	}
-	if id, err := base64.RawURLEncoding.DecodeString(cookie.Value); err == nil {
-		if _, err := s.db.Exec(r.Context(), q, hash(id)); err != nil {
-			return err
-		}
+	if _, err := s.db.Exec(ctx, q, hash(id)); err != nil {
+		return err
 	}
 	s.setCookie(w, "lethe", nil, -1)
+	s.setCookie(w, "lethe-key", nil, -1)
 	return nil
 }
 
@@ -131,11 +160,15 @@ func findSession(ctx context.Context, db postgres.DB, id []byte) (session, error
 		       coalesce(next_id = $1, false) AS arrived,
 		       id = $1 AS current,
 		       rotated_at < now() - interval '15 minutes' AS due_rotation,
-		       seen_at < now() - interval '1 minute' AS due_touch
+		       seen_at < now() - interval '1 minute' AS due_touch,
+		       refresh IS NOT NULL AND confirmed_at < now() - interval '5 minutes' AS due,
+		       away,
+		       confirmed_at < now() - interval '1 hour' AS over
 		  FROM server_session
 		 WHERE (id = $1 OR next_id = $1 OR (previous_id = $1 AND previous_until > now()))
 		   AND seen_at > now() - interval '30 minutes'
-		   AND signed_in_at > now() - interval '12 hours'`
+		   AND signed_in_at > now() - interval '12 hours'
+		   AND (refresh IS NOT NULL OR confirmed_at > now() - interval '1 hour')`
 	return postgres.One[session](ctx, db, q, id)
 }
 
@@ -170,7 +203,8 @@ func sweepSessions(ctx context.Context, db postgres.DB) error {
 	const q = `
 		WITH logins AS (DELETE FROM server_login WHERE expires_at < now())
 		DELETE FROM server_session
-		 WHERE seen_at < now() - interval '30 minutes' OR signed_in_at < now() - interval '12 hours'`
+		 WHERE seen_at < now() - interval '30 minutes' OR signed_in_at < now() - interval '12 hours'
+		    OR refresh IS NULL AND confirmed_at < now() - interval '1 hour'`
 	_, err := db.Exec(ctx, q)
 	return err
 }

@@ -74,23 +74,30 @@ func watch(ctx context.Context, end context.CancelCauseFunc, ended func(context.
 	}
 }
 
-// rights are what a session lets its person do.
-type rights struct{ Roles, Teams []string }
-
-// stillStands tells why a session stands no longer as it did.
-func stillStands(ctx context.Context, db postgres.DB, handle uuid.UUID, was rights) error {
+// stillStands tells why a session stands no longer as it did, and has the
+// issuer asked when that is due: nobody else may come by who would.
+func (s *sessions) stillStands(ctx context.Context, handle, principal uuid.UUID, was rights, key []byte) error {
 	const q = `
-		SELECT roles, teams
+		SELECT roles, teams, refresh IS NOT NULL AND confirmed_at < now() - interval '5 minutes' AS due
 		  FROM server_session
 		 WHERE handle = $1
 		   AND seen_at > now() - interval '30 minutes'
-		   AND signed_in_at > now() - interval '12 hours'`
-	is, err := postgres.One[rights](ctx, db, q, handle)
+		   AND signed_in_at > now() - interval '12 hours'
+		   AND confirmed_at > now() - interval '1 hour'`
+	type row struct {
+		rights
+		Due bool
+	}
+	is, err := postgres.One[row](ctx, s.db, q, handle)
 	switch {
 	case errors.Is(err, postgres.ErrNotFound):
 		return errSessionOver
-	case err == nil && !(slices.Equal(is.Roles, was.Roles) && slices.Equal(is.Teams, was.Teams)):
+	case err != nil:
+		return err
+	case !slices.Equal(is.Roles, was.Roles) || !slices.Equal(is.Teams, was.Teams):
 		return errNewRoles
+	case is.Due:
+		return s.ask(ctx, handle, principal, key)
 	}
-	return err
+	return nil
 }

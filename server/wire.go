@@ -98,7 +98,7 @@ func wireSignIn(g *ground) (*bearer, *login, error) {
 			return nil, nil, errors.New("LETHE_OIDC_CLIENT_SECRET_FILE is empty")
 		}
 	}
-	client := &http.Client{Timeout: 5 * time.Second, Transport: http.DefaultTransport.(*http.Transport).Clone()}
+	client := &http.Client{Timeout: issuerFor, Transport: http.DefaultTransport.(*http.Transport).Clone()}
 	is := newIssuer(g.conf.OIDC.Issuer, client, g.now)
 	known := &people{conf: g.conf.OIDC, now: g.now, ensure: func(ctx context.Context, issuer, subject, name string) (uuid.UUID, error) {
 		return audit.EnsurePrincipal(ctx, g.web, issuer, subject, name)
@@ -108,9 +108,11 @@ func wireSignIn(g *ground) (*bearer, *login, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	browsers := &sessions{db: g.web, plain: public.Scheme == "http"}
-	return tokens, &login{
+	browsers := &sessions{db: g.web, log: g.log, plain: public.Scheme == "http"}
+	l := &login{
 		sessions: browsers, conf: g.conf.OIDC, issuer: is, bearer: tokens, people: known, client: client, secret: secret,
-		callback: g.conf.PublicURL + "/auth/callback", bucket: rate.NewLimiter(50, 100),
-	}, nil
+		callback: g.conf.PublicURL + "/auth/callback", bucket: rate.NewLimiter(50, 100), within: g.conf.AnswerWithin,
+	}
+	browsers.again = l.again
+	return tokens, l, nil
 }

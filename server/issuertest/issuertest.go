@@ -1,6 +1,7 @@
 // Package issuertest is a real OpenID issuer for tests: discovery, key set,
-// code flow with PKCE, and tokens of any form, right or wrong. It can rotate
-// its keys, fall silent, dawdle, and count who asks.
+// code flow with PKCE, refresh tokens that serve once, and tokens of any form,
+// right or wrong. It can rotate its keys, fall silent, dawdle, and count who
+// asks.
 package issuertest
 
 import (
@@ -37,15 +38,20 @@ type Claims map[string]any
 
 // Issuer is the issuer.
 type Issuer struct {
-	URL     string
-	Fetches atomic.Int64 // of the key set
-	Down    atomic.Bool  // answers 503
-	Stuck   atomic.Bool  // accepts and does not answer
+	URL       string
+	Fetches   atomic.Int64 // of the key set
+	Refreshes atomic.Int64 // tokens given for a refresh token
+	Down      atomic.Bool  // answers 503
+	Stuck     atomic.Bool  // accepts and does not answer
+	Slow      atomic.Int64 // nanoseconds until it answers
+	Stingy    atomic.Bool  // gives no refresh tokens
+	Anonymous atomic.Bool  // gives no ID token for a refresh token
 
 	mu     sync.Mutex
 	keys   []jose.JSONWebKey // private, the newest last
 	person Claims            // who signs in at /authorize
 	codes  map[string]grant
+	fresh  map[string]bool // refresh tokens that serve
 	bend   func(url.Values)
 }
 
@@ -57,7 +63,7 @@ type grant struct {
 // New starts an issuer that ends with the test.
 func New(t testing.TB) *Issuer {
 	t.Helper()
-	i := &Issuer{codes: map[string]grant{}}
+	i := &Issuer{codes: map[string]grant{}, fresh: map[string]bool{}}
 	i.Rotate(jose.ES256)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", i.discovery)
@@ -71,6 +77,11 @@ func New(t testing.TB) *Issuer {
 			case <-r.Context().Done():
 			case <-ended:
 			}
+			return
+		}
+		select {
+		case <-time.After(time.Duration(i.Slow.Load())):
+		case <-r.Context().Done():
 			return
 		}
 		if i.Down.Load() {
@@ -213,20 +224,69 @@ func (i *Issuer) authorize(w http.ResponseWriter, r *http.Request) {
 }
 
 func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
+	if r.FormValue("grant_type") == "refresh_token" {
+		i.refresh(w, r)
+		return
+	}
 	i.mu.Lock()
 	g, ok := i.codes[r.FormValue("code")]
 	delete(i.codes, r.FormValue("code"))
 	i.mu.Unlock()
 	sum := sha256.Sum256([]byte(r.FormValue("code_verifier")))
 	if !ok || g.challenge != base64.RawURLEncoding.EncodeToString(sum[:]) || g.redirect != r.FormValue("redirect_uri") {
-		w.WriteHeader(http.StatusBadRequest)
-		reply(w, map[string]string{"error": "invalid_grant"})
+		deny(w)
 		return
 	}
 	person := Claims{"nonce": g.nonce}
 	maps.Copy(person, g.person)
+	i.give(w, g.person, i.ID(person))
+}
+
+// refresh answers for whoever signs in now. A token that was used before ends
+// the grant (RFC 9700 §4.14.2): then none serves any more.
+func (i *Issuer) refresh(w http.ResponseWriter, r *http.Request) {
+	i.mu.Lock()
+	ok, person := i.fresh[r.FormValue("refresh_token")], i.person
+	clear(i.fresh)
+	i.mu.Unlock()
+	if !ok {
+		deny(w)
+		return
+	}
+	i.Refreshes.Add(1)
+	id := ""
+	if !i.Anonymous.Load() {
+		id = i.ID(person)
+	}
+	i.give(w, person, id)
+}
+
+// Revoke ends every grant: the refresh tokens given so far serve no more.
+func (i *Issuer) Revoke() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	clear(i.fresh)
+}
+
+func (i *Issuer) give(w http.ResponseWriter, person Claims, id string) {
+	all := map[string]any{"access_token": i.Access(person), "token_type": "Bearer", "expires_in": 3600}
+	if id != "" {
+		all["id_token"] = id
+	}
+	if !i.Stingy.Load() {
+		token := "refresh-" + uuid.NewString()
+		i.mu.Lock()
+		i.fresh[token] = true
+		i.mu.Unlock()
+		all["refresh_token"] = token
+	}
+	reply(w, all)
+}
+
+func deny(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
-	reply(w, map[string]any{"access_token": i.Access(g.person), "token_type": "Bearer", "expires_in": 3600, "id_token": i.ID(person)})
+	w.WriteHeader(http.StatusBadRequest)
+	reply(w, map[string]string{"error": "invalid_grant"})
 }
 
 func reply(w http.ResponseWriter, v any) {
