@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/internal/postgres/pgtest"
 )
 
@@ -38,57 +37,6 @@ func counted(t *testing.T) (*pgxpool.Pool, *tally) {
 	must(t, err)
 	t.Cleanup(pool.Close)
 	return pool, c
-}
-
-const pageOfRequests = `
-query Page($after: String) {
-  requests(first: 100, after: $after) {
-    nodes {
-      caseNumber type state dueOn daysLeft controller { ref } openedBy { name }
-      progress { total done }
-      tasks(first: 20) { nodes { action wave state service { ref owner { name } } } }
-    }
-    pageInfo { hasNextPage endCursor }
-  }
-}`
-
-// A page of 100 requests with tasks, services and owners takes at most 12
-// statements, sign-in's included, and the hundredth page no more than the
-// first. Sign-in reads the session and the principal: 2.
-func TestPageOfRequestsTakesFewStatements(t *testing.T) {
-	t.Parallel()
-	pool, statements := counted(t)
-	c := furnish(t, rooms(t, pool))
-	const pages = 100
-	fileRequests(t, c, pages*100)
-	const signIn = 1 // the session; the principal is read below
-	after := ""
-	for n := 1; n <= pages; n++ {
-		if n > 1 && n < pages {
-			a := c.do(c.handler, `query($after: String) { requests(first: 100, after: $after) { pageInfo { endCursor } } }`, map[string]any{"after": after})
-			after = a.text(t, "requests", "pageInfo", "endCursor")
-			continue
-		}
-		statements.n.Store(signIn)
-		_, err := audit.EnsurePrincipal(t.Context(), pool, "https://id.example", "hannah", "hannah")
-		must(t, err)
-		a := c.do(c.handler, pageOfRequests, map[string]any{"after": some(after)})
-		if len(a.Errors) > 0 {
-			t.Fatal(a.Raw)
-		}
-		t.Logf("page %d took %d statements and cost %d", n, statements.n.Load(), a.Extensions.Cost.Requested)
-		if got := statements.n.Load(); got > 12 {
-			t.Errorf("page %d took %d statements, want 12 at most", n, got)
-		}
-		rows, _ := a.at(t, "requests", "nodes").([]any)
-		if len(rows) != 100 || len(a.at(t, "requests", "nodes", 99, "tasks", "nodes").([]any)) != 4 {
-			t.Fatalf("page %d has %d requests, or not all of their tasks", n, len(rows))
-		}
-		if owner := a.text(t, "requests", "nodes", 0, "tasks", "nodes", 0, "service", "owner", "name"); owner != "Orders" && owner != "Payments" {
-			t.Fatalf("owner %q", owner)
-		}
-		after = a.text(t, "requests", "pageInfo", "endCursor")
-	}
 }
 
 func some(s string) *string {

@@ -139,6 +139,13 @@ func TestLoadRefusesOneSettingWrong(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
+	for _, dev := range []string{"false", "true"} { // anywhere but on loopback, in development too
+		env := whole(t)
+		env["public_url"], env["dev"] = "http://lethe.example.com", dev
+		if _, err := Load(Sources{Environ: environ(env)}); err == nil || !strings.Contains(err.Error(), "LETHE_PUBLIC_URL: plain HTTP is for loopback in development (--dev) alone; use https") {
+			t.Errorf("plain http, dev %s: %v", dev, err)
+		}
+	}
 	env := whole(t)
 	env["checkpoint_key_file"] = env["signing_key_file"]
 	if _, err := Load(Sources{Environ: environ(env)}); err == nil || !strings.Contains(err.Error(), "use another key") {

@@ -6,12 +6,14 @@ package servertest
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,6 +52,7 @@ type settings struct {
 	values map[string]string
 	opts   []server.Option
 	change []func(*server.Config)
+	https  bool
 }
 
 // With sets a setting by its key.
@@ -64,6 +67,10 @@ func Change(fn func(*server.Config)) Option {
 func Clock(now func() time.Time) Option {
 	return func(s *settings) { s.opts = append(s.opts, server.Clock(now)) }
 }
+
+// HTTPS has the server reached by https, as behind a proxy that speaks TLS for
+// it, with a certificate that Client knows.
+func HTTPS() Option { return func(s *settings) { s.https = true } }
 
 // New starts a server.
 func New(t testing.TB, opts ...Option) *Server {
@@ -92,6 +99,12 @@ func On(t testing.TB, issuer *issuertest.Issuer, database, keystore, files strin
 	for _, o := range opts {
 		o(&set)
 	}
+	client := &http.Client{Timeout: 30 * time.Second}
+	if set.https {
+		url = "https://" + ln.Addr().String()
+		set.values["public_url"] = url
+		ln, client.Transport = secure(ln)
+	}
 	conf, err := server.Load(server.Sources{Flags: set.values})
 	if err != nil {
 		t.Fatal(err)
@@ -99,13 +112,20 @@ func On(t testing.TB, issuer *issuertest.Issuer, database, keystore, files strin
 	for _, change := range set.change {
 		change(&conf)
 	}
-	s := &Server{URL: url, Issuer: issuer, Config: conf, Log: &Log{}, Client: &http.Client{Timeout: 30 * time.Second}}
+	s := &Server{URL: url, Issuer: issuer, Config: conf, Log: &Log{}, Client: client}
 	s.start(t, ln, set.opts)
 	if s.DB, err = pgxpool.New(t.Context(), database); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.DB.Close)
 	return s
+}
+
+// secure speaks TLS on a listener, with the certificate of httptest, and to it.
+func secure(ln net.Listener) (net.Listener, http.RoundTripper) {
+	lent := httptest.NewTLSServer(nil)
+	defer lent.Close()
+	return tls.NewListener(ln, &tls.Config{Certificates: lent.TLS.Certificates, MinVersion: tls.VersionTLS12}), lent.Client().Transport
 }
 
 func (s *Server) start(t testing.TB, ln net.Listener, opts []server.Option) {
