@@ -64,7 +64,7 @@ type IssuerOptions struct {
 }
 
 // Issuer is an OpenID provider on loopback: discovery, code flow with PKCE,
-// client credentials, key set. Whoever reaches it may sign in as anybody.
+// refresh tokens that serve once, client credentials, key set. Whoever reaches it may sign in as anybody.
 type Issuer struct {
 	opts   IssuerOptions
 	url    string
@@ -78,9 +78,10 @@ type Issuer struct {
 	// Stuck has it accept and not answer, until Stop.
 	Stuck atomic.Bool
 
-	mu    sync.Mutex
-	keys  []jose.JSONWebKey // private, the newest last
-	codes map[string]grant
+	mu      sync.Mutex
+	keys    []jose.JSONWebKey // private, the newest last
+	codes   map[string]grant
+	renewal map[string]grant // by refresh token
 }
 
 // grant is what a code stands for until it is redeemed.
@@ -109,7 +110,7 @@ func StartIssuer(ctx context.Context, o IssuerOptions) (*Issuer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("local issuer: %w", err)
 	}
-	i := &Issuer{opts: o, url: "http://" + l.Addr().String(), ended: make(chan struct{}), codes: map[string]grant{}}
+	i := &Issuer{opts: o, url: "http://" + l.Addr().String(), ended: make(chan struct{}), codes: map[string]grant{}, renewal: map[string]grant{}}
 	i.Rotate()
 	i.server = &http.Server{Handler: i.handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	go func() { _ = i.server.Serve(l) }()

@@ -96,6 +96,21 @@ func TestSignIn(t *testing.T) {
 	if _, err := conf.Exchange(t.Context(), code, oauth2.VerifierOption(verifier)); oauthCode(err) != "invalid_grant" {
 		t.Errorf("a code used twice: %v", err)
 	}
+
+	// OpenID Connect Core §12.2: the same person, the same audience, no nonce.
+	old := &oauth2.Token{RefreshToken: tokens.RefreshToken}
+	renewed, err := conf.TokenSource(t.Context(), old).Token()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, _ = renewed.Extra("id_token").(string)
+	again, err := provider.Verifier(&oidc.Config{ClientID: conf.ClientID}).Verify(t.Context(), raw)
+	if err != nil || again.Subject != "slee" || again.Nonce != "" || renewed.RefreshToken == tokens.RefreshToken {
+		t.Errorf("a renewed ID token: %+v, %v", again, err)
+	}
+	if _, err := conf.TokenSource(t.Context(), old).Token(); oauthCode(err) != "invalid_grant" {
+		t.Errorf("a refresh token used twice: %v", err)
+	}
 }
 
 func oauthCode(err error) string {

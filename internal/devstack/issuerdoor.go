@@ -66,7 +66,7 @@ func (i *Issuer) discovery(w http.ResponseWriter, _ *http.Request) {
 		"jwks_uri":                                       i.url + "/keys",
 		"end_session_endpoint":                           i.url + "/logout",
 		"response_types_supported":                       []string{"code"},
-		"grant_types_supported":                          []string{"authorization_code", "client_credentials"},
+		"grant_types_supported":                          []string{"authorization_code", "refresh_token", "client_credentials"},
 		"subject_types_supported":                        []string{"public"},
 		"scopes_supported":                               []string{"openid", "profile", "groups"},
 		"claims_supported":                               []string{"sub", "name", "preferred_username", "groups", "auth_time", "lethe_service"},
@@ -170,6 +170,8 @@ func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
 	switch r.PostForm.Get("grant_type") {
 	case "authorization_code":
 		i.redeem(w, r, client, secret)
+	case "refresh_token":
+		i.renew(w, r, client, secret)
 	case "client_credentials":
 		i.machine(w, r, client, secret)
 	default:
@@ -194,9 +196,37 @@ func (i *Issuer) redeem(w http.ResponseWriter, r *http.Request, client, secret s
 		refuse(w, http.StatusBadRequest, "invalid_grant")
 		return
 	}
+	i.grantPerson(w, g, client)
+}
+
+// renew exchanges a refresh token, which works once, for new tokens.
+func (i *Issuer) renew(w http.ResponseWriter, r *http.Request, client, secret string) {
+	if client != i.opts.ClientID || !same(secret, i.opts.ClientSecret) {
+		refuse(w, http.StatusUnauthorized, "invalid_client")
+		return
+	}
+	token := r.PostForm.Get("refresh_token")
+	i.mu.Lock()
+	g, ok := i.renewal[token]
+	delete(i.renewal, token)
+	i.mu.Unlock()
+	if !ok {
+		refuse(w, http.StatusBadRequest, "invalid_grant")
+		return
+	}
+	g.nonce = "" // OpenID Connect Core §12.2
+	i.grantPerson(w, g, client)
+}
+
+// grantPerson gives the tokens of somebody who has signed in.
+func (i *Issuer) grantPerson(w http.ResponseWriter, g grant, client string) {
 	access, err1 := i.access(i.personClaims(g.person, g.at), client)
 	id, err2 := i.identity(i.personClaims(g.person, g.at), g.nonce)
-	i.grantTokens(w, cmp.Or(err1, err2), map[string]any{"access_token": access, "id_token": id})
+	fresh := rand.Text()
+	i.mu.Lock()
+	i.renewal[fresh] = g
+	i.mu.Unlock()
+	i.grantTokens(w, cmp.Or(err1, err2), map[string]any{"access_token": access, "id_token": id, "refresh_token": fresh})
 }
 
 // machine answers a client that acts for itself. The client "demo" needs no
