@@ -1,0 +1,141 @@
+package gate
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/flowmart/lethe/catalog/fieldpath"
+	"github.com/flowmart/lethe/catalog/taxonomy"
+)
+
+// Source is who says that a field has a category.
+type Source string
+
+// The sources of a tag.
+const (
+	Inline    Source = "INLINE"    // the schema
+	Confirmed Source = "CONFIRMED" // the catalog
+	Inherited Source = "INHERITED" // what the field lies in
+)
+
+// Tag is a category that a field has.
+type Tag struct {
+	Path     string
+	Category string
+	Source   Source
+	From     string // the path that was tagged: its own, that of what it lies in, or its former one
+}
+
+// tags are those of all fields of a version.
+type tags struct {
+	order []string
+	has   map[string]bool // every path of the version
+	at    map[string][]Tag
+}
+
+// tagsOf collects what the schema and the catalog say of fields. A field that
+// has no tag of its own has those of what it lies in.
+func (c Change) tagsOf(fields []Field) tags {
+	t := tags{has: make(map[string]bool, len(fields)), at: map[string][]Tag{}}
+	for _, f := range fields {
+		t.has[f.Path] = true
+	}
+	for _, f := range fields {
+		t.order = append(t.order, f.Path)
+		for _, key := range f.Tags {
+			if _, err := taxonomy.Find("", key, taxonomy.Category); err == nil {
+				t.add(Tag{f.Path, key, Inline, f.Path})
+			}
+		}
+		for _, from := range append([]string{f.Path}, formerPaths(f, t.has)...) {
+			for _, key := range c.Confirmed[from] {
+				t.add(Tag{f.Path, key, Confirmed, from})
+			}
+		}
+	}
+	for _, f := range fields {
+		if len(t.at[f.Path]) > 0 {
+			continue
+		}
+		for _, outer := range enclosing(f.Path) {
+			own := slices.DeleteFunc(slices.Clone(t.at[outer]), func(o Tag) bool { return o.Source == Inherited })
+			for _, o := range own {
+				t.add(Tag{f.Path, o.Category, Inherited, outer})
+			}
+			if len(own) > 0 {
+				break
+			}
+		}
+	}
+	return t
+}
+
+func (t tags) add(tag Tag) {
+	if !slices.ContainsFunc(t.at[tag.Path], func(o Tag) bool { return o.Category == tag.Category }) {
+		t.at[tag.Path] = append(t.at[tag.Path], tag)
+	}
+}
+
+func (t tags) list() []Tag {
+	var out []Tag
+	for _, path := range t.order {
+		out = append(out, t.at[path]...)
+	}
+	return out
+}
+
+// classify reports whether somebody has said what a field is. What it lies in
+// speaks for it only about the same kind of data: an address that is tagged
+// says nothing of an e-mail inside of it.
+func (t tags) classify(path, category string) bool {
+	return slices.ContainsFunc(t.at[path], func(tag Tag) bool {
+		return tag.Source != Inherited || related(tag.Category, category)
+	})
+}
+
+// covers reports whether a category is another or above it.
+func covers(general, key string) bool {
+	return key == general || strings.HasPrefix(key, general+".")
+}
+
+// related reports whether one of two categories is or covers the other.
+func related(a, b string) bool { return covers(a, b) || covers(b, a) }
+
+// formerPaths are the paths that a field had under its aliases, unless another
+// field has one of them now.
+func formerPaths(f Field, here map[string]bool) []string {
+	p, err := fieldpath.Parse(f.Path)
+	if err != nil || len(p.Steps) == 0 {
+		return nil
+	}
+	var out []string
+	for _, alias := range f.Aliases {
+		q := fieldpath.Path{Part: p.Part, Steps: slices.Clone(p.Steps)}
+		q.Steps[len(q.Steps)-1].Name = alias
+		if s := q.String(); !here[s] {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// enclosing lists what a field lies in, the nearest first.
+func enclosing(path string) []string {
+	p, err := fieldpath.Parse(path)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for len(p.Steps) > 0 {
+		last := &p.Steps[len(p.Steps)-1]
+		if n := len(last.Suffixes); n > 0 {
+			last.Suffixes = last.Suffixes[:n-1]
+		} else {
+			p.Steps = p.Steps[:len(p.Steps)-1]
+		}
+		if s := p.String(); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
