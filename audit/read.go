@@ -90,7 +90,7 @@ func (l *Log) EntriesOf(ctx context.Context, by access.Principal, request uuid.U
 	if err := by.Require(access.Auditor, access.DPO, access.Handler, access.Approver); err != nil {
 		return nil, err
 	}
-	return RecordsOf(ctx, l.db, request)
+	return recordsOf(ctx, l.db, request)
 }
 
 // LatestOfEach finds, for each of several requests of data subjects, the latest
@@ -109,9 +109,9 @@ func LatestOfEach(ctx context.Context, db postgres.DB, requests []uuid.UUID, act
 	return found, err
 }
 
-// RecordsOf reads what was done for a data subject's request, in the order it
+// recordsOf reads what was done for a data subject's request, in the order it
 // was done. The caller has seen to it that this may be known.
-func RecordsOf(ctx context.Context, db postgres.DB, request uuid.UUID) ([]Record, error) {
+func recordsOf(ctx context.Context, db postgres.DB, request uuid.UUID) ([]Record, error) {
 	const q = `
 		SELECT e.id, e.at, e.actor_id, e.act, e.entity_id, e.request_id, e.code, e.digest, e.day, e.amounts, l.index
 		  FROM audit_entry e LEFT JOIN audit_leaf l ON l.entry_id = e.id

@@ -31,13 +31,13 @@ const (
 	FullTransitive     Level = "FULL_TRANSITIVE"
 )
 
-// Levels lists every level; Backward holds where nobody set one.
-var Levels = []Level{None, Backward, BackwardTransitive, Forward, ForwardTransitive, Full, FullTransitive}
+// levels lists every level; Backward holds where nobody set one.
+var levels = []Level{None, Backward, BackwardTransitive, Forward, ForwardTransitive, Full, FullTransitive}
 
 // ParseLevel reads the name of a level, in any case.
 func ParseLevel(name string) (Level, error) {
 	var known []string
-	for _, l := range Levels {
+	for _, l := range levels {
 		if strings.EqualFold(name, string(l)) {
 			return l, nil
 		}

@@ -23,9 +23,9 @@ type Bundle struct {
 	Entries    []Inclusion `json:"entries"`
 }
 
-// VerifyInclusion reports whether the entry stands in the log at its index, as
+// verifyInclusion reports whether the entry stands in the log at its index, as
 // the checkpoint says.
-func VerifyInclusion(c Checkpoint, in Inclusion) error {
+func verifyInclusion(c Checkpoint, in Inclusion) error {
 	if err := tlog.CheckRecord(in.Path, c.Size, c.Root, in.Index, in.Entry.Hash()); err != nil {
 		return fmt.Errorf("entry %s at index %d is not in the log that the checkpoint of size %d covers", in.Entry.ID, in.Index, c.Size)
 	}
@@ -67,7 +67,7 @@ func (b Bundle) Verify(fingerprints ...string) (Checkpoint, error) {
 		return Checkpoint{}, err
 	}
 	for _, in := range b.Entries {
-		err = errors.Join(err, VerifyInclusion(c, in))
+		err = errors.Join(err, verifyInclusion(c, in))
 	}
 	return c, err
 }

@@ -33,15 +33,15 @@ type Step struct {
 	Suffixes []string // "[]", "{}" or "<Full.Name>", in order
 }
 
-// Max is the longest path, in bytes.
-const Max = 1000
+// longest is the longest path, in bytes.
+const longest = 1000
 
 const special = `.[]{}<>#\`
 
 // Parse takes a path apart, or says where it stops being one.
 func Parse(s string) (Path, error) {
-	if len(s) == 0 || len(s) > Max || !utf8.ValidString(s) {
-		return Path{}, bad("a field path has 1 to %d bytes of UTF-8", Max)
+	if len(s) == 0 || len(s) > longest || !utf8.ValidString(s) {
+		return Path{}, bad("a field path has 1 to %d bytes of UTF-8", longest)
 	}
 	p, rest, err := part(s)
 	if err != nil || rest == "" {

@@ -28,8 +28,8 @@ type Hit struct {
 	Score int64 // higher is nearer; only comparable within one search
 }
 
-// Kinds are what can be searched for.
-var Kinds = []string{"SERVICE", "STORE", "DATASET", "FIELD", "TERM"}
+// allKinds are what can be searched for.
+var allKinds = []string{"SERVICE", "STORE", "DATASET", "FIELD", "TERM"}
 
 // maxQuery is the longest query, in characters.
 const maxQuery = 200
@@ -82,11 +82,11 @@ func check(query string, kinds []string, p page.Args) ([]string, error) {
 		return nil, fault.Bad("query", "BAD_QUERY", "type 2 to %d characters", maxQuery)
 	}
 	if len(kinds) == 0 {
-		return Kinds, nil
+		return allKinds, nil
 	}
 	for _, k := range kinds {
-		if !slices.Contains(Kinds, k) {
-			return nil, fault.Bad("kinds", "UNKNOWN_VALUE", "%s", fault.Suggest("choose of "+strings.Join(Kinds, ", "), k, Kinds))
+		if !slices.Contains(allKinds, k) {
+			return nil, fault.Bad("kinds", "UNKNOWN_VALUE", "%s", fault.Suggest("choose of "+strings.Join(allKinds, ", "), k, allKinds))
 		}
 	}
 	kinds = slices.Clone(kinds)

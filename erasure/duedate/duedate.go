@@ -46,7 +46,7 @@ func (c Calendar) Due(received time.Time, zone *time.Location, months, pausedDay
 		zone = time.UTC
 	}
 	d := Due{ReceivedOn: Civil(received, zone), Calendar: c.Version()}
-	d.RawOn = AddMonths(d.ReceivedOn, months)
+	d.RawOn = addMonths(d.ReceivedOn, months)
 	d.note("Received on %s, counted where the controller is (%s).", words(d.ReceivedOn), zone)
 	d.note("%s", ending(d.ReceivedOn, d.RawOn, months))
 	end := d.RawOn
@@ -117,9 +117,9 @@ func End(day time.Time, zone *time.Location) time.Time {
 	return time.Date(y, m, d+1, 0, 0, 0, 0, zone)
 }
 
-// AddMonths is the civil date of the same day so many months later, or the
+// addMonths is the civil date of the same day so many months later, or the
 // last day of that month where the date does not exist in it.
-func AddMonths(day time.Time, months int) time.Time {
+func addMonths(day time.Time, months int) time.Time {
 	y, m, d := day.Date()
 	last := date(y, m+time.Month(months)+1, 0)
 	return date(last.Year(), last.Month(), min(d, last.Day()))

@@ -98,8 +98,8 @@ func (o Outcome) Gone() bool {
 	return o.Outcome == "ERASED" || o.Outcome == "ANONYMISED" || o.Outcome == "CRYPTO_SHREDDED"
 }
 
-// ErrNone reports that a task does not exist.
-var ErrNone = fault.Missing("task", "no such task, or you may not see it")
+// errNone reports that a task does not exist.
+var errNone = fault.Missing("task", "no such task, or you may not see it")
 
 // columns are those of a Task.
 const columns = `id, key, request_id, service_id, action, wave, state, round, attempt, next_at, waits_since, seq_seen, sent_at, answered_at, code`
@@ -143,13 +143,13 @@ func byKey(ctx context.Context, db postgres.DB, q string, keys []uuid.UUID) (map
 	return out, err
 }
 
-// RequestOf finds the request that a task belongs to; ErrNone if there is no
+// RequestOf finds the request that a task belongs to; errNone if there is no
 // such task.
 func RequestOf(ctx context.Context, db postgres.DB, key uuid.UUID) (uuid.UUID, error) {
 	const q = `SELECT request_id FROM erasure_task WHERE key = $1`
 	id, err := postgres.Scalar[uuid.UUID](ctx, db, q, key)
 	if errors.Is(err, postgres.ErrNotFound) {
-		return id, ErrNone
+		return id, errNone
 	}
 	return id, err
 }

@@ -32,8 +32,8 @@ import (
 // ErrDestroyed reports that the key of a request has been destroyed.
 var ErrDestroyed = fault.New(fault.Conflict, "KEY_DESTROYED", "the key of this request has been destroyed; its identifiers are gone for good")
 
-// ErrNoKey reports that a request has no key.
-var ErrNoKey = fault.New(fault.NotFound, "KEY_NOT_FOUND", "no key for this request in the key store")
+// errNoKey reports that a request has no key.
+var errNoKey = fault.New(fault.NotFound, "KEY_NOT_FOUND", "no key for this request in the key store")
 
 // Vault seals and unseals what belongs to requests.
 type Vault struct {
@@ -124,7 +124,7 @@ func (v *Vault) Key(ctx context.Context, request uuid.UUID) ([]byte, error) {
 	const q = `SELECT request_id, kek_id, wrapped FROM vault_key WHERE request_id = $1`
 	r, err := postgres.One[keyRow](ctx, v.db, q, request)
 	if errors.Is(err, postgres.ErrNotFound) {
-		return nil, ErrNoKey
+		return nil, errNoKey
 	}
 	if err != nil {
 		return nil, err

@@ -24,7 +24,7 @@ type FieldPath struct {
 }
 
 // unfold lists every place that data can stand in, in the order of the text. A
-// schema that unfolds to more than MaxFields places is refused.
+// schema that unfolds to more than maxFields places is refused.
 func unfold(root *Type) ([]FieldPath, error) {
 	w := &unfolding{open: map[*Type]bool{}}
 	if err := w.add(root, FieldPath{}); err != nil {
@@ -69,8 +69,8 @@ func (w *unfolding) note(at FieldPath, kind Kind) error {
 		}
 		at.Path = "#value"
 	}
-	if len(w.out) >= MaxFields {
-		return fault.New(fault.Invalid, codeInvalid, "the schema unfolds to more than %d field paths; it uses the same types in too many places", MaxFields)
+	if len(w.out) >= maxFields {
+		return fault.New(fault.Invalid, codeInvalid, "the schema unfolds to more than %d field paths; it uses the same types in too many places", maxFields)
 	}
 	if len(at.Path) > maxPath {
 		return fault.New(fault.Invalid, codeInvalid, "a field path of the schema has more than %d characters; nest its types less deep", maxPath)

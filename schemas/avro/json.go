@@ -15,14 +15,14 @@ import (
 const (
 	// MaxBytes is the largest schema text, in bytes.
 	MaxBytes = 1 << 20
-	// MaxDepth is how deep brackets may nest in a schema text. One level of
+	// maxDepth is how deep brackets may nest in a schema text. One level of
 	// Avro nesting takes up to four brackets.
-	MaxDepth = 400
-	// MaxFields is how many field paths a schema may unfold to. Types can be
+	maxDepth = 400
+	// maxFields is how many field paths a schema may unfold to. Types can be
 	// used in many places, so a short text can unfold to a great many.
-	MaxFields = 10_000
-	// MaxName is the longest full name, in bytes.
-	MaxName = 1000
+	maxFields = 10_000
+	// maxName is the longest full name, in bytes.
+	maxName = 1000
 )
 
 // value is a JSON value that remembers the order of its members.
@@ -57,8 +57,8 @@ func decode(text string) (*value, error) {
 	if !utf8.ValidString(text) {
 		return nil, invalid(nil, "the schema is not UTF-8 text")
 	}
-	if deeperThan(text, MaxDepth) {
-		return nil, invalid(nil, "the schema nests more than %d brackets deep; give the inner types names and refer to them", MaxDepth)
+	if deeperThan(text, maxDepth) {
+		return nil, invalid(nil, "the schema nests more than %d brackets deep; give the inner types names and refer to them", maxDepth)
 	}
 	d := json.NewDecoder(bytes.NewReader([]byte(text)))
 	d.UseNumber()

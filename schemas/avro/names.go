@@ -45,8 +45,8 @@ func soundName(s string) bool {
 }
 
 func soundFullName(s string) error {
-	if len(s) > MaxName {
-		return fmt.Errorf("a name may have at most %d characters", MaxName)
+	if len(s) > maxName {
+		return fmt.Errorf("a name may have at most %d characters", maxName)
 	}
 	for part := range strings.SplitSeq(s, ".") {
 		if !soundName(part) {
