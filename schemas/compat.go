@@ -91,10 +91,11 @@ func (r *Registry) Test(ctx context.Context, by access.Principal, s Submission, 
 	if err != nil {
 		return Verdict{}, err
 	}
-	level, err := levelOf(ctx, r.db, p)
+	layers, err := layersOf(ctx, r.db, p)
 	if err != nil {
 		return Verdict{}, err
 	}
+	level := holding(layers).Level
 	v, err := r.version(ctx, r.db, p, version, Live)
 	switch {
 	case errors.Is(err, errNoSubject) && version == Latest:
@@ -120,10 +121,11 @@ func (r *Registry) TestAll(ctx context.Context, by access.Principal, s Submissio
 	if err != nil {
 		return Verdict{}, err
 	}
-	level, err := levelOf(ctx, r.db, p)
+	layers, err := layersOf(ctx, r.db, p)
 	if err != nil {
 		return Verdict{}, err
 	}
+	level := holding(layers).Level
 	const q = `
 		SELECT v.version, v.context, v.schema_id
 		  FROM schemas_subject s

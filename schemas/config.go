@@ -1,8 +1,11 @@
 package schemas
 
 import (
+	"bytes"
 	"context"
-	"errors"
+	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -51,103 +54,335 @@ func (l Level) backward() bool   { return strings.HasPrefix(string(l), "BACKWARD
 func (l Level) forward() bool    { return strings.HasPrefix(string(l), "FORWARD") || l.full() }
 func (l Level) full() bool       { return strings.HasPrefix(string(l), "FULL") }
 
-// LevelSet is the level set on a subject itself, or on the registry where
-// subject is "". A subject without one has the fault LEVEL_NOT_FOUND; the
-// registry always has one.
-func (r *Registry) LevelSet(ctx context.Context, by access.Principal, subject string) (Level, error) {
-	if err := signedIn(by); err != nil {
-		return "", err
-	}
-	if subject == "" {
-		return levelOf(ctx, r.db, place{home, ""})
-	}
-	p := split(subject)
+// Settings are what a level sets beside its compatibility, by the names they
+// have in the API. What is nil inherits; an alias, metadata and rule sets are
+// a subject's own and are not inherited. Nothing here validates by rules or
+// encrypts, so validateRules, validateFields and aliasForDeks are only kept.
+type Settings struct {
+	Alias              *string   `json:"alias,omitempty"`
+	AliasForDeks       *string   `json:"aliasForDeks,omitempty"`
+	Normalize          *bool     `json:"normalize,omitempty"`
+	ValidateFields     *bool     `json:"validateFields,omitempty"`
+	ValidateNewSchemas *bool     `json:"validateNewSchemas,omitempty"`
+	ValidateRules      *bool     `json:"validateRules,omitempty"`
+	Policy             *string   `json:"compatibilityPolicy,omitempty"`
+	Group              *string   `json:"compatibilityGroup,omitempty"`
+	DefaultMetadata    *Metadata `json:"defaultMetadata,omitempty"`
+	OverrideMetadata   *Metadata `json:"overrideMetadata,omitempty"`
+	DefaultRuleSet     *RuleSet  `json:"defaultRuleSet,omitempty"`
+	OverrideRuleSet    *RuleSet  `json:"overrideRuleSet,omitempty"`
+}
+
+// Config is a level's compatibility and settings.
+type Config struct {
+	Level Level // "" where it is inherited
+	Settings
+}
+
+// Patch changes a level: the members that it has, by the names of the API. A
+// null clears one; a member that it does not have stays.
+type Patch map[string]json.RawMessage
+
+// layer is one level of what holds for a subject.
+type layer struct {
+	Own           bool
+	Context       string
+	Compatibility *Level
+	Mode          *Mode
+	Settings      Settings
+}
+
+// layersOf reads the levels that hold for a subject or, where it has no name,
+// for a context: its own, its context's, that of ".", and the one of all.
+func layersOf(ctx context.Context, db postgres.DB, p place) ([]layer, error) {
 	const q = `
-		SELECT g.compatibility
+		SELECT true AS own, g.context, g.compatibility, g.mode, g.settings
 		  FROM schemas_subject s
 		  JOIN schemas_config g ON g.subject_id = s.id
-		 WHERE s.context = $1 AND s.name = $2 AND g.compatibility IS NOT NULL`
-	level, err := postgres.Scalar[Level](ctx, r.db, q, p.context, p.name)
-	if errors.Is(err, postgres.ErrNotFound) {
-		err = fault.Missing("level", "the subject has no compatibility level of its own; the registry's holds")
-	}
-	return level, err
-}
-
-// Level is the level that holds for a subject, its own or the registry's.
-func (r *Registry) Level(ctx context.Context, by access.Principal, subject string) (Level, error) {
-	if err := signedIn(by); err != nil {
-		return "", err
-	}
-	return levelOf(ctx, r.db, split(subject))
-}
-
-// levelOf is the level that holds for a subject: its own, its context's, or
-// the registry's.
-func levelOf(ctx context.Context, db postgres.DB, p place) (Level, error) {
-	const q = `
-		SELECT g.compatibility
+		 WHERE s.context = $1 AND s.name = $2
+		 UNION ALL
+		SELECT false, g.context, g.compatibility, g.mode, g.settings
 		  FROM schemas_config g
-		  LEFT JOIN schemas_subject s ON s.id = g.subject_id
-		 WHERE g.context IN ($1, '.') AND g.compatibility IS NOT NULL AND (g.subject_id IS NULL OR s.context = $1 AND s.name = $2)
-		 ORDER BY g.subject_id NULLS LAST, g.context = '.'
-		 LIMIT 1`
-	level, err := postgres.Scalar[Level](ctx, db, q, p.context, p.name)
-	if errors.Is(err, postgres.ErrNotFound) {
-		return Backward, nil
-	}
-	return level, err
+		 WHERE g.subject_id IS NULL AND g.context IN ($1, '.', '.__GLOBAL') -- any order`
+	layers, err := postgres.Many[layer](ctx, db, q, p.context, p.name)
+	slices.SortFunc(layers, func(a, b layer) int { return a.depth() - b.depth() })
+	return layers, err
 }
 
-// SetLevel sets the level of a subject, or of the registry where subject is
-// "". A subject may be given one before its first version. It needs a steward
-// of the subject's owner, or an admin; the registry's needs an admin.
-func (r *Registry) SetLevel(ctx context.Context, by access.Principal, subject string, level Level) error {
-	if err := by.Require(access.Steward, access.Admin); err != nil {
-		return err
+// depth sorts the nearest level first.
+func (l layer) depth() int {
+	switch {
+	case l.Own:
+		return 0
+	case l.Context == global:
+		return 3
+	case l.Context == home:
+		return 2
 	}
-	if _, err := ParseLevel(string(level)); err != nil {
-		return err
-	}
-	if subject == "" {
-		if err := by.Require(access.Admin); err != nil {
-			return err
+	return 1
+}
+
+// holding is the configuration that holds where layers are read for.
+func holding(layers []layer) Config {
+	var c Config
+	for _, l := range layers {
+		if c.Level == "" && l.Compatibility != nil {
+			c.Level = *l.Compatibility
 		}
-		return postgres.Work(ctx, r.db, func(tx pgx.Tx) error {
-			return r.keepLevel(ctx, tx, by, home, nil, level)
-		})
+		if l.Own {
+			c.Settings = l.Settings
+			continue
+		}
+		inherit(&c.Normalize, l.Settings.Normalize)
+		inherit(&c.ValidateFields, l.Settings.ValidateFields)
+		inherit(&c.ValidateNewSchemas, l.Settings.ValidateNewSchemas)
+		inherit(&c.ValidateRules, l.Settings.ValidateRules)
+		inherit(&c.Policy, l.Settings.Policy)
+		inherit(&c.Group, l.Settings.Group)
 	}
-	p, err := placeOf(subject)
+	if c.Level == "" {
+		c.Level = Backward
+	}
+	return c
+}
+
+func inherit[T any](into **T, from *T) {
+	if *into == nil {
+		*into = from
+	}
+}
+
+// at finds the layer set at a place itself.
+func at(layers []layer, p place) (layer, bool) {
+	for _, l := range layers {
+		if l.Own == (p.name != "") && l.Context == p.context {
+			return l, true
+		}
+	}
+	return layer{}, false
+}
+
+// ConfigSet is what is set at a place itself: on a subject, on a context (a
+// name that ends after the context's colon), or on the registry where subject
+// is "". A subject without anything has the fault LEVEL_NOT_FOUND; the registry
+// and a context always have a level.
+func (r *Registry) ConfigSet(ctx context.Context, by access.Principal, subject string) (Config, error) {
+	if err := signedIn(by); err != nil {
+		return Config{}, err
+	}
+	p := split(subject)
+	if p.name == "" {
+		return r.Config(ctx, by, subject)
+	}
+	layers, err := r.layersToRead(ctx, p)
+	if err != nil {
+		return Config{}, err
+	}
+	own, found := at(layers, p)
+	if !found || own.bare() {
+		return Config{}, fault.Missing("level", "the subject has no configuration of its own; the registry's holds")
+	}
+	return own.config(), nil
+}
+
+// Config is what holds for a subject, its own or what it inherits.
+func (r *Registry) Config(ctx context.Context, by access.Principal, subject string) (Config, error) {
+	if err := signedIn(by); err != nil {
+		return Config{}, err
+	}
+	layers, err := r.layersToRead(ctx, split(subject))
+	return holding(layers), err
+}
+
+// layersToRead is layersOf for a name that may be no subject's.
+func (r *Registry) layersToRead(ctx context.Context, p place) ([]layer, error) {
+	if p.name != "" {
+		if _, err := placeToRead(p.String()); err != nil {
+			p = place{home, ""}
+		}
+	}
+	if p.context != global && checkContext(p.context) != nil {
+		p = place{home, ""}
+	}
+	return layersOf(ctx, r.db, p)
+}
+
+func (l layer) config() Config {
+	c := Config{Settings: l.Settings}
+	if l.Compatibility != nil {
+		c.Level = *l.Compatibility
+	}
+	return c
+}
+
+// bare reports whether nothing but a mode is set.
+func (l layer) bare() bool { return l.config() == Config{} }
+
+// LevelSet is the level set on a subject itself, or on the registry where
+// subject is "". A subject without one has the fault LEVEL_NOT_FOUND.
+func (r *Registry) LevelSet(ctx context.Context, by access.Principal, subject string) (Level, error) {
+	c, err := r.ConfigSet(ctx, by, subject)
+	if err == nil && c.Level == "" {
+		err = fault.Missing("level", "the subject has no configuration of its own; the registry's holds")
+	}
+	return c.Level, err
+}
+
+// Level is the level that holds for a subject, its own or the one it inherits.
+func (r *Registry) Level(ctx context.Context, by access.Principal, subject string) (Level, error) {
+	c, err := r.Config(ctx, by, subject)
+	return c.Level, err
+}
+
+// SetLevel is SetConfig of the level alone.
+func (r *Registry) SetLevel(ctx context.Context, by access.Principal, subject string, level Level) error {
+	name, err := json.Marshal(level)
 	if err != nil {
 		return err
 	}
-	return postgres.Work(ctx, r.db, func(tx pgx.Tx) error {
-		s, err := r.lockSubject(ctx, tx, p)
-		if err != nil {
-			return err
-		}
-		if err := r.authorise(ctx, tx, by, s); err != nil {
-			return err
-		}
-		return r.keepLevel(ctx, tx, by, p.context, &s.ID, level)
-	})
+	_, err = r.SetConfig(ctx, by, subject, Patch{"compatibility": name})
+	return err
 }
 
-func (r *Registry) keepLevel(ctx context.Context, db postgres.DB, by access.Principal, in string, subject *uuid.UUID, level Level) error {
+// SetConfig changes what is set on a subject, a context, or the registry where
+// subject is "", and returns what is set there now. A subject may be given it
+// before its first version. It needs a steward of the subject's owner, or an
+// admin; above a subject, an admin.
+func (r *Registry) SetConfig(ctx context.Context, by access.Principal, subject string, patch Patch) (c Config, err error) {
+	if err := by.Require(access.Steward, access.Admin); err != nil {
+		return c, err
+	}
+	if _, err := patch.apply(Config{}); err != nil {
+		return c, err
+	}
+	err = r.atLevel(ctx, by, subject, true, func(tx pgx.Tx, l level) error {
+		if l.mode.closed() {
+			return notWritable(l.mode)
+		}
+		if c, err = patch.apply(l.set.config()); err != nil {
+			return err
+		}
+		return r.keepConfig(ctx, tx, by, l, c)
+	})
+	return c, err
+}
+
+// apply returns a configuration with the patch made to it.
+func (p Patch) apply(c Config) (Config, error) {
+	now, err := json.Marshal(c.Settings)
+	if err != nil {
+		return c, err
+	}
+	members := map[string]json.RawMessage{}
+	if err := json.Unmarshal(now, &members); err != nil {
+		return c, err
+	}
+	maps.Copy(members, p)
+	if text, given := p["compatibility"]; given {
+		if c.Level, err = levelIn(text); err != nil {
+			return c, err
+		}
+	}
+	merged, err := json.Marshal(members)
+	if err != nil {
+		return c, err
+	}
+	c.Settings = Settings{}
+	if err := json.Unmarshal(merged, &c.Settings); err != nil {
+		return c, fault.Bad("", "INVALID_CONFIG", "a setting has a value of another kind than it takes")
+	}
+	return c, c.check()
+}
+
+func levelIn(text json.RawMessage) (Level, error) {
+	var name string
+	if bytes.Equal(text, []byte("null")) {
+		return "", nil
+	}
+	if err := json.Unmarshal(text, &name); err != nil {
+		return "", fault.Bad("compatibility", "INVALID_LEVEL", "the level is a text, such as BACKWARD")
+	}
+	return ParseLevel(name)
+}
+
+func (c *Config) check() error {
+	if c.Policy != nil {
+		policy := strings.ToUpper(*c.Policy)
+		if c.Policy = &policy; policy != "STRICT" && policy != "LENIENT" {
+			return fault.Bad("compatibilityPolicy", "INVALID_LEVEL", "the policy is STRICT or LENIENT; LOGICAL is not offered")
+		}
+	}
+	if c.Alias != nil && *c.Alias == "" {
+		c.Alias = nil
+	}
+	if c.Alias != nil {
+		if _, err := placeOf(*c.Alias); err != nil {
+			return err
+		}
+	}
+	if err := c.DefaultRuleSet.check("defaultRuleSet"); err != nil {
+		return err
+	}
+	return c.OverrideRuleSet.check("overrideRuleSet")
+}
+
+// DeleteConfig takes back what is set on a subject, a context or the registry,
+// and returns what it was. It needs who may set it.
+func (r *Registry) DeleteConfig(ctx context.Context, by access.Principal, subject string) (was Config, err error) {
+	if err := by.Require(access.Steward, access.Admin); err != nil {
+		return was, err
+	}
+	err = r.atLevel(ctx, by, subject, false, func(tx pgx.Tx, l level) error {
+		was = l.set.config()
+		if l.subject != nil && l.set.bare() {
+			return fault.Missing("subject", "the subject has no configuration of its own")
+		}
+		if l.mode.closed() {
+			return notWritable(l.mode)
+		}
+		if was.Level == "" && l.subject == nil {
+			was.Level = Backward
+		}
+		return r.keepConfig(ctx, tx, by, l, Config{})
+	})
+	return was, err
+}
+
+func (r *Registry) keepConfig(ctx context.Context, tx pgx.Tx, by access.Principal, l level, c Config) error {
 	const q = `
-		INSERT INTO schemas_config AS g (context, subject_id, compatibility, changed_by, changed_at)
-		VALUES ($1, $2, $3, $4, $5)
+		INSERT INTO schemas_config AS g (context, subject_id, compatibility, settings, changed_by, changed_at)
+		VALUES ($1, $2, nullif($3, ''), $4, $5, $6)
 		    ON CONFLICT ON CONSTRAINT schemas_config_one_a_level DO UPDATE
-		   SET compatibility = excluded.compatibility, rev = g.rev + 1, changed_by = excluded.changed_by, changed_at = excluded.changed_at`
-	if _, err := db.Exec(ctx, q, in, subject, level, by.ID, r.now()); err != nil {
+		   SET compatibility = excluded.compatibility, settings = excluded.settings, rev = g.rev + 1, changed_by = excluded.changed_by, changed_at = excluded.changed_at`
+	if _, err := tx.Exec(ctx, q, l.place.context, l.subject, string(c.Level), c.Settings, by.ID, r.now()); err != nil {
+		return err
+	}
+	if l.subject != nil {
+		if err := keepAlias(ctx, tx, *l.subject, l.place, c.Alias); err != nil {
+			return err
+		}
+	}
+	return r.recordLevel(ctx, tx, by, l, "schema.level_set", string(c.Level))
+}
+
+func keepAlias(ctx context.Context, tx pgx.Tx, subject uuid.UUID, p place, alias *string) error {
+	var context, name *string
+	if alias != nil {
+		to := from(p.context, *alias)
+		context, name = &to.context, &to.name
+	}
+	const q = `UPDATE schemas_subject SET alias_context = $2, alias_name = $3 WHERE id = $1`
+	_, err := tx.Exec(ctx, q, subject, context, name)
+	return err
+}
+
+func (r *Registry) recordLevel(ctx context.Context, tx pgx.Tx, by access.Principal, l level, act, code string) error {
+	if err := r.changed(ctx, tx, change{kind: "CONFIGURED", context: l.place.context, subject: l.subject}); err != nil {
 		return err
 	}
 	entity := uuid.Nil
-	if subject != nil {
-		entity = *subject
+	if l.subject != nil {
+		entity = *l.subject
 	}
-	if err := r.changed(ctx, db, change{kind: "CONFIGURED", context: in, subject: subject}); err != nil {
-		return err
-	}
-	return audit.Append(ctx, db, audit.Entry{Actor: by.ID, Act: "schema.level_set", Entity: entity, Code: string(level)})
+	return audit.Append(ctx, tx, audit.Entry{Actor: by.ID, Act: act, Entity: entity, Code: code})
 }

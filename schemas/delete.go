@@ -149,6 +149,13 @@ func (r *Registry) deleteLocked(ctx context.Context, tx pgx.Tx, by access.Princi
 	if err := r.authoriseRemoval(ctx, tx, by, s); err != nil {
 		return nil, nil, err
 	}
+	layers, err := heldLayers(ctx, tx, p)
+	if err != nil {
+		return nil, nil, err
+	}
+	if mode := holdingMode(layers); mode.closed() {
+		return nil, nil, notWritable(mode)
+	}
 	for _, k := range chosen {
 		numbers = append(numbers, k.Version)
 	}
@@ -269,8 +276,10 @@ func (r *Registry) purge(ctx context.Context, tx pgx.Tx, s subject, chosen []kep
 
 func dropConfig(ctx context.Context, tx pgx.Tx, subject uuid.UUID) error {
 	const q = `DELETE FROM schemas_config WHERE subject_id = $1`
-	_, err := tx.Exec(ctx, q, subject)
-	return err
+	if _, err := tx.Exec(ctx, q, subject); err != nil {
+		return err
+	}
+	return keepAlias(ctx, tx, subject, place{}, nil)
 }
 
 func recordRemoval(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, numbers []int, permanent bool) error {

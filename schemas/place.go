@@ -11,6 +11,10 @@ import (
 // home is the context of subjects whose name says none.
 const home = "."
 
+// global is the context whose configuration every other falls back on. It
+// holds no subjects.
+const global = ".__GLOBAL"
+
 // place is where a subject is: a context, and a name within it. In full a
 // subject is called ":.context:name"; without the part between colons it is of
 // the context ".".
@@ -72,7 +76,7 @@ func checkContext(name string) error {
 	sound := func(c rune) bool {
 		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("-_.", c)
 	}
-	if len(name) > 255 || strings.ContainsFunc(name, func(c rune) bool { return !sound(c) }) || name == ".__GLOBAL" {
+	if len(name) > 255 || strings.ContainsFunc(name, func(c rune) bool { return !sound(c) }) || name == global {
 		return fault.Bad("subject", "INVALID_SUBJECT", "the name of a context is a dot and letters, digits, dots, hyphens and underscores")
 	}
 	return nil

@@ -126,7 +126,10 @@ func BenchmarkRegister(b *testing.B) {
 		each(b, func(int) error { _, err := bench.Register(b.Context(), bench.orders, submission); return err })
 	})
 	b.Run("lookup", func(b *testing.B) {
-		each(b, func(int) error { _, err := bench.Lookup(b.Context(), bench.orders, submission, schemas.Live); return err })
+		each(b, func(int) error {
+			_, err := bench.Lookup(b.Context(), bench.orders, submission, schemas.Live)
+			return err
+		})
 	})
 	b.Run("by id", func(b *testing.B) {
 		each(b, func(int) error { _, err := bench.ByID(b.Context(), bench.orders, known.ID, ""); return err })

@@ -102,7 +102,8 @@ func (r *Registry) UsesOf(ctx context.Context, by access.Principal, id int, subj
 }
 
 // Version finds a version of a subject, or its Latest. The latest is never a
-// deleted one.
+// deleted one. A subject with an alias is read as that subject, here and
+// wherever versions are read.
 func (r *Registry) Version(ctx context.Context, by access.Principal, subject string, version int, which Which) (Version, error) {
 	if err := signedIn(by); err != nil {
 		return Version{}, err
@@ -126,14 +127,17 @@ func checkVersion(version int) error {
 
 func (r *Registry) version(ctx context.Context, db postgres.DB, p place, version int, which Which) (Version, error) {
 	const q = `
-		SELECT v.version, v.schema_id, v.registered_at, v.deleted_at IS NOT NULL AS deleted
-		  FROM schemas_subject s
+		SELECT s.context, s.name, v.version, v.schema_id, v.registered_at, v.deleted_at IS NOT NULL AS deleted
+		  FROM schemas_subject a
+		  JOIN schemas_subject s ON s.context = coalesce(a.alias_context, a.context) AND s.name = coalesce(a.alias_name, a.name)
 		  JOIN schemas_version v ON v.subject_id = s.id
-		 WHERE s.context = $1 AND s.name = $2
+		 WHERE a.context = $1 AND a.name = $2
 		   AND ($3 = -1 AND v.deleted_at IS NULL OR v.version = $3 AND (v.deleted_at IS NULL OR $4))
 		 ORDER BY v.version DESC
 		 LIMIT 1`
 	type found struct {
+		Context      string
+		Name         string
 		Version      int
 		SchemaID     int
 		RegisteredAt time.Time
@@ -146,8 +150,8 @@ func (r *Registry) version(ctx context.Context, db postgres.DB, p place, version
 	if err != nil {
 		return Version{}, err
 	}
-	s, err := r.load(ctx, db, contentID{p.context, f.SchemaID})
-	return Version{p.String(), f.Version, f.RegisteredAt, f.Deleted, s}, err
+	s, err := r.load(ctx, db, contentID{f.Context, f.SchemaID})
+	return Version{place{f.Context, f.Name}.String(), f.Version, f.RegisteredAt, f.Deleted, s}, err
 }
 
 // absent says what is missing: the version, or the whole subject.
@@ -178,9 +182,10 @@ func (r *Registry) Versions(ctx context.Context, by access.Principal, subject st
 func versionsOf(ctx context.Context, db postgres.DB, p place, which Which) ([]int, error) {
 	const q = `
 		SELECT CASE WHEN $5 AND v.deleted_at IS NOT NULL THEN -v.version ELSE v.version END AS number
-		  FROM schemas_subject s
+		  FROM schemas_subject a
+		  JOIN schemas_subject s ON s.context = coalesce(a.alias_context, a.context) AND s.name = coalesce(a.alias_name, a.name)
 		  JOIN schemas_version v ON v.subject_id = s.id
-		 WHERE s.context = $1 AND s.name = $2 AND ($3 AND v.deleted_at IS NULL OR $4 AND v.deleted_at IS NOT NULL)
+		 WHERE a.context = $1 AND a.name = $2 AND ($3 AND v.deleted_at IS NULL OR $4 AND v.deleted_at IS NOT NULL)
 		 ORDER BY v.version`
 	return postgres.Scalars[int](ctx, db, q, p.context, p.name, which.live(), which.deleted(), which == DeletedNegative)
 }
@@ -214,6 +219,9 @@ func (r *Registry) Lookup(ctx context.Context, by access.Principal, s Submission
 	}
 	p, err := placeToRead(s.Subject)
 	if err != nil {
+		return Version{}, err
+	}
+	if p, err = aliased(ctx, r.db, p); err != nil {
 		return Version{}, err
 	}
 	c, err := r.read(ctx, r.db, p.context, s)
@@ -262,4 +270,16 @@ func (c *content) as(p place, version, id int, at time.Time) Version {
 		v.References = append(v.References, t.Reference)
 	}
 	return v
+}
+
+// aliased is the place that a subject is read at: another, where it has an
+// alias.
+func aliased(ctx context.Context, db postgres.DB, p place) (place, error) {
+	const q = `SELECT alias_context AS context, alias_name AS name FROM schemas_subject WHERE context = $1 AND name = $2 AND alias_name IS NOT NULL`
+	type target struct{ Context, Name string }
+	t, err := postgres.One[target](ctx, db, q, p.context, p.name)
+	if errors.Is(err, postgres.ErrNotFound) {
+		return p, nil
+	}
+	return place{t.Context, t.Name}, err
 }

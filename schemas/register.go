@@ -36,7 +36,7 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 	}
 	v, found, err := lookup(ctx, r.db, p, c, Live)
 	if err != nil || found {
-		return v, asked(v, s.Version, err)
+		return v, asked(v, s, err)
 	}
 	err = postgres.Work(ctx, r.db, func(tx pgx.Tx) error {
 		v, err = r.register(ctx, tx, by, p, s, c)
@@ -46,11 +46,16 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 }
 
 // asked checks that a version found is the one that was asked for.
-func asked(v Version, number int, err error) error {
-	if err == nil && number > 0 && number != v.Version {
+func asked(v Version, s Submission, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case s.ID > 0 && s.ID != v.ID:
+		return fault.Bad("id", "ID_TAKEN", "the schema has the id %d here; leave the id out", v.ID)
+	case s.Version > 0 && s.Version != v.Version:
 		return fault.Bad("version", "INVALID_SCHEMA", "the schema is version %d of the subject already; leave the version out", v.Version)
 	}
-	return err
+	return nil
 }
 
 // register is Register under the subject's lock. What was read before the lock
@@ -61,46 +66,75 @@ func (r *Registry) register(ctx context.Context, tx pgx.Tx, by access.Principal,
 		return Version{}, err
 	}
 	if v, found, err := lookup(ctx, tx, p, c, Live); err != nil || found {
-		return v, asked(v, s.Version, err)
+		return v, asked(v, s, err)
 	}
 	if err := r.authorise(ctx, tx, by, subject); err != nil {
 		return Version{}, err
 	}
-	live, err := earlierOf(ctx, tx, subject.ID)
+	layers, err := heldLayers(ctx, tx, p)
 	if err != nil {
 		return Version{}, err
 	}
-	level, err := levelOf(ctx, tx, p)
+	mode := holdingMode(layers)
+	if err := mode.admits(s); err != nil {
+		return Version{}, err
+	}
+	if mode != Import {
+		if err := r.fits(ctx, tx, subject, holding(layers), c); err != nil {
+			return Version{}, err
+		}
+	}
+	next, err := r.numberFor(ctx, tx, subject, s, mode)
 	if err != nil {
 		return Version{}, err
 	}
-	verdict, err := r.judge(ctx, tx, c, level, live)
+	return r.keep(ctx, tx, by, subject, next, s.ID, c)
+}
+
+// fits refuses a content that may not follow the versions of a subject.
+func (r *Registry) fits(ctx context.Context, tx pgx.Tx, s subject, config Config, c *content) error {
+	live, err := earlierOf(ctx, tx, s.ID)
 	if err != nil {
-		return Version{}, err
+		return err
+	}
+	verdict, err := r.judge(ctx, tx, c, config.Level, live)
+	if err != nil {
+		return err
 	}
 	if !verdict.Compatible() {
-		return Version{}, refuse(verdict)
+		return refuse(verdict)
 	}
+	return nil
+}
+
+// numberFor is the number of a new version: the next one, or in the mode IMPORT
+// any that is free.
+func (r *Registry) numberFor(ctx context.Context, tx pgx.Tx, subject subject, s Submission, mode Mode) (int, error) {
 	next, err := nextVersion(ctx, tx, subject.ID)
-	if err != nil {
-		return Version{}, err
+	if err != nil || s.Version <= 0 || s.Version == next {
+		return next, err
 	}
-	if s.Version > 0 && s.Version != next {
-		return Version{}, fault.Bad("version", "INVALID_SCHEMA", "the next version of the subject is %d; ask for that, or leave the version out", next)
+	if mode != Import {
+		return 0, fault.Bad("version", "INVALID_SCHEMA", "the next version of the subject is %d; ask for that, or leave the version out", next)
 	}
-	return r.keep(ctx, tx, by, subject, next, c)
+	const q = `SELECT EXISTS (SELECT FROM schemas_version WHERE subject_id = $1 AND version = $2)`
+	taken, err := postgres.Scalar[bool](ctx, tx, q, subject.ID, s.Version)
+	if err == nil && taken {
+		err = fault.Bad("version", "INVALID_SCHEMA", "version %d of the subject is another schema; delete that one for good first", s.Version)
+	}
+	return s.Version, err
 }
 
 // keep writes what a registration brings: content, version, fields, and the
 // records of it.
-func (r *Registry) keep(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, version int, c *content) (Version, error) {
+func (r *Registry) keep(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, version, asked int, c *content) (Version, error) {
 	if err := r.tellCatalog(ctx, tx, s.place(), version, c.schema.Fields); err != nil {
 		return Version{}, err
 	}
 	if err := lockTargets(ctx, tx, c.references); err != nil {
 		return Version{}, err
 	}
-	id, err := r.keepContent(ctx, tx, s.Context, c)
+	id, err := r.idFor(ctx, tx, s.Context, asked, c)
 	if err != nil {
 		return Version{}, err
 	}
@@ -132,6 +166,37 @@ func dropEarlier(ctx context.Context, tx pgx.Tx, subject uuid.UUID, id int) erro
 		   AND NOT EXISTS (SELECT FROM schemas_reference r WHERE r.target_subject_id = v.subject_id AND r.target_version = v.version)`
 	_, err := tx.Exec(ctx, q, subject, id)
 	return err
+}
+
+// idFor is the id of a content: that which it has, the next one, or in an
+// import the one that was asked for.
+func (r *Registry) idFor(ctx context.Context, tx pgx.Tx, in string, asked int, c *content) (int, error) {
+	if asked <= 0 {
+		return r.keepContent(ctx, tx, in, c)
+	}
+	const qCounter = `
+		INSERT INTO schemas_context AS c (name, next_id) VALUES ($1, $2)
+		    ON CONFLICT (name) DO UPDATE SET next_id = greatest(c.next_id, excluded.next_id)`
+	if _, err := tx.Exec(ctx, qCounter, in, asked+1); err != nil {
+		return 0, err
+	}
+	const q = `
+		INSERT INTO schemas_schema (context, id, type, text, hash, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6)
+		    ON CONFLICT DO NOTHING`
+	tag, err := tx.Exec(ctx, q, in, asked, c.kind, c.text, c.hash[:], r.now())
+	if err != nil {
+		return 0, err
+	}
+	if tag.RowsAffected() == 1 {
+		return asked, keepReferences(ctx, tx, contentID{in, asked}, c.references)
+	}
+	const qSame = `SELECT id FROM schemas_schema WHERE context = $1 AND hash = $2 AND id = $3 FOR KEY SHARE`
+	id, err := postgres.Scalar[int](ctx, tx, qSame, in, c.hash[:], asked)
+	if errors.Is(err, postgres.ErrNotFound) {
+		err = fault.Bad("id", "ID_TAKEN", "the id %d stands for another schema, or this schema has another id; an id is one schema's for ever", asked)
+	}
+	return id, err
 }
 
 // keepContent finds the id of a content in a context, or gives it the next

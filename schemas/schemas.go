@@ -67,6 +67,8 @@ type Submission struct {
 	Type       string // "" for AVRO
 	Text       string
 	References []Reference
+	// ID is the id the content must get, in the mode IMPORT; else 0.
+	ID int
 	// Version is the number the version must get, for who wants to be sure
 	// that nobody came between; 0 for whatever is next.
 	Version int

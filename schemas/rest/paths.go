@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -255,46 +254,4 @@ func (d *Door) incompatible(c *call, e *schemas.IncompatibleError) error {
 	message := fmt.Sprintf("Schema being registered is incompatible with an earlier schema for subject %q, details: [%s]",
 		c.arg(0), strings.Join(lines(e.Verdict), ", "))
 	return failure{http.StatusConflict, http.StatusConflict, message}
-}
-
-func (d *Door) config(c *call) (any, error) {
-	find := d.registry.LevelSet
-	if c.flag("defaultToGlobal") {
-		find = d.registry.Level
-	}
-	level, err := find(c.Context(), access.From(c.Context()), c.arg(0))
-	return map[string]schemas.Level{"compatibilityLevel": level}, err
-}
-
-// setConfig takes the one setting there is. Others that the API knows are
-// refused by name, not dropped.
-func (d *Door) setConfig(c *call) (any, error) {
-	var body map[string]json.RawMessage
-	if err := decode(c, &body); err != nil {
-		return nil, err
-	}
-	for _, name := range []string{"alias", "normalize", "validateFields", "validateRules", "compatibilityPolicy", "compatibilityGroup",
-		"defaultMetadata", "overrideMetadata", "defaultRuleSet", "overrideRuleSet"} {
-		if given(body[name]) && string(body[name]) != "false" {
-			return nil, failure{http.StatusUnprocessableEntity, 42205, "the setting " + name + " is not kept; leave it out"}
-		}
-	}
-	var name string
-	if json.Unmarshal(body["compatibility"], &name) != nil {
-		return nil, failure{http.StatusUnprocessableEntity, 42203, "the member compatibility is missing; it names a level, such as BACKWARD"}
-	}
-	level, err := schemas.ParseLevel(name)
-	if err != nil {
-		return nil, err
-	}
-	err = d.registry.SetLevel(c.Context(), access.From(c.Context()), c.arg(0), level)
-	return map[string]schemas.Level{"compatibility": level}, err
-}
-
-// mode: there is one, and it cannot be changed.
-func (d *Door) mode(c *call) (any, error) {
-	if c.arg(0) != "" && !c.flag("defaultToGlobal") {
-		return nil, failure{http.StatusNotFound, 40409, "the subject has no mode of its own; the registry's holds"}
-	}
-	return map[string]string{"mode": "READWRITE"}, nil
 }

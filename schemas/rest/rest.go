@@ -51,8 +51,14 @@ func New(registry *schemas.Registry, log *slog.Logger) *Door {
 		{"PUT", "config", d.setConfig},
 		{"GET", "config/*", d.config},
 		{"PUT", "config/*", d.setConfig},
+		{"DELETE", "config", d.deleteConfig},
+		{"DELETE", "config/*", d.deleteConfig},
 		{"GET", "mode", d.mode},
+		{"PUT", "mode", d.setMode},
+		{"DELETE", "mode", d.deleteMode},
 		{"GET", "mode/*", d.mode},
+		{"PUT", "mode/*", d.setMode},
+		{"DELETE", "mode/*", d.deleteMode},
 		{"GET", "contexts", d.contexts},
 	}
 	return d
@@ -81,6 +87,9 @@ func (c *call) arg(n int) string {
 	}
 	return ""
 }
+
+// level is the subject or context whose configuration a path means.
+func (c *call) level() string { return c.arg(0) }
 
 // flag reads a query parameter that is true or false.
 func (c *call) flag(name string) bool { return strings.EqualFold(c.URL.Query().Get(name), "true") }

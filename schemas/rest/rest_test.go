@@ -296,8 +296,7 @@ func TestAnswersByHand(t *testing.T) {
 		{"the level that holds", "GET", "/config/b?defaultToGlobal=true", "", 200, 0, `{"compatibilityLevel":"BACKWARD"}`, nil},
 		{"a level in small letters", "PUT", "/config/b", `{"compatibility":"full_transitive"}`, 200, 0, `{"compatibility":"FULL_TRANSITIVE"}`, nil},
 		{"no level", "PUT", "/config/b", `{"compatibility":"BACKWARDS"}`, 422, 42203, "did you mean", nil},
-		{"a level missing", "PUT", "/config/b", `{}`, 422, 42203, "", nil},
-		{"a setting we do not keep", "PUT", "/config/b", `{"compatibility":"FULL","alias":"c"}`, 422, 42205, "alias", nil},
+		{"a level missing changes nothing", "PUT", "/config/b", `{}`, 200, 0, `{"compatibility":"FULL_TRANSITIVE"}`, nil},
 		{"contexts", "GET", "/contexts", "", 200, 0, `["."]`, nil},
 	}
 	for _, tt := range tests {

@@ -87,12 +87,10 @@ func submit(c *call) (schemas.Submission, error) {
 	if err := decode(c, &b); err != nil {
 		return schemas.Submission{}, err
 	}
-	s := schemas.Submission{Subject: c.arg(0), Type: b.SchemaType, Version: max(b.Version, 0)}
+	s := schemas.Submission{Subject: c.arg(0), Type: b.SchemaType, Version: max(b.Version, 0), ID: max(b.ID, 0)}
 	switch {
 	case b.Schema == nil || *b.Schema == "":
 		return s, failure{http.StatusUnprocessableEntity, 42201, "the member schema is missing or empty"}
-	case b.ID > 0:
-		return s, failure{http.StatusUnprocessableEntity, 42205, "an id is given by the registry; leave it out"}
 	case given(b.Metadata) || given(b.RuleSet):
 		return s, failure{http.StatusUnprocessableEntity, 42201, "metadata and rule sets are not kept; put what describes a field into its doc or its properties"}
 	}
@@ -139,10 +137,16 @@ var codes = map[string]failure{
 	"VERSION_DELETED_ALREADY": {status: 404, code: 40406},
 	"VERSION_NOT_DELETED":     {status: 404, code: 40407},
 	"LEVEL_NOT_FOUND":         {status: 404, code: 40408},
+	"MODE_NOT_FOUND":          {status: 404, code: 40409},
 	"SCHEMA_INCOMPATIBLE":     {status: 409, code: 409},
 	"INVALID_SCHEMA":          {status: 422, code: 42201},
 	"INVALID_VERSION":         {status: 422, code: 42202},
 	"INVALID_LEVEL":           {status: 422, code: 42203},
+	"INVALID_CONFIG":          {status: 422, code: 42203},
+	"INVALID_MODE":            {status: 422, code: 42204},
+	"MODE_FORBIDS":            {status: 422, code: 42205},
+	"ID_TAKEN":                {status: 422, code: 42207},
+	"INVALID_RULE_SET":        {status: 422, code: 42210},
 	"REFERENCE_EXISTS":        {status: 422, code: 42206},
 	"INVALID_SUBJECT":         {status: 422, code: 42208},
 	"SCHEMA_TOO_LARGE":        {status: 422, code: 42209},

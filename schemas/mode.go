@@ -1,0 +1,265 @@
+package schemas
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/postgres"
+)
+
+// Mode says what may be written to a subject.
+type Mode string
+
+// The modes. Import takes versions with the ids and numbers they have
+// elsewhere, unjudged, and no others. ReadOnlyOverride, set above a subject,
+// holds whatever the subject says.
+const (
+	ReadWrite        Mode = "READWRITE"
+	ReadOnly         Mode = "READONLY"
+	ReadOnlyOverride Mode = "READONLY_OVERRIDE"
+	Import           Mode = "IMPORT"
+)
+
+// ParseMode reads the name of a mode, in any case.
+func ParseMode(name string) (Mode, error) {
+	known := []string{string(ReadWrite), string(ReadOnly), string(ReadOnlyOverride), string(Import)}
+	for _, m := range known {
+		if strings.EqualFold(name, m) {
+			return Mode(m), nil
+		}
+	}
+	return "", fault.Bad("mode", "INVALID_MODE", "%s", fault.Suggest("this is no mode; there are "+strings.Join(known, ", "), name, known))
+}
+
+// closed reports whether nothing may be changed.
+func (m Mode) closed() bool { return m == ReadOnly || m == ReadOnlyOverride }
+
+// notWritable refuses a change because of the mode.
+func notWritable(m Mode) error {
+	return fault.New(fault.Invalid, "MODE_FORBIDS", "the mode %s does not allow this; set another mode first", m)
+}
+
+// admits refuses a registration that the mode does not take.
+func (m Mode) admits(s Submission) error {
+	switch {
+	case m.closed():
+		return notWritable(m)
+	case m == Import && s.ID <= 0:
+		return fault.New(fault.Invalid, "MODE_FORBIDS", "in the mode IMPORT a schema brings its id; set the mode READWRITE to have it given one")
+	case m != Import && s.ID > 0:
+		return fault.New(fault.Invalid, "MODE_FORBIDS", "an id is given by the registry; leave it out, or set the mode IMPORT")
+	}
+	return nil
+}
+
+// holdingMode is the mode that holds where layers are read for.
+func holdingMode(layers []layer) Mode {
+	mode := Mode("")
+	for _, l := range layers {
+		if l.Mode == nil {
+			continue
+		}
+		if mode == "" {
+			mode = *l.Mode
+		}
+		if *l.Mode == ReadOnlyOverride && !l.Own {
+			return ReadOnlyOverride
+		}
+	}
+	if mode == "" {
+		return ReadWrite
+	}
+	return mode
+}
+
+// ModeSet is the mode set on a subject itself; a subject without one has the
+// fault MODE_NOT_FOUND. A context and the registry, where subject is "", always
+// have one.
+func (r *Registry) ModeSet(ctx context.Context, by access.Principal, subject string) (Mode, error) {
+	if err := signedIn(by); err != nil {
+		return "", err
+	}
+	p := split(subject)
+	layers, err := r.layersToRead(ctx, p)
+	if err != nil || p.name == "" {
+		return holdingMode(layers), err
+	}
+	own, _ := at(layers, p)
+	if own.Mode == nil {
+		return "", fault.Missing("mode", "the subject has no mode of its own; the registry's holds")
+	}
+	return *own.Mode, nil
+}
+
+// Mode is the mode that holds for a subject, its own or the one it inherits.
+func (r *Registry) Mode(ctx context.Context, by access.Principal, subject string) (Mode, error) {
+	if err := signedIn(by); err != nil {
+		return "", err
+	}
+	layers, err := r.layersToRead(ctx, split(subject))
+	return holdingMode(layers), err
+}
+
+// SetMode sets the mode of a subject, a context, or the registry where subject
+// is "". Import is entered while nothing is registered there, or by force. It
+// needs who may configure the level; Import needs an admin.
+func (r *Registry) SetMode(ctx context.Context, by access.Principal, subject string, mode Mode, force bool) error {
+	if err := by.Require(access.Steward, access.Admin); err != nil {
+		return err
+	}
+	if _, err := ParseMode(string(mode)); err != nil {
+		return err
+	}
+	if mode == Import {
+		if err := by.Require(access.Admin); err != nil {
+			return err
+		}
+	}
+	return r.atLevel(ctx, by, subject, true, func(tx pgx.Tx, l level) error {
+		if mode == Import && !force && l.mode != Import {
+			if err := vacant(ctx, tx, l.place); err != nil {
+				return err
+			}
+		}
+		return r.keepMode(ctx, tx, by, l, mode)
+	})
+}
+
+// vacant refuses where live versions are registered.
+func vacant(ctx context.Context, tx pgx.Tx, p place) error {
+	const q = `
+		SELECT EXISTS (SELECT FROM schemas_subject s
+		                 JOIN schemas_version v ON v.subject_id = s.id AND v.deleted_at IS NULL
+		                WHERE ($1 = '.__GLOBAL' OR s.context = $1) AND ($2 = '' OR s.name = $2))`
+	taken, err := postgres.Scalar[bool](ctx, tx, q, p.context, p.name)
+	if err == nil && taken {
+		err = fault.New(fault.Invalid, "MODE_FORBIDS", "versions are registered here, whose ids an import could contradict; delete them first, or ask with force=true")
+	}
+	return err
+}
+
+// DeleteMode takes back the mode of a subject, a context or the registry, and
+// returns what it was; recursively, those of the subjects below, too.
+func (r *Registry) DeleteMode(ctx context.Context, by access.Principal, subject string, recursive bool) (was Mode, err error) {
+	if err := by.Require(access.Steward, access.Admin); err != nil {
+		return was, err
+	}
+	err = r.atLevel(ctx, by, subject, false, func(tx pgx.Tx, l level) error {
+		was = ReadWrite
+		if l.set.Mode != nil {
+			was = *l.set.Mode
+		} else if l.subject != nil {
+			return fault.Missing("subject", "the subject has no mode of its own")
+		}
+		if recursive && l.subject == nil {
+			const q = `UPDATE schemas_config SET mode = NULL WHERE ($1 = '.__GLOBAL' OR context = $1) AND mode IS NOT NULL`
+			if _, err := tx.Exec(ctx, q, l.place.context); err != nil {
+				return err
+			}
+		}
+		return r.keepMode(ctx, tx, by, l, "")
+	})
+	return was, err
+}
+
+func (r *Registry) keepMode(ctx context.Context, tx pgx.Tx, by access.Principal, l level, mode Mode) error {
+	const q = `
+		INSERT INTO schemas_config AS g (context, subject_id, mode, changed_by, changed_at)
+		VALUES ($1, $2, nullif($3, ''), $4, $5)
+		    ON CONFLICT ON CONSTRAINT schemas_config_one_a_level DO UPDATE
+		   SET mode = excluded.mode, rev = g.rev + 1, changed_by = excluded.changed_by, changed_at = excluded.changed_at`
+	if _, err := tx.Exec(ctx, q, l.place.context, l.subject, string(mode), by.ID, r.now()); err != nil {
+		return err
+	}
+	return r.recordLevel(ctx, tx, by, l, "schema.mode_set", string(mode))
+}
+
+// level is a subject, a context or the registry while its configuration is
+// changed.
+type level struct {
+	place   place
+	subject *uuid.UUID // nil above a subject
+	set     layer      // what is set there
+	mode    Mode       // what holds there
+}
+
+// atLevel does something to a level under its lock: a subject's row or, above
+// a subject, against every registration. A subject that is not there is made,
+// where it may be.
+func (r *Registry) atLevel(ctx context.Context, by access.Principal, subject string, make bool, do func(pgx.Tx, level) error) error {
+	l := level{place: split(subject)}
+	if l.place.name != "" {
+		if _, err := placeOf(subject); err != nil {
+			return err
+		}
+	} else {
+		if err := checkContext(l.place.context); err != nil && l.place.context != global {
+			return err
+		}
+		if err := by.Require(access.Admin); err != nil {
+			return err
+		}
+	}
+	return postgres.Work(ctx, r.db, func(tx pgx.Tx) error {
+		if err := r.hold(ctx, tx, by, &l, make); err != nil {
+			return err
+		}
+		layers, err := layersOf(ctx, tx, l.place)
+		if err != nil {
+			return err
+		}
+		l.mode = holdingMode(layers)
+		l.set, _ = at(layers, l.place)
+		return do(tx, l)
+	})
+}
+
+func (r *Registry) hold(ctx context.Context, tx pgx.Tx, by access.Principal, l *level, make bool) error {
+	if l.place.name == "" {
+		const q = `SELECT pg_advisory_xact_lock($1)`
+		_, err := tx.Exec(ctx, q, configLock)
+		return err
+	}
+	lock := lockKnown
+	if make {
+		lock = r.lockSubject
+	}
+	s, err := lock(ctx, tx, l.place)
+	if errors.Is(err, postgres.ErrNotFound) {
+		return errNoSubject
+	}
+	if err != nil {
+		return err
+	}
+	l.subject = &s.ID
+	if err := r.authorise(ctx, tx, by, s); err != nil {
+		return err
+	}
+	return shareConfig(ctx, tx)
+}
+
+// configLock is the advisory lock of what is set above the subjects: held
+// alone by who changes it, shared by who acts upon it. There may be no row yet
+// that could be locked.
+const configLock int64 = 0x4c65746865_01
+
+func shareConfig(ctx context.Context, tx pgx.Tx) error {
+	const q = `SELECT pg_advisory_xact_lock_shared($1)`
+	_, err := tx.Exec(ctx, q, configLock)
+	return err
+}
+
+// heldLayers reads what holds for a subject, and keeps it until the unit of
+// work ends.
+func heldLayers(ctx context.Context, tx pgx.Tx, p place) ([]layer, error) {
+	if err := shareConfig(ctx, tx); err != nil {
+		return nil, err
+	}
+	return layersOf(ctx, tx, p)
+}
