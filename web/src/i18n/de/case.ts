@@ -71,6 +71,7 @@ export const casework: Part = {
     approveErase: (n, of) => `${rows(n)} ${n === 1 ? 'wird' : 'werden'} von ${plural(of, 'Dienst', 'Diensten')} gelöscht. Das ist nicht rückgängig zu machen.`,
     approveExport: (n, of) => `${services(of)} ${of === 1 ? 'wird' : 'werden'} gebeten, ${rows(n)} herauszugeben.`,
     approveKeep: (n, datasets) => `${rows(n)} in ${plural(datasets, 'Datensatz', 'Datensätzen')} ${n === 1 ? 'bleibt' : 'bleiben'} auf gesetzlicher Grundlage.`,
+    approveUncounted: (n) => `${plural(n, 'Datensatz wurde', 'Datensätze wurden')} nicht gezählt: Der Dienst hat geschwiegen. Was darin ist, gehört nicht zu diesen Zeilen, und es wird trotzdem danach gefragt.`,
     approveGaps: (n) => `${plural(n, 'Lücke bleibt', 'Lücken bleiben')}: Der Antrag kann dann nur teilweise abgeschlossen werden.`,
     approveTitle: 'Diesen Plan freigeben',
     approveType: (word) => `Schreiben Sie zur Bestätigung ${word}, die Zahl der Zeilen, die gelöscht werden`,

@@ -39,7 +39,7 @@ export const requests: Part = {
     columns: { what: 'Was', service: 'Dienst', case: 'Vorgang', action: 'Soll', since: 'Zuerst gemeldet', told: 'Gemeldet', act: 'Handeln' },
     times: (n, last) => (n === 1 ? `einmal, ${last}` : `${n}-mal, zuletzt ${last}`),
     undone: (service, action, since) => `${service} hat „${action}“ liegenlassen; zuerst gemeldet ${since}.`,
-    undoneWhy: 'Der Dienst ist nicht erreichbar oder schweigt. Lethe versucht es von selbst weiter.',
+    undoneWhy: 'Der Dienst ist nicht erreichbar, schweigt oder hat seinen Schlüssel nicht nachgewiesen. Lethe versucht es von selbst weiter.',
     unplanned: (service, dataset) => `${service} hat über ${dataset} geantwortet, wonach der Plan nicht fragt.`,
     unplannedWhy: 'Fragen Sie, wer dafür zuständig ist, was es ist. Enthält es personenbezogene Daten, zeichnen Sie es im Katalog aus, und machen Sie den Plan neu oder öffnen Sie den Antrag wieder.',
     unknown: 'einen Datensatz, den der Katalog nicht kennt',

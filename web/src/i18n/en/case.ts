@@ -65,6 +65,7 @@ export const casework = {
     approveErase: (rows: number, services: number) => `${plural(rows, 'row', 'rows')} will be erased by ${plural(services, 'service', 'services')}. This cannot be undone.`,
     approveExport: (rows: number, services: number) => `${plural(services, 'service', 'services')} will be asked to hand over ${plural(rows, 'row', 'rows')}.`,
     approveKeep: (rows: number, datasets: number) => `${plural(rows, 'row', 'rows')} in ${plural(datasets, 'dataset', 'datasets')} ${rows === 1 ? 'stays' : 'stay'} on a legal ground.`,
+    approveUncounted: (n: number) => `${plural(n, 'dataset was', 'datasets were')} not counted: the service was silent. What is in them is not among these rows, and is asked for all the same.`,
     approveGaps: (n: number) => `${plural(n, 'gap stays', 'gaps stay')}: the request can then only close in part.`,
     approveTitle: 'Approve this plan',
     approveType: (word: string) => `Type ${word}, the number of rows to be erased, to confirm`,

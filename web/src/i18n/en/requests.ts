@@ -36,7 +36,7 @@ export const requests = {
     columns: { what: 'What', service: 'Service', case: 'Case', action: 'Asked to', since: 'First told', told: 'Told', act: 'Action' },
     times: (n: number, last: string) => (n === 1 ? `once, ${last}` : `${n} times, last ${last}`),
     undone: (service: string, action: string, since: string) => `${service} has left “${action}” undone; first told ${since}.`,
-    undoneWhy: 'The service cannot be reached, or is silent. Lethe goes on trying by itself.',
+    undoneWhy: 'The service cannot be reached, is silent, or has not proved its key. Lethe goes on trying by itself.',
     unplanned: (service: string, dataset: string) => `${service} answered about ${dataset}, which the plan does not ask it about.`,
     unplannedWhy: 'Ask its owner what it is. If it holds personal data, tag it in the catalog, and make the plan anew or open the request again.',
     unknown: 'a dataset that the catalog does not know',

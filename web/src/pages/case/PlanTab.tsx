@@ -107,6 +107,7 @@ function Approval({ request, plan, all, refresh }: { request: Request; plan: Pla
   const erases = request.type === 'ERASURE';
   const kept = all.nodes.filter((n) => n.kind === 'KEEP').reduce((sum, n) => sum + (n.count ?? 0), 0);
   const rows = s.rows - kept;
+  const uncounted = all.nodes.filter((n) => (n.kind === 'ASK' || n.kind === 'KEEP') && (n.count ?? null) === null).length;
   const again = async () => {
     const done = await replan({ input: { requestId: request.id } });
     setStale(errorsOf(done.data?.replan, done.error));
@@ -129,6 +130,7 @@ function Approval({ request, plan, all, refresh }: { request: Request; plan: Pla
             <p><strong>{erases ? p.approveErase(rows, s.services) : p.approveExport(s.rows, s.services)}</strong></p>
             {s.keep > 0 && <p>{p.approveKeep(kept, s.keep)}</p>}
             {s.keep > 0 && <Stays nodes={all.nodes} />}
+            {uncounted > 0 && <p className="errors">{p.approveUncounted(uncounted)}</p>}
             {s.gaps > 0 && <p className="errors">{p.approveGaps(s.gaps)}</p>}
             {erases && <p>{s.effectiveBy ? p.approveLast(day(s.effectiveBy)) : p.approveLastOpen} {p.approveDue(day(request.dueOn))}</p>}
             <p className="small dim">{p.digest}: <Digest value={plan.digest} /></p>
