@@ -161,43 +161,6 @@ func FieldsByDataset(ctx context.Context, db postgres.DB, datasets []uuid.UUID) 
 	return grouped(rows, err, func(f Field) uuid.UUID { return f.DatasetID })
 }
 
-// FieldsAfter names a page of a dataset's fields, by path.
-type FieldsAfter struct {
-	DatasetID uuid.UUID
-	Path      string // of the field before the page; "" for the first
-	Limit     int    // so many at most
-}
-
-// FieldPages reads a page of each dataset's fields, and no row beyond it.
-func FieldPages(ctx context.Context, db postgres.DB, pages []FieldsAfter) (map[FieldsAfter][]Field, error) {
-	const q = `
-		SELECT p.no, f.id, f.dataset_id, f.path, f.data_type, f.nullable, f.doc, f.opaque, f.source, f.first_version, f.last_version
-		  FROM unnest($1::uuid[], $2::text[], $3::int[]) WITH ORDINALITY AS p (dataset_id, path, most, no)
-		 CROSS JOIN LATERAL (
-		       SELECT id, dataset_id, path, data_type, nullable, doc, opaque, source, first_version, last_version
-		         FROM catalog_field
-		        WHERE dataset_id = p.dataset_id AND path > p.path
-		        ORDER BY path
-		        LIMIT p.most) AS f
-		 ORDER BY p.no, f.path`
-	var ids []uuid.UUID
-	var paths []string
-	var limits []int
-	for _, p := range pages {
-		ids, paths, limits = append(ids, p.DatasetID), append(paths, p.Path), append(limits, p.Limit)
-	}
-	type row struct {
-		No int
-		Field
-	}
-	rows, err := postgres.Many[row](ctx, db, q, ids, paths, limits)
-	found := map[FieldsAfter][]Field{}
-	for _, r := range rows {
-		found[pages[r.No-1]] = append(found[pages[r.No-1]], r.Field)
-	}
-	return found, err
-}
-
 // FieldsByID finds fields; unknown ids are absent.
 func FieldsByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uuid.UUID]Field, error) {
 	const q = `

@@ -45,7 +45,7 @@ func (a *act) putActorAlias(ctx context.Context, n ActorAlias) (ActorAlias, erro
 	if n.Cluster == "" {
 		n.Cluster = "default"
 	}
-	old, err := previous(ctx, a, "actor_alias", n, ActorAliasesByID)
+	old, err := previous(ctx, a, "actor_alias", n, actorAliasesByID)
 	if err != nil {
 		return n, err
 	}
@@ -85,9 +85,7 @@ func saveActorAlias(ctx context.Context, db postgres.DB, n ActorAlias) (int, err
 	return rev, lost(err)
 }
 
-// ActorAliasesByID finds names of actors that are in use; unknown ids are
-// absent.
-func ActorAliasesByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uuid.UUID]ActorAlias, error) {
+func actorAliasesByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uuid.UUID]ActorAlias, error) {
 	const q = `
 		SELECT id, cluster, kind, name, service_id, rev
 		  FROM catalog_actor_alias
@@ -102,7 +100,7 @@ func ActorAliasesByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map
 // service's team, or an admin.
 func (c *Catalog) EndActorAlias(ctx context.Context, by access.Principal, id uuid.UUID) error {
 	return c.work(ctx, by, func(a *act) error {
-		found, err := ActorAliasesByID(ctx, a.db, []uuid.UUID{id})
+		found, err := actorAliasesByID(ctx, a.db, []uuid.UUID{id})
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/pages"
 	"github.com/flowmart/lethe/graph/relay"
 	"github.com/flowmart/lethe/internal/page"
 )
@@ -15,7 +16,7 @@ import (
 // How large a page is wanted, only its resolver knows: the first that asks
 // announces a page of that size of every dataset that was read.
 type fieldLoader struct {
-	loader[catalog.FieldsAfter, []catalog.Field]
+	loader[pages.After, []catalog.Field]
 
 	mu       sync.Mutex
 	datasets []uuid.UUID
@@ -37,7 +38,7 @@ func (l *fieldLoader) announceFirst(limit int) {
 		l.told = map[int]int{}
 	}
 	for _, d := range l.datasets[l.told[limit]:] {
-		l.expect(catalog.FieldsAfter{DatasetID: d, Limit: limit})
+		l.expect(pages.After{DatasetID: d, Limit: limit})
 	}
 	l.told[limit] = len(l.datasets)
 }
@@ -55,6 +56,6 @@ func (l *fieldLoader) page(ctx context.Context, dataset uuid.UUID, args page.Arg
 	} else {
 		l.announceFirst(args.First + 1)
 	}
-	rows, err := l.some(ctx, catalog.FieldsAfter{DatasetID: dataset, Path: last, Limit: args.First + 1})
+	rows, err := l.some(ctx, pages.After{DatasetID: dataset, Path: last, Limit: args.First + 1})
 	return relay.Of(page.Cut(rows, args.First, func(f catalog.Field) string { return page.Encode(list, f.Path) }), args), err
 }

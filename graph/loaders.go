@@ -13,6 +13,7 @@ import (
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/catalog/findings"
+	"github.com/flowmart/lethe/catalog/pages"
 	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/alert"
 	"github.com/flowmart/lethe/erasure/export"
@@ -79,7 +80,7 @@ func newLoaders(db postgres.DB) *loaders {
 	batch(l, &l.storesOf, db, catalog.StoresByService)
 	batch(l, &l.storeReadersOf, db, catalog.ReadersByStore)
 	batch(l, &l.topicOf, db, catalog.TopicsByDataset)
-	batch(l, &l.fieldsOf.loader, db, catalog.FieldPages)
+	batch(l, &l.fieldsOf.loader, db, pages.Fields)
 	batch(l, &l.tagsOf, db, catalog.TagsByDataset)
 	batch(l, &l.usesOf, db, catalog.PermittedUsesByDataset)
 	batch(l, &l.consumptionOf, db, catalog.ConsumptionByDataset)

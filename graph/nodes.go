@@ -8,6 +8,7 @@ import (
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/catalog/findings"
+	"github.com/flowmart/lethe/catalog/pages"
 	"github.com/flowmart/lethe/catalog/taxonomy"
 	"github.com/flowmart/lethe/erasure/export"
 	"github.com/flowmart/lethe/erasure/notice"
@@ -69,7 +70,7 @@ func finders() map[node.Kind]finder {
 		kindDismissal:       byKey(catalog.DismissalsByID, catalog.Readers...),
 		kindConsumption:     byKey(catalog.ConsumptionByID, catalog.Readers...),
 		kindFinding:         byKey(findings.ByID, catalog.Readers...),
-		kindReaderName:      byKey(catalog.ActorAliasesByID, catalog.Readers...),
+		kindReaderName:      byKey(pages.ReaderNames, catalog.Readers...),
 		kindRequest:         requestsByKey,
 		kindTask:            ofRequests(task.ByKey, func(t task.Task) uuid.UUID { return t.RequestID }),
 		kindNotice:          ofRequests(notice.ByID, func(n notice.Notice) uuid.UUID { return n.RequestID }),
