@@ -14,7 +14,7 @@ const key = (type, options, alg) => ({
 function provider(issuer, { redirect, audience, people, secret }) {
   return new Provider(issuer, {
     clients: [
-      { client_id: 'lethe-portal', client_secret: secret, redirect_uris: [redirect], grant_types: ['authorization_code'], response_types: ['code'] },
+      { client_id: 'lethe-portal', client_secret: secret, redirect_uris: [redirect], grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'] },
       { client_id: 'orders-client', client_secret: secret, redirect_uris: [], grant_types: ['client_credentials'], response_types: [] },
       { client_id: 'orders-ci', client_secret: secret, redirect_uris: [], grant_types: ['client_credentials'], response_types: [] },
       { client_id: 'stranger', client_secret: secret, redirect_uris: [], grant_types: ['client_credentials'], response_types: [] },
@@ -25,6 +25,8 @@ function provider(issuer, { redirect, audience, people, secret }) {
     claims: { openid: ['sub'], profile: ['name'], groups: ['groups'] },
     // Roles are read from the ID token, so their claim must be in it.
     conformIdTokenClaims: false,
+    issueRefreshToken: async (_, client) => client.grantTypeAllowed('refresh_token'),
+    rotateRefreshToken: true,
     findAccount: (_, id) => people[id] && { accountId: id, claims: () => ({ sub: id, ...people[id] }) },
     extraTokenClaims: (_, token) => (token.clientId === 'orders-ci' ? { groups: ['lethe:ci'], lethe_service: 'orders' } : undefined),
     features: {
@@ -34,7 +36,7 @@ function provider(issuer, { redirect, audience, people, secret }) {
         getResourceServerInfo: (_, resource) => ({ scope: '', audience: resource === audience ? audience : 'somebody-else', accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES256' } } }),
       },
     },
-    ttl: { AccessToken: 600, ClientCredentials: 600, Session: 600, Interaction: 600, Grant: 600, IdToken: 600 },
+    ttl: { AccessToken: 600, ClientCredentials: 600, Session: 600, Interaction: 600, Grant: 600, IdToken: 600, RefreshToken: 600 },
   });
 }
 

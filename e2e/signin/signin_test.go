@@ -162,6 +162,20 @@ func TestPeople(t *testing.T) {
 	if v := w.Data.Viewer; status != http.StatusOK || v.Name != "Hannah Handler" || len(v.Roles) != 1 || v.Roles[0] != "HANDLER" || len(v.Teams) != 1 || v.Teams[0] != "support" || v.Service != nil {
 		t.Errorf("viewer: %d %+v", status, v)
 	}
+	// The provider confirms her roles, twice: with the refresh token that came
+	// with the sign-in, and with the one that took its place.
+	for range 2 {
+		if _, err := s.DB.Exec(t.Context(), `UPDATE server_session SET confirmed_at = now() - interval '6 minutes'`); err != nil {
+			t.Fatal(err)
+		}
+		if status, w := b.viewer(s); status != http.StatusOK || len(w.Data.Viewer.Roles) != 1 {
+			t.Errorf("viewer, to be confirmed: %d %+v", status, w)
+		}
+		var fresh bool
+		if err := s.DB.QueryRow(t.Context(), `SELECT confirmed_at > now() - interval '1 minute' FROM server_session`).Scan(&fresh); err != nil || !fresh {
+			t.Errorf("confirmed: %v %v", fresh, err)
+		}
+	}
 	// The code was used, and the attempt too.
 	if resp, _ := b.do(http.MethodGet, back, "", ""); resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("the callback again: %d", resp.StatusCode)
