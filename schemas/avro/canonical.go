@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // Canonical writes the schema in the one way that is its identity: white
@@ -28,7 +27,10 @@ type printer struct {
 	types   Types
 	space   string // the namespace that surrounds what is written
 	written map[*Type]bool
+	most    int // how many bytes are wanted; 0 for all
 }
+
+func (p *printer) full() bool { return p.most > 0 && p.out.Len() > p.most }
 
 func (p *printer) typ(t *Type) {
 	switch {
@@ -168,6 +170,9 @@ func (p *printer) key(name string) {
 func (p *printer) list(n int, item func(int)) {
 	p.out.WriteByte('[')
 	for i := range n {
+		if p.full() {
+			return
+		}
 		if i > 0 {
 			p.out.WriteByte(',')
 		}
@@ -206,6 +211,9 @@ func (p *printer) json(v *value) {
 func (p *printer) text(s string) {
 	p.out.WriteByte('"')
 	for _, r := range s {
+		if p.full() {
+			return
+		}
 		switch {
 		case r == '"' || r == '\\':
 			p.out.WriteByte('\\')
@@ -254,43 +262,4 @@ func javaDouble(f float64) string {
 	}
 	n, _ := strconv.Atoi(exponent)
 	return mantissa + "E" + strconv.Itoa(n)
-}
-
-// describe names a type for a person: its name, or its shape.
-func describe(t *Type) string {
-	switch {
-	case t.Kind.named():
-		return t.Name
-	case t.Kind == anArray:
-		return "array<" + leaf(t.Items) + ">"
-	case t.Kind == aMap:
-		return "map<" + leaf(t.Items) + ">"
-	case t.Kind != aUnion:
-		return leaf(t)
-	}
-	var names []string
-	for _, branch := range t.Oneof {
-		names = append(names, leaf(branch))
-	}
-	s := "union<" + strings.Join(names, ",") + ">"
-	const most = 190
-	if len(s) <= most {
-		return s
-	}
-	cut := most
-	for !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + "…"
-}
-
-// leaf names a type in a word.
-func leaf(t *Type) string {
-	switch {
-	case t.Kind.named():
-		return t.Name
-	case t.Logical != "":
-		return t.Logical
-	}
-	return string(t.Kind)
 }

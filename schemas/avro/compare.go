@@ -31,6 +31,11 @@ type Difference struct {
 	Pointer string // as Java's: into the reader's schema, and into a union's branches on either side; "/" for the whole
 	Message string // what differs and how to mend it
 	Detail  string // the names in question
+	Reader  string // what stands there in the reader's schema, in canonical text, cut
+	Writer  string // and in the writer's
+
+	reader, writer *Type
+	field          *Field // of the reader, if the writer has none
 }
 
 const (
@@ -48,13 +53,24 @@ func CanRead(reader, writer *Schema) ([]Difference, error) {
 	if c.steps <= 0 {
 		return nil, fault.New(fault.Invalid, codeInvalid, "the schema is too large to compare with an earlier version; make its unions smaller")
 	}
+	return finish(reader, writer, found), nil
+}
+
+// finish writes out what is left open while differences are looked for: most
+// that are found within a union are dropped.
+func finish(reader, writer *Schema, found []Difference) []Difference {
 	for i := range found {
-		if found[i].Pointer == "" {
-			found[i].Pointer = "/"
+		d := &found[i]
+		if d.Pointer == "" {
+			d.Pointer = "/"
 		}
-		found[i].Path = strings.TrimPrefix(found[i].Path, ".")
+		d.Path = strings.TrimPrefix(d.Path, ".")
+		d.Reader, d.Writer = fragment(reader, d.reader), fragment(writer, d.writer)
+		if d.field != nil {
+			d.Reader = fieldFragment(reader, d.field)
+		}
 	}
-	return found, nil
+	return found
 }
 
 type pair struct{ reader, writer *Type }
@@ -105,7 +121,7 @@ func (c *comparison) differences(reader, writer *Type) []Difference {
 		if promotes(writer.Kind, reader.Kind) {
 			return nil
 		}
-		return []Difference{{Kind: TypeMismatch, Detail: leaf(writer) + " to " + leaf(reader),
+		return []Difference{{Kind: TypeMismatch, reader: reader, writer: writer, Detail: leaf(writer) + " to " + leaf(reader),
 			Message: fmt.Sprintf("the old type %s cannot be read as %s; keep the old type or add a new field with a default", leaf(writer), leaf(reader))}}
 	}
 	switch reader.Kind {
@@ -146,7 +162,7 @@ func (c *comparison) writerUnion(reader, writer *Type) []Difference {
 	for i, branch := range writer.Oneof {
 		found := c.read(reader, branch)
 		if len(found) > 0 && reader.Kind == aUnion && !ambiguous(found) {
-			found = []Difference{missing(branch, "")}
+			found = []Difference{missing(reader, branch)}
 		}
 		out = append(out, under(found, "", "/"+strconv.Itoa(i))...)
 	}
@@ -165,15 +181,15 @@ func (c *comparison) readerUnion(reader, writer *Type) []Difference {
 			return under(found, "", "/"+strconv.Itoa(i))
 		}
 	}
-	return []Difference{missing(writer, "")}
+	return []Difference{missing(reader, writer)}
 }
 
 func ambiguous(found []Difference) bool {
 	return slices.ContainsFunc(found, func(d Difference) bool { return d.Kind == AmbiguousAlias })
 }
 
-func missing(branch *Type, pointer string) Difference {
-	return Difference{Kind: MissingBranch, Pointer: pointer, Detail: leaf(branch),
+func missing(reader, branch *Type) Difference {
+	return Difference{Kind: MissingBranch, reader: reader, writer: branch, Detail: leaf(branch),
 		Message: fmt.Sprintf("no branch of the union can read the old branch %s; keep that branch", leaf(branch))}
 }
 
@@ -183,7 +199,7 @@ func names(reader, writer *Type) []Difference {
 	if simpleName(reader.Name) == simpleName(writer.Name) || slices.Contains(reader.Aliases, writer.Name) {
 		return nil
 	}
-	return []Difference{{Kind: NameMismatch, Pointer: "/name", Detail: writer.Name,
+	return []Difference{{Kind: NameMismatch, reader: reader, writer: writer, Pointer: "/name", Detail: writer.Name,
 		Message: fmt.Sprintf("the name was %s; keep it, or add it to the aliases of %s", writer.Name, reader.Name)}}
 }
 
@@ -191,7 +207,7 @@ func sizes(reader, writer *Type) []Difference {
 	if reader.Size == writer.Size {
 		return nil
 	}
-	return []Difference{{Kind: SizeMismatch, Pointer: "/size", Detail: fmt.Sprintf("%d to %d", writer.Size, reader.Size),
+	return []Difference{{Kind: SizeMismatch, reader: reader, writer: writer, Pointer: "/size", Detail: fmt.Sprintf("%d to %d", writer.Size, reader.Size),
 		Message: fmt.Sprintf("the size was %d bytes and is %d; keep it, or add a new field", writer.Size, reader.Size)}}
 }
 
@@ -209,18 +225,15 @@ func symbols(reader, writer *Type) []Difference {
 		return nil
 	}
 	list := strings.Join(lost[:min(len(lost), 20)], ", ")
-	return []Difference{{Kind: MissingSymbols, Pointer: "/symbols", Detail: "[" + list + "]",
+	return []Difference{{Kind: MissingSymbols, reader: reader, writer: writer, Pointer: "/symbols", Detail: "[" + list + "]",
 		Message: fmt.Sprintf("the symbols %s are gone; keep them, or give the enum a default", list)}}
 }
 
 func (c *comparison) records(reader, writer *Type) []Difference {
 	out := names(reader, writer)
-	written := make(map[string]*Field, len(writer.Fields))
-	for _, f := range writer.Fields {
-		written[f.Name] = f
-	}
+	written := byName(writer)
 	for i, f := range reader.Fields {
-		found := c.field(f, written)
+		found := c.field(f, reader, writer, written)
 		out = append(out, under(found, "."+f.Name, "/fields/"+strconv.Itoa(i))...)
 		if len(out) > mostDifferences {
 			break
@@ -231,24 +244,39 @@ func (c *comparison) records(reader, writer *Type) []Difference {
 
 // field compares a reader's field with the written one of its name, or of one
 // of its aliases. A written field that nobody asks for is skipped.
-func (c *comparison) field(f *Field, written map[string]*Field) []Difference {
-	var match []*Field
-	for _, name := range append([]string{f.Name}, f.Aliases...) {
-		if w := written[name]; w != nil && !slices.Contains(match, w) {
-			match = append(match, w)
-		}
-	}
+func (c *comparison) field(f *Field, reader, writer *Type, written map[string]*Field) []Difference {
+	match := matches(f, written)
 	switch {
 	case len(match) > 1:
-		return []Difference{{Kind: AmbiguousAlias, Detail: f.Name,
+		return []Difference{{Kind: AmbiguousAlias, reader: reader, writer: writer, field: f, Detail: f.Name,
 			Message: fmt.Sprintf("by its name and aliases, field %s is both %s and %s of the old schema; drop an alias", f.Name, match[0].Name, match[1].Name)}}
 	case len(match) == 1:
 		return under(c.read(f.Type, match[0].Type), "", "/type")
 	case f.HasDefault():
 		return nil
 	}
-	return []Difference{{Kind: MissingDefault, Detail: f.Name,
+	return []Difference{{Kind: MissingDefault, reader: reader, writer: writer, field: f, Detail: f.Name,
 		Message: fmt.Sprintf("field %s is new and has no default; give it one, so that older data can be read", f.Name)}}
+}
+
+// matches lists the written fields that a reader's field goes by.
+func matches(f *Field, written map[string]*Field) []*Field {
+	var match []*Field
+	for _, name := range append([]string{f.Name}, f.Aliases...) {
+		if w := written[name]; w != nil && !slices.Contains(match, w) {
+			match = append(match, w)
+		}
+	}
+	return match
+}
+
+// byName indexes the fields of a record.
+func byName(t *Type) map[string]*Field {
+	fields := make(map[string]*Field, len(t.Fields))
+	for _, f := range t.Fields {
+		fields[f.Name] = f
+	}
+	return fields
 }
 
 // under moves differences below a place. They are copied: a pair's differences

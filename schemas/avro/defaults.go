@@ -55,26 +55,59 @@ func unbounded(f *Field) bool {
 // checkDefaults tests every default against its type. It runs when all types
 // are complete, as a default may be of the record it stands in.
 func (p *parser) checkDefaults() {
-	checks := mostChecks
+	c := &fitting{checks: mostChecks}
+	relies := map[*Field][]*Field{}
 	for _, d := range p.defaults {
 		p.at = d.at
 		if unbounded(d.field) {
 			continue
 		}
-		if !fits(d.field.Type, d.field.fallback, &checks) && checks > 0 {
+		c.relies = nil
+		if !c.fits(d.field.Type, d.field.fallback) && c.checks > 0 {
 			p.fail("the default of field %s is not a value of its type, %s", quote(d.field.Name), quote(describe(d.field.Type)))
 		}
-		if checks <= 0 {
+		if c.checks <= 0 {
 			p.fail("the defaults of this schema take too long to check; make their unions or their values smaller")
+			return
+		}
+		relies[d.field] = c.relies
+	}
+	for _, d := range p.defaults {
+		if endless(d.field, relies, map[*Field]bool{}) {
+			p.at = d.at
+			p.fail("the default of field %s holds itself without end; give it the fields it leaves out, or another value", quote(d.field.Name))
 			return
 		}
 	}
 }
 
+// endless reports whether a default leads to itself by the defaults of the
+// fields that its value leaves out. A field that was left without being found
+// endless is not looked at again.
+func endless(f *Field, relies map[*Field][]*Field, inside map[*Field]bool) bool {
+	if under, met := inside[f]; met {
+		return under
+	}
+	inside[f] = true
+	for _, next := range relies[f] {
+		if endless(next, relies, inside) {
+			return true
+		}
+	}
+	inside[f] = false
+	return false
+}
+
+// fitting is how far the check of defaults has come.
+type fitting struct {
+	checks int
+	relies []*Field // fields whose own default stands in the one at hand
+}
+
 // fits reports whether a JSON value can be the default of a type. A default of
 // a union may be of any branch, as the specification says since 1.12.
-func fits(t *Type, v *value, checks *int) bool {
-	if *checks--; *checks <= 0 {
+func (c *fitting) fits(t *Type, v *value) bool {
+	if c.checks--; c.checks <= 0 {
 		return false
 	}
 	switch t.Kind {
@@ -97,22 +130,30 @@ func fits(t *Type, v *value, checks *int) bool {
 	case anEnum:
 		return v.kind == '"' && t.symbols[v.text]
 	case anArray:
-		return v.kind == '[' && !slices.ContainsFunc(v.items, func(item *value) bool { return !fits(t.Items, item, checks) })
+		return v.kind == '[' && !slices.ContainsFunc(v.items, func(item *value) bool { return !c.fits(t.Items, item) })
 	case aMap:
-		return v.kind == '{' && !slices.ContainsFunc(v.members, func(m member) bool { return !fits(t.Items, m.value, checks) })
+		return v.kind == '{' && !slices.ContainsFunc(v.members, func(m member) bool { return !c.fits(t.Items, m.value) })
 	case aRecord:
-		return v.kind == '{' && !slices.ContainsFunc(t.Fields, func(f *Field) bool { return !fitsField(f, v.get(f.Name), checks) })
+		return v.kind == '{' && !slices.ContainsFunc(t.Fields, func(f *Field) bool { return !c.field(f, v.get(f.Name)) })
 	}
-	return slices.ContainsFunc(t.Oneof, func(branch *Type) bool { return fits(branch, v, checks) })
+	return slices.ContainsFunc(t.Oneof, func(branch *Type) bool {
+		mark := len(c.relies)
+		if c.fits(branch, v) {
+			return true
+		}
+		c.relies = c.relies[:mark]
+		return false
+	})
 }
 
-// fitsField tests a field of a default record. One that the value leaves out
-// takes its own default, which is tested where it stands.
-func fitsField(f *Field, v *value, checks *int) bool {
+// field tests a field of a default record. One that the value leaves out takes
+// its own default, which is tested where it stands.
+func (c *fitting) field(f *Field, v *value) bool {
 	if v == nil {
+		c.relies = append(c.relies, f)
 		return f.HasDefault()
 	}
-	return fits(f.Type, v, checks)
+	return c.fits(f.Type, v)
 }
 
 func wholeWithin(v *value, bits int) bool {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/flowmart/lethe/internal/fault"
 )
@@ -22,14 +21,7 @@ func invalid(path []string, format string, args ...any) *fault.Fault {
 // turn the message into a copy of the schema.
 func quote(word string) string {
 	const most = 80
-	if len(word) > most {
-		cut := most
-		for !utf8.RuneStart(word[cut]) {
-			cut--
-		}
-		word = word[:cut] + "…"
-	}
-	return strconv.Quote(word)
+	return strconv.Quote(cut(word, most))
 }
 
 // soundName follows the specification: [A-Za-z_] and then [A-Za-z0-9_].

@@ -69,6 +69,8 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		{"default of array", field(`"type":{"type":"array","items":"int"},"default":["a"]`), "default"},
 		{"default of map", field(`"type":{"type":"map","values":"int"},"default":[]`), "default"},
 		{"default of union", field(`"type":["null","int"],"default":"a"`), "default"},
+		{"a default without end", `{"type":"record","name":"R","fields":[{"name":"a","type":["R","null"],"default":{}}]}`, "without end"},
+		{"a default without end, by two", `{"type":"record","name":"R","fields":[{"name":"a","type":["R","null"],"default":{"b":1}},{"name":"b","type":["int","R"],"default":{}}]}`, "without end"},
 		{"default of record", field(`"type":{"type":"record","name":"I","fields":[{"name":"x","type":"int"}]},"default":{}`), "default"},
 	}
 	for _, tt := range tests {

@@ -1,11 +1,28 @@
 package avro
 
 import (
+	"bytes"
+	"flag"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 )
+
+var update = flag.Bool("update", false, "ask Apache Avro for Java again, and write its answers over those of testdata; needs Java 17 and Maven")
+
+// askJava runs the program that asks it.
+func askJava(t *testing.T, questions string, args ...string) string {
+	t.Helper()
+	var answers, told bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), "testdata/oracle/run", args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(questions), &answers, &told
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v: %s", err, told.String())
+	}
+	return answers.String()
+}
 
 // block is one question of a table in testdata, with its answers. The tables
 // say how Apache Avro for Java was asked.
@@ -61,6 +78,9 @@ func held(found []Difference) string {
 // field that matches two, and we say that among the differences.
 func TestVerdictsAreJavas(t *testing.T) {
 	t.Parallel()
+	if *update {
+		askJava(t, "", "pairs", "testdata/pairs.txt")
+	}
 	pairs := table(t, "testdata/pairs.txt")
 	if len(pairs) < 350 {
 		t.Errorf("the table has %d pairs", len(pairs))
@@ -103,6 +123,9 @@ func TestVerdictsAreJavas(t *testing.T) {
 // every other is refused.
 func TestTextsAreJavas(t *testing.T) {
 	t.Parallel()
+	if *update {
+		askJava(t, "", "texts", "testdata/texts.txt")
+	}
 	texts, printed, refused := table(t, "testdata/texts.txt"), 0, 0
 	for _, b := range texts {
 		got := "refused"
