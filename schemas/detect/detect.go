@@ -151,7 +151,8 @@ func (c place) byName(leaf []string) (best guess, found bool) {
 	}
 	for _, p := range byLast[all[len(all)-1]] {
 		n := len(p.words)
-		if !ends(all, p.words) {
+		// A user's name is no user name: what is beside the name is not of it.
+		if !ends(all, p.words) || n > len(leaf) && is(p.words[0], person) {
 			continue
 		}
 		beside := all[:len(all)-n]
@@ -237,6 +238,9 @@ func (c place) nearest() class {
 
 // classOf is what the last word says that says anything.
 func classOf(ws []string) class {
+	if len(ws) > 0 && is(ws[0], home) && only(ws, home|party) {
+		return person // shipping, billing details
+	}
 	for _, w := range slices.Backward(ws) {
 		if k := classes[w] & (person | address | work | org | thing); k != 0 {
 			return k
@@ -283,6 +287,8 @@ func (c place) fires(r rule, beside []string, whole bool) (sure int, ok bool) {
 		ok = only(beside, person|neutral|home) && around&(org|thing) == 0
 	case "beside":
 		ok = c.besidePerson(beside, whole)
+	case "key":
+		ok = whole
 	case "verb":
 		ok = len(beside) > 0 && is(beside[len(beside)-1], verb)
 	case "human":

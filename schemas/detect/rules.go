@@ -77,11 +77,12 @@ const (
 	enum
 	list          // anything with parts
 	raw           // bytes
+	geo           // points and shapes
 	anything kind = 1<<iota - 1
 )
 
 var kindNames = map[string]kind{
-	"text": text, "number": number, "date": date, "flag": flag, "enum": enum, "list": list, "bytes": raw, "any": anything,
+	"text": text, "number": number, "date": date, "flag": flag, "enum": enum, "list": list, "bytes": raw, "geo": geo, "any": anything,
 }
 
 func kindsOf(column string) (k kind) {
@@ -102,7 +103,9 @@ var typeKinds = map[string]kind{
 	"timestamp-micros": date, "timestamp-nanos": date, "local-timestamp-millis": date, "local-timestamp-micros": date, "time-millis": date,
 	"time-micros": date, "duration": date, "boolean": flag, "bool": flag, "bit": flag, "enum": enum,
 	"record": list, "object": list, "array": list, "map": list, "message": list, "repeated": list, "struct": list,
-	"bytes": raw, "bytea": raw, "blob": raw, "binary": raw, "varbinary": raw, "fixed": raw,
+	"geometry": geo, "geography": geo, "point": geo, "mediumtext": text, "longtext": text, "tinytext": text, "ntext": text, "mediumint": number,
+	"year": number, "set": enum,
+	"bytes": raw, "image": raw, "mediumblob": raw, "longblob": raw, "bytea": raw, "blob": raw, "binary": raw, "varbinary": raw, "fixed": raw,
 }
 
 // kindOf reads a type as its technology calls it, the logical type before the

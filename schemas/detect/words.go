@@ -32,12 +32,14 @@ const (
 	hashed          // what is left is a pseudonym
 	noise           // goes after anything and changes nothing
 	blob            // bytes that are not content
+	party           // after home, a person: billing details
+	keyed           // a person whose name alone, as a text, is of their id
 )
 
 var classNames = map[string]class{
 	"person": person, "address": address, "work": work, "home": home, "org": org, "thing": thing, "neutral": neutral,
 	"negative": negative, "aggregate": aggregate, "verbs": verb, "machine": machine, "head": head, "hash": hashed,
-	"noise": noise, "blob": blob,
+	"noise": noise, "blob": blob, "party": party, "key": keyed,
 }
 
 var (
