@@ -122,6 +122,10 @@ var readings = map[string]func(ctx context.Context, b *bench, by access.Principa
 		_, err := b.Findings(ctx, by, nil, page.Args{First: 1})
 		return err
 	},
+	"Generation": func(ctx context.Context, b *bench, by access.Principal) error {
+		_, err := b.Generation(ctx, by)
+		return err
+	},
 	"Snapshot": func(ctx context.Context, b *bench, by access.Principal) error {
 		_, err := b.Snapshot(ctx, by)
 		return err

@@ -70,7 +70,7 @@ func BenchmarkDeclareDataset(b *testing.B) {
 func BenchmarkApply(b *testing.B) {
 	s := large(b)
 	for n := 0; b.Loop(); n++ {
-		all, err := catalog.Everything(context.Background(), s.db)
+		all, err := s.Snapshot(context.Background(), s.admin)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -72,14 +72,17 @@ func New(db *pgxpool.Pool, now func() time.Time, options ...Option) *Catalog {
 
 // Generation moves on with every change of the catalog that can change a plan,
 // and with each moment at which a tag begins or ends by itself. It is 0 for an
-// empty catalog.
-func Generation(ctx context.Context, db postgres.DB) (int64, error) {
+// empty catalog. It is for somebody who may read the catalog.
+func (c *Catalog) Generation(ctx context.Context, by access.Principal) (int64, error) {
+	if err := by.Require(Readers...); err != nil {
+		return 0, err
+	}
 	const q = `
 		SELECT coalesce((SELECT generation FROM catalog_generation), 0)
 		       + count(*) FILTER (WHERE valid_from > created_at AND valid_from <= now())
 		       + count(*) FILTER (WHERE valid_to <= now())
 		  FROM catalog_tag_assertion`
-	return postgres.Scalar[int64](ctx, db, q)
+	return postgres.Scalar[int64](ctx, c.db, q)
 }
 
 func bump(ctx context.Context, db postgres.DB) error {

@@ -82,7 +82,7 @@ func must[T any](v T, err error) func(testing.TB) T {
 
 func generation(t *testing.T, b *bench) int64 {
 	t.Helper()
-	return must(catalog.Generation(t.Context(), b.db))(t)
+	return must(b.Generation(t.Context(), b.admin))(t)
 }
 
 func TestPersonalDatasetsFollowTags(t *testing.T) {

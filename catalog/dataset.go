@@ -261,8 +261,8 @@ func DatasetsByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uui
 	return indexed(postgres.Many[Dataset](ctx, db, q, ids))
 }
 
-// DatasetByName finds a dataset by a name that it has or once had.
-func DatasetByName(ctx context.Context, db postgres.DB, environment, namespace, name string) (Dataset, error) {
+// datasetByName finds a dataset by a name that it has or once had.
+func datasetByName(ctx context.Context, db postgres.DB, environment, namespace, name string) (Dataset, error) {
 	const q = `
 		SELECT dataset_id
 		  FROM catalog_dataset_alias

@@ -17,16 +17,16 @@ func (c *Catalog) Snapshot(ctx context.Context, by access.Principal) (all Conten
 	}
 	one := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err = postgres.WorkTx(ctx, c.db, one, func(tx pgx.Tx) (err error) {
-		all, err = Everything(ctx, tx)
+		all, err = everything(ctx, tx)
 		return err
 	})
 	return all, err
 }
 
-// Everything reads the whole catalog as it stands: all rows, and of the
+// everything reads the whole catalog as it stands: all rows, and of the
 // assertions those open now. Give it a transaction of REPEATABLE READ to have
 // all of one moment. It is for export and import; screens read pages.
-func Everything(ctx context.Context, db postgres.DB) (all Contents, err error) {
+func everything(ctx context.Context, db postgres.DB) (all Contents, err error) {
 	reads := []func(context.Context, postgres.DB, *Contents) error{
 		everyParty, everyRule, everyPlace, everyDataset, everyAssertion, everyReader,
 	}

@@ -134,7 +134,7 @@ func TestAliasesNeverDie(t *testing.T) {
 	d.Namespace = "postgres://crm"
 	d = must(b.DeclareDataset(ctx, b.steward, d))(t)
 	for _, name := range [][2]string{{"postgres://customers", "public.customer"}, {"postgres://customers", "crm.customer"}, {"postgres://crm", "crm.customer"}} {
-		found, err := catalog.DatasetByName(ctx, b.db, "production", name[0], name[1])
+		found, err := b.FindDataset(ctx, b.admin, "production", name[0], name[1])
 		if err != nil || found.ID != d.ID {
 			t.Errorf("%v finds %v, %v", name, found.ID, err)
 		}
@@ -152,7 +152,7 @@ func TestAliasesNeverDie(t *testing.T) {
 	if _, err := b.DeclareDataset(ctx, b.steward, d); err != nil {
 		t.Errorf("back to its first name: %v", err)
 	}
-	if _, err := catalog.DatasetByName(ctx, b.db, "production", "postgres://customers", "never"); fault.KindOf(err) != fault.NotFound {
+	if _, err := b.FindDataset(ctx, b.admin, "production", "postgres://customers", "never"); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("an unknown name: %v", err)
 	}
 }

@@ -29,7 +29,7 @@ func (c *Catalog) FindDataset(ctx context.Context, by access.Principal, environm
 	if err := by.Require(Readers...); err != nil {
 		return Dataset{}, err
 	}
-	return DatasetByName(ctx, c.db, environment, namespace, name)
+	return datasetByName(ctx, c.db, environment, namespace, name)
 }
 
 // Keys lists the keys of a service, for somebody who may read the catalog.

@@ -170,7 +170,7 @@ func TestRenamedDatasetIsFound(t *testing.T) {
 	t.Parallel()
 	db := shop(t, 1, 1)
 	c := catalog.New(db, time.Now)
-	d, err := catalog.DatasetByName(t.Context(), db, "production", "postgres://orders", "public.order_0")
+	d, err := c.FindDataset(t.Context(), access.System, "production", "postgres://orders", "public.order_0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -91,7 +91,7 @@ func (b *bench) apply(t testing.TB, data []byte) yaml.Plan {
 
 func (b *bench) everything(t testing.TB) catalog.Contents {
 	t.Helper()
-	all, err := catalog.Everything(t.Context(), b.db)
+	all, err := b.Snapshot(t.Context(), b.admin)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,12 +112,12 @@ func TestFlowMart(t *testing.T) {
 			t.Errorf("first import: %+v", s)
 		}
 	}
-	generation, _ := catalog.Generation(t.Context(), b.db)
+	generation, _ := b.Generation(t.Context(), b.admin)
 	second := b.apply(t, flowmart(t))
 	if len(second.Steps) != 0 {
 		t.Errorf("second import: %+v", second.Steps)
 	}
-	if again, _ := catalog.Generation(t.Context(), b.db); again != generation {
+	if again, _ := b.Generation(t.Context(), b.admin); again != generation {
 		t.Errorf("a second import moved the generation from %d to %d", generation, again)
 	}
 	exported := yaml.Export(b.everything(t))
@@ -202,7 +202,7 @@ func TestFormerly(t *testing.T) {
 	if len(after.Datasets) != 1 || after.Datasets[0].ID != before.Datasets[0].ID || len(after.Tags) != len(before.Tags) {
 		t.Errorf("after: %+v", after.Datasets)
 	}
-	if old, err := catalog.DatasetByName(t.Context(), b.db, "production", "postgres://shop", "public.customer"); err != nil || old.Name != "crm.customer" {
+	if old, err := b.FindDataset(t.Context(), b.admin, "production", "postgres://shop", "public.customer"); err != nil || old.Name != "crm.customer" {
 		t.Errorf("by its old name: %v %v", old, err)
 	}
 }

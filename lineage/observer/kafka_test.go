@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/devstack/kafkatest"
 	"github.com/flowmart/lethe/lineage/observer"
 )
@@ -224,7 +225,7 @@ func TestTopicsTellHowLongTheyKeepData(t *testing.T) {
 	told(t, "compacted: delete.retention.ms", c.DeleteRetentionMs, 3600000)
 	told(t, "both: cleanup.policy", x.CleanupPolicy, "compact,delete")
 	told(t, "both: retention.ms", x.RetentionMs, -1)
-	d := must(catalog.DatasetByName(t.Context(), b.db, "staging", "kafka://eu", names[0]))(t)
+	d := must(catalog.New(b.db, time.Now).FindDataset(t.Context(), access.System, "staging", "kafka://eu", names[0]))(t)
 	if d.Lifecycle != "DRAFT" || d.ServiceID != nil {
 		t.Errorf("a topic that nobody declared is %+v", d)
 	}
