@@ -20,7 +20,7 @@ func (d *Door) config(c *call) (any, error) {
 	if c.flag("defaultToGlobal") {
 		find = d.registry.Config
 	}
-	config, err := find(c.Context(), access.From(c.Context()), c.level())
+	config, err := find(c.Context(), access.From(c.Context()), c.subject())
 	return levelBody{config.Level, config.Settings}, err
 }
 
@@ -31,7 +31,7 @@ func (d *Door) setConfig(c *call) (any, error) {
 	if err := decode(c, &patch); err != nil {
 		return nil, err
 	}
-	config, err := d.registry.SetConfig(c.Context(), access.From(c.Context()), c.level(), patch)
+	config, err := d.registry.SetConfig(c.Context(), access.From(c.Context()), c.subject(), patch)
 	return struct {
 		Level schemas.Level `json:"compatibility,omitempty"`
 		schemas.Settings
@@ -39,7 +39,7 @@ func (d *Door) setConfig(c *call) (any, error) {
 }
 
 func (d *Door) deleteConfig(c *call) (any, error) {
-	was, err := d.registry.DeleteConfig(c.Context(), access.From(c.Context()), c.level())
+	was, err := d.registry.DeleteConfig(c.Context(), access.From(c.Context()), c.subject())
 	return levelBody{was.Level, was.Settings}, err
 }
 
@@ -52,7 +52,7 @@ func (d *Door) mode(c *call) (any, error) {
 	if c.flag("defaultToGlobal") {
 		find = d.registry.Mode
 	}
-	mode, err := find(c.Context(), access.From(c.Context()), c.level())
+	mode, err := find(c.Context(), access.From(c.Context()), c.subject())
 	return modeBody{mode}, err
 }
 
@@ -69,11 +69,11 @@ func (d *Door) setMode(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = d.registry.SetMode(c.Context(), access.From(c.Context()), c.level(), mode, c.flag("force"))
+	err = d.registry.SetMode(c.Context(), access.From(c.Context()), c.subject(), mode, c.flag("force"))
 	return modeBody{mode}, err
 }
 
 func (d *Door) deleteMode(c *call) (any, error) {
-	was, err := d.registry.DeleteMode(c.Context(), access.From(c.Context()), c.level(), c.flag("recursive"))
+	was, err := d.registry.DeleteMode(c.Context(), access.From(c.Context()), c.subject(), c.flag("recursive"))
 	return modeBody{was}, err
 }

@@ -121,3 +121,50 @@ func TestConformanceOfReferences(t *testing.T) {
 		{"DELETE /subjects/order?permanent=true", "", 200, 0, "[1]"},
 	})
 }
+
+func TestConformanceOfContexts(t *testing.T) {
+	t.Parallel()
+	list := submission(`{"type":"array","items":"shop.Order"}`, `,"references":[{"name":"shop.Order","subject":"a","version":1}]`)
+	serve(t).walk(t, []step{
+		{"GET /contexts", "", 200, 0, `["."]`},
+		{"POST /subjects/a/versions", two, 200, 0, `{"id":1}`},
+		// Each context gives ids of its own.
+		{"POST /subjects/%3A.dev%3Aa/versions", one, 200, 0, `{"id":1}`},
+		{"POST /contexts/dev/subjects/b/versions", two, 200, 0, `{"id":2}`},
+		{"GET /contexts", "", 200, 0, `[".",".dev"]`},
+		{"GET /contexts?offset=1&limit=1", "", 200, 0, `[".dev"]`},
+		{"GET /subjects", "", 200, 0, `[":.dev:a",":.dev:b","a"]`},
+		{"GET /subjects?subjectPrefix=a", "", 200, 0, `["a"]`},
+		{"GET /subjects?subjectPrefix=%3A.dev%3A", "", 200, 0, `[":.dev:a",":.dev:b"]`},
+		{"GET /contexts/.dev/subjects", "", 200, 0, `[":.dev:a",":.dev:b"]`},
+		{"GET /contexts/dev/subjects?subjectPrefix=b", "", 200, 0, `[":.dev:b"]`},
+		{"GET /subjects/%3A.dev%3Aa/versions/1/schema", "", 200, 0, v1},
+		{"GET /subjects/%3A.%3Aa/versions/1/schema", "", 200, 0, v2},
+		{"GET /contexts/.dev/subjects/a/versions/latest", "", 200, 0, `~"subject":":.dev:a","version":1,"id":1`},
+		{"GET /schemas/ids/1/schema", "", 200, 0, v2},
+		{"GET /contexts/dev/schemas/ids/1/schema", "", 200, 0, v1},
+		{"GET /schemas/ids/1/schema?subject=%3A.dev%3Aa", "", 200, 0, v1},
+		{"GET /schemas/ids/1/schema?subject=a", "", 200, 0, v2},
+		// Unqualified: the default context, then any in which the subject has the id.
+		{"GET /schemas/ids/2/schema", "", 404, 40403, ""},
+		{"GET /schemas/ids/2/schema?subject=b", "", 200, 0, v2},
+		{"GET /schemas/ids/2/schema?subject=a", "", 404, 40403, ""},
+		// An unqualified reference means the referrer's context.
+		{"POST /contexts/dev/subjects/list/versions", list, 200, 0, `{"id":3}`},
+		{"GET /contexts/dev/subjects/a/versions/1/referencedby", "", 200, 0, "[3]"},
+		{"GET /subjects/a/versions/1/referencedby", "", 200, 0, "[]"},
+		{"GET /contexts/dev/subjects/list/versions/1", "", 200, 0, `~"references":[{"name":"shop.Order","subject":"a","version":1}]`},
+		{"PUT /contexts/dev/config", `{"compatibility":"NONE"}`, 200, 0, `{"compatibility":"NONE"}`},
+		{"GET /config", "", 200, 0, `{"compatibilityLevel":"BACKWARD"}`},
+		{"POST /contexts/dev/subjects/a/versions", other, 200, 0, `{"id":4}`},
+		{"POST /subjects/a/versions", other, 409, 409, ""},
+		{"PUT /mode/%3A.dev%3A", `{"mode":"READONLY"}`, 200, 0, `{"mode":"READONLY"}`},
+		{"POST /contexts/dev/subjects/c/versions", one, 422, 42205, ""},
+		{"DELETE /contexts/dev/mode", "", 200, 0, `{"mode":"READONLY"}`},
+		{"DELETE /contexts/dev", "", 422, 42211, ""},
+		{"DELETE /contexts/nowhere", "", 204, 0, ""},
+		{"POST /subjects/%3A.d%2Fv%3Aa/versions", one, 422, 42208, ""},
+		{"GET /contexts/dev/nothing", "", 404, 404, ""},
+		{"PATCH /contexts/dev/subjects/a", "", 405, 405, ""},
+	})
+}

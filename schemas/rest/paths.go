@@ -17,7 +17,17 @@ func (d *Door) root(*call) (any, error) { return struct{}{}, nil }
 
 func (d *Door) types(*call) (any, error) { return []string{schemas.Avro}, nil }
 
-func (d *Door) contexts(*call) (any, error) { return []string{"."}, nil }
+func (d *Door) contexts(c *call) (any, error) {
+	names, err := d.registry.Contexts(c.Context(), access.From(c.Context()), c.URL.Query().Get("contextPrefix"))
+	if err != nil {
+		return nil, err
+	}
+	return window(c, names)
+}
+
+func (d *Door) deleteContext(c *call) (any, error) {
+	return nil, d.registry.DeleteContext(c.Context(), access.From(c.Context()), dotted(c.arg(0)))
+}
 
 // which reads which versions a request means.
 func (c *call) which() schemas.Which {
@@ -33,9 +43,9 @@ func (c *call) which() schemas.Which {
 }
 
 func (d *Door) subjects(c *call) (any, error) {
-	prefix := ":*:"
-	if c.URL.Query().Has("subjectPrefix") {
-		prefix = c.URL.Query().Get("subjectPrefix")
+	prefix := c.qualified(c.URL.Query().Get("subjectPrefix"))
+	if c.context == "" && !c.URL.Query().Has("subjectPrefix") {
+		prefix = ":*:"
 	}
 	names, err := d.registry.Subjects(c.Context(), access.From(c.Context()), prefix, c.which())
 	if err != nil {
@@ -45,7 +55,7 @@ func (d *Door) subjects(c *call) (any, error) {
 }
 
 func (d *Door) versions(c *call) (any, error) {
-	numbers, err := d.registry.Versions(c.Context(), access.From(c.Context()), c.arg(0), c.which())
+	numbers, err := d.registry.Versions(c.Context(), access.From(c.Context()), c.subject(), c.which())
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +63,7 @@ func (d *Door) versions(c *call) (any, error) {
 }
 
 func (d *Door) deleteSubject(c *call) (any, error) {
-	return d.registry.DeleteSubject(c.Context(), access.From(c.Context()), c.arg(0), c.flag("permanent"))
+	return d.registry.DeleteSubject(c.Context(), access.From(c.Context()), c.subject(), c.flag("permanent"))
 }
 
 func (d *Door) deleteVersion(c *call) (any, error) {
@@ -61,7 +71,7 @@ func (d *Door) deleteVersion(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.registry.DeleteVersion(c.Context(), access.From(c.Context()), c.arg(0), n, c.flag("permanent"))
+	return d.registry.DeleteVersion(c.Context(), access.From(c.Context()), c.subject(), n, c.flag("permanent"))
 }
 
 func (d *Door) referencedBy(c *call) (any, error) {
@@ -69,7 +79,7 @@ func (d *Door) referencedBy(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ids, err := d.registry.ReferencedBy(c.Context(), access.From(c.Context()), c.arg(0), n, c.which())
+	ids, err := d.registry.ReferencedBy(c.Context(), access.From(c.Context()), c.subject(), n, c.which())
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +134,7 @@ func (d *Door) named(c *call) (schemas.Version, error) {
 	if err != nil {
 		return schemas.Version{}, err
 	}
-	return d.registry.Version(c.Context(), access.From(c.Context()), c.arg(0), n, c.which())
+	return d.registry.Version(c.Context(), access.From(c.Context()), c.subject(), n, c.which())
 }
 
 func (d *Door) version(c *call) (any, error) {
@@ -143,7 +153,7 @@ func (d *Door) byID(c *call) (schemas.Schema, error) {
 	if err != nil {
 		return schemas.Schema{}, failure{http.StatusNotFound, http.StatusNotFound, "HTTP 404 Not Found"}
 	}
-	return d.registry.ByID(c.Context(), access.From(c.Context()), int(id), c.URL.Query().Get("subject"))
+	return d.registry.ByID(c.Context(), access.From(c.Context()), int(id), c.qualified(c.URL.Query().Get("subject")))
 }
 
 func (d *Door) schema(c *call) (any, error) {
@@ -163,7 +173,7 @@ func (d *Door) uses(c *call) ([]schemas.SubjectVersion, error) {
 	if err != nil {
 		return nil, err
 	}
-	subject := c.URL.Query().Get("subject")
+	subject := c.qualified(c.URL.Query().Get("subject"))
 	uses, err := d.registry.UsesOf(c.Context(), access.From(c.Context()), s.ID, subject, c.which())
 	if subject != "" && !strings.HasSuffix(subject, ":") {
 		uses = slices.DeleteFunc(uses, func(u schemas.SubjectVersion) bool { return u.Subject != subject })

@@ -60,6 +60,7 @@ func New(registry *schemas.Registry, log *slog.Logger) *Door {
 		{"PUT", "mode/*", d.setMode},
 		{"DELETE", "mode/*", d.deleteMode},
 		{"GET", "contexts", d.contexts},
+		{"DELETE", "contexts/*", d.deleteContext},
 	}
 	return d
 }
@@ -78,7 +79,8 @@ type route struct {
 // call is one request under way.
 type call struct {
 	*http.Request
-	args []string // what the stars of the path stand for
+	args    []string // what the stars of the path stand for
+	context string   // of a path below /contexts/…; else ""
 }
 
 func (c *call) arg(n int) string {
@@ -88,8 +90,16 @@ func (c *call) arg(n int) string {
 	return ""
 }
 
-// level is the subject or context whose configuration a path means.
-func (c *call) level() string { return c.arg(0) }
+// subject is the subject, or the context, that the path names.
+func (c *call) subject() string { return c.qualified(c.arg(0)) }
+
+// qualified is a subject's name within the context of the path.
+func (c *call) qualified(name string) string {
+	if c.context == "" || strings.HasPrefix(name, ":") {
+		return name
+	}
+	return ":" + c.context + ":" + name
+}
 
 // flag reads a query parameter that is true or false.
 func (c *call) flag(name string) bool { return strings.EqualFold(c.URL.Query().Get(name), "true") }
@@ -107,7 +117,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		d.fail(w, req, mediaTypes[0], failure{http.StatusNotAcceptable, http.StatusNotAcceptable, "this answers with " + mediaTypes[0]})
 		return
 	}
-	route, args, err := d.find(req)
+	route, args, context, err := d.find(req)
 	if err == nil {
 		err = checkBodyType(req)
 	}
@@ -115,19 +125,29 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		d.fail(w, req, answer, err)
 		return
 	}
-	body, err := route.do(&call{req, args})
+	body, err := route.do(&call{req, args, context})
 	if err != nil {
 		d.fail(w, req, answer, err)
+		return
+	}
+	if body == nil {
+		w.WriteHeader(http.StatusNoContent)
 		return
 	}
 	send(w, answer, http.StatusOK, body)
 }
 
 // find matches the path, segment by segment before it is decoded: a subject
-// may hold a slash.
-func (d *Door) find(req *http.Request) (route, []string, error) {
+// may hold a slash. The whole API is there again within each context.
+func (d *Door) find(req *http.Request) (r route, args []string, context string, err error) {
 	path := strings.Trim(strings.TrimPrefix(req.URL.EscapedPath(), Prefix), "/")
 	segments := strings.Split(path, "/")
+	if len(segments) > 2 && segments[0] == "contexts" {
+		if context, err = url.PathUnescape(segments[1]); err != nil || context == "" {
+			return r, nil, "", failure{http.StatusNotFound, http.StatusNotFound, "HTTP 404 Not Found"}
+		}
+		context, segments = dotted(context), segments[2:]
+	}
 	method := req.Method
 	if method == http.MethodHead {
 		method = http.MethodGet
@@ -136,14 +156,24 @@ func (d *Door) find(req *http.Request) (route, []string, error) {
 	for _, r := range d.routes {
 		args, ok := match(strings.Split(r.path, "/"), segments)
 		if ok && r.method == method {
-			return r, args, nil
+			return r, args, context, nil
 		}
 		known = known || ok
 	}
 	if known {
-		return route{}, nil, failure{http.StatusMethodNotAllowed, http.StatusMethodNotAllowed, "HTTP 405 Method Not Allowed"}
+		return r, nil, "", failure{http.StatusMethodNotAllowed, http.StatusMethodNotAllowed, "HTTP 405 Method Not Allowed"}
 	}
-	return route{}, nil, failure{http.StatusNotFound, http.StatusNotFound, "HTTP 404 Not Found"}
+	return r, nil, "", failure{http.StatusNotFound, http.StatusNotFound, "HTTP 404 Not Found"}
+}
+
+// dotted is the name of a context, which begins with a dot, from one that may
+// do without.
+func dotted(context string) string {
+	context = strings.Trim(context, ":")
+	if strings.HasPrefix(context, ".") {
+		return context
+	}
+	return "." + context
 }
 
 func match(pattern, segments []string) (args []string, ok bool) {

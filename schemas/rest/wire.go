@@ -87,7 +87,7 @@ func submit(c *call) (schemas.Submission, error) {
 	if err := decode(c, &b); err != nil {
 		return schemas.Submission{}, err
 	}
-	s := schemas.Submission{Subject: c.arg(0), Type: b.SchemaType, Version: max(b.Version, 0), ID: max(b.ID, 0)}
+	s := schemas.Submission{Subject: c.subject(), Type: b.SchemaType, Version: max(b.Version, 0), ID: max(b.ID, 0)}
 	switch {
 	case b.Schema == nil || *b.Schema == "":
 		return s, failure{http.StatusUnprocessableEntity, 42201, "the member schema is missing or empty"}
@@ -147,6 +147,7 @@ var codes = map[string]failure{
 	"MODE_FORBIDS":            {status: 422, code: 42205},
 	"ID_TAKEN":                {status: 422, code: 42207},
 	"INVALID_RULE_SET":        {status: 422, code: 42210},
+	"CONTEXT_NOT_EMPTY":       {status: 422, code: 42211},
 	"REFERENCE_EXISTS":        {status: 422, code: 42206},
 	"INVALID_SUBJECT":         {status: 422, code: 42208},
 	"SCHEMA_TOO_LARGE":        {status: 422, code: 42209},
