@@ -45,7 +45,7 @@ var All = []Mutant{
 	{"12", "TestScenario12_DirectoryDoesNotAnswer", "nothing goes on without the answers of identity services", "erasure/prepare.go",
 		"\tif !terminal(asked) {\n\t\treturn true, nil\n", "\tif false {\n\t\treturn true, nil\n"},
 	{"12", "TestScenario12_DirectoryRefuses", "a refusal of an identity service blocks", "erasure/prepare.go",
-		"\t\tcase t.State.Stopped():\n\t\t\treturn true, s.block(ctx, tx, r, ResolveFailed)", "\t\tcase t.State == TaskWaiting:\n\t\t\treturn true, s.block(ctx, tx, r, ResolveFailed)"},
+		"\t\tcase t.State.Stopped():\n\t\t\treturn true, s.block(ctx, tx, r, ResolveFailed)", "\t\tcase t.State == task.Waiting:\n\t\t\treturn true, s.block(ctx, tx, r, ResolveFailed)"},
 	{"13", "TestScenario13_IdentifiersOutliveTheDirectory", "what a directory knows is kept before it forgets", "erasure/answer/judge.go",
 		"v.Learned = a.Resolved.Identifiers", "v.Learned = nil"},
 	{"14", "TestScenario14_SecondRequestOfTheSamePerson", "two requests of one person become one", "erasure/merge.go",
