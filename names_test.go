@@ -15,7 +15,7 @@ const mostNames = 30
 // crowded are the packages that have more, and how many they had when they were
 // last counted, on 2026-11-26. A number may only fall; no package joins.
 var crowded = map[string]int{
-	"catalog":          74,
+	"catalog":          67,
 	"erasure/protocol": 44,
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/personal"
 )
 
 // large fills a catalog with 2,000 datasets of ten fields, every second one
@@ -36,7 +37,7 @@ func large(t testing.TB) *bench {
 func BenchmarkPersonalDatasets(b *testing.B) {
 	s := large(b)
 	for b.Loop() {
-		rows, err := catalog.PersonalDatasets(context.Background(), s.db, s.controller.ID)
+		rows, err := personal.Datasets(context.Background(), s.db, s.controller.ID)
 		if err != nil || len(rows) != 1000 {
 			b.Fatal(len(rows), err)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/personal"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/postgres/pgtest"
 )
@@ -90,7 +91,7 @@ func TestPersonalDatasetsFollowTags(t *testing.T) {
 	b := setup(t)
 	ctx := t.Context()
 	count := func() int {
-		return len(must(catalog.PersonalDatasets(ctx, b.db, b.controller.ID))(t))
+		return len(must(personal.Datasets(ctx, b.db, b.controller.ID))(t))
 	}
 	if n := count(); n != 0 {
 		t.Fatalf("untagged: %d personal datasets", n)

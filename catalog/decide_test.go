@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/personal"
 )
 
 // A decision takes the place of the suggestion: it says what was suggested,
@@ -16,7 +17,7 @@ func TestSuggestionsAreDecided(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	ctx := t.Context()
-	for state, personal := range map[string]int{"CONFIRMED": 1, "REJECTED": 0} {
+	for state, want := range map[string]int{"CONFIRMED": 1, "REJECTED": 0} {
 		was := must(b.AssertTags(ctx, b.admin, []catalog.Tag{{DatasetID: b.dataset.ID, FieldID: &b.email.ID, Term: "user.contact.email", Source: "DETECTOR", Reason: state}}))(t)[0]
 		before := generation(t, b)
 		now := must(b.DecideTags(ctx, b.steward, []uuid.UUID{was.ID}, state, "looked at the rows"))(t)[0]
@@ -29,8 +30,8 @@ func TestSuggestionsAreDecided(t *testing.T) {
 			decided.CreatedBy != b.steward.ID || decided.ValidTo != nil {
 			t.Errorf("the decision: %+v", decided)
 		}
-		if n := len(must(catalog.PersonalDatasets(ctx, b.db, b.controller.ID))(t)); n != personal || generation(t, b) <= before {
-			t.Errorf("%s: %d personal datasets, want %d", state, n, personal)
+		if n := len(must(personal.Datasets(ctx, b.db, b.controller.ID))(t)); n != want || generation(t, b) <= before {
+			t.Errorf("%s: %d personal datasets, want %d", state, n, want)
 		}
 		if _, err := b.DecideTags(ctx, b.steward, []uuid.UUID{now.ID}, "CONFIRMED", ""); told(err) != ":NOT_SUGGESTED" {
 			t.Errorf("decided again: %v", err)
@@ -99,7 +100,7 @@ func TestTagsTakeOverWithoutAGap(t *testing.T) {
 	first := assert(catalog.Tag{})
 	denial := catalog.Tag{Polarity: "-", Reason: "the column goes away", ValidFrom: tomorrow}
 	second := assert(denial)
-	if n := len(must(catalog.PersonalDatasets(ctx, b.db, b.controller.ID))(t)); n != 1 {
+	if n := len(must(personal.Datasets(ctx, b.db, b.controller.ID))(t)); n != 1 {
 		t.Errorf("%d personal datasets until tomorrow, want 1", n)
 	}
 	rows := must(catalog.TagsByID(ctx, b.db, []uuid.UUID{first.ID, second.ID}))(t)

@@ -8,28 +8,6 @@ import (
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
-// IdentifierTypes lists the types by which some service can find a person.
-func IdentifierTypes(ctx context.Context, db postgres.DB) ([]string, error) {
-	const q = `
-		SELECT DISTINCT t.type
-		  FROM catalog_service s, unnest(s.identifier_types) AS t (type)
-		 WHERE s.state <> 'DISABLED'
-		 ORDER BY t.type`
-	return postgres.Scalars[string](ctx, db, q)
-}
-
-// IdentityServices lists the services of a controller that resolve a person's
-// identifiers from others.
-func IdentityServices(ctx context.Context, db postgres.DB, controller uuid.UUID) ([]Service, error) {
-	const q = `
-		SELECT id, ref, name, doc, owner_id, controller_id, party_role, endpoint, identifier_types, resolves,
-		       allowed_networks, state, rate_per_second, max_in_flight, recipient, rev
-		  FROM catalog_service
-		 WHERE controller_id = $1 AND cardinality(resolves) > 0 AND state <> 'DISABLED'
-		 ORDER BY ref`
-	return postgres.Many[Service](ctx, db, q, controller)
-}
-
 // DeclaredReader is a service that declared that it reads a dataset.
 type DeclaredReader struct{ ServiceID, DatasetID uuid.UUID }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/personal"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/page"
 )
@@ -29,7 +30,7 @@ func TestWhatIsPersonal(t *testing.T) {
 	expect := func(what string, categories ...string) {
 		t.Helper()
 		var got []string
-		for _, d := range must(catalog.PersonalDatasets(ctx, b.db, b.controller.ID))(t) {
+		for _, d := range must(personal.Datasets(ctx, b.db, b.controller.ID))(t) {
 			got = append(got, d.Categories...)
 		}
 		if !slices.Equal(got, categories) {
@@ -64,14 +65,14 @@ func TestWhatIsPersonal(t *testing.T) {
 		expect(lifecycle, want...)
 	}
 	elsewhere := must(b.DeclareController(ctx, b.admin, catalog.Controller{Ref: "flowmart-fr", Name: "F", Country: "FR", TimeZone: "Europe/Paris"}))(t)
-	if n := len(must(catalog.PersonalDatasets(ctx, b.db, elsewhere.ID))(t)); n != 0 {
+	if n := len(must(personal.Datasets(ctx, b.db, elsewhere.ID))(t)); n != 0 {
 		t.Errorf("another controller has %d of ours", n)
 	}
 	orphan := must(b.DeclareDataset(ctx, b.admin, catalog.Dataset{Namespace: "s3://attic", Name: "old", Kind: "OBJECTS"}))(t)
 	must(b.AssertTags(ctx, b.admin, []catalog.Tag{{DatasetID: orphan.ID, Term: "user"}}))(t)
 	for _, c := range []catalog.Controller{b.controller, elsewhere} {
-		rows := must(catalog.PersonalDatasets(ctx, b.db, c.ID))(t)
-		if !slices.ContainsFunc(rows, func(d catalog.PersonalDataset) bool { return d.ID == orphan.ID && d.ServiceID == uuid.Nil }) {
+		rows := must(personal.Datasets(ctx, b.db, c.ID))(t)
+		if !slices.ContainsFunc(rows, func(d personal.Dataset) bool { return d.ID == orphan.ID && d.ServiceID == uuid.Nil }) {
 			t.Errorf("%s does not account for a dataset that nobody owns", c.Ref)
 		}
 	}
@@ -105,22 +106,22 @@ func TestTimeMovesTheGenerationOn(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	ctx := t.Context()
-	for _, personal := range []int{1, 0} {
+	for _, want := range []int{1, 0} {
 		tag, soon := catalog.Tag{DatasetID: b.dataset.ID, Term: "user.name"}, time.Now().Add(time.Second)
-		if personal > 0 {
+		if want > 0 {
 			tag.ValidFrom = soon
 		} else {
 			tag.ValidTo = &soon
 		}
 		must(b.AssertTags(ctx, b.steward, []catalog.Tag{tag}))(t)
 		before := generation(t, b)
-		for until := time.Now().Add(20 * time.Second); len(must(catalog.PersonalDatasets(ctx, b.db, b.controller.ID))(t)) != personal; {
+		for until := time.Now().Add(20 * time.Second); len(must(personal.Datasets(ctx, b.db, b.controller.ID))(t)) != want; {
 			if time.Now().After(until) {
-				t.Fatalf("never %d personal datasets", personal)
+				t.Fatalf("never %d personal datasets", want)
 			}
 		}
 		if now := generation(t, b); now <= before {
-			t.Errorf("%d personal datasets, generation %d after %d", personal, now, before)
+			t.Errorf("%d personal datasets, generation %d after %d", want, now, before)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/personal"
 	"github.com/flowmart/lethe/erasure/duedate"
 	"github.com/flowmart/lethe/erasure/notice"
 	"github.com/flowmart/lethe/erasure/subject"
@@ -134,7 +135,7 @@ func (s *Requests) checkOpening(ctx context.Context, db postgres.DB, o Opening, 
 	if o.Identity != nil && !slices.Contains(identityMethods, *o.Identity) {
 		bad("identity", "UNKNOWN_METHOD", "the method is one of %s", identityMethods)
 	}
-	known, err := catalog.IdentifierTypes(ctx, db)
+	known, err := personal.IdentifierTypes(ctx, db)
 	if err != nil {
 		return catalog.Controller{}, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/personal"
 	"github.com/flowmart/lethe/erasure/task"
 )
 
@@ -68,7 +69,7 @@ type facts struct {
 	types    []string // of the identifiers that are known
 	basis    time.Time
 	dueOn    time.Time
-	datasets []catalog.PersonalDataset
+	datasets []personal.Dataset
 	services map[uuid.UUID]catalog.Service
 	reads    []catalog.ObservedRead
 	declared map[reader]bool // readers that declared what they read and need
@@ -102,7 +103,7 @@ func draft(f facts) []Node {
 	return nodes
 }
 
-func datasetNode(f facts, d catalog.PersonalDataset) Node {
+func datasetNode(f facts, d personal.Dataset) Node {
 	s := f.services[d.ServiceID]
 	n := Node{DatasetID: d.ID}
 	if s.ID != uuid.Nil {
@@ -137,7 +138,7 @@ func datasetNode(f facts, d catalog.PersonalDataset) Node {
 }
 
 // place finds the wave of a dataset.
-func place(s catalog.Service, d catalog.PersonalDataset) (*int, string) {
+func place(s catalog.Service, d personal.Dataset) (*int, string) {
 	switch {
 	case len(s.Resolves) > 0:
 		return ptr(waveDirectory), reasonDirectory
@@ -151,7 +152,7 @@ func place(s catalog.Service, d catalog.PersonalDataset) (*int, string) {
 // its retention and to delete its file.
 const brokerSlack = 24 * time.Hour
 
-func topicNode(f facts, d catalog.PersonalDataset) Node {
+func topicNode(f facts, d personal.Dataset) Node {
 	n := Node{DatasetID: d.ID}
 	switch {
 	case f.kind != Erasure:

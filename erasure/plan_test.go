@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/personal"
 	"github.com/flowmart/lethe/erasure/task"
 )
 
@@ -36,7 +37,7 @@ func randomFacts(r *rand.Rand) facts {
 		f.services[s.ID], services = s, append(services, s.ID)
 	}
 	for i := range r.IntN(30) {
-		d := catalog.PersonalDataset{ID: uuid.New(), Namespace: "n", Name: fmt.Sprint("d", i), ServiceID: services[r.IntN(len(services))], Derived: pick(3)}
+		d := personal.Dataset{ID: uuid.New(), Namespace: "n", Name: fmt.Sprint("d", i), ServiceID: services[r.IntN(len(services))], Derived: pick(3)}
 		if pick(10) {
 			d.ServiceID = uuid.Nil
 		}

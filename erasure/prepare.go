@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/personal"
 	"github.com/flowmart/lethe/erasure/answer"
 	"github.com/flowmart/lethe/erasure/subject"
 	"github.com/flowmart/lethe/erasure/task"
@@ -67,7 +68,7 @@ func (s *Requests) prepare(ctx context.Context, tx pgx.Tx, r *Request, held map[
 func (s *Requests) resolve(ctx context.Context, tx pgx.Tx, r *Request, types []string, all []task.Task) (bool, error) {
 	wave := r.planning(waveResolve)
 	asked := inWave(of(all, task.Resolve), wave)
-	services, err := catalog.IdentityServices(ctx, tx, r.ControllerID)
+	services, err := personal.IdentityServices(ctx, tx, r.ControllerID)
 	if err != nil {
 		return true, err
 	}
@@ -173,7 +174,7 @@ func (s *Requests) freeze(ctx context.Context, tx pgx.Tx, r *Request, f facts) e
 func (s *Requests) gather(ctx context.Context, db postgres.DB, r Request, types []string) (facts, error) {
 	f := facts{kind: r.Kind, types: types, dueOn: r.DueOn, basis: value(r.PlannedAt)}
 	var err error
-	if f.datasets, err = catalog.PersonalDatasets(ctx, db, r.ControllerID); err != nil {
+	if f.datasets, err = personal.Datasets(ctx, db, r.ControllerID); err != nil {
 		return f, err
 	}
 	var datasets, services []uuid.UUID

@@ -14,6 +14,7 @@ import (
 
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/personal"
 	"github.com/flowmart/lethe/catalog/yaml"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/postgres/pgtest"
@@ -129,17 +130,17 @@ func TestFlowMart(t *testing.T) {
 	if again := yaml.Export(other.everything(t)); !bytes.Equal(again, exported) {
 		t.Errorf("the export of an import of an export differs:\n%s\n%s", exported, again)
 	}
-	personal(t, b)
+	isPersonal(t, b)
 }
 
 // What the demo relies on, by hand from the services' own README.
-func personal(t *testing.T, b *bench) {
+func isPersonal(t *testing.T, b *bench) {
 	t.Helper()
 	de, err := catalog.ControllerByRef(t.Context(), b.db, "flowmart-de")
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := catalog.PersonalDatasets(t.Context(), b.db, de.ID)
+	rows, err := personal.Datasets(t.Context(), b.db, de.ID)
 	if err != nil {
 		t.Fatal(err)
 	}

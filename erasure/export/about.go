@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/personal"
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
@@ -109,8 +110,8 @@ func (a account) addHolders(ctx context.Context, db postgres.DB, c contents, ids
 
 // addKinds says what kinds of data are in the datasets and how long they stay.
 func (a account) addKinds(ctx context.Context, db postgres.DB, controller uuid.UUID) error {
-	personal, err := catalog.PersonalDatasets(ctx, db, controller)
-	for _, p := range personal {
+	held, err := personal.Datasets(ctx, db, controller)
+	for _, p := range held {
 		a.change(p.ID, func(d *dataset) {
 			d.Categories, d.Retention = p.Categories, retention(p.RetentionDays, p.RetentionGround)
 		})

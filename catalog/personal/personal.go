@@ -1,15 +1,19 @@
-package catalog
+// Package personal tells what the request of a data subject needs to know of the
+// catalog: where personal data are, by what people are known there, and who can
+// say under which other names. It reads and changes nothing.
+package personal
 
 import (
 	"context"
 
 	"github.com/google/uuid"
 
+	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
-// PersonalDataset is what an erasure or export plan must account for.
-type PersonalDataset struct {
+// Dataset is what an erasure or export plan must account for.
+type Dataset struct {
 	ID                uuid.UUID
 	Environment       string
 	Namespace         string
@@ -32,12 +36,12 @@ type PersonalDataset struct {
 	UsualMax          *int64 // the usual highest count of rows of one person
 }
 
-// PersonalDatasets lists the datasets of a controller in which personal data
+// Datasets lists the datasets of a controller in which personal data
 // are: a category at or below user is confirmed for the dataset or one of its
 // fields and not denied there, and the dataset is in use (ACTIVE or
 // DEPRECATED). A dataset without a service belongs to every controller, so
 // that it cannot be forgotten.
-func PersonalDatasets(ctx context.Context, db postgres.DB, controller uuid.UUID) ([]PersonalDataset, error) {
+func Datasets(ctx context.Context, db postgres.DB, controller uuid.UUID) ([]Dataset, error) {
 	const q = `
 		SELECT d.id, d.environment, d.namespace, d.name, d.kind,
 		       coalesce(d.store_id, '00000000-0000-0000-0000-000000000000') AS store_id,
@@ -53,5 +57,27 @@ func PersonalDatasets(ctx context.Context, db postgres.DB, controller uuid.UUID)
 		  LEFT JOIN catalog_topic t ON t.dataset_id = d.id
 		 WHERE s.controller_id = $1 OR s.id IS NULL
 		 ORDER BY d.id`
-	return postgres.Many[PersonalDataset](ctx, db, q, controller)
+	return postgres.Many[Dataset](ctx, db, q, controller)
+}
+
+// IdentifierTypes lists the types by which some service can find a person.
+func IdentifierTypes(ctx context.Context, db postgres.DB) ([]string, error) {
+	const q = `
+		SELECT DISTINCT t.type
+		  FROM catalog_service s, unnest(s.identifier_types) AS t (type)
+		 WHERE s.state <> 'DISABLED'
+		 ORDER BY t.type`
+	return postgres.Scalars[string](ctx, db, q)
+}
+
+// IdentityServices lists the services of a controller that resolve a person's
+// identifiers from others.
+func IdentityServices(ctx context.Context, db postgres.DB, controller uuid.UUID) ([]catalog.Service, error) {
+	const q = `
+		SELECT id, ref, name, doc, owner_id, controller_id, party_role, endpoint, identifier_types, resolves,
+		       allowed_networks, state, rate_per_second, max_in_flight, recipient, rev
+		  FROM catalog_service
+		 WHERE controller_id = $1 AND cardinality(resolves) > 0 AND state <> 'DISABLED'
+		 ORDER BY ref`
+	return postgres.Many[catalog.Service](ctx, db, q, controller)
 }
