@@ -27,7 +27,7 @@ export const words: Part = {
     COUNT_UNKNOWN: 'Ein Dienst hat nicht gesagt, wie viel er hat, wo eine Person gewöhnlich wenig hat. Es geht von selbst weiter, sobald gezählt ist, oder wenn jemand nachgesehen hat.',
     DAILY_CEILING: 'Heute gab es mehr Löschungen, als der Verantwortliche sich erlaubt. Jemand sollte nachsehen, warum.',
     RESOLVE_FAILED: 'Ein Dienst, der andere Kennungen der Person kennt, wollte nicht antworten. Lethe macht nie mit weniger Kennungen weiter.',
-    RESIDUE: 'Beim Nachsehen fanden sich wieder Daten, nachdem zweimal gelöscht worden war.',
+    RESIDUE: 'Beim Nachsehen fanden sich wieder Daten, nachdem zweimal gelöscht worden war. Finden Sie heraus, was sie zurückschreibt, und beheben Sie es; lassen Sie dann noch einmal löschen, oder schließen Sie den Antrag teilweise ab.',
     TASK_STOPPED: 'Ein Dienst hat sich geweigert oder etwas geantwortet, das nicht zu lesen ist. Sehen Sie unten nach und fragen Sie noch einmal.',
     GAPS: 'Alles, wonach gefragt werden konnte, ist getan, aber jemand konnte nicht gefragt werden. Schließen Sie die Lücke, oder schließen Sie den Antrag teilweise ab.',
   },

@@ -22,7 +22,7 @@ export const words = {
     COUNT_UNKNOWN: 'A service did not say how much it holds where one person usually has little. It goes on by itself once it is counted, or when somebody has looked.',
     DAILY_CEILING: 'There were more erasures today than the controller allows itself. Somebody should look why.',
     RESOLVE_FAILED: 'A service that knows other identifiers of the person would not answer. Lethe never goes on with fewer identifiers.',
-    RESIDUE: 'A second look found data again after it had been erased twice.',
+    RESIDUE: 'A second look found data again after it had been erased twice. Find out what writes it back and mend it; then have it erased again, or close in part.',
     TASK_STOPPED: 'A service refused, or answered what cannot be read. See it below and ask again.',
     GAPS: 'Everything that could be asked is done, but somebody could not be asked. Fill the gap, or close in part.',
   },

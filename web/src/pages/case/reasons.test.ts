@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { PlanNode, Request, Task } from './queries';
-import { liftable, reasons, retry } from './reasons';
+import { eraseAgain, liftable, reasons, retry } from './reasons';
 
 const request = (part: Partial<Request>): Request => ({ state: 'BLOCKED', alerts: [], ...part }) as Request;
 const dataset = (name: string, usualMax: number | null = null) => ({ id: name, namespace: 'postgres://orders', name, usualMax });
@@ -71,6 +71,9 @@ describe('reasons', () => {
     const probe = task({ action: 'PROBE', wave: 12, outcomes: [outcome({ count: 3 }), outcome({ outcome: 'ABSENT', dataset: dataset('lines') })] });
     expect(words(request({ blockedReason: 'RESIDUE' }), [task({ action: 'PROBE', wave: 10, outcomes: [outcome({ count: 9 })] }), probe])).toEqual([['Orders: orders', 3, undefined]]);
   });
+  it('nothing of what a probe found in no row', () => {
+    expect(words(request({ blockedReason: 'RESIDUE' }), [task({ action: 'PROBE', outcomes: [outcome({ count: 0 })] })])).toEqual([]);
+  });
   it('gaps of the plan, and parts that were left', () => {
     const gap = { number: 7, kind: 'GAP', dataset: dataset('events') } as unknown as PlanNode;
     const left = task({ outcomes: [outcome({ outcome: 'PARTIALLY_ERASED' })] });
@@ -86,4 +89,23 @@ it.each([
   ['RESOLVE_FAILED', true], ['TASK_STOPPED', true], ['RESIDUE', false], ['GAPS', false], // BLOCK_STAYS in docs/errors.md
 ] as const)('%s', (blockedReason, want) => {
   expect(liftable(request({ blockedReason }))).toBe(want);
+});
+
+// What is erased again is what the last probes found: erasure.RetryTask.
+describe('eraseAgain', () => {
+  const before = task({ id: 'before', action: 'PROBE', wave: 10, outcomes: [outcome({ count: 9 })] });
+  const clean = task({ id: 'clean', action: 'PROBE', wave: 12, service: service('Reviews'), outcomes: [outcome({ outcome: 'ABSENT' })] });
+  const orders = task({ id: 'orders', action: 'PROBE', wave: 12, outcomes: [outcome({ count: 3 }), outcome({ count: 2, dataset: dataset('lines') }), outcome({ count: 50, conflict: true })] });
+  const payments = task({ id: 'payments', action: 'PROBE', wave: 12, service: service('Payments'), outcomes: [outcome({ count: 1 })] });
+
+  it('all that the last look found, by a probe that found something', () => {
+    expect(eraseAgain(request({ blockedReason: 'RESIDUE' }), [before, clean, orders, payments])).toEqual({ probeId: 'orders', rows: 6, services: 2 });
+  });
+  it.each([
+    ['another reason', request({ blockedReason: 'TASK_STOPPED' }), [orders]],
+    ['a request that goes on', request({ state: 'EXECUTING', blockedReason: null }), [orders]],
+    ['nothing found', request({ blockedReason: 'RESIDUE' }), [before, clean]],
+  ] as const)('not: %s', (_, r, tasks) => {
+    expect(eraseAgain(r, [...tasks])).toBe(null);
+  });
 });

@@ -28,6 +28,28 @@ export function retry(r: Request, t: Task): 'again' | 'now' | null {
   return waits(t) || r.alerts.some((a) => a.reason === 'TASK_UNDONE' && a.taskId === t.id && !a.overAt) ? 'now' : null;
 }
 
+/** Every planning, and every look, asks in a wave of its own; the last one counts. */
+function asked(tasks: Task[], action: Task['action']): Task[] {
+  const of = tasks.filter((t) => t.action === action);
+  const wave = Math.max(...of.map((t) => t.wave));
+  return of.filter((t) => t.wave === wave);
+}
+
+/** What the last look found, with the probe that found it. */
+const residue = (tasks: Task[]) =>
+  asked(tasks, 'PROBE').flatMap((t) => said(t).filter((o) => o.outcome === 'PRESENT' && (o.count ?? 0) > 0).map((o) => ({ o, t })));
+
+/**
+ * What came back after it was erased twice, and a probe whose retrying has all
+ * of it erased again. The server decides again (erasure.RetryTask).
+ */
+export function eraseAgain(r: Request, tasks: Task[]): { probeId: string; rows: number; services: number } | null {
+  if (r.state !== 'BLOCKED' || r.blockedReason !== 'RESIDUE') return null;
+  const left = residue(tasks);
+  if (left.length === 0) return null;
+  return { probeId: left[0]!.t.id, rows: left.reduce((sum, { o }) => sum + (o.count ?? 0), 0), services: new Set(left.map(({ t }) => t.id)).size };
+}
+
 /** One thing that a person must know before they decide about a blocked request. */
 export interface Reason {
   key: string;
@@ -37,12 +59,7 @@ export interface Reason {
 
 /** What stands behind the reason for which a request waits for a person, worst first. */
 export function reasons(r: Request, tasks: Task[], nodes: PlanNode[]): Reason[] {
-  // Every planning asks in a wave of its own; the last one counts.
-  const last = (...actions: Task['action'][]) => {
-    const of = tasks.filter((t) => actions.includes(t.action));
-    const wave = Math.max(...of.map((t) => t.wave));
-    return of.filter((t) => t.wave === wave);
-  };
+  const last = (action: Task['action']) => asked(tasks, action);
   const task = (t: Task): Reason => ({ key: t.id, what: t.service.name, detail: { code: t.code ?? undefined, task: t } });
   switch (r.blockedReason) {
     case 'COUNT_UNUSUAL':
@@ -54,9 +71,7 @@ export function reasons(r: Request, tasks: Task[], nodes: PlanNode[]): Reason[] 
     case 'TASK_STOPPED':
       return tasks.filter(stuck).map(task);
     case 'RESIDUE':
-      return last('PROBE')
-        .flatMap((t) => said(t).filter((o) => o.outcome === 'PRESENT').map((o) => ({ o, t })))
-        .map(({ o, t }) => ({ key: o.dataset.id, what: `${t.service.name}: ${o.dataset.name}`, detail: { count: o.count ?? undefined } }));
+      return residue(tasks).map(({ o, t }) => ({ key: o.dataset.id, what: `${t.service.name}: ${o.dataset.name}`, detail: { count: o.count ?? undefined } }));
     case 'GAPS':
       return [
         ...nodes.filter((n) => n.kind === 'GAP').map((n) => ({ key: `gap ${n.number}`, what: `${n.dataset.namespace} ${n.dataset.name}`, detail: { gap: n } })),
