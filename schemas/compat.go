@@ -34,6 +34,7 @@ type Mismatch struct {
 type Verdict struct {
 	Level      Level
 	Mismatches []Mismatch // none: it may
+	Warnings   []Mismatch // what may pass, and people should know of
 }
 
 // Compatible reports whether the schema may follow.
@@ -189,6 +190,9 @@ func (v *Verdict) hold(version int, d Direction, reader, writer *avro.Schema) er
 	found, err := avro.CanRead(reader, writer)
 	if len(found) > 0 {
 		v.Mismatches = append(v.Mismatches, Mismatch{version, d, found})
+	}
+	if said := avro.Warnings(reader, writer); len(said) > 0 {
+		v.Warnings = append(v.Warnings, Mismatch{version, d, said})
 	}
 	return err
 }

@@ -191,6 +191,34 @@ func TestHostileSchemasAreRefusedQuickly(t *testing.T) {
 	}
 }
 
+// Types that hold one another are a cycle, which is walked once: by the
+// fields, by the comparison, by the warnings and by the printer.
+func TestCyclesAreWalkedOnce(t *testing.T) {
+	t.Parallel()
+	ring := func(kind string) string {
+		// Each of 60 records holds the next and, once more, the first.
+		text := `{"type":"record","name":"A60","fields":[{"name":"v","type":"` + kind + `"},{"name":"first","type":"A0"}]}`
+		for i := 59; i >= 0; i-- {
+			text = fmt.Sprintf(`{"type":"record","name":"A%d","fields":[{"name":"first","type":["null","A0"]},{"name":"next","type":%s}]}`, i, text)
+		}
+		return text
+	}
+	long, short := mustParse(t, ring("long")), mustParse(t, ring("int"))
+	if found, err := CanRead(long, short); err != nil || len(found) > 0 {
+		t.Errorf("%v %v", found, err)
+	}
+	found, err := CanRead(short, long)
+	if err != nil || len(found) == 0 {
+		t.Errorf("%v %v", found, err)
+	}
+	if said := Warnings(long, short); len(said) > 0 {
+		t.Errorf("%v", said)
+	}
+	if twice := mustParse(t, long.Canonical()).Canonical(); twice != long.Canonical() {
+		t.Error(twice)
+	}
+}
+
 func TestLargeButSoundSchemas(t *testing.T) {
 	t.Parallel()
 	var fields, symbols []string

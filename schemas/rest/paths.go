@@ -244,18 +244,29 @@ func (d *Door) test(c *call) (schemas.Verdict, error) {
 
 // lines tells every difference in the form that plugins of build tools read.
 func lines(v schemas.Verdict) []string {
+	out := said("errorType", v.Mismatches)
+	if len(v.Mismatches) > 0 {
+		out = append(out, fmt.Sprintf("{oldSchemaVersion: %d}", v.Mismatches[0].Version), fmt.Sprintf("{compatibility: '%s'}", v.Level))
+	}
+	return append(out, said("warningType", v.Warnings)...)
+}
+
+// said writes each difference with what stands there in both schemas.
+func said(kind string, of []schemas.Mismatch) []string {
+	const most = 100
 	var out []string
-	for _, m := range v.Mismatches {
+	for _, m := range of {
 		for _, f := range m.Found {
+			if len(out) == most {
+				return out
+			}
 			what := f.Message
 			if f.Path != "" {
 				what = f.Path + ": " + what
 			}
-			out = append(out, fmt.Sprintf("{errorType:'%s', description:'%s (path '%s')', additionalInfo:'%s'}", f.Kind, what, f.Pointer, f.Detail))
+			out = append(out, fmt.Sprintf("{%s:'%s', description:'%s (path '%s')', additionalInfo:'%s', reader:'%s', writer:'%s'}",
+				kind, f.Kind, what, f.Pointer, f.Detail, f.Reader, f.Writer))
 		}
-	}
-	if len(v.Mismatches) > 0 {
-		out = append(out, fmt.Sprintf("{oldSchemaVersion: %d}", v.Mismatches[0].Version), fmt.Sprintf("{compatibility: '%s'}", v.Level))
 	}
 	return out
 }

@@ -263,6 +263,8 @@ func TestAnswersByHand(t *testing.T) {
 		{"every context", "GET", "/subjects?subjectPrefix=" + url.QueryEscape(":*:"), "", 200, 0, `["a/b: c"]`, nil},
 		{"verdict on all", "POST", "/compatibility/subjects/a%2Fb%3A%20c/versions", submission(v2), 200, 0, `{"is_compatible":true}`, nil},
 		{"verdict that says no", "POST", "/compatibility/subjects/a%2Fb%3A%20c/versions/1?verbose=true", submission(no), 200, 0, `"path '/fields/1'`[1:], nil},
+		{"both sides of a difference", "POST", "/compatibility/subjects/a%2Fb%3A%20c/versions/1?verbose=true", submission(no), 200, 0, `reader:'{\"name\":\"total\",\"type\":\"long\"}', writer:'{`, nil},
+		{"a verdict with a warning", "POST", "/compatibility/subjects/a%2Fb%3A%20c/versions/1?verbose=true", submission(strings.Replace(v1, `"string"`, `{"type":"string","logicalType":"uuid"}`, 1)), 200, 0, `{"is_compatible":true,"messages":["{warningType:'LOGICAL_TYPE_CHANGED'`, nil},
 		{"verdict on what cannot be read", "POST", "/compatibility/subjects/x/versions/latest?verbose=true", submission(`"x"`), 200, 0, `"is_compatible":false`, nil},
 		{"the same, briefly", "POST", "/compatibility/subjects/x/versions/latest", submission(`"x"`), 422, 42201, "", nil},
 		{"no such subject to test", "POST", "/compatibility/subjects/x/versions/1", submission(v1), 404, 40402, "", nil},
