@@ -23,6 +23,12 @@ type content struct {
 	hash       [sha256.Size]byte
 	references []target
 	schema     *avro.Schema
+
+	Metadata *Metadata
+	RuleSet  *RuleSet
+	metadata *string // as they are hashed and stored
+	ruleSet  *string
+	body     [sha256.Size]byte // the hash without them
 }
 
 // target is a reference whose version is settled.
@@ -68,14 +74,18 @@ func (r *Registry) read(ctx context.Context, db postgres.DB, home string, s Subm
 	}
 	text := schema.Canonical()
 	c := &content{kind: s.Type, text: text, hash: digest(s.Type, text, targets), references: targets, schema: schema}
+	c.body = c.hash
 	r.texts.put(key, c, weigh(s.Text))
 	return c, nil
 }
 
 // digest is the identity of a content. Each part is preceded by its length, so
-// that no two contents spell the same bytes. Places are kept for metadata and
-// rule sets, so that hashes stay as they are when those come.
-func digest(kind, text string, references []target) (sum [sha256.Size]byte) {
+// that no two contents spell the same bytes.
+func digest(kind, text string, references []target) [sha256.Size]byte {
+	return identity(kind, text, references, nil, nil)
+}
+
+func identity(kind, text string, references []target, metadata, ruleSet *string) (sum [sha256.Size]byte) {
 	h := sha256.New()
 	write(h, "lethe-schema/1")
 	write(h, kind)
@@ -86,8 +96,13 @@ func digest(kind, text string, references []target) (sum [sha256.Size]byte) {
 		number(h, t.Version)
 	}
 	number(h, len(references))
-	write(h, "")
-	write(h, "")
+	for _, said := range []*string{metadata, ruleSet} {
+		if said == nil {
+			write(h, "")
+			continue
+		}
+		write(h, *said)
+	}
 	h.Sum(sum[:0])
 	return sum
 }

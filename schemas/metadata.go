@@ -1,6 +1,10 @@
 package schemas
 
 import (
+	"encoding/json"
+	"maps"
+	"slices"
+
 	"github.com/flowmart/lethe/internal/fault"
 )
 
@@ -41,4 +45,114 @@ func (s *RuleSet) check(path string) error {
 		}
 	}
 	return nil
+}
+
+func (m *Metadata) empty() bool {
+	return m == nil || len(m.Tags) == 0 && len(m.Properties) == 0 && len(m.Sensitive) == 0
+}
+
+func (s *RuleSet) empty() bool {
+	return s == nil || len(s.MigrationRules) == 0 && len(s.DomainRules) == 0 && len(s.EncodingRules) == 0 && s.EnableAt == ""
+}
+
+// spelled is a value in the one way it is hashed and stored: members sorted,
+// nil for nothing.
+func spelled(v interface{ empty() bool }) (*string, error) {
+	if v.empty() {
+		return nil, nil
+	}
+	b, err := json.Marshal(v)
+	text := string(b)
+	return &text, err
+}
+
+// over is metadata with what another says put over it.
+func (m *Metadata) over(below *Metadata) *Metadata {
+	if m == nil || below == nil {
+		if m == nil {
+			return below
+		}
+		return m
+	}
+	out := Metadata{Tags: maps.Clone(below.Tags), Properties: maps.Clone(below.Properties)}
+	out.Sensitive = slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(below.Sensitive), m.Sensitive...))))
+	if out.Tags == nil {
+		out.Tags = map[string][]string{}
+	}
+	if out.Properties == nil {
+		out.Properties = map[string]string{}
+	}
+	maps.Copy(out.Tags, m.Tags)
+	maps.Copy(out.Properties, m.Properties)
+	return &out
+}
+
+// over is a rule set with the rules of another put over those of their names.
+func (s *RuleSet) over(below *RuleSet) *RuleSet {
+	if s == nil || below == nil {
+		if s == nil {
+			return below
+		}
+		return s
+	}
+	out := RuleSet{
+		MigrationRules: rulesOver(s.MigrationRules, below.MigrationRules),
+		DomainRules:    rulesOver(s.DomainRules, below.DomainRules),
+		EncodingRules:  rulesOver(s.EncodingRules, below.EncodingRules),
+		EnableAt:       below.EnableAt,
+	}
+	if s.EnableAt != "" {
+		out.EnableAt = s.EnableAt
+	}
+	return &out
+}
+
+func rulesOver(above, below []Rule) []Rule {
+	named := map[any]bool{}
+	for _, r := range above {
+		named[r["name"]] = true
+	}
+	out := slices.DeleteFunc(slices.Clone(below), func(r Rule) bool { return named[r["name"]] })
+	return append(out, above...)
+}
+
+// with is a content with metadata and a rule set, which make it another.
+func (c *content) with(m *Metadata, rules *RuleSet) (*content, error) {
+	metadata, err := spelled(m)
+	if err != nil {
+		return nil, err
+	}
+	ruleSet, err := spelled(rules)
+	if err != nil {
+		return nil, err
+	}
+	out := *c
+	out.metadata, out.ruleSet = metadata, ruleSet
+	out.Metadata, out.RuleSet = m, rules
+	if metadata == nil {
+		out.Metadata = nil
+	}
+	if ruleSet == nil {
+		out.RuleSet = nil
+	}
+	out.hash = identity(c.kind, c.text, c.references, metadata, ruleSet)
+	return &out, nil
+}
+
+// dress gives a content the metadata and the rules it is registered with: its
+// own or, where it names none, those of the latest version; over the subject's
+// defaults, and under what the subject overrides.
+func (c *content) dress(s Submission, latest *Schema, config Config) (*content, error) {
+	m, rules := s.Metadata, s.RuleSet
+	if latest != nil {
+		if m == nil {
+			m = latest.Metadata
+		}
+		if rules == nil {
+			rules = latest.RuleSet
+		}
+	}
+	m = config.OverrideMetadata.over(m.over(config.DefaultMetadata))
+	rules = config.OverrideRuleSet.over(rules.over(config.DefaultRuleSet))
+	return c.with(m, rules)
 }

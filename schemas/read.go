@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
@@ -60,7 +62,10 @@ func (r *Registry) load(ctx context.Context, db postgres.DB, id contentID) (Sche
 	if checkContext(id.context) != nil {
 		return Schema{}, errNoSchema
 	}
-	const q = `SELECT context, id, type, text FROM schemas_schema WHERE context = $1 AND id = $2`
+	const q = `
+		SELECT context, id, type, text, metadata, rule_set, encode(substring(hash FROM 1 FOR 16), 'hex')::uuid AS guid
+		  FROM schemas_schema
+		 WHERE context = $1 AND id = $2`
 	s, err := postgres.One[Schema](ctx, db, q, id.context, id.id)
 	if errors.Is(err, postgres.ErrNotFound) {
 		return s, errNoSchema
@@ -228,7 +233,7 @@ func (r *Registry) Lookup(ctx context.Context, by access.Principal, s Submission
 	if err != nil {
 		return Version{}, err
 	}
-	v, found, err := lookup(ctx, r.db, p, c, which)
+	v, found, err := r.lookup(ctx, r.db, p, s, c, which)
 	if err != nil || found {
 		return v, err
 	}
@@ -238,14 +243,21 @@ func (r *Registry) Lookup(ctx context.Context, by access.Principal, s Submission
 	return Version{}, errNoSchema
 }
 
-// lookup finds a content among the versions of a subject, a live one first.
-func lookup(ctx context.Context, db postgres.DB, p place, c *content, which Which) (Version, bool, error) {
+// lookup finds a content among the versions of a subject, a live one first and
+// the newest first. Metadata and rules that the submission does not name do not
+// count.
+func (r *Registry) lookup(ctx context.Context, db postgres.DB, p place, s Submission, c *content, which Which) (Version, bool, error) {
+	named, err := c.with(s.Metadata, s.RuleSet)
+	if err != nil {
+		return Version{}, false, err
+	}
 	const q = `
 		SELECT v.version, c.id, v.registered_at, v.deleted_at IS NOT NULL AS deleted
 		  FROM schemas_schema c
 		  JOIN schemas_subject s ON s.context = c.context AND s.name = $2
 		  JOIN schemas_version v ON v.subject_id = s.id AND v.schema_id = c.id AND (v.deleted_at IS NULL OR $4)
-		 WHERE c.context = $1 AND c.hash = $3
+		 WHERE c.context = $1 AND coalesce(c.body_hash, c.hash) = $3
+		   AND (NOT $5 OR c.metadata IS NOT DISTINCT FROM $6::jsonb) AND (NOT $7 OR c.rule_set IS NOT DISTINCT FROM $8::jsonb)
 		 ORDER BY v.deleted_at IS NULL DESC, v.version DESC
 		 LIMIT 1`
 	type found struct {
@@ -254,18 +266,20 @@ func lookup(ctx context.Context, db postgres.DB, p place, c *content, which Whic
 		RegisteredAt time.Time
 		Deleted      bool
 	}
-	f, err := postgres.One[found](ctx, db, q, p.context, p.name, c.hash[:], which.deleted())
+	f, err := postgres.One[found](ctx, db, q, p.context, p.name, c.body[:], which.deleted(), s.Metadata != nil, named.metadata, s.RuleSet != nil, named.ruleSet)
 	if errors.Is(err, postgres.ErrNotFound) {
 		return Version{}, false, nil
 	}
-	v := c.as(p, f.Version, f.ID, f.RegisteredAt)
-	v.Deleted = f.Deleted
-	return v, err == nil, err
+	if err != nil {
+		return Version{}, false, err
+	}
+	stored, err := r.load(ctx, db, contentID{p.context, f.ID})
+	return Version{p.String(), f.Version, f.RegisteredAt, f.Deleted, stored}, err == nil, err
 }
 
 // as tells a content as a version of a subject.
 func (c *content) as(p place, version, id int, at time.Time) Version {
-	v := Version{p.String(), version, at, false, Schema{Context: p.context, ID: id, Type: c.kind, Text: c.text}}
+	v := Version{p.String(), version, at, false, Schema{Context: p.context, ID: id, Type: c.kind, Text: c.text, Metadata: c.Metadata, RuleSet: c.RuleSet, GUID: uuid.UUID(c.hash[:16])}}
 	for _, t := range c.references {
 		v.References = append(v.References, t.Reference)
 	}

@@ -30,11 +30,17 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 	if err != nil {
 		return v, err
 	}
+	if err := s.RuleSet.check("ruleSet"); err != nil {
+		return v, err
+	}
+	if s, err = r.texted(ctx, p, s); err != nil {
+		return v, err
+	}
 	c, err := r.read(ctx, r.db, p.context, s)
 	if err != nil {
 		return v, err
 	}
-	v, found, err := lookup(ctx, r.db, p, c, Live)
+	v, found, err := r.lookup(ctx, r.db, p, s, c, Live)
 	if err != nil || found {
 		return v, asked(v, s, err)
 	}
@@ -43,6 +49,20 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 		return err
 	})
 	return v, err
+}
+
+// texted gives a submission that has only metadata or rules the text of the
+// subject's latest version.
+func (r *Registry) texted(ctx context.Context, p place, s Submission) (Submission, error) {
+	if s.Text != "" || s.Metadata == nil && s.RuleSet == nil {
+		return s, nil
+	}
+	latest, err := r.version(ctx, r.db, p, Latest, Live)
+	if errors.Is(err, errNoSubject) {
+		return s, fault.Bad("schema", "INVALID_SCHEMA", "the subject has no version whose schema could be taken; send one")
+	}
+	s.Type, s.Text, s.References = latest.Type, latest.Text, latest.References
+	return s, err
 }
 
 // asked checks that a version found is the one that was asked for.
@@ -65,7 +85,7 @@ func (r *Registry) register(ctx context.Context, tx pgx.Tx, by access.Principal,
 	if err != nil {
 		return Version{}, err
 	}
-	if v, found, err := lookup(ctx, tx, p, c, Live); err != nil || found {
+	if v, found, err := r.lookup(ctx, tx, p, s, c, Live); err != nil || found {
 		return v, asked(v, s, err)
 	}
 	if err := r.authorise(ctx, tx, by, subject); err != nil {
@@ -75,12 +95,22 @@ func (r *Registry) register(ctx context.Context, tx pgx.Tx, by access.Principal,
 	if err != nil {
 		return Version{}, err
 	}
+	live, err := earlierOf(ctx, tx, subject.ID)
+	if err != nil {
+		return Version{}, err
+	}
+	if c, err = r.dressed(ctx, tx, s, live, holding(layers), c); err != nil {
+		return Version{}, err
+	}
+	if v, found, err := r.lookup(ctx, tx, p, Submission{Metadata: said(c.Metadata), RuleSet: said(c.RuleSet)}, c, Live); err != nil || found {
+		return v, asked(v, s, err)
+	}
 	mode := holdingMode(layers)
 	if err := mode.admits(s); err != nil {
 		return Version{}, err
 	}
 	if mode != Import {
-		if err := r.fits(ctx, tx, subject, holding(layers), c); err != nil {
+		if err := r.fits(ctx, tx, live, holding(layers), c); err != nil {
 			return Version{}, err
 		}
 	}
@@ -92,8 +122,8 @@ func (r *Registry) register(ctx context.Context, tx pgx.Tx, by access.Principal,
 }
 
 // fits refuses a content that may not follow the versions of a subject.
-func (r *Registry) fits(ctx context.Context, tx pgx.Tx, s subject, config Config, c *content) error {
-	live, err := earlierOf(ctx, tx, s.ID)
+func (r *Registry) fits(ctx context.Context, tx pgx.Tx, live []earlier, config Config, c *content) error {
+	live, err := r.grouped(ctx, tx, live, config, c)
 	if err != nil {
 		return err
 	}
@@ -105,6 +135,45 @@ func (r *Registry) fits(ctx context.Context, tx pgx.Tx, s subject, config Config
 		return refuse(verdict)
 	}
 	return nil
+}
+
+// dressed is dress with the latest of the live versions, newest first.
+func (r *Registry) dressed(ctx context.Context, tx pgx.Tx, s Submission, live []earlier, config Config, c *content) (*content, error) {
+	if len(live) == 0 {
+		return c.dress(s, nil, config)
+	}
+	latest, err := r.load(ctx, tx, contentID{live[0].Context, live[0].SchemaID})
+	if err != nil {
+		return nil, err
+	}
+	return c.dress(s, &latest, config)
+}
+
+// said is a value that is named, if only to say that there is none.
+func said[T any](v *T) *T {
+	if v == nil {
+		return new(T)
+	}
+	return v
+}
+
+// grouped leaves the versions that a new one is held against: where a subject
+// has a compatibility group, those that have the same value of that property.
+func (r *Registry) grouped(ctx context.Context, db postgres.DB, live []earlier, config Config, c *content) ([]earlier, error) {
+	if config.Group == nil {
+		return live, nil
+	}
+	var out []earlier
+	for _, e := range live {
+		s, err := r.load(ctx, db, contentID{e.Context, e.SchemaID})
+		if err != nil {
+			return nil, err
+		}
+		if said(s.Metadata).Properties[*config.Group] == said(c.Metadata).Properties[*config.Group] {
+			out = append(out, e)
+		}
+	}
+	return out, nil
 }
 
 // numberFor is the number of a new version: the next one, or in the mode IMPORT
@@ -181,10 +250,10 @@ func (r *Registry) idFor(ctx context.Context, tx pgx.Tx, in string, asked int, c
 		return 0, err
 	}
 	const q = `
-		INSERT INTO schemas_schema (context, id, type, text, hash, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6)
+		INSERT INTO schemas_schema (context, id, type, text, hash, created_at, metadata, rule_set, body_hash)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		    ON CONFLICT DO NOTHING`
-	tag, err := tx.Exec(ctx, q, in, asked, c.kind, c.text, c.hash[:], r.now())
+	tag, err := tx.Exec(ctx, q, in, asked, c.kind, c.text, c.hash[:], r.now(), c.metadata, c.ruleSet, c.bodyHash())
 	if err != nil {
 		return 0, err
 	}
@@ -219,10 +288,10 @@ func (r *Registry) keepContent(ctx context.Context, tx pgx.Tx, in string, c *con
 			return 0, err
 		}
 		const q = `
-			INSERT INTO schemas_schema (context, id, type, text, hash, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6)
+			INSERT INTO schemas_schema (context, id, type, text, hash, created_at, metadata, rule_set, body_hash)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 			    ON CONFLICT ON CONSTRAINT schemas_content_has_one_id DO NOTHING`
-		tag, err := tx.Exec(ctx, q, in, fresh, c.kind, c.text, c.hash[:], r.now())
+		tag, err := tx.Exec(ctx, q, in, fresh, c.kind, c.text, c.hash[:], r.now(), c.metadata, c.ruleSet, c.bodyHash())
 		if err != nil {
 			return 0, err
 		}
@@ -230,6 +299,14 @@ func (r *Registry) keepContent(ctx context.Context, tx pgx.Tx, in string, c *con
 			return fresh, keepReferences(ctx, tx, contentID{in, fresh}, c.references)
 		} // another subject brought the same content meanwhile
 	}
+}
+
+// bodyHash is the hash without metadata and rules, where it is another.
+func (c *content) bodyHash() []byte {
+	if c.body == c.hash {
+		return nil
+	}
+	return c.body[:]
 }
 
 // lockTargets holds what a schema refers to, so that none of it is deleted

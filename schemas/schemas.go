@@ -67,6 +67,8 @@ type Submission struct {
 	Type       string // "" for AVRO
 	Text       string
 	References []Reference
+	Metadata   *Metadata // nil for the latest version's; an empty one for none
+	RuleSet    *RuleSet  // likewise
 	// ID is the id the content must get, in the mode IMPORT; else 0.
 	ID int
 	// Version is the number the version must get, for who wants to be sure
@@ -81,6 +83,9 @@ type Schema struct {
 	Type       string
 	Text       string      // canonical
 	References []Reference `db:"-"`
+	Metadata   *Metadata
+	RuleSet    *RuleSet
+	GUID       uuid.UUID // the same for the content in every context
 }
 
 // Version is a schema as a version of a subject.

@@ -89,7 +89,19 @@ func (d *Door) referencedBy(c *call) (any, error) {
 // window cuts a list as the query asks. Without a limit it is whole: clients
 // of this API do not page.
 func window[T any](c *call, list []T) ([]T, error) {
-	offset, limit := 0, -1
+	offset, limit, err := bounds(c)
+	if err != nil {
+		return nil, err
+	}
+	list = list[min(max(offset, 0), len(list)):]
+	if limit >= 0 {
+		list = list[:min(limit, len(list))]
+	}
+	return append([]T{}, list...), nil
+}
+
+func bounds(c *call) (offset, limit int, err error) {
+	limit = -1
 	for name, into := range map[string]*int{"offset": &offset, "limit": &limit} {
 		text := c.URL.Query().Get(name)
 		if text == "" {
@@ -97,15 +109,11 @@ func window[T any](c *call, list []T) ([]T, error) {
 		}
 		n, err := strconv.Atoi(text)
 		if err != nil {
-			return nil, failure{http.StatusNotFound, http.StatusNotFound, name + " is a whole number"}
+			return 0, 0, failure{http.StatusNotFound, http.StatusNotFound, name + " is a whole number"}
 		}
 		*into = n
 	}
-	list = list[min(max(offset, 0), len(list)):]
-	if limit >= 0 {
-		list = list[:min(limit, len(list))]
-	}
-	return append([]T{}, list...), nil
+	return offset, limit, nil
 }
 
 func (d *Door) register(c *call) (any, error) {
@@ -158,7 +166,11 @@ func (d *Door) byID(c *call) (schemas.Schema, error) {
 
 func (d *Door) schema(c *call) (any, error) {
 	s, err := d.byID(c)
-	return bodyOf(s), err
+	b := bodyOf(s)
+	if err == nil && c.flag("fetchMaxId") {
+		b.MaxID, err = d.registry.MaxID(c.Context(), access.From(c.Context()), c.qualified(c.URL.Query().Get("subject")))
+	}
+	return b, err
 }
 
 func (d *Door) schemaText(c *call) (any, error) {

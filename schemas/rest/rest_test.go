@@ -271,7 +271,7 @@ func TestAnswersByHand(t *testing.T) {
 		{"a refusal in the API's form", "POST", "/subjects/a%2Fb%3A%20c/versions", submission(no), 409, 409, `details: [{errorType:'READER_FIELD_MISSING_DEFAULT_VALUE'`, nil},
 		{"a member nobody knows", "POST", "/subjects/b/versions", submission(v1, `,"propagateSchemaTags":true`), 200, 0, `{"id":1}`, nil},
 		{"as a newer client names it", "POST", "/subjects/b/versions", submission(v1), 200, 0, "", []string{"Content-Type", "application/vnd.schemaregistry+json; charset=utf-8", "Accept", "application/vnd.schemaregistry+json"}},
-		{"metadata", "POST", "/subjects/b/versions", submission(v1, `,"metadata":{"properties":{"a":"b"}}`), 422, 42201, "", nil},
+		{"rules that cannot be told apart", "POST", "/subjects/b/versions", submission(v1, `,"ruleSet":{"domainRules":[{"kind":"CONDITION"}]}`), 422, 42210, "", nil},
 		{"another type", "POST", "/subjects/b/versions", submission(`{}`, `,"schemaType":"PROTOBUF"`), 422, 42201, "", nil},
 
 		{"an unknown path", "GET", "/nothing", "", 404, 404, "", nil},

@@ -25,27 +25,32 @@ type reference struct {
 
 // submission is the body of a registration, a lookup or a test.
 type submission struct {
-	Schema     *string         `json:"schema"`
-	SchemaType string          `json:"schemaType"`
-	References []reference     `json:"references"`
-	ID         int             `json:"id"`
-	Version    int             `json:"version"`
-	Metadata   json.RawMessage `json:"metadata"`
-	RuleSet    json.RawMessage `json:"ruleSet"`
+	Schema     *string           `json:"schema"`
+	SchemaType string            `json:"schemaType"`
+	References []reference       `json:"references"`
+	ID         int               `json:"id"`
+	Version    int               `json:"version"`
+	Metadata   *schemas.Metadata `json:"metadata"`
+	RuleSet    *schemas.RuleSet  `json:"ruleSet"`
 }
 
 type schemaBody struct {
-	Subject    string      `json:"subject,omitempty"`
-	Version    int         `json:"version,omitempty"`
-	ID         int         `json:"id,omitempty"`
-	SchemaType string      `json:"schemaType,omitempty"`
-	References []reference `json:"references,omitempty"`
-	Schema     string      `json:"schema"`
-	Deleted    bool        `json:"deleted,omitempty"`
+	Subject       string            `json:"subject,omitempty"`
+	Version       int               `json:"version,omitempty"`
+	ID            int               `json:"id,omitempty"`
+	SchemaType    string            `json:"schemaType,omitempty"`
+	References    []reference       `json:"references,omitempty"`
+	Schema        string            `json:"schema"`
+	Metadata      *schemas.Metadata `json:"metadata,omitempty"`
+	RuleSet       *schemas.RuleSet  `json:"ruleSet,omitempty"`
+	RuleSetInList *schemas.RuleSet  `json:"ruleset,omitempty"` // as GET /schemas spells it
+	GUID          string            `json:"guid,omitempty"`
+	MaxID         int               `json:"maxId,omitempty"`
+	Deleted       bool              `json:"deleted,omitempty"`
 }
 
 func bodyOf(s schemas.Schema) schemaBody {
-	b := schemaBody{Schema: s.Text}
+	b := schemaBody{Schema: s.Text, Metadata: s.Metadata, RuleSet: s.RuleSet, GUID: s.GUID.String()}
 	if s.Type != schemas.Avro {
 		b.SchemaType = s.Type
 	}
@@ -80,30 +85,24 @@ func decode(c *call, into any) error {
 	return nil
 }
 
-// submit reads a body as a schema for a subject. What we could not keep is
-// refused, not dropped.
+// submit reads a body as a schema for a subject.
 func submit(c *call) (schemas.Submission, error) {
 	var b submission
 	if err := decode(c, &b); err != nil {
 		return schemas.Submission{}, err
 	}
 	s := schemas.Submission{Subject: c.subject(), Type: b.SchemaType, Version: max(b.Version, 0), ID: max(b.ID, 0)}
-	switch {
-	case b.Schema == nil || *b.Schema == "":
+	s.Metadata, s.RuleSet = b.Metadata, b.RuleSet
+	if (b.Schema == nil || *b.Schema == "") && s.Metadata == nil && s.RuleSet == nil {
 		return s, failure{http.StatusUnprocessableEntity, 42201, "the member schema is missing or empty"}
-	case given(b.Metadata) || given(b.RuleSet):
-		return s, failure{http.StatusUnprocessableEntity, 42201, "metadata and rule sets are not kept; put what describes a field into its doc or its properties"}
 	}
-	s.Text = *b.Schema
+	if b.Schema != nil {
+		s.Text = *b.Schema
+	}
 	for _, r := range b.References {
 		s.References = append(s.References, schemas.Reference(r))
 	}
 	return s, nil
-}
-
-func given(raw json.RawMessage) bool {
-	text := strings.TrimSpace(string(raw))
-	return text != "" && text != "null" && text != "{}"
 }
 
 // number reads a version from a path.

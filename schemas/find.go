@@ -1,0 +1,163 @@
+package schemas
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/postgres"
+)
+
+// ByGUID finds a content by its guid, in the context "." first.
+func (r *Registry) ByGUID(ctx context.Context, by access.Principal, guid uuid.UUID) (Schema, error) {
+	ids, err := r.idsOf(ctx, by, guid)
+	if err == nil && len(ids) == 0 {
+		err = errNoSchema
+	}
+	if err != nil {
+		return Schema{}, err
+	}
+	return r.load(ctx, r.db, ids[0])
+}
+
+// IDsByGUID lists the ids of a content by the context that gave them, the
+// context "." first.
+func (r *Registry) IDsByGUID(ctx context.Context, by access.Principal, guid uuid.UUID) ([]Schema, error) {
+	ids, err := r.idsOf(ctx, by, guid)
+	if err == nil && len(ids) == 0 {
+		err = errNoSchema
+	}
+	var out []Schema
+	for _, id := range ids {
+		s, lost := r.load(ctx, r.db, id)
+		if lost != nil {
+			return nil, lost
+		}
+		out = append(out, s)
+	}
+	return out, err
+}
+
+func (r *Registry) idsOf(ctx context.Context, by access.Principal, guid uuid.UUID) ([]contentID, error) {
+	if err := signedIn(by); err != nil {
+		return nil, err
+	}
+	const q = `SELECT context, id FROM schemas_schema WHERE substring(hash FROM 1 FOR 16) = $1::bytea ORDER BY context <> '.', context`
+	type row struct {
+		Context string
+		ID      int
+	}
+	rows, err := postgres.Many[row](ctx, r.db, q, guid[:])
+	var out []contentID
+	for _, one := range rows {
+		out = append(out, contentID{one.Context, one.ID})
+	}
+	return out, err
+}
+
+// MaxID is the highest id that a context has given, 0 for none. The subject
+// says which context.
+func (r *Registry) MaxID(ctx context.Context, by access.Principal, subject string) (int, error) {
+	if err := signedIn(by); err != nil {
+		return 0, err
+	}
+	p := split(subject)
+	if checkContext(p.context) != nil {
+		return 0, nil
+	}
+	const q = `SELECT next_id - 1 FROM schemas_context WHERE name = $1`
+	n, err := postgres.Scalar[int](ctx, r.db, q, p.context)
+	if errors.Is(err, postgres.ErrNotFound) {
+		return 0, nil
+	}
+	return n, err
+}
+
+// WithProperties finds the newest version of a subject whose metadata has all
+// the properties.
+func (r *Registry) WithProperties(ctx context.Context, by access.Principal, subject string, properties map[string]string, which Which) (Version, error) {
+	if err := signedIn(by); err != nil {
+		return Version{}, err
+	}
+	p, err := placeToRead(subject)
+	if err != nil {
+		return Version{}, err
+	}
+	wanted, err := json.Marshal(properties)
+	if err != nil {
+		return Version{}, err
+	}
+	const q = `
+		SELECT v.version
+		  FROM schemas_subject a
+		  JOIN schemas_subject s ON s.context = coalesce(a.alias_context, a.context) AND s.name = coalesce(a.alias_name, a.name)
+		  JOIN schemas_version v ON v.subject_id = s.id AND (v.deleted_at IS NULL OR $4)
+		  JOIN schemas_schema c ON c.context = v.context AND c.id = v.schema_id
+		 WHERE a.context = $1 AND a.name = $2 AND coalesce(c.metadata -> 'properties', '{}') @> $3::jsonb
+		 ORDER BY v.version DESC
+		 LIMIT 1`
+	n, err := postgres.Scalar[int](ctx, r.db, q, p.context, p.name, strings.ReplaceAll(string(wanted), `\\u0000`, ""), which.deleted())
+	if errors.Is(err, postgres.ErrNotFound) {
+		return Version{}, absent(ctx, r.db, p, which)
+	}
+	if err != nil {
+		return Version{}, err
+	}
+	return r.version(ctx, r.db, p, n, which)
+}
+
+// mostListed is how many versions one call of List returns.
+const mostListed = 1000
+
+// List lists versions by subject and number: those of the subjects that start
+// with prefix, as Subjects reads it, or of each only the latest. It skips
+// offset of them, and returns at most limit, and a thousand.
+func (r *Registry) List(ctx context.Context, by access.Principal, prefix string, which Which, latest bool, offset, limit int) ([]Version, error) {
+	names, err := r.Subjects(ctx, by, prefix, all(which))
+	if err != nil {
+		return nil, err
+	}
+	if limit < 0 || limit > mostListed {
+		limit = mostListed
+	}
+	out := []Version{}
+	for _, name := range names {
+		numbers, err := versionsOf(ctx, r.db, split(name), which)
+		if err != nil {
+			return nil, err
+		}
+		if latest && len(numbers) > 0 {
+			numbers = numbers[len(numbers)-1:]
+		}
+		for _, n := range numbers {
+			if offset > 0 {
+				offset--
+				continue
+			}
+			if len(out) == limit {
+				return out, nil
+			}
+			v, err := r.version(ctx, r.db, split(name), n, which)
+			if errors.Is(err, errNoVersion) || errors.Is(err, errNoSubject) {
+				continue // it was deleted meanwhile
+			}
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, v)
+		}
+	}
+	return out, nil
+}
+
+// all is a choice of subjects in which every version of a choice is.
+func all(which Which) Which {
+	if which == OnlyDeleted {
+		return WithDeleted
+	}
+	return which
+}

@@ -1,0 +1,82 @@
+package rest
+
+import (
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/schemas"
+)
+
+// guid reads the guid of a path. What is none is no schema's.
+func guid(c *call) (uuid.UUID, error) {
+	id, err := uuid.Parse(c.arg(0))
+	if err != nil {
+		return id, failure{http.StatusNotFound, 40403, "this is no guid; it has the form 00000000-0000-0000-0000-000000000000"}
+	}
+	return id, nil
+}
+
+func (d *Door) byGUID(c *call) (any, error) {
+	id, err := guid(c)
+	if err != nil {
+		return nil, err
+	}
+	s, err := d.registry.ByGUID(c.Context(), access.From(c.Context()), id)
+	return bodyOf(s), err
+}
+
+func (d *Door) idsByGUID(c *call) (any, error) {
+	id, err := guid(c)
+	if err != nil {
+		return nil, err
+	}
+	found, err := d.registry.IDsByGUID(c.Context(), access.From(c.Context()), id)
+	type pair struct {
+		Context string `json:"context"`
+		ID      int    `json:"id"`
+	}
+	out := []pair{}
+	for _, s := range found {
+		out = append(out, pair{s.Context, s.ID})
+	}
+	return out, err
+}
+
+// withProperties reads pairs of key and value, in their order.
+func (d *Door) withProperties(c *call) (any, error) {
+	keys, values := c.URL.Query()["key"], c.URL.Query()["value"]
+	if len(keys) != len(values) {
+		return nil, failure{http.StatusUnprocessableEntity, http.StatusUnprocessableEntity, "each key has a value"}
+	}
+	wanted := map[string]string{}
+	for i, key := range keys {
+		wanted[key] = values[i]
+	}
+	v, err := d.registry.WithProperties(c.Context(), access.From(c.Context()), c.subject(), wanted, c.which())
+	return versionBody(v), err
+}
+
+func (d *Door) list(c *call) (any, error) {
+	prefix := c.qualified(c.URL.Query().Get("subjectPrefix"))
+	if c.context == "" && !c.URL.Query().Has("subjectPrefix") {
+		prefix = ":*:"
+	}
+	offset, limit, err := bounds(c)
+	if err != nil {
+		return nil, err
+	}
+	which := schemas.Live
+	if c.flag("deleted") {
+		which = schemas.WithDeleted
+	}
+	found, err := d.registry.List(c.Context(), access.From(c.Context()), prefix, which, c.flag("latestOnly"), offset, limit)
+	out := []schemaBody{}
+	for _, v := range found {
+		b := versionBody(v)
+		b.RuleSet, b.RuleSetInList = nil, b.RuleSet
+		out = append(out, b)
+	}
+	return out, err
+}
