@@ -66,8 +66,8 @@ func (r *Registry) MaxID(ctx context.Context, by access.Principal, subject strin
 		return 0, err
 	}
 	p := split(subject)
-	if checkContext(p.context) != nil {
-		return 0, nil
+	if err := checkContext(p.context); err != nil {
+		return 0, err
 	}
 	const q = `SELECT next_id - 1 FROM schemas_context WHERE name = $1`
 	n, err := postgres.Scalar[int](ctx, r.db, q, p.context)
