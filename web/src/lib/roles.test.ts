@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { has, mayApprove, type Viewer } from './roles';
+import { has, mayApprove, mayExplain, type Viewer } from './roles';
 
 const who = (id: string, ...roles: Viewer['roles']): Viewer => ({ id, name: 'N', roles, teams: [] });
 
@@ -16,4 +16,15 @@ it.each([
   ['an approver, opener erased', who('1', 'APPROVER'), null, true],
 ] as const)('%s', (_, viewer, openedBy, may) => {
   expect(mayApprove(viewer, openedBy)).toBe(may);
+});
+
+// RequireOwner in internal/access: a steward of the owning team, or an admin.
+it.each([
+  ['a steward of the team', { ...who('1', 'STEWARD'), teams: ['shop'] }, { ref: 'shop' }, true],
+  ['a steward of another', { ...who('1', 'STEWARD'), teams: ['pay'] }, { ref: 'shop' }, false],
+  ['a steward, nobody owns it', { ...who('1', 'STEWARD'), teams: ['shop'] }, null, false],
+  ['a member who is no steward', { ...who('1', 'HANDLER'), teams: ['shop'] }, { ref: 'shop' }, false],
+  ['an admin', who('1', 'ADMIN'), null, true],
+] as const)('%s', (_, viewer, owner, may) => {
+  expect(mayExplain({ ...viewer, teams: [...viewer.teams] }, owner)).toBe(may);
 });

@@ -21,3 +21,7 @@ export const has = (who: Viewer, ...roles: Role[]): boolean => who.roles.some((r
 /** Approving is for an approver who did not open the request. */
 export const mayApprove = (who: Viewer, openedBy: { id: string } | null | undefined): boolean =>
   has(who, 'APPROVER') && openedBy?.id !== who.id;
+
+/** Explaining a reader is for whoever answers for what it reads: a steward of that team, or an admin. */
+export const mayExplain = (who: Viewer, owner: { ref: string } | null | undefined): boolean =>
+  has(who, 'ADMIN') || (has(who, 'STEWARD') && owner !== null && owner !== undefined && who.teams.includes(owner.ref));

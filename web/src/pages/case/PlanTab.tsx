@@ -10,6 +10,7 @@ import { useViewer } from '../../lib/viewer';
 import { Act, Errors, errorsOf, type UserError } from '../../ui/act';
 import { Digest, Empty, nameOf, Scroll } from '../../ui/page';
 import { PlanKind } from '../../ui/status';
+import { Explain } from './Explain';
 import { Approve, Replan } from './mutations';
 import type { Plan, PlanNode, Request } from './queries';
 import type { Whole } from './whole';
@@ -216,6 +217,7 @@ function NodeRow({ node: n, step, exports }: { node: PlanNode; step: number; exp
       </td>
       <td>
         {p.reason[n.reason]}
+        <Explain node={n} />
         {n.dismissal && <span className="sub">{p.explained(n.dismissal.reason, nameOf(n.dismissal.dismissedBy), moment(n.dismissal.validTo))}</span>}
         {n.retentionGround && <span className="sub">{p.on(n.retentionGround)}{n.dataset.retentionPolicy?.legalReference && n.kind === 'KEEP' && `, ${n.dataset.retentionPolicy.legalReference}`}{n.until && `, ${p.until(shortDay(n.until))}`}</span>}
       </td>

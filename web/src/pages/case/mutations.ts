@@ -282,3 +282,41 @@ export const TellPassphrase = graphql(`
     }
   }
 `);
+
+/** Who was seen reading a dataset, as their clusters write it. */
+export const ReadsDocument = graphql(`
+  query ObservedReads($id: ID!) {
+    node(id: $id) {
+      __typename
+      id
+      ... on Dataset {
+        observedReads {
+          cluster
+          group
+          service {
+            id
+          }
+          dismissal {
+            id
+          }
+        }
+      }
+    }
+  }
+`);
+
+export const DismissReader = graphql(`
+  mutation DismissReader($input: DismissReaderInput!) {
+    dismissReader(input: $input) {
+      dismissal {
+        id
+        validTo
+      }
+      userErrors {
+        code
+        path
+        message
+      }
+    }
+  }
+`);

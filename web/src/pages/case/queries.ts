@@ -39,6 +39,7 @@ export const PlanNodeFacts = graphql(`
     }
     owner {
       id
+      ref
       name
     }
   }
