@@ -29,7 +29,7 @@ const patience = 9 * time.Minute
 // TestJourney signs in as handler and approver in real Chromium, opens an
 // erasure and an access request, approves both, and reads certificate and
 // package; decides what waits for a person, once by keyboard alone; axe looks at
-// each page in light and dark. The journey itself is web/e2e/journey.mjs.
+// each page in light, and at its colours in dark. The journey itself is web/e2e/journey.mjs.
 func TestJourney(t *testing.T) {
 	t.Parallel()
 	for _, need := range []string{"web/dist/index.html", "web/node_modules/playwright-core"} {
@@ -66,12 +66,12 @@ func artifacts(t *testing.T) string {
 func company(ctx context.Context, t *testing.T) (url, database string) {
 	t.Helper()
 	bin := t.TempDir()
-	for name, pkg := range map[string]string{"lethe": "./cmd/lethe", "flowmart": "./examples/flowmart"} {
-		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", filepath.Join(bin, name), pkg)
-		build.Dir = root
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("go build %s: %v\n%s", pkg, err, out)
-		}
+	// Without -trimpath, under which everything would be compiled anew: the
+	// packages are those of the tests.
+	build := exec.CommandContext(ctx, "go", "build", "-o", bin+"/", "./cmd/lethe", "./examples/flowmart")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	at := free(ctx, t)
 	demo := exec.Command(filepath.Join(bin, "lethe"), "demo", "--listen", at)

@@ -30,14 +30,15 @@ type Lethe struct {
 	Signing, Checkpoint string
 }
 
-// BuildLethe builds the real program into dir. LETHE_TEST_BINARY names one that
-// is built.
+// BuildLethe builds the real program into dir, of packages that are compiled for
+// the tests as well: -trimpath would have them compiled anew. LETHE_TEST_BINARY
+// names one that is built.
 func BuildLethe(ctx context.Context, dir string) (string, error) {
 	if built := os.Getenv("LETHE_TEST_BINARY"); built != "" {
 		return built, nil
 	}
 	path := filepath.Join(dir, "lethe")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", path, "github.com/flowmart/lethe/cmd/lethe").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", path, "github.com/flowmart/lethe/cmd/lethe").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return path, nil

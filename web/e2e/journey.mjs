@@ -79,7 +79,7 @@ async function opens(handler, type, value, first = true) {
     await page.getByRole('link', { name: 'All' }).click();
     await page.getByRole('link', { name: /^All/ }).and(page.locator('[aria-current]')).waitFor();
     await page.waitForLoadState('networkidle');
-    await handler.look('requests');
+    await handler.look('requests', true);
   }
   await page.goto(`${url}/requests/new`);
   await page.getByLabel('What is asked').selectOption(type);
