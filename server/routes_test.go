@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -85,17 +86,35 @@ var routes = map[string]route{
 	"GET /registry/mode":     {members, "=", "=", at("/registry/mode")},
 	"GET /registry/mode/*":   {members, members, "=", func(v *visit) (string, string) { return "/registry/mode/" + v.subject() + "?defaultToGlobal=true", "" }},
 	"GET /registry/contexts": {members, "=", "=", at("/registry/contexts")},
+
+	"GET /registry/schemas":                            {members, "=", "=", at("/registry/schemas")},
+	"GET /registry/schemas/guids/*":                    {members, "=", "", schemaGUID("")},
+	"GET /registry/schemas/guids/*/ids":                {members, "=", "", schemaGUID("/ids")},
+	"GET /registry/subjects/*/metadata":                {members, members, "", subject("/metadata", "")},
+	"GET /registry/subjects/*/versions/*/referencedby": {members, members, "", subject("/versions/1/referencedby", "")},
+	"DELETE /registry/subjects/*":                      {"smce", "m", "", passing("")},
+	"DELETE /registry/subjects/*/versions/*":           {"smce", "m", "", passing("/versions/latest")},
+	"DELETE /registry/config":                          {"m", "=", "=", after("PUT", "/registry/config", level, "/registry/config")},
+	"DELETE /registry/config/*":                        {"sm", "m", "", settings("config", level)},
+	"PUT /registry/mode":                               {"m", "=", "=", func(*visit) (string, string) { return "/registry/mode", mode }},
+	"PUT /registry/mode/*":                             {"sm", "m", "=", func(v *visit) (string, string) { return "/registry/mode/" + v.subject(), mode }},
+	"DELETE /registry/mode":                            {"m", "=", "=", after("PUT", "/registry/mode", mode, "/registry/mode")},
+	"DELETE /registry/mode/*":                          {"sm", "m", "", settings("mode", mode)},
+	"DELETE /registry/contexts/*":                      {"m", "=", "=", after("PUT", "/registry/config/:.spare:", level, "/registry/contexts/.spare")},
 }
 
 const (
 	anOrder = `{"schema":"{\"type\":\"record\",\"name\":\"O\",\"fields\":[]}"}`
 	level   = `{"compatibility":"NONE"}`
+	mode    = `{"mode":"READWRITE"}`
 )
 
 // visit is one try of one path.
 type visit struct {
 	whose    string
-	packages map[string]string // by whose
+	packages map[string]string                      // by whose
+	guid     string                                 // of the first schema
+	must     func(method, path, body string) string // what an admin does before
 }
 
 func at(path string) func(*visit) (string, string) {
@@ -117,6 +136,45 @@ func schemaID(rest string) func(*visit) (string, string) {
 	return func(v *visit) (string, string) {
 		id := map[string]string{"own": "1", "absent": "999999"}[v.whose]
 		return "/registry/schemas/ids/" + id + rest, ""
+	}
+}
+
+func schemaGUID(rest string) func(*visit) (string, string) {
+	return func(v *visit) (string, string) {
+		guid := map[string]string{"own": v.guid, "absent": uuid.NewString()}[v.whose]
+		return "/registry/schemas/guids/" + guid + rest, ""
+	}
+}
+
+// after is a path that is knocked at when an admin has done something, so that
+// there is something to undo for each who may.
+func after(method, first, body, path string) func(*visit) (string, string) {
+	return func(v *visit) (string, string) {
+		v.must(method, first, body)
+		return path, ""
+	}
+}
+
+// passing is a path below a subject that has a version again each time.
+func passing(rest string) func(*visit) (string, string) {
+	return func(v *visit) (string, string) {
+		name := "/registry/subjects/" + strings.Replace(v.subject(), "v1", "v2", 1)
+		if v.whose != "absent" {
+			_, body := subject("", "new")(v)
+			v.must("POST", name+"/versions", body)
+		}
+		return name + rest, ""
+	}
+}
+
+// settings is what a subject has set for itself, each time again.
+func settings(what, body string) func(*visit) (string, string) {
+	return func(v *visit) (string, string) {
+		path := "/registry/" + what + "/" + v.subject()
+		if v.whose != "absent" {
+			v.must("PUT", path, body)
+		}
+		return path, ""
 	}
 }
 
@@ -156,7 +214,19 @@ func TestRoutesMatrix(t *testing.T) {
 		}
 	}
 	s := servertest.New(t)
-	packages := furnishRoutes(t, s)
+	admin := s.Token(access.Admin)
+	must := func(method, path, body string) string {
+		status, said := knock(t, s, method+" "+path, path, body, admin)
+		if status >= 300 {
+			t.Fatalf("%s %s: %d %s", method, path, status, said)
+		}
+		return said
+	}
+	packages := furnishRoutes(t, s, must)
+	var first struct{ GUID string }
+	if err := json.Unmarshal([]byte(must("GET", "/registry/schemas/ids/1", "")), &first); err != nil || first.GUID == "" {
+		t.Fatalf("the first schema has no guid: %v", err)
+	}
 	tokens := map[string]string{"n": ""}
 	for letter, role := range map[string]access.Role{"v": access.Viewer, "s": access.Steward, "h": access.Handler, "a": access.Approver,
 		"d": access.DPO, "u": access.Auditor, "m": access.Admin, "c": access.CI, "e": access.Service} {
@@ -169,7 +239,7 @@ func TestRoutesMatrix(t *testing.T) {
 					continue
 				}
 				for letter, token := range tokens {
-					path, body := r.try(&visit{whose, packages})
+					path, body := r.try(&visit{whose, packages, first.GUID, must})
 					status, said := knock(t, s, pattern, path, body, token)
 					if may := strings.Contains(allowed, letter); may != (status < 400) || status >= 500 || !may && !slices.Contains([]int{401, 403, 404, 422}, status) {
 						t.Errorf("%s on %s: %d, allowed is %q: %.300s", letter, whose, status, allowed, said)
@@ -226,20 +296,16 @@ services:
 datasets:
   - {namespace: "kafka://default", name: orders.v1, kind: TOPIC, service: orders}
   - {namespace: "kafka://default", name: payments.v1, kind: TOPIC, service: payments}
+  - {namespace: "kafka://default", name: orders.v2, kind: TOPIC, service: orders}
+  - {namespace: "kafka://default", name: payments.v2, kind: TOPIC, service: payments}
 `
 
 // furnishRoutes declares two teams, a subject of each, and a package for two
 // people's requests.
-func furnishRoutes(t *testing.T, s *servertest.Server) map[string]string {
+func furnishRoutes(t *testing.T, s *servertest.Server, must func(method, path, body string) string) map[string]string {
 	t.Helper()
-	admin := s.Token(access.Admin)
-	must := func(method, path, body string) {
-		if status, said := knock(t, s, method+" "+path, path, body, admin); status >= 300 {
-			t.Fatalf("%s %s: %d %s", method, path, status, said)
-		}
-	}
 	must("POST", "/api/v1/catalog", twoTeams)
-	for _, subject := range []string{"orders.v1-value", "payments.v1-value"} {
+	for _, subject := range []string{"orders.v1-value", "payments.v1-value", "orders.v2-value", "payments.v2-value"} {
 		must("PUT", "/registry/config/"+subject, level)
 		must("POST", "/registry/subjects/"+subject+"/versions", anOrder)
 	}
