@@ -80,15 +80,16 @@ func TestScenario21_ReplayedToAnotherTask(t *testing.T) {
 		resp.Body.Close()
 		return resp.StatusCode
 	}
-	meant := signature.PartStatement(http.MethodPut, export.Task, d, 1, "bytes 0-2/3", sum("{}\n"))
+	// The seventh part: the service, which says nothing, uploads its own by itself.
+	meant := signature.PartStatement(http.MethodPut, export.Task, d, 7, "bytes 0-2/3", sum("{}\n"))
 	other := strings.Replace(export.PartsTo, export.Task.String(), c.awaits("orders", protocol.Locate).Task.String(), 1)
-	if got := put(other+"/"+d.String()+"/1", meant); got != http.StatusUnauthorized {
+	if got := put(other+"/"+d.String()+"/7", meant); got != http.StatusUnauthorized {
 		t.Errorf("what was signed for one task was taken for another: %d", got)
 	}
-	if got := put(export.PartsTo+"/"+d.String()+"/2", meant); got != http.StatusUnauthorized {
+	if got := put(export.PartsTo+"/"+d.String()+"/8", meant); got != http.StatusUnauthorized {
 		t.Errorf("what was signed for one part was taken for another: %d", got)
 	}
-	if got := put(export.PartsTo+"/"+d.String()+"/1", meant); got != http.StatusNoContent {
+	if got := put(export.PartsTo+"/"+d.String()+"/7", meant); got != http.StatusNoContent {
 		t.Errorf("the part itself: %d", got)
 	}
 }
