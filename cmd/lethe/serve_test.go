@@ -126,7 +126,9 @@ func TestSettingsAreShownAsJSON(t *testing.T) {
 		}
 	}
 	r = lethe(t, env{environ: []string{"LETHE_DATABASE_URL=postgres://u:hunter2@h/d", "LETHE_LOG_LEVEL=loud"}}, "serve", "--print-config", "-o", "json")
-	var wrong struct{ Errors []struct{ Code, Message string } }
+	var wrong struct {
+		Errors []struct{ Code, Message string }
+	}
 	read(r.out, &is)
 	read(r.err, &wrong)
 	if r.code != exitUsage || len(wrong.Errors) < 2 || is.Settings["database_url"].Value != "postgres://u:xxxxx@h/d" || strings.Contains(r.out+r.err, "hunter2") {
