@@ -1,13 +1,37 @@
 package taxonomy_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/flowmart/lethe/catalog/taxonomy"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres/pgtest"
 )
+
+// Replicas that start together, and a file that is imported meanwhile, write
+// the same new terms at once.
+func TestEnsureTogether(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	for round := range 60 {
+		fresh := make([]taxonomy.Term, 40)
+		for i := range fresh {
+			fresh[i] = taxonomy.Term{ID: uuid.New(), Kind: taxonomy.Category, Key: fmt.Sprintf("user.made_%d_%d", round, i), Name: "Made", Attribution: "nobody"}
+		}
+		var all errgroup.Group
+		for range 6 {
+			all.Go(func() error { return taxonomy.Ensure(t.Context(), db, fresh) })
+		}
+		if err := all.Wait(); err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+	}
+}
 
 // The counts of Fideslang 3.x are 85 categories, 54 uses and 15 subjects;
 // three categories and four levels of sensitivity are our own.
