@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	mrand "math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -353,13 +354,19 @@ func (p *Postgres) Stop() {
 	p.lock = nil
 }
 
+// freePort is a port of this machine that nobody listens on. It lies below
+// those that Linux and macOS give to connections, so that only whoever asks
+// for it by number can take it before it is used.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	var err error
+	for range 100 {
+		port := 15000 + mrand.N(16000)
+		var l net.Listener
+		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			return port, l.Close()
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return 0, err
 }
 
 func tail(b []byte, n int) []byte { return b[max(0, len(b)-n):] }
