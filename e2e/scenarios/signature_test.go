@@ -30,7 +30,7 @@ func TestScenario21_ReplayedResult(t *testing.T) {
 		yesterday := c.signed("orders", key, time.Now().Add(off), result(erase, 1, protocol.Done))
 		c.expect(c.post(yesterday), "401 TIMESTAMP_OUT_OF_RANGE")
 	}
-	if got := c.look(number).erases("orders").State; got != "SENT" {
+	if got := c.look(number).erases("orders").State; !unanswered(got) {
 		t.Fatalf("a replay changed the task to %s", got)
 	}
 	message := c.message("orders", result(erase, 1, protocol.Done))
@@ -51,6 +51,10 @@ func TestScenario21_ReplayedResult(t *testing.T) {
 	}
 	c.expect(c.post(erasuretest.Message{To: message.To, Header: header, Body: other.Body}), "409 ID_REUSED")
 }
+
+// unanswered is the state of a task that its service has got: the 202 may not
+// be noted yet.
+func unanswered(state string) bool { return state == "READY" || state == "SENT" }
 
 func TestScenario21_ReplayedToAnotherTask(t *testing.T) {
 	t.Parallel()
@@ -107,7 +111,7 @@ func TestScenario22_OneServiceSpeaksForAnother(t *testing.T) {
 	forged := signature.Key{ID: c.services["orders"].Key.ID, Private: c.services["marketing"].Key.Private}
 	c.expect(c.post(c.signed("orders", []signature.Key{forged}, time.Now(), result(erase, 1, protocol.Done))), "401 SIGNATURE_INVALID")
 	r := c.look(number)
-	if task := r.erases("orders"); task.State != "SENT" || len(task.Outcomes) != 0 {
+	if task := r.erases("orders"); !unanswered(task.State) || len(task.Outcomes) != 0 {
 		t.Errorf("the task is %s with %d outcomes", task.State, len(task.Outcomes))
 	}
 	for _, code := range []string{"WRONG_SERVICE", "WRONG_ISSUER"} {
