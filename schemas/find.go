@@ -31,13 +31,15 @@ func (r *Registry) IDsByGUID(ctx context.Context, by access.Principal, guid uuid
 	if err == nil && len(ids) == 0 {
 		err = errNoSchema
 	}
+	if err != nil {
+		return nil, err
+	}
+	found, err := r.loadAll(ctx, r.db, ids)
 	var out []Schema
 	for _, id := range ids {
-		s, lost := r.load(ctx, r.db, id)
-		if lost != nil {
-			return nil, lost
+		if s, ok := found[id]; ok { // else it was deleted for good meanwhile
+			out = append(out, s)
 		}
-		out = append(out, s)
 	}
 	return out, err
 }
@@ -115,49 +117,45 @@ const mostListed = 1000
 
 // List lists versions by subject and number: those of the subjects that start
 // with prefix, as Subjects reads it, or of each only the latest. It skips
-// offset of them, and returns at most limit, and a thousand.
+// offset of them, and returns at most limit, and a thousand. An alias is not
+// followed: what it leads to is in the list under its own name.
 func (r *Registry) List(ctx context.Context, by access.Principal, prefix string, which Which, latest bool, offset, limit int) ([]Version, error) {
-	names, err := r.Subjects(ctx, by, prefix, all(which))
-	if err != nil {
+	if err := signedIn(by); err != nil {
 		return nil, err
+	}
+	p, every, ok := readPrefix(prefix)
+	if !ok {
+		return nil, nil
 	}
 	if limit < 0 || limit > mostListed {
 		limit = mostListed
 	}
+	const q = `
+		SELECT s.context, s.name, v.version, v.schema_id, v.registered_at, v.deleted_at IS NOT NULL AS deleted
+		  FROM schemas_subject s
+		  JOIN schemas_version v ON v.subject_id = s.id AND ($4 AND v.deleted_at IS NULL OR $5 AND v.deleted_at IS NOT NULL)
+		 WHERE (s.context = $1 OR $3) AND starts_with(s.name, $2)
+		   AND NOT ($6 AND EXISTS (SELECT FROM schemas_version w
+		                            WHERE w.subject_id = s.id AND w.version > v.version AND ($4 AND w.deleted_at IS NULL OR $5 AND w.deleted_at IS NOT NULL)))
+		 ORDER BY (CASE s.context WHEN '.' THEN s.name ELSE ':' || s.context || ':' || s.name END) COLLATE "C", v.version
+		OFFSET $7 LIMIT $8`
+	rows, err := postgres.Many[stored](ctx, r.db, q, p.context, p.name, every, which.live(), which.deleted(), latest, max(0, offset), limit)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]contentID, len(rows))
+	for i, v := range rows {
+		ids[i] = v.content()
+	}
+	contents, err := r.loadAll(ctx, r.db, ids)
+	if err != nil {
+		return nil, err
+	}
 	out := []Version{}
-	for _, name := range names {
-		numbers, err := versionsOf(ctx, r.db, split(name), which)
-		if err != nil {
-			return nil, err
-		}
-		if latest && len(numbers) > 0 {
-			numbers = numbers[len(numbers)-1:]
-		}
-		for _, n := range numbers {
-			if offset > 0 {
-				offset--
-				continue
-			}
-			if len(out) == limit {
-				return out, nil
-			}
-			v, err := r.version(ctx, r.db, split(name), n, which)
-			if errors.Is(err, errNoVersion) || errors.Is(err, errNoSubject) {
-				continue // it was deleted meanwhile
-			}
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, v)
+	for _, v := range rows {
+		if s, ok := contents[v.content()]; ok { // else it was deleted for good meanwhile
+			out = append(out, v.of(s))
 		}
 	}
 	return out, nil
-}
-
-// all is a choice of subjects in which every version of a choice is.
-func all(which Which) Which {
-	if which == OnlyDeleted {
-		return WithDeleted
-	}
-	return which
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -52,42 +53,78 @@ func (r *Registry) ByID(ctx context.Context, by access.Principal, id int, subjec
 	return r.load(ctx, r.db, contentID{context, id})
 }
 
-// load reads the content behind an id, or remembers it. What is not remembered
-// is always asked of the database, so that no replica denies what another just
-// registered.
+// load reads the content behind an id, or remembers it.
 func (r *Registry) load(ctx context.Context, db postgres.DB, id contentID) (Schema, error) {
-	if s, ok := r.byID.get(id); ok {
-		return s, nil
+	found, err := r.loadAll(ctx, db, []contentID{id})
+	if err != nil {
+		return Schema{}, err
 	}
-	if checkContext(id.context) != nil {
-		return Schema{}, errNoSchema
-	}
-	const q = `
-		SELECT context, id, type, text, metadata, rule_set, encode(substring(hash FROM 1 FOR 16), 'hex')::uuid AS guid
-		  FROM schemas_schema
-		 WHERE context = $1 AND id = $2`
-	s, err := postgres.One[Schema](ctx, db, q, id.context, id.id)
-	if errors.Is(err, postgres.ErrNotFound) {
+	s, ok := found[id]
+	if !ok {
 		return s, errNoSchema
 	}
-	if err != nil {
-		return s, err
-	}
-	if s.References, err = referencesOf(ctx, db, id); err != nil {
-		return s, err
-	}
-	r.byID.put(id, s, 200+len(s.Text)+100*len(s.References))
 	return s, nil
 }
 
-func referencesOf(ctx context.Context, db postgres.DB, id contentID) ([]Reference, error) {
+// loadAll reads the contents behind ids, or remembers them; unknown ids are
+// absent. What is not remembered is always asked of the database, so that no
+// replica denies what another just registered.
+func (r *Registry) loadAll(ctx context.Context, db postgres.DB, ids []contentID) (map[contentID]Schema, error) {
+	out := make(map[contentID]Schema, len(ids))
+	var contexts []string
+	var numbers []int
+	for _, id := range ids {
+		if s, ok := r.byID.get(id); ok {
+			out[id] = s
+		} else if checkContext(id.context) == nil {
+			contexts, numbers = append(contexts, id.context), append(numbers, id.id)
+		}
+	}
+	if len(numbers) == 0 {
+		return out, nil
+	}
 	const q = `
-		SELECT r.name, CASE s.context WHEN r.context THEN s.name ELSE ':' || s.context || ':' || s.name END AS subject, r.target_version AS version
+		SELECT c.context, c.id, c.type, c.text, c.metadata, c.rule_set, encode(substring(c.hash FROM 1 FOR 16), 'hex')::uuid AS guid
+		  FROM schemas_schema c
+		 WHERE (c.context, c.id) IN (SELECT w.context, w.id FROM unnest($1::text[], $2::int[]) AS w (context, id)) -- any order`
+	rows, err := postgres.Many[Schema](ctx, db, q, contexts, numbers)
+	if err != nil {
+		return nil, err
+	}
+	references, err := referencesOf(ctx, db, contexts, numbers)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range rows {
+		id := contentID{s.Context, s.ID}
+		s.References = references[id]
+		out[id] = s
+		r.byID.put(id, s, 200+len(s.Text)+100*len(s.References))
+	}
+	return out, nil
+}
+
+// referencesOf lists what schemas refer to, in their order.
+func referencesOf(ctx context.Context, db postgres.DB, contexts []string, ids []int) (map[contentID][]Reference, error) {
+	const q = `
+		SELECT r.context, r.schema_id, r.name, r.target_version AS version,
+		       CASE s.context WHEN r.context THEN s.name ELSE ':' || s.context || ':' || s.name END AS subject
 		  FROM schemas_reference r
 		  JOIN schemas_subject s ON s.id = r.target_subject_id
-		 WHERE r.context = $1 AND r.schema_id = $2
-		 ORDER BY r.position`
-	return postgres.Many[Reference](ctx, db, q, id.context, id.id)
+		 WHERE (r.context, r.schema_id) IN (SELECT w.context, w.id FROM unnest($1::text[], $2::int[]) AS w (context, id))
+		 ORDER BY r.context, r.schema_id, r.position`
+	type row struct {
+		Context  string
+		SchemaID int
+		Reference
+	}
+	rows, err := postgres.Many[row](ctx, db, q, contexts, ids)
+	out := map[contentID][]Reference{}
+	for _, one := range rows {
+		id := contentID{one.Context, one.SchemaID}
+		out[id] = append(out[id], one.Reference)
+	}
+	return out, err
 }
 
 // UsesOf lists the versions that have the content of an id, by subject. The id
@@ -140,23 +177,31 @@ func (r *Registry) version(ctx context.Context, db postgres.DB, p place, version
 		   AND ($3 = -1 AND v.deleted_at IS NULL OR v.version = $3 AND (v.deleted_at IS NULL OR $4))
 		 ORDER BY v.version DESC
 		 LIMIT 1`
-	type found struct {
-		Context      string
-		Name         string
-		Version      int
-		SchemaID     int
-		RegisteredAt time.Time
-		Deleted      bool
-	}
-	f, err := postgres.One[found](ctx, db, q, p.context, p.name, version, which.deleted())
+	v, err := postgres.One[stored](ctx, db, q, p.context, p.name, version, which.deleted())
 	if errors.Is(err, postgres.ErrNotFound) {
 		return Version{}, absent(ctx, db, p, which)
 	}
 	if err != nil {
 		return Version{}, err
 	}
-	s, err := r.load(ctx, db, contentID{f.Context, f.SchemaID})
-	return Version{place{f.Context, f.Name}.String(), f.Version, f.RegisteredAt, f.Deleted, s}, err
+	s, err := r.load(ctx, db, v.content())
+	return v.of(s), err
+}
+
+// stored is the row of a version.
+type stored struct {
+	Context, Name string // of its subject
+	Version       int
+	SchemaID      int
+	RegisteredAt  time.Time
+	Deleted       bool
+}
+
+func (v stored) content() contentID { return contentID{v.Context, v.SchemaID} }
+
+// of is the version with its content.
+func (v stored) of(s Schema) Version {
+	return Version{place{v.Context, v.Name}.String(), v.Version, v.RegisteredAt, v.Deleted, s}
 }
 
 // absent says what is missing: the version, or the whole subject.
@@ -203,9 +248,8 @@ func (r *Registry) Subjects(ctx context.Context, by access.Principal, prefix str
 	if err := signedIn(by); err != nil {
 		return nil, err
 	}
-	rest, every := strings.CutPrefix(prefix, ":*:")
-	p := split(rest)
-	if strings.ContainsRune(prefix, 0) || strings.ToValidUTF8(prefix, "") != prefix {
+	p, every, ok := readPrefix(prefix)
+	if !ok {
 		return nil, nil
 	}
 	const q = `
@@ -214,7 +258,15 @@ func (r *Registry) Subjects(ctx context.Context, by access.Principal, prefix str
 		  JOIN LATERAL (SELECT bool_and(v.deleted_at IS NOT NULL) AS deleted FROM schemas_version v WHERE v.subject_id = s.id) d ON true
 		 WHERE (s.context = $1 OR $3) AND starts_with(s.name, $2) AND ($4 AND NOT d.deleted OR $5 AND d.deleted)
 		 ORDER BY (CASE s.context WHEN '.' THEN s.name ELSE ':' || s.context || ':' || s.name END) COLLATE "C"`
-	return postgres.Scalars[string](ctx, r.db, q, p.context, p.name, every || prefix == "", which.live(), which.deleted())
+	return postgres.Scalars[string](ctx, r.db, q, p.context, p.name, every, which.live(), which.deleted())
+}
+
+// readPrefix reads the prefix of names of subjects: in which context, or in
+// every one. It reports false for one that no name can have.
+func readPrefix(prefix string) (p place, every, ok bool) {
+	rest, every := strings.CutPrefix(prefix, ":*:")
+	ok = !strings.ContainsRune(prefix, 0) && utf8.ValidString(prefix)
+	return split(rest), every || prefix == "", ok
 }
 
 // Lookup finds the version of a subject that has a schema. It writes nothing.
@@ -273,8 +325,8 @@ func (r *Registry) lookup(ctx context.Context, db postgres.DB, p place, s Submis
 	if err != nil {
 		return Version{}, false, err
 	}
-	stored, err := r.load(ctx, db, contentID{p.context, f.ID})
-	return Version{p.String(), f.Version, f.RegisteredAt, f.Deleted, stored}, err == nil, err
+	content, err := r.load(ctx, db, contentID{p.context, f.ID})
+	return Version{p.String(), f.Version, f.RegisteredAt, f.Deleted, content}, err == nil, err
 }
 
 // as tells a content as a version of a subject.
