@@ -258,6 +258,13 @@ func (r *Registry) purge(ctx context.Context, tx pgx.Tx, s subject, chosen []kep
 	if _, err := tx.Exec(ctx, qVersions, s.ID, numbers); err != nil {
 		return nil, err
 	}
+	const qMark = `
+		INSERT INTO schemas_ended (context, id, hash)
+		SELECT context, id, hash FROM schemas_schema WHERE context = $1 AND id = ANY ($2)
+		    ON CONFLICT ON CONSTRAINT schemas_ended_once DO NOTHING`
+	if _, err := tx.Exec(ctx, qMark, s.Context, ended); err != nil {
+		return nil, err
+	}
 	const qSchemas = `DELETE FROM schemas_schema WHERE context = $1 AND id = ANY ($2)`
 	if _, err := tx.Exec(ctx, qSchemas, s.Context, ended); err != nil {
 		return nil, err

@@ -106,3 +106,27 @@ func TestRegisteringAgainstClosing(t *testing.T) {
 		}
 	}
 }
+
+// Messages written with an id outlive its deletion for good: an import may
+// bring it back for what it stood for, and for nothing else.
+func TestImportBringsNoOtherSchemaUnderAnEndedID(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	if err := b.SetMode(ctx, b.admin, "", schemas.Import, false); err != nil {
+		t.Fatal(err)
+	}
+	bring := func(text string) error {
+		_, err := b.Register(ctx, b.admin, schemas.Submission{Subject: "orders-value", Text: text, ID: 7})
+		return err
+	}
+	wants(t, bring(`"string"`), "")
+	for _, permanent := range []bool{false, true} {
+		must(b.DeleteSubject(ctx, b.admin, "orders-value", permanent))(t)
+	}
+	wants(t, bring(`"long"`), "ID_TAKEN")
+	wants(t, bring(`"string"`), "")
+	if s := must(b.ByID(ctx, b.admin, 7, ""))(t); s.Text != `"string"` {
+		t.Errorf("7 is %s", s.Text)
+	}
+}

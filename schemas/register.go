@@ -258,6 +258,9 @@ func (r *Registry) idFor(ctx context.Context, tx pgx.Tx, in string, asked int, c
 		return 0, err
 	}
 	if tag.RowsAffected() == 1 {
+		if err := neverAnother(ctx, tx, in, asked, c); err != nil {
+			return 0, err
+		}
 		return asked, keepReferences(ctx, tx, contentID{in, asked}, c.references)
 	}
 	const qSame = `SELECT id FROM schemas_schema WHERE context = $1 AND hash = $2 AND id = $3 FOR KEY SHARE`
@@ -266,6 +269,18 @@ func (r *Registry) idFor(ctx context.Context, tx pgx.Tx, in string, asked int, c
 		err = fault.Bad("id", "ID_TAKEN", "the id %d stands for another schema, or this schema has another id; an id is one schema's for ever", asked)
 	}
 	return id, err
+}
+
+// neverAnother refuses an id that stood for another content before that was
+// deleted for good: messages written with it are still about. The caller has
+// taken the id, so a deletion that was under way has ended.
+func neverAnother(ctx context.Context, tx pgx.Tx, in string, id int, c *content) error {
+	const q = `SELECT EXISTS (SELECT FROM schemas_ended WHERE context = $1 AND id = $2 AND hash <> $3)`
+	other, err := postgres.Scalar[bool](ctx, tx, q, in, id, c.hash[:])
+	if err == nil && other {
+		err = fault.Bad("id", "ID_TAKEN", "the id %d stood for another schema that was deleted for good; an id is one schema's for ever", id)
+	}
+	return err
 }
 
 // keepContent finds the id of a content in a context, or gives it the next
