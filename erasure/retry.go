@@ -127,16 +127,17 @@ func (s *Requests) retry(ctx context.Context, tx pgx.Tx, by access.Principal, r 
 
 // GiveUp gives up on a leased task that cannot be delivered as it is: only a
 // person can mend it. state is task.Refused or task.Poisoned, and code says why.
-// Its request goes on, which is why the queue does not do it alone.
+// Its request goes on by a job and not here: whoever takes an answer looks at
+// what else is under way without holding the request, so the end of a task must
+// be committed before its request is looked at.
 func (s *Requests) GiveUp(ctx context.Context, d queue.Delivery, state task.State, code string) error {
-	_, err := s.act(ctx, d.RequestID, func(tx pgx.Tx, r *Request) error {
+	return postgres.Work(ctx, s.db, func(tx pgx.Tx) error {
 		held, err := queue.GiveUp(ctx, tx, d, state, code, s.now())
 		if err != nil || !held {
 			return err
 		}
-		return s.advance(ctx, tx, r)
+		return s.post(ctx, tx, progress{d.RequestID})
 	})
-	return err
 }
 
 // openEnded reports whether a task that is done leaves something for a person:

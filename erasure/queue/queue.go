@@ -140,26 +140,30 @@ func (u *Queue) AnyDue(ctx context.Context, db postgres.DB, service uuid.UUID) (
 }
 
 // Delivered records that a service took tasks (202). One that was answered
-// meanwhile is not taken back.
+// meanwhile is not taken back; one whose answer asks for it to be sent once
+// more is ready in another round, and must not be waited for in that.
 func (u *Queue) Delivered(ctx context.Context, sent []Delivery, message []byte) error {
 	const q = `
 		WITH mine AS (
 			SELECT t.id
-			  FROM (SELECT id, fence FROM unnest($1::bigint[], $2::int[]) AS d (id, fence) ORDER BY id) d
-			 CROSS JOIN LATERAL (SELECT id FROM erasure_task WHERE id = d.id AND fence = d.fence AND state = 'READY' FOR NO KEY UPDATE) t
+			  FROM (SELECT id, fence, round FROM unnest($1::bigint[], $2::int[], $3::int[]) AS d (id, fence, round) ORDER BY id) d
+			 CROSS JOIN LATERAL (SELECT id FROM erasure_task
+			                      WHERE id = d.id AND fence = d.fence AND round = d.round AND state = 'READY'
+			                        FOR NO KEY UPDATE) t
 		)
 		UPDATE erasure_task t
-		   SET state = 'SENT', sent_at = $3, next_at = $4, lease_until = NULL, attempt = 0
+		   SET state = 'SENT', sent_at = $4, next_at = $5, lease_until = NULL, attempt = 0
 		  FROM mine
 		 WHERE t.id = mine.id`
-	entries := make([]audit.Entry, len(sent))
+	entries, rounds := make([]audit.Entry, len(sent)), make([]int32, len(sent))
 	for i, d := range sent {
+		rounds[i] = int32(d.Round)
 		entries[i] = audit.Entry{Actor: access.System.ID, Act: "task.sent", Entity: d.Key, Request: d.RequestID, Code: string(d.Action),
 			Digest: message, Amounts: map[string]int64{"attempt": int64(d.Attempt), "round": int64(d.Round)}}
 	}
 	return postgres.Work(ctx, u.db, func(tx pgx.Tx) error {
 		ids, fences := leases(sent)
-		if _, err := tx.Exec(ctx, q, ids, fences, u.now(), u.now().Add(firstPoll)); err != nil {
+		if _, err := tx.Exec(ctx, q, ids, fences, rounds, u.now(), u.now().Add(firstPoll)); err != nil {
 			return err
 		}
 		return audit.Append(ctx, tx, entries...)
@@ -219,12 +223,12 @@ func BackOff(attempt int, dueOn, now time.Time) time.Duration {
 
 // GiveUp records that a task cannot be delivered as it is, and why: only a
 // person can mend it. state is task.Refused or task.Poisoned. It reports whether
-// the lease still held; the caller has locked the request, and takes it on.
+// the lease still held; the caller has its request go on, once this is committed.
 func GiveUp(ctx context.Context, db postgres.DB, d Delivery, state task.State, code string, at time.Time) (bool, error) {
 	const q = `
 		UPDATE erasure_task SET state = $3, code = $4, lease_until = NULL, answered_at = $5
-		 WHERE id = $1 AND fence = $2 AND state IN ('READY', 'SENT', 'WORKING')`
-	tag, err := db.Exec(ctx, q, d.ID, d.Fence, state, code, at)
+		 WHERE id = $1 AND fence = $2 AND round = $6 AND state IN ('READY', 'SENT', 'WORKING')`
+	tag, err := db.Exec(ctx, q, d.ID, d.Fence, state, code, at, d.Round)
 	if err != nil || tag.RowsAffected() == 0 {
 		return false, err
 	}
