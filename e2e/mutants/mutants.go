@@ -87,7 +87,7 @@ var All = []Mutant{
 	{"44", "TestScenario44_CancelledWhileItWorks", "a service at work is told like a silent one", "erasure/task/change.go",
 		"SELECT id, state IN ('SENT', 'WORKING') OR", "SELECT id, state IN ('SENT') OR"},
 	{"47", "TestScenario47_TwoReplicasShareTheWork", "what was taken is not sent again", "erasure/queue/queue.go",
-		"SET state = 'SENT', sent_at = $4, next_at = $5, lease_until = NULL, attempt = 0", "SET next_at = least($3::timestamptz, $4::timestamptz), lease_until = NULL, attempt = 1"},
+		"SET state = 'SENT', sent_at = $4, next_at = $5, lease_until = NULL, attempt = 0", "SET next_at = least($4::timestamptz, $5::timestamptz), lease_until = NULL, attempt = 1"},
 	{"48", "TestScenario48_NoticeFails", "failed notices are counted", "erasure/notice/notice.go",
 		"SET attempt = attempt + 1", "SET attempt = attempt"},
 	{"emergency stop", "TestEmergencyStop", "senders look at the stop before each message", "erasure/queue/stop.go",
