@@ -11,7 +11,7 @@ import (
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
-	"github.com/flowmart/lethe/schemas/avro"
+	"github.com/flowmart/lethe/schemas/format"
 )
 
 // Direction says which of two schemas is to read the other's data.
@@ -27,7 +27,7 @@ const (
 type Mismatch struct {
 	Version   int // the earlier version
 	Direction Direction
-	Found     []avro.Difference
+	Found     []format.Difference
 }
 
 // Verdict is the answer to whether a schema may follow.
@@ -174,7 +174,16 @@ func (r *Registry) judge(ctx context.Context, db postgres.DB, c *content, level 
 		live = nil
 	}
 	for _, e := range live {
-		old, err := r.schemaOf(ctx, db, contentID{e.Context, e.SchemaID})
+		id := contentID{e.Context, e.SchemaID}
+		stored, err := r.load(ctx, db, id)
+		if err != nil {
+			return verdict, err
+		}
+		if stored.Type != c.kind {
+			verdict.Mismatches = append(verdict.Mismatches, Mismatch{e.Version, NewReadsOld, []format.Difference{otherType(c.kind, stored.Type)}})
+			continue
+		}
+		old, err := r.schemaOf(ctx, db, id)
 		if err != nil {
 			return verdict, err
 		}
@@ -192,12 +201,21 @@ func (r *Registry) judge(ctx context.Context, db postgres.DB, c *content, level 
 	return verdict, nil
 }
 
-func (v *Verdict) hold(version int, d Direction, reader, writer *avro.Schema) error {
-	found, err := avro.CanRead(reader, writer)
+// otherType is the difference between schemas of two types: neither reads what
+// the other wrote.
+func otherType(now, before string) format.Difference {
+	return format.Difference{
+		Kind: "SCHEMA_TYPE_CHANGED", Pointer: "/", Detail: before + " to " + now,
+		Message: fmt.Sprintf("the subject holds %s schemas and this is one of the type %s; register it under a subject of its own, or set the level NONE", before, now),
+	}
+}
+
+func (v *Verdict) hold(version int, d Direction, reader, writer format.Schema) error {
+	found, err := reader.CanRead(writer, format.Options{})
 	if len(found) > 0 {
 		v.Mismatches = append(v.Mismatches, Mismatch{version, d, found})
 	}
-	if said := avro.Warnings(reader, writer); len(said) > 0 {
+	if said := reader.Warnings(writer); len(said) > 0 {
 		v.Warnings = append(v.Warnings, Mismatch{version, d, said})
 	}
 	return err

@@ -6,13 +6,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash"
-	"maps"
+	"strings"
 
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
-	"github.com/flowmart/lethe/schemas/avro"
+	"github.com/flowmart/lethe/schemas/format"
 )
 
 // content is a submission that was read: what it says, and by which hash two
@@ -22,7 +22,7 @@ type content struct {
 	text       string // canonical
 	hash       [sha256.Size]byte
 	references []target
-	schema     *avro.Schema
+	schema     format.Schema
 
 	Metadata *Metadata
 	RuleSet  *RuleSet
@@ -53,8 +53,10 @@ func (r *Registry) read(ctx context.Context, db postgres.DB, home string, s Subm
 	if s.Type == "" {
 		s.Type = Avro
 	}
-	if s.Type != Avro {
-		return nil, fault.Bad("schemaType", "INVALID_SCHEMA", "%s", fault.Suggest("only schemas of the type AVRO are taken", s.Type, []string{Avro}))
+	read := formats[s.Type]
+	if read == nil {
+		known := Types()
+		return nil, fault.Bad("schemaType", "INVALID_SCHEMA", "%s", fault.Suggest("only schemas of the types "+strings.Join(known, ", ")+" are taken", s.Type, known))
 	}
 	targets, err := resolve(ctx, db, home, s.References)
 	if err != nil {
@@ -64,11 +66,11 @@ func (r *Registry) read(ctx context.Context, db postgres.DB, home string, s Subm
 	if c, ok := r.texts.get(key); ok {
 		return c, nil
 	}
-	given, err := r.typesOf(ctx, db, targets)
+	given, err := r.referred(ctx, db, s.Type, targets)
 	if err != nil {
 		return nil, err
 	}
-	schema, err := avro.Parse(s.Text, given)
+	schema, err := read(s.Text, given)
 	if err != nil {
 		return nil, err
 	}
@@ -177,31 +179,34 @@ func resolve(ctx context.Context, db postgres.DB, home string, references []Refe
 	return out, nil
 }
 
-// typesOf collects the types that references bring, each reference checked to
-// bring the one it names.
-func (r *Registry) typesOf(ctx context.Context, db postgres.DB, targets []target) (avro.Types, error) {
-	types := avro.Types{}
-	u := &unfolding{r, db, map[contentID]*avro.Schema{}, map[string]contentID{}}
+// referred reads the schemas that references lead to.
+func (r *Registry) referred(ctx context.Context, db postgres.DB, kind string, targets []target) ([]format.Reference, error) {
+	u := &unfolding{r, db, map[contentID]format.Schema{}}
+	var out []format.Reference
 	for _, t := range targets {
-		schema, err := u.parse(ctx, t.schemaID, mostLevels)
+		stored, err := r.load(ctx, db, t.schemaID)
 		if err != nil {
 			return nil, err
 		}
-		if schema.Types()[t.Name] == nil {
-			return nil, fault.Bad("references."+t.Name, "INVALID_SCHEMA", "the schema it refers to defines no type of this name; a reference is called by the full name of the type")
+		if stored.Type != kind {
+			return nil, fault.Bad("references."+t.Name, "INVALID_SCHEMA", "it leads to a schema of the type %s, and this one is of the type %s; refer to one of the same type", stored.Type, kind)
 		}
-		maps.Copy(types, schema.Types())
+		schema, err := u.read(ctx, t.schemaID, mostLevels)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, format.Reference{Name: t.Name, Schema: schema})
 	}
-	return types, nil
+	return out, nil
 }
 
-// schemaOf parses a registered schema, or remembers it.
-func (r *Registry) schemaOf(ctx context.Context, db postgres.DB, id contentID) (*avro.Schema, error) {
+// schemaOf reads a registered schema, or remembers it.
+func (r *Registry) schemaOf(ctx context.Context, db postgres.DB, id contentID) (format.Schema, error) {
 	if s, ok := r.parsed.get(id); ok {
 		return s, nil
 	}
-	u := &unfolding{r, db, map[contentID]*avro.Schema{}, map[string]contentID{}}
-	s, err := u.parse(ctx, id, mostLevels)
+	u := &unfolding{r, db, map[contentID]format.Schema{}}
+	s, err := u.read(ctx, id, mostLevels)
 	if err != nil {
 		return nil, err
 	}
@@ -209,18 +214,17 @@ func (r *Registry) schemaOf(ctx context.Context, db postgres.DB, id contentID) (
 	return s, nil
 }
 
-// unfolding follows references. A schema that is reached twice is parsed once,
-// and a name stands for one type, by whatever way it is reached.
+// unfolding follows references. A schema that is reached twice is read once,
+// so that a format can tell two schemas apart by what they are.
 type unfolding struct {
 	r       *Registry
 	db      postgres.DB
-	parsed  map[contentID]*avro.Schema
-	definer map[string]contentID // which schema defines a type
+	schemas map[contentID]format.Schema
 }
 
-// parse reads a registered schema with everything it refers to.
-func (u *unfolding) parse(ctx context.Context, id contentID, levels int) (*avro.Schema, error) {
-	if s := u.parsed[id]; s != nil {
+// read reads a registered schema with everything it refers to.
+func (u *unfolding) read(ctx context.Context, id contentID, levels int) (format.Schema, error) {
+	if s := u.schemas[id]; s != nil {
 		return s, nil
 	}
 	if levels == 0 {
@@ -230,43 +234,29 @@ func (u *unfolding) parse(ctx context.Context, id contentID, levels int) (*avro.
 	if err != nil {
 		return nil, err
 	}
-	given := avro.Types{}
+	var given []format.Reference
 	for _, ref := range stored.References {
 		target, err := schemaAt(ctx, u.db, from(id.context, ref.Subject), ref.Version)
 		if err != nil {
 			return nil, err
 		}
-		inner, err := u.parse(ctx, target, levels-1)
+		inner, err := u.read(ctx, target, levels-1)
 		if err != nil {
 			return nil, err
 		}
-		maps.Copy(given, inner.Types())
+		given = append(given, format.Reference{Name: ref.Name, Schema: inner})
 	}
-	schema, err := avro.Parse(stored.Text, given)
+	schema, err := formats[stored.Type](stored.Text, given)
 	if err != nil {
 		return nil, err
 	}
-	u.parsed[id] = schema
-	return schema, u.claim(schema, given, id)
-}
-
-// claim notes which types a schema defines itself.
-func (u *unfolding) claim(schema *avro.Schema, given avro.Types, id contentID) error {
-	for name := range schema.Types() {
-		if given[name] != nil {
-			continue
-		}
-		if other, taken := u.definer[name]; taken && other != id {
-			return fault.Bad("references", "INVALID_SCHEMA", "two of the schemas it refers to define the type %q; refer to one version of it", name)
-		}
-		u.definer[name] = id
-	}
-	return nil
+	u.schemas[id] = schema
+	return schema, nil
 }
 
 func (u *unfolding) weight() int {
 	total := 0
-	for id := range u.parsed {
+	for id := range u.schemas {
 		if stored, ok := u.r.byID.get(id); ok {
 			total += weigh(stored.Text)
 		}

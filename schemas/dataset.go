@@ -13,7 +13,7 @@ import (
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
-	"github.com/flowmart/lethe/schemas/avro"
+	"github.com/flowmart/lethe/schemas/format"
 )
 
 // topicOf finds the topic that a subject is called after, by the naming that
@@ -170,7 +170,7 @@ func claim(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, owner
 
 // tellCatalog writes the fields of a topic's keys or values into the catalog,
 // for each dataset behind the topic.
-func (r *Registry) tellCatalog(ctx context.Context, db postgres.DB, p place, version int, fields []avro.FieldPath) error {
+func (r *Registry) tellCatalog(ctx context.Context, db postgres.DB, p place, version int, fields []format.Field) error {
 	datasets, err := r.datasetsOf(ctx, db, p)
 	if err != nil || len(datasets) == 0 {
 		return err
@@ -190,7 +190,7 @@ func (r *Registry) tellCatalog(ctx context.Context, db postgres.DB, p place, ver
 
 // catalogFields turns field paths into the catalog's fields. A description
 // longer than the catalog keeps is cut there; the schema has it whole.
-func catalogFields(fields []avro.FieldPath, ofKey bool) []catalog.Field {
+func catalogFields(fields []format.Field, ofKey bool) []catalog.Field {
 	const most = 4000
 	out := make([]catalog.Field, len(fields))
 	for i, f := range fields {
@@ -270,5 +270,5 @@ func (r *Registry) fill(ctx context.Context, db postgres.DB, name string) error 
 	if err != nil {
 		return err
 	}
-	return r.tellCatalog(ctx, db, place{home, name}, v.Version, schema.Fields)
+	return r.tellCatalog(ctx, db, place{home, name}, v.Version, schema.Places())
 }

@@ -197,7 +197,7 @@ func (r *Registry) numberFor(ctx context.Context, tx pgx.Tx, subject subject, s 
 // keep writes what a registration brings: content, version, fields, and the
 // records of it.
 func (r *Registry) keep(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, version, asked int, c *content) (Version, error) {
-	if err := r.tellCatalog(ctx, tx, s.place(), version, c.schema.Fields); err != nil {
+	if err := r.tellCatalog(ctx, tx, s.place(), version, c.schema.Places()); err != nil {
 		return Version{}, err
 	}
 	if err := lockTargets(ctx, tx, c.references); err != nil {

@@ -9,6 +9,8 @@ package schemas
 
 import (
 	"crypto/sha256"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/schemas/avro"
+	"github.com/flowmart/lethe/schemas/format"
 )
 
 // Registry registers schemas and finds them again. It is safe for concurrent
@@ -26,7 +29,7 @@ type Registry struct {
 	clusters []string
 
 	texts  *lru[[sha256.Size]byte, *content] // by what was sent
-	parsed *lru[contentID, *avro.Schema]
+	parsed *lru[contentID, format.Schema]
 	byID   *lru[contentID, Schema]
 }
 
@@ -40,7 +43,7 @@ func New(db *pgxpool.Pool, now func() time.Time, clusters ...string) *Registry {
 	return &Registry{
 		db: db, now: now, clusters: clusters,
 		texts:  newLRU[[sha256.Size]byte, *content](32 << 20),
-		parsed: newLRU[contentID, *avro.Schema](64 << 20),
+		parsed: newLRU[contentID, format.Schema](64 << 20),
 		byID:   newLRU[contentID, Schema](32 << 20),
 	}
 }
@@ -51,8 +54,16 @@ type contentID struct {
 	id      int
 }
 
-// Avro is the one type of schema that is taken so far.
+// Avro is the type of a schema that does not say its type.
 const Avro = "AVRO"
+
+// formats are the types of schema that are taken.
+var formats = map[string]format.Read{
+	Avro: avro.Read,
+}
+
+// Types lists the types of schema that are taken, sorted.
+func Types() []string { return slices.Sorted(maps.Keys(formats)) }
 
 // Reference is what a schema takes from a version of another subject.
 type Reference struct {

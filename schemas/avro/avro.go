@@ -8,6 +8,8 @@
 // between calls: two schemas never see each other's types.
 package avro
 
+import "github.com/flowmart/lethe/schemas/format"
+
 // Kind is a type's shape.
 type Kind string
 
@@ -72,7 +74,7 @@ type Types map[string]*Type
 // Schema is a schema text that was read.
 type Schema struct {
 	Root   *Type
-	Fields []FieldPath // every place that data can stand in, in the order of the text
+	Fields []format.Field // every place that data can stand in, in the order of the text
 
 	given Types // from the schemas it refers to
 	types Types // given, and its own

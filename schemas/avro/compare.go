@@ -27,7 +27,7 @@ const (
 // Difference is one reason why a reader cannot read what a writer wrote.
 type Difference struct {
 	Kind    DifferenceKind
-	Path    string // field path, as in FieldPath; "" for the whole
+	Path    string // field path, as in format.Field; "" for the whole
 	Pointer string // as Java's: into the reader's schema, and into a union's branches on either side; "/" for the whole
 	Message string // what differs and how to mend it
 	Detail  string // the names in question

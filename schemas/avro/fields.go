@@ -4,48 +4,39 @@ import (
 	"strings"
 
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas/format"
 )
 
 // maxPath is the longest field path, in bytes.
 const maxPath = 1000
 
-// FieldPath is one place in the data that a schema describes.
-type FieldPath struct {
-	// Path names the place in the catalog's grammar: "a.b" a field of a record,
-	// "a[]" the items of an array, "a{}" the values of a map, "a<shop.Card>" a
-	// branch of a union that has several, "#value" the whole where the schema
-	// is not of parts.
-	Path      string
-	Type      string // the kind, the logical type, or union<…>
-	Doc       string
-	Nullable  bool
-	Opaque    bool // may hold anything: its content cannot be told from its name
-	Recursive bool // a record within itself: its fields stand further up
-}
-
 // unfold lists every place that data can stand in, in the order of the text. A
 // schema that unfolds to more than maxFields places is refused.
-func unfold(root *Type) ([]FieldPath, error) {
+//
+// Of a path, "a<shop.Card>" is a branch of a union that has several, and
+// "#value" the whole where the schema is not of parts.
+func unfold(root *Type) ([]format.Field, error) {
 	w := &unfolding{open: map[*Type]bool{}}
-	if err := w.add(root, FieldPath{}); err != nil {
+	if err := w.add(root, format.Field{}); err != nil {
 		return nil, err
 	}
 	return w.out, nil
 }
 
 type unfolding struct {
-	out  []FieldPath
+	out  []format.Field
 	open map[*Type]bool // records that we are inside of
 }
 
 // add notes a place and everything inside it.
-func (w *unfolding) add(t *Type, at FieldPath) error {
+func (w *unfolding) add(t *Type, at format.Field) error {
 	branches, nullable := withoutNull(t)
 	if len(branches) == 1 {
 		t = branches[0]
 	}
 	at.Nullable = at.Nullable || nullable
-	at.Type, at.Opaque, at.Recursive = typeName(t), opaque(t), w.open[t]
+	at.Type, at.Logical, at.Opaque, at.Recursive = typeName(t), t.Logical, opaque(t), w.open[t]
+	at.Tags = distinct(append(at.Tags, tagsOf(t.props)...))
 	if err := w.note(at, t.Kind); err != nil || at.Recursive {
 		return err
 	}
@@ -53,16 +44,16 @@ func (w *unfolding) add(t *Type, at FieldPath) error {
 	case aRecord:
 		return w.record(t, at.Path)
 	case anArray:
-		return w.add(t.Items, FieldPath{Path: at.Path + "[]"})
+		return w.add(t.Items, format.Field{Path: at.Path + "[]", Record: at.Record})
 	case aMap:
-		return w.add(t.Items, FieldPath{Path: at.Path + "{}"})
+		return w.add(t.Items, format.Field{Path: at.Path + "{}", Record: at.Record})
 	case aUnion:
-		return w.branches(branches, at.Path)
+		return w.branches(branches, at)
 	}
 	return nil
 }
 
-func (w *unfolding) note(at FieldPath, kind Kind) error {
+func (w *unfolding) note(at format.Field, kind Kind) error {
 	if at.Path == "" {
 		if kind == aRecord || kind == anArray || kind == aMap || kind == aUnion {
 			return nil
@@ -87,7 +78,7 @@ func (w *unfolding) record(t *Type, path string) error {
 		if path != "" {
 			inner = path + "." + f.Name
 		}
-		if err := w.add(f.Type, FieldPath{Path: inner, Doc: f.Doc}); err != nil {
+		if err := w.add(f.Type, format.Field{Path: inner, Record: t.Name, Doc: f.Doc, Tags: tagsOf(f.props), Aliases: f.Aliases}); err != nil {
 			return err
 		}
 	}
@@ -96,12 +87,12 @@ func (w *unfolding) record(t *Type, path string) error {
 
 // branches adds those branches of a union that have parts of their own, by
 // their full name. A simple one needs no path: it is the union's place itself.
-func (w *unfolding) branches(branches []*Type, path string) error {
+func (w *unfolding) branches(branches []*Type, at format.Field) error {
 	for _, b := range branches {
 		if b.Kind != aRecord && b.Kind != anArray && b.Kind != aMap {
 			continue
 		}
-		if err := w.add(b, FieldPath{Path: path + "<" + cmpName(b) + ">"}); err != nil {
+		if err := w.add(b, format.Field{Path: at.Path + "<" + cmpName(b) + ">", Record: at.Record}); err != nil {
 			return err
 		}
 	}
@@ -149,4 +140,21 @@ func typeName(t *Type) string {
 		return t.Logical
 	}
 	return strings.ToLower(string(t.Kind))
+}
+
+// tagsOf are the tags among properties: those of Confluent's catalog, and a
+// plain list or word.
+func tagsOf(props []member) []string {
+	var out []string
+	for _, m := range props {
+		if m.name != "confluent:tags" && m.name != "tags" {
+			continue
+		}
+		for _, v := range append(m.value.items, m.value) {
+			if v.kind == '"' {
+				out = append(out, v.text)
+			}
+		}
+	}
+	return out
 }

@@ -1,8 +1,11 @@
 package avro
 
 import (
+	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/flowmart/lethe/schemas/format"
 )
 
 // The grammar of paths is the catalog's; expected values are by hand.
@@ -51,5 +54,25 @@ func TestFieldPaths(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", g, tt.want)
 			}
 		})
+	}
+}
+
+// What the detector and the gate judge a field by: the record it stands in, its
+// logical type, the tags written at it or at its type, and its former names.
+func TestFieldsAreDescribed(t *testing.T) {
+	t.Parallel()
+	got := mustParse(t, `{"type":"record","name":"Order","namespace":"shop","fields":[
+		{"name":"id","type":{"type":"string","logicalType":"uuid"},"confluent:tags":["user.unique_id"],"aliases":["order_id"]},
+		{"name":"notes","type":{"type":"array","items":"string"},"tags":"user.free_text"},
+		{"name":"to","type":{"type":"record","name":"Address","tags":["user.contact.address","internal"],"fields":[{"name":"city","type":"string"}]}}]}`).Fields
+	want := []format.Field{
+		{Path: "id", Record: "shop.Order", Type: "uuid", Logical: "uuid", Tags: []string{"user.unique_id"}, Aliases: []string{"order_id"}},
+		{Path: "notes", Record: "shop.Order", Type: "array", Tags: []string{"user.free_text"}},
+		{Path: "notes[]", Record: "shop.Order", Type: "string"},
+		{Path: "to", Record: "shop.Order", Type: "record", Tags: []string{"user.contact.address", "internal"}},
+		{Path: "to.city", Record: "shop.Address", Type: "string"},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }

@@ -2,6 +2,7 @@ package avro
 
 import (
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -53,7 +54,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%d places became %d: %s", len(s.Fields), len(again.Fields), canonical)
 		}
 		for i := range s.Fields {
-			if s.Fields[i] != again.Fields[i] {
+			if !reflect.DeepEqual(s.Fields[i], again.Fields[i]) {
 				t.Fatalf("place %+v became %+v", s.Fields[i], again.Fields[i])
 			}
 		}

@@ -15,7 +15,7 @@ import (
 
 func (d *Door) root(*call) (any, error) { return struct{}{}, nil }
 
-func (d *Door) types(*call) (any, error) { return []string{schemas.Avro}, nil }
+func (d *Door) types(*call) (any, error) { return schemas.Types(), nil }
 
 func (d *Door) contexts(c *call) (any, error) {
 	names, err := d.registry.Contexts(c.Context(), access.From(c.Context()), c.URL.Query().Get("contextPrefix"))
