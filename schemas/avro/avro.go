@@ -59,6 +59,7 @@ type Field struct {
 	Aliases []string
 	Doc     string
 
+	at       int // the byte of the text where it begins
 	hasDoc   bool
 	fallback *value // the default; nil if it has none
 	order    string // "" for ascending

@@ -15,17 +15,19 @@ const maxPath = 1000
 //
 // Of a path, "a<shop.Card>" is a branch of a union that has several, and
 // "#value" the whole where the schema is not of parts.
-func unfold(root *Type) ([]format.Field, error) {
-	w := &unfolding{open: map[*Type]bool{}}
-	if err := w.add(root, format.Field{}); err != nil {
+func unfold(text string, root *Type, given Types) ([]format.Field, error) {
+	w := &unfolding{open: map[*Type]bool{}, given: given, lines: linesOf(text)}
+	if err := w.add(root, format.Field{Line: 1, Column: 1}); err != nil {
 		return nil, err
 	}
 	return w.out, nil
 }
 
 type unfolding struct {
-	out  []format.Field
-	open map[*Type]bool // records that we are inside of
+	out   []format.Field
+	open  map[*Type]bool // records that we are inside of
+	given Types          // of other texts
+	lines lines
 }
 
 // add notes a place and everything inside it.
@@ -42,11 +44,11 @@ func (w *unfolding) add(t *Type, at format.Field) error {
 	}
 	switch t.Kind {
 	case aRecord:
-		return w.record(t, at.Path)
+		return w.record(t, at)
 	case anArray:
-		return w.add(t.Items, format.Field{Path: at.Path + "[]", Record: at.Record})
+		return w.add(t.Items, inside(at, "[]"))
 	case aMap:
-		return w.add(t.Items, format.Field{Path: at.Path + "{}", Record: at.Record})
+		return w.add(t.Items, inside(at, "{}"))
 	case aUnion:
 		return w.branches(branches, at)
 	}
@@ -70,15 +72,26 @@ func (w *unfolding) note(at format.Field, kind Kind) error {
 	return nil
 }
 
-func (w *unfolding) record(t *Type, path string) error {
+// inside is a place in the items, values or branches of another.
+func inside(f format.Field, suffix string) format.Field {
+	return format.Field{Path: f.Path + suffix, Record: f.Record, Line: f.Line, Column: f.Column}
+}
+
+// record adds the fields of a record. Those of a record that another schema
+// defines stand where this text names it.
+func (w *unfolding) record(t *Type, at format.Field) error {
 	w.open[t] = true
 	defer delete(w.open, t)
+	foreign := w.given[t.Name] == t
 	for _, f := range t.Fields {
-		inner := f.Name
-		if path != "" {
-			inner = path + "." + f.Name
+		inner := format.Field{Path: f.Name, Record: t.Name, Doc: f.Doc, Tags: tagsOf(f.props), Aliases: f.Aliases, Line: at.Line, Column: at.Column}
+		if at.Path != "" {
+			inner.Path = at.Path + "." + f.Name
 		}
-		if err := w.add(f.Type, format.Field{Path: inner, Record: t.Name, Doc: f.Doc, Tags: tagsOf(f.props), Aliases: f.Aliases}); err != nil {
+		if !foreign {
+			inner.Line, inner.Column = w.lines.place(f.at)
+		}
+		if err := w.add(f.Type, inner); err != nil {
 			return err
 		}
 	}
@@ -92,7 +105,7 @@ func (w *unfolding) branches(branches []*Type, at format.Field) error {
 		if b.Kind != aRecord && b.Kind != anArray && b.Kind != aMap {
 			continue
 		}
-		if err := w.add(b, format.Field{Path: at.Path + "<" + cmpName(b) + ">", Record: at.Record}); err != nil {
+		if err := w.add(b, inside(at, "<"+cmpName(b)+">")); err != nil {
 			return err
 		}
 	}

@@ -1,7 +1,9 @@
 package avro
 
 import (
+	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,7 +74,36 @@ func TestFieldsAreDescribed(t *testing.T) {
 		{Path: "to", Record: "shop.Order", Type: "record", Tags: []string{"user.contact.address", "internal"}},
 		{Path: "to.city", Record: "shop.Address", Type: "string"},
 	}
+	for i := range got {
+		got[i] = unplaced(got[i])
+	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// A place is found again in the text, by hand; what another schema brings in
+// stands where it is named.
+func TestFieldsKnowTheirLine(t *testing.T) {
+	t.Parallel()
+	home := mustParse(t, `{"type":"record","name":"shop.Address","fields":[{"name":"city","type":"string"}]}`)
+	s, err := Parse(`{"type": "record", "name": "shop.Order", "fields": [
+  {"name": "mail",
+   "type": ["null", "string"]},
+    {"name": "phone", "type": {"type": "string"}},
+  {"name": "lines", "type": {"type": "array", "items": {"type": "record", "name": "Line", "fields": [
+    {"name": "sku", "type": "string"}
+  ]}}}, {"name": "home", "type": "Address"}
+]}`, home.Types())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"2:3 mail", "4:5 phone", "5:3 lines", "5:3 lines[]", "6:5 lines[].sku", "7:9 home", "7:9 home.city"}
+	var got []string
+	for _, f := range s.Fields {
+		got = append(got, fmt.Sprintf("%d:%d %s", f.Line, f.Column, f.Path))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }

@@ -33,6 +33,7 @@ type value struct {
 	items   []*value
 	members []member
 	index   map[string]*value // of an object
+	at      int               // where it stands in the text: a byte of its first line
 }
 
 type member struct {
@@ -103,24 +104,25 @@ func readValue(d *json.Decoder) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
+	at := int(d.InputOffset()) - 1
 	switch t := token.(type) {
 	case json.Delim:
 		if t == '{' {
-			return readObject(d)
+			return readObject(d, at)
 		}
-		return readArray(d)
+		return readArray(d, at)
 	case string:
-		return &value{kind: '"', text: t}, nil
+		return &value{kind: '"', text: t, at: at}, nil
 	case json.Number:
-		return &value{kind: '0', text: t.String()}, nil
+		return &value{kind: '0', text: t.String(), at: at}, nil
 	case bool:
-		return &value{kind: 't', truth: t}, nil
+		return &value{kind: 't', truth: t, at: at}, nil
 	}
-	return &value{kind: 'n'}, nil
+	return &value{kind: 'n', at: at}, nil
 }
 
-func readArray(d *json.Decoder) (*value, error) {
-	v := &value{kind: '['}
+func readArray(d *json.Decoder, at int) (*value, error) {
+	v := &value{kind: '[', at: at}
 	for d.More() {
 		item, err := readValue(d)
 		if err != nil {
@@ -134,8 +136,8 @@ func readArray(d *json.Decoder) (*value, error) {
 
 // readObject refuses a member that stands twice: readers disagree on which of
 // the two counts, and a tag could hide in the other.
-func readObject(d *json.Decoder) (*value, error) {
-	v := &value{kind: '{', index: map[string]*value{}}
+func readObject(d *json.Decoder, at int) (*value, error) {
+	v := &value{kind: '{', index: map[string]*value{}, at: at}
 	for d.More() {
 		token, err := d.Token()
 		if err != nil {

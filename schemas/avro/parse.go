@@ -36,7 +36,7 @@ func Parse(text string, given Types) (*Schema, error) {
 	if len(p.faults) > 0 {
 		return nil, errors.Join(p.faults...)
 	}
-	fields, err := unfold(root)
+	fields, err := unfold(text, root, given)
 	if err != nil {
 		return nil, err
 	}
@@ -229,7 +229,7 @@ func (p *parser) field(v *value, space string) *Field {
 		p.fail("a field is an object, not %s", v.kindName())
 		return nil
 	}
-	f := &Field{}
+	f := &Field{at: v.at}
 	var ok bool
 	if f.Name, ok = p.text(v, "name"); !ok {
 		return nil

@@ -51,6 +51,8 @@ type Field struct {
 	Recursive bool     // a record within itself: its fields stand further up
 	Tags      []string // written at it in the schema, as they are written there
 	Aliases   []string // names it had before, without their path
+	Line      int      // of the text, from 1: where it stands, or what brings it in from another schema; 0 if that is not known
+	Column    int      // likewise, in bytes
 }
 
 // Difference is one reason why a reader cannot read what a writer wrote.
