@@ -60,7 +60,7 @@ func Append(ctx context.Context, db postgres.DB, entries ...Entry) error {
 type columns struct {
 	ids, actors        []uuid.UUID
 	acts, codes        []string
-	entities, requests []*uuid.UUID
+	entities, requests []uuid.NullUUID
 	digests            [][]byte
 	days               []*time.Time
 	amounts            []map[string]int64
@@ -86,9 +86,6 @@ func (c *columns) add(e Entry) error {
 	return nil
 }
 
-func orNull(id uuid.UUID) *uuid.UUID {
-	if id == uuid.Nil {
-		return nil
-	}
-	return &id
+func orNull(id uuid.UUID) uuid.NullUUID {
+	return uuid.NullUUID{UUID: id, Valid: id != uuid.Nil}
 }

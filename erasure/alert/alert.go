@@ -150,16 +150,19 @@ func RaiseUnplanned(ctx context.Context, db postgres.DB, places []Place, now tim
 // done so much.
 func RaiseUndone(ctx context.Context, db postgres.DB, now time.Time) ([]Alert, error) {
 	const q = `
-		WITH told AS (
+		WITH late AS MATERIALIZED ( -- found first: joined to requests first, each would look through all open tasks
+			SELECT id, request_id, service_id, state, code, waits_since
+			  FROM erasure_task
+			 WHERE state IN ('READY', 'SENT', 'WORKING') AND greatest(waits_since, answered_at) <= $2
+		), told AS (
 			INSERT INTO erasure_alert (id, request_id, task_id, reason, code, raised_at, told_at)
 			SELECT gen_random_uuid(), t.request_id, t.id, 'TASK_UNDONE', t.code, $1, $1
-			  FROM erasure_task t
+			  FROM late t
 			  JOIN erasure_request r ON r.id = t.request_id AND r.key_destroyed_at IS NULL
 			  JOIN catalog_service s ON s.id = t.service_id
 			  LEFT JOIN erasure_delivery d ON d.service_id = t.service_id
 			  LEFT JOIN erasure_alert a ON a.task_id = t.id AND a.reason = 'TASK_UNDONE'
-			 WHERE t.state IN ('READY', 'SENT', 'WORKING') AND greatest(t.waits_since, t.answered_at) <= $2
-			   AND (t.state <> 'READY' OR t.code IS NOT NULL OR s.state <> 'ACTIVE' OR d.open_until > now())
+			 WHERE (t.state <> 'READY' OR t.code IS NOT NULL OR s.state <> 'ACTIVE' OR d.open_until > now())
 			   AND (a.id IS NULL OR a.over_at IS NOT NULL OR a.told_at <= $2)
 			 ORDER BY t.waits_since, t.id
 			 LIMIT 500
