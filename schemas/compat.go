@@ -137,7 +137,7 @@ func (r *Registry) TestAll(ctx context.Context, by access.Principal, s Submissio
 	if err != nil {
 		return Verdict{}, err
 	}
-	if c, err = c.with(s.Metadata, s.RuleSet); err != nil {
+	if c, err = r.dressed(ctx, r.db, s, live, holding(layers), c); err != nil {
 		return Verdict{}, err
 	}
 	if live, err = r.grouped(ctx, r.db, live, holding(layers), c); err != nil {

@@ -146,6 +146,9 @@ func holding(layers []layer) Config {
 	return c
 }
 
+// normalizes reports whether texts are kept normalized.
+func (c Config) normalizes() bool { return c.Normalize != nil && *c.Normalize }
+
 func inherit[T any](into **T, from *T) {
 	if *into == nil {
 		*into = from

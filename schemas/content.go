@@ -7,6 +7,7 @@ import (
 	"errors"
 	"hash"
 	"strings"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -29,6 +30,7 @@ type content struct {
 	metadata *string // as they are hashed and stored
 	ruleSet  *string
 	body     [sha256.Size]byte // the hash without them
+	shape    func() [sha256.Size]byte
 }
 
 // target is a reference whose version is settled.
@@ -77,6 +79,7 @@ func (r *Registry) read(ctx context.Context, db postgres.DB, home string, s Subm
 	text := schema.Canonical()
 	c := &content{kind: s.Type, text: text, hash: digest(s.Type, text, targets), references: targets, schema: schema}
 	c.body = c.hash
+	c.shape = sync.OnceValue(func() [sha256.Size]byte { return shapeOf(c.kind, schema, c.body) })
 	r.texts.put(key, c, weigh(s.Text))
 	return c, nil
 }

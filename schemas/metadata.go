@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/flowmart/lethe/internal/fault"
 )
@@ -107,6 +108,17 @@ func (s *RuleSet) over(below *RuleSet) *RuleSet {
 	return &out
 }
 
+// without is a rule set without the rules of some names.
+func (s *RuleSet) without(names []string) *RuleSet {
+	drop := func(rules []Rule) []Rule {
+		return slices.DeleteFunc(slices.Clone(rules), func(r Rule) bool {
+			name, _ := r["name"].(string)
+			return slices.Contains(names, name)
+		})
+	}
+	return &RuleSet{drop(s.MigrationRules), drop(s.DomainRules), drop(s.EncodingRules), s.EnableAt}
+}
+
 func rulesOver(above, below []Rule) []Rule {
 	named := map[any]bool{}
 	for _, r := range above {
@@ -155,4 +167,18 @@ func (c *content) dress(s Submission, latest *Schema, config Config) (*content, 
 	m = config.OverrideMetadata.over(m.over(config.DefaultMetadata))
 	rules = config.OverrideRuleSet.over(rules.over(config.DefaultRuleSet))
 	return c.with(m, rules)
+}
+
+// versionProperty is the property of metadata that holds a version's number, so
+// that one text can be several versions.
+const versionProperty = "confluent:version"
+
+// numbered is a content with its version's number among its metadata: where who
+// registers it named the number, and from then on.
+func (c *content) numbered(version int, named bool) (*content, error) {
+	if _, has := said(c.Metadata).Properties[versionProperty]; !has && !named {
+		return c, nil
+	}
+	number := Metadata{Properties: map[string]string{versionProperty: strconv.Itoa(version)}}
+	return c.with(number.over(c.Metadata), c.RuleSet)
 }

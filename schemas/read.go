@@ -285,7 +285,13 @@ func (r *Registry) Lookup(ctx context.Context, by access.Principal, s Submission
 	if err != nil {
 		return Version{}, err
 	}
+	if s.Normalize {
+		c = c.normal()
+	}
 	v, found, err := r.lookup(ctx, r.db, p, s, c, which)
+	if err == nil && !found {
+		v, found, err = r.lookupAsKept(ctx, p, s, c, which)
+	}
 	if err != nil || found {
 		return v, err
 	}
@@ -295,16 +301,40 @@ func (r *Registry) Lookup(ctx context.Context, by access.Principal, s Submission
 	return Version{}, errNoSchema
 }
 
+// lookupAsKept finds a content as its subject would keep it: normalized, and
+// with the subject's metadata and rules under and over those that are named.
+func (r *Registry) lookupAsKept(ctx context.Context, p place, s Submission, c *content, which Which) (Version, bool, error) {
+	layers, err := layersOf(ctx, r.db, p)
+	if err != nil {
+		return Version{}, false, err
+	}
+	config := holding(layers)
+	normal := config.normalizes() && !s.Normalize
+	if !normal && s.Metadata == nil && s.RuleSet == nil {
+		return Version{}, false, nil
+	}
+	if normal {
+		c = c.normal()
+	}
+	if s.Metadata != nil {
+		s.Metadata = config.OverrideMetadata.over(s.Metadata.over(config.DefaultMetadata))
+	}
+	if s.RuleSet != nil {
+		s.RuleSet = config.OverrideRuleSet.over(s.RuleSet.over(config.DefaultRuleSet))
+	}
+	return r.lookup(ctx, r.db, p, s, c, which)
+}
+
 // lookup finds a content among the versions of a subject, a live one first and
-// the newest first. Metadata and rules that the submission does not name do not
-// count.
+// the newest first: by its text or, where none has that, one that says the
+// same. Metadata and rules that the submission does not name do not count.
 func (r *Registry) lookup(ctx context.Context, db postgres.DB, p place, s Submission, c *content, which Which) (Version, bool, error) {
 	named, err := c.with(s.Metadata, s.RuleSet)
 	if err != nil {
 		return Version{}, false, err
 	}
 	const q = `
-		SELECT v.version, c.id, v.registered_at, v.deleted_at IS NOT NULL AS deleted
+		SELECT s.context, s.name, v.version, c.id AS schema_id, v.registered_at, v.deleted_at IS NOT NULL AS deleted
 		  FROM schemas_schema c
 		  JOIN schemas_subject s ON s.context = c.context AND s.name = $2
 		  JOIN schemas_version v ON v.subject_id = s.id AND v.schema_id = c.id AND (v.deleted_at IS NULL OR $4)
@@ -312,21 +342,45 @@ func (r *Registry) lookup(ctx context.Context, db postgres.DB, p place, s Submis
 		   AND (NOT $5 OR c.metadata IS NOT DISTINCT FROM $6::jsonb) AND (NOT $7 OR c.rule_set IS NOT DISTINCT FROM $8::jsonb)
 		 ORDER BY v.deleted_at IS NULL DESC, v.version DESC
 		 LIMIT 1`
-	type found struct {
-		Version      int
-		ID           int
-		RegisteredAt time.Time
-		Deleted      bool
+	f, err := postgres.One[stored](ctx, db, q, p.context, p.name, c.body[:], which.deleted(), s.Metadata != nil, named.metadata, s.RuleSet != nil, named.ruleSet)
+	if errors.Is(err, postgres.ErrNotFound) && s.ID <= 0 { // an import is of just this content
+		return r.lookupAlike(ctx, db, p, s, named, which)
 	}
-	f, err := postgres.One[found](ctx, db, q, p.context, p.name, c.body[:], which.deleted(), s.Metadata != nil, named.metadata, s.RuleSet != nil, named.ruleSet)
 	if errors.Is(err, postgres.ErrNotFound) {
 		return Version{}, false, nil
 	}
 	if err != nil {
 		return Version{}, false, err
 	}
-	content, err := r.load(ctx, db, contentID{p.context, f.ID})
-	return Version{p.String(), f.Version, f.RegisteredAt, f.Deleted, content}, err == nil, err
+	content, err := r.load(ctx, db, f.content())
+	return f.of(content), err == nil, err
+}
+
+// lookupAlike is lookup by what a text says.
+func (r *Registry) lookupAlike(ctx context.Context, db postgres.DB, p place, s Submission, named *content, which Which) (Version, bool, error) {
+	const q = `
+		SELECT s.context, s.name, v.version, c.id AS schema_id, v.registered_at, v.deleted_at IS NOT NULL AS deleted
+		  FROM schemas_schema c
+		  JOIN schemas_subject s ON s.context = c.context AND s.name = $2
+		  JOIN schemas_version v ON v.subject_id = s.id AND v.schema_id = c.id AND (v.deleted_at IS NULL OR $4)
+		 WHERE c.context = $1 AND coalesce(c.shape_hash, c.body_hash, c.hash) = $3
+		   AND (NOT $5 OR c.metadata IS NOT DISTINCT FROM $6::jsonb) AND (NOT $7 OR c.rule_set IS NOT DISTINCT FROM $8::jsonb)
+		 ORDER BY v.deleted_at IS NULL DESC, v.version DESC`
+	shape := named.shape()
+	alike, err := postgres.Many[stored](ctx, db, q, p.context, p.name, shape[:], which.deleted(), s.Metadata != nil, named.metadata, s.RuleSet != nil, named.ruleSet)
+	if err != nil {
+		return Version{}, false, err
+	}
+	for _, f := range alike {
+		content, err := r.load(ctx, db, f.content())
+		if err != nil {
+			return Version{}, false, err
+		}
+		if named.stands(content) {
+			return f.of(content), true, nil
+		}
+	}
+	return Version{}, false, nil
 }
 
 // as tells a content as a version of a subject.

@@ -36,9 +36,20 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 	if s, err = r.texted(ctx, p, s); err != nil {
 		return v, err
 	}
+	if s.ID > 0 {
+		// An import brings everything that the content is: what it leaves out is
+		// not there.
+		s.Metadata, s.RuleSet = said(s.Metadata), said(s.RuleSet)
+	}
 	c, err := r.read(ctx, r.db, p.context, s)
+	if err == nil && s.retags() {
+		c, err = r.retagged(ctx, p, s, c)
+	}
 	if err != nil {
 		return v, err
+	}
+	if s.Normalize {
+		c = c.normal()
 	}
 	v, found, err := r.lookup(ctx, r.db, p, s, c, Live)
 	if err != nil || found {
@@ -99,24 +110,27 @@ func (r *Registry) register(ctx context.Context, tx pgx.Tx, by access.Principal,
 	if err != nil {
 		return Version{}, err
 	}
-	if c, err = r.dressed(ctx, tx, s, live, holding(layers), c); err != nil {
+	mode, config := holdingMode(layers), holding(layers)
+	if c, err = r.asKept(ctx, tx, s, live, mode, config, c); err != nil {
 		return Version{}, err
 	}
-	if v, found, err := r.lookup(ctx, tx, p, Submission{Metadata: said(c.Metadata), RuleSet: said(c.RuleSet)}, c, Live); err != nil || found {
+	if v, found, err := r.lookup(ctx, tx, p, Submission{ID: s.ID, Metadata: said(c.Metadata), RuleSet: said(c.RuleSet)}, c, Live); err != nil || found {
 		return v, asked(v, s, err)
 	}
-	mode := holdingMode(layers)
 	if err := mode.admits(s); err != nil {
 		return Version{}, err
-	}
-	if mode != Import {
-		if err := r.fits(ctx, tx, live, holding(layers), c); err != nil {
-			return Version{}, err
-		}
 	}
 	next, err := r.numberFor(ctx, tx, subject, s, mode)
 	if err != nil {
 		return Version{}, err
+	}
+	if mode != Import {
+		if c, err = c.numbered(next, s.Version > 0); err != nil {
+			return Version{}, err
+		}
+		if err := r.fits(ctx, tx, live, config, c); err != nil {
+			return Version{}, err
+		}
 	}
 	return r.keep(ctx, tx, by, subject, next, s.ID, c)
 }
@@ -137,12 +151,24 @@ func (r *Registry) fits(ctx context.Context, tx pgx.Tx, live []earlier, config C
 	return nil
 }
 
+// asKept is a content as it is to be kept: normalized where the subject asks
+// for that, and dressed. An import is taken as it comes.
+func (r *Registry) asKept(ctx context.Context, tx pgx.Tx, s Submission, live []earlier, mode Mode, config Config, c *content) (*content, error) {
+	if mode == Import {
+		return c.with(s.Metadata, s.RuleSet)
+	}
+	if config.normalizes() {
+		c = c.normal()
+	}
+	return r.dressed(ctx, tx, s, live, config, c)
+}
+
 // dressed is dress with the latest of the live versions, newest first.
-func (r *Registry) dressed(ctx context.Context, tx pgx.Tx, s Submission, live []earlier, config Config, c *content) (*content, error) {
+func (r *Registry) dressed(ctx context.Context, db postgres.DB, s Submission, live []earlier, config Config, c *content) (*content, error) {
 	if len(live) == 0 {
 		return c.dress(s, nil, config)
 	}
-	latest, err := r.load(ctx, tx, contentID{live[0].Context, live[0].SchemaID})
+	latest, err := r.load(ctx, db, contentID{live[0].Context, live[0].SchemaID})
 	if err != nil {
 		return nil, err
 	}
@@ -250,10 +276,10 @@ func (r *Registry) idFor(ctx context.Context, tx pgx.Tx, in string, asked int, c
 		return 0, err
 	}
 	const q = `
-		INSERT INTO schemas_schema (context, id, type, text, hash, created_at, metadata, rule_set, body_hash)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		INSERT INTO schemas_schema (context, id, type, text, hash, created_at, metadata, rule_set, body_hash, shape_hash)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		    ON CONFLICT DO NOTHING`
-	tag, err := tx.Exec(ctx, q, in, asked, c.kind, c.text, c.hash[:], r.now(), c.metadata, c.ruleSet, c.bodyHash())
+	tag, err := tx.Exec(ctx, q, in, asked, c.kind, c.text, c.hash[:], r.now(), c.metadata, c.ruleSet, c.bodyHash(), c.shapeHash())
 	if err != nil {
 		return 0, err
 	}
@@ -303,10 +329,10 @@ func (r *Registry) keepContent(ctx context.Context, tx pgx.Tx, in string, c *con
 			return 0, err
 		}
 		const q = `
-			INSERT INTO schemas_schema (context, id, type, text, hash, created_at, metadata, rule_set, body_hash)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+			INSERT INTO schemas_schema (context, id, type, text, hash, created_at, metadata, rule_set, body_hash, shape_hash)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 			    ON CONFLICT ON CONSTRAINT schemas_content_has_one_id DO NOTHING`
-		tag, err := tx.Exec(ctx, q, in, fresh, c.kind, c.text, c.hash[:], r.now(), c.metadata, c.ruleSet, c.bodyHash())
+		tag, err := tx.Exec(ctx, q, in, fresh, c.kind, c.text, c.hash[:], r.now(), c.metadata, c.ruleSet, c.bodyHash(), c.shapeHash())
 		if err != nil {
 			return 0, err
 		}

@@ -80,6 +80,13 @@ type Submission struct {
 	References []Reference
 	Metadata   *Metadata // nil for the latest version's; an empty one for none
 	RuleSet    *RuleSet  // likewise
+	// Normalize has the text kept in the form that depends least on how it was
+	// put into words; a subject may ask for that, too.
+	Normalize bool
+	// Tags to put into the text, and to take out of it; KeepTags has what is
+	// untagged there get the tags that the latest version has at it.
+	AddTags, RemoveTags []format.Tagged
+	KeepTags            bool
 	// ID is the id the content must get, in the mode IMPORT; else 0.
 	ID int
 	// Version is the number the version must get, for who wants to be sure
@@ -96,7 +103,8 @@ type Schema struct {
 	References []Reference `db:"-"`
 	Metadata   *Metadata
 	RuleSet    *RuleSet
-	GUID       uuid.UUID // the same for the content in every context
+	GUID       uuid.UUID       // the same for the content in every context
+	Tags       []format.Tagged `db:"-"` // that stand in the text, where View asks for them
 }
 
 // Version is a schema as a version of a subject.

@@ -62,6 +62,7 @@ var routes = map[string]route{
 	"GET /packages/{id}":                         {"ha", "", "", (*visit).pack},
 	"HEAD /packages/{id}":                        {"ha", "", "", (*visit).pack},
 	"GET /registry/":                             {members, "=", "=", at("/registry/")},
+	"POST /registry/":                            {members, "=", "=", at("/registry/")},
 	"GET /registry/subjects":                     {members, "=", "=", at("/registry/subjects")},
 	"POST /registry/subjects/*":                  {members, members, "", subject("", anOrder)},
 	"GET /registry/subjects/*/versions":          {members, members, "", subject("/versions", "")},
@@ -92,15 +93,18 @@ var routes = map[string]route{
 	"GET /registry/schemas/guids/*/ids":                {members, "=", "", schemaGUID("/ids")},
 	"GET /registry/subjects/*/metadata":                {members, members, "", subject("/metadata", "")},
 	"GET /registry/subjects/*/versions/*/referencedby": {members, members, "", subject("/versions/1/referencedby", "")},
-	"DELETE /registry/subjects/*":                      {"smce", "m", "", passing("")},
-	"DELETE /registry/subjects/*/versions/*":           {"smce", "m", "", passing("/versions/latest")},
-	"DELETE /registry/config":                          {"m", "=", "=", after("PUT", "/registry/config", level, "/registry/config")},
-	"DELETE /registry/config/*":                        {"sm", "m", "", settings("config", level)},
-	"PUT /registry/mode":                               {"m", "=", "=", func(*visit) (string, string) { return "/registry/mode", mode }},
-	"PUT /registry/mode/*":                             {"sm", "m", "=", func(v *visit) (string, string) { return "/registry/mode/" + v.subject(), mode }},
-	"DELETE /registry/mode":                            {"m", "=", "=", after("PUT", "/registry/mode", mode, "/registry/mode")},
-	"DELETE /registry/mode/*":                          {"sm", "m", "", settings("mode", mode)},
-	"DELETE /registry/contexts/*":                      {"m", "=", "=", after("PUT", "/registry/config/:.spare:", level, "/registry/contexts/.spare")},
+	"POST /registry/subjects/*/versions/*/tags": {"smce", "m", "", func(v *visit) (string, string) {
+		return "/registry/subjects/" + v.subject() + "/versions/latest/tags", `{"rulesToMerge":{"domainRules":[{"name":"` + uuid.NewString() + `"}]}}`
+	}},
+	"DELETE /registry/subjects/*":            {"smce", "m", "", passing("")},
+	"DELETE /registry/subjects/*/versions/*": {"smce", "m", "", passing("/versions/latest")},
+	"DELETE /registry/config":                {"m", "=", "=", after("PUT", "/registry/config", level, "/registry/config")},
+	"DELETE /registry/config/*":              {"sm", "m", "", settings("config", level)},
+	"PUT /registry/mode":                     {"m", "=", "=", func(*visit) (string, string) { return "/registry/mode", mode }},
+	"PUT /registry/mode/*":                   {"sm", "m", "=", func(v *visit) (string, string) { return "/registry/mode/" + v.subject(), mode }},
+	"DELETE /registry/mode":                  {"m", "=", "=", after("PUT", "/registry/mode", mode, "/registry/mode")},
+	"DELETE /registry/mode/*":                {"sm", "m", "", settings("mode", mode)},
+	"DELETE /registry/contexts/*":            {"m", "=", "=", after("PUT", "/registry/config/:.spare:", level, "/registry/contexts/.spare")},
 }
 
 const (

@@ -14,12 +14,58 @@ import (
 // is that of Schema.toString() of Apache Avro for Java. Types that were given
 // are named, not repeated.
 func (s *Schema) Canonical() string {
-	p := &printer{types: s.types, written: map[*Type]bool{}}
-	for _, t := range s.given {
-		p.written[t] = true
-	}
+	p := &printer{types: s.types, written: s.namedElsewhere()}
 	p.typ(s.Root)
 	return p.out.String()
+}
+
+// Normalized is Canonical with every name in full and the members of every
+// property and default sorted, so that how a schema was put into words counts
+// for still less.
+func (s *Schema) Normalized() string {
+	p := &printer{types: s.types, written: s.namedElsewhere(), normal: true}
+	p.typ(s.Root)
+	return p.out.String()
+}
+
+// Print implements format.Printed.
+func (s *Schema) Print(form string) (string, bool) {
+	if form != "resolved" {
+		return "", false
+	}
+	return s.Resolved()
+}
+
+// Resolved is Canonical with the types that were given written out where they
+// stand first: it can be read without them. It reports false for a text larger
+// than mostResolved, and then writes none.
+func (s *Schema) Resolved() (string, bool) { return s.whole(false) }
+
+// Shape is both: two schemas with the same shape say the same, whether their
+// types stand in them or are given.
+func (s *Schema) Shape() (string, bool) { return s.whole(true) }
+
+// mostResolved is the largest text that references are written out into, in
+// bytes: each may be as large as a schema, and there may be many.
+const mostResolved = 8 << 20
+
+func (s *Schema) whole(normal bool) (string, bool) {
+	p := &printer{types: s.types, written: map[*Type]bool{}, normal: normal, most: mostResolved}
+	p.typ(s.Root)
+	if p.full() {
+		return "", false
+	}
+	return p.out.String(), true
+}
+
+// namedElsewhere are the types that are only named in a schema: they were
+// given.
+func (s *Schema) namedElsewhere() map[*Type]bool {
+	out := make(map[*Type]bool, len(s.given))
+	for _, t := range s.given {
+		out[t] = true
+	}
+	return out
 }
 
 type printer struct {
@@ -27,7 +73,8 @@ type printer struct {
 	types   Types
 	space   string // the namespace that surrounds what is written
 	written map[*Type]bool
-	most    int // how many bytes are wanted; 0 for all
+	normal  bool // names in full, members sorted
+	most    int  // how many bytes are wanted; 0 for all
 }
 
 func (p *printer) full() bool { return p.most > 0 && p.out.Len() > p.most }
@@ -68,8 +115,12 @@ func (p *printer) named(t *Type) {
 	p.out.WriteString(`{"type":`)
 	p.text(kind)
 	p.key("name")
+	if p.normal {
+		name = t.Name
+	}
 	p.text(name)
-	if space != p.space {
+	// A name in full says its namespace, unless that is none.
+	if space != p.space && !(p.normal && space != "") {
 		p.key("namespace")
 		p.text(space)
 	}
@@ -90,11 +141,18 @@ func (p *printer) named(t *Type) {
 // namespace here would catch is written with a leading dot; Java forgets that
 // and then reads back another type.
 func (p *printer) reference(full string) {
-	name := relative(full, p.space)
+	name := p.relative(full)
 	if space, _ := split(full); space == "" && p.types[fullName(full, p.space)] != nil && p.space != "" {
 		name = "." + full
 	}
 	p.text(name)
+}
+
+func (p *printer) relative(full string) string {
+	if p.normal {
+		return full
+	}
+	return relative(full, p.space)
 }
 
 func (p *printer) body(t *Type) {
@@ -150,15 +208,22 @@ func (p *printer) aliases(names []string, space string) {
 			p.text("." + names[i])
 			return
 		}
-		p.text(relative(names[i], space))
+		p.text(p.relative(names[i]))
 	})
 }
 
 func (p *printer) properties(props []member) {
-	for _, m := range props {
+	for _, m := range p.sorted(props) {
 		p.key(m.name)
 		p.json(m.value)
 	}
+}
+
+func (p *printer) sorted(members []member) []member {
+	if !p.normal {
+		return members
+	}
+	return slices.SortedFunc(slices.Values(members), func(a, b member) int { return strings.Compare(a.name, b.name) })
 }
 
 func (p *printer) key(name string) {
@@ -195,7 +260,7 @@ func (p *printer) json(v *value) {
 		p.list(len(v.items), func(i int) { p.json(v.items[i]) })
 	case '{':
 		p.out.WriteByte('{')
-		for i, m := range v.members {
+		for i, m := range p.sorted(v.members) {
 			if i > 0 {
 				p.out.WriteByte(',')
 			}

@@ -51,6 +51,17 @@ func FuzzParse(f *testing.F) {
 		if twice := again.Canonical(); twice != canonical {
 			t.Fatalf("%s became %s", canonical, twice)
 		}
+		// Neither form changes what the schema says.
+		shape, _ := s.Shape()
+		for _, form := range []string{s.Normalized(), canonical} {
+			other, err := Parse(form, nil)
+			if err != nil {
+				t.Fatalf("form %s: %v", form, err)
+			}
+			if same, _ := other.Shape(); same != shape || len(other.Fields) != len(s.Fields) {
+				t.Fatalf("%s says %s; want %s", form, same, shape)
+			}
+		}
 		if len(s.Fields) != len(again.Fields) {
 			t.Fatalf("%d places became %d: %s", len(s.Fields), len(again.Fields), canonical)
 		}

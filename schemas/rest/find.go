@@ -24,6 +24,9 @@ func (d *Door) byGUID(c *call) (any, error) {
 		return nil, err
 	}
 	s, err := d.registry.ByGUID(c.Context(), access.From(c.Context()), id)
+	if err == nil {
+		s, err = d.shown(c, s)
+	}
 	return bodyOf(s), err
 }
 
@@ -55,6 +58,9 @@ func (d *Door) withProperties(c *call) (any, error) {
 		wanted[key] = values[i]
 	}
 	v, err := d.registry.WithProperties(c.Context(), access.From(c.Context()), c.subject(), wanted, c.which())
+	if err == nil {
+		v.Schema, err = d.shown(c, v.Schema)
+	}
 	return versionBody(v), err
 }
 

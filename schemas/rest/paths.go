@@ -125,7 +125,15 @@ func (d *Door) register(c *call) (any, error) {
 	if e, ok := errors.AsType[*schemas.IncompatibleError](err); ok {
 		return nil, d.incompatible(c, e)
 	}
-	return map[string]int{"id": v.ID}, err
+	return d.registered(c, v, err)
+}
+
+// registered answers a registration.
+func (d *Door) registered(c *call, v schemas.Version, err error) (any, error) {
+	if err == nil {
+		v.Schema, err = d.shown(c, v.Schema)
+	}
+	return registeredBody{v.ID, v.Version, bodyOf(v.Schema)}, err
 }
 
 func (d *Door) lookup(c *call) (any, error) {
@@ -134,6 +142,9 @@ func (d *Door) lookup(c *call) (any, error) {
 		return nil, err
 	}
 	v, err := d.registry.Lookup(c.Context(), access.From(c.Context()), s, c.which())
+	if err == nil {
+		v.Schema, err = d.shown(c, v.Schema)
+	}
 	return versionBody(v), err
 }
 
@@ -142,7 +153,11 @@ func (d *Door) named(c *call) (schemas.Version, error) {
 	if err != nil {
 		return schemas.Version{}, err
 	}
-	return d.registry.Version(c.Context(), access.From(c.Context()), c.subject(), n, c.which())
+	v, err := d.registry.Version(c.Context(), access.From(c.Context()), c.subject(), n, c.which())
+	if err == nil {
+		v.Schema, err = d.shown(c, v.Schema)
+	}
+	return v, err
 }
 
 func (d *Door) version(c *call) (any, error) {
@@ -166,6 +181,9 @@ func (d *Door) byID(c *call) (schemas.Schema, error) {
 
 func (d *Door) schema(c *call) (any, error) {
 	s, err := d.byID(c)
+	if err == nil {
+		s, err = d.shown(c, s)
+	}
 	b := bodyOf(s)
 	if err == nil && c.flag("fetchMaxId") {
 		b.MaxID, err = d.registry.MaxID(c.Context(), access.From(c.Context()), c.qualified(c.URL.Query().Get("subject")))
@@ -175,6 +193,9 @@ func (d *Door) schema(c *call) (any, error) {
 
 func (d *Door) schemaText(c *call) (any, error) {
 	s, err := d.byID(c)
+	if err == nil {
+		s, err = d.shown(c, s)
+	}
 	return plain(s.Text), err
 }
 

@@ -31,6 +31,7 @@ func New(registry *schemas.Registry, log *slog.Logger) *Door {
 	d := &Door{registry: registry, log: log}
 	d.routes = []route{
 		{"GET", "", d.root},
+		{"POST", "", d.root},
 		{"GET", "subjects", d.subjects},
 		{"POST", "subjects/*", d.lookup},
 		{"DELETE", "subjects/*", d.deleteSubject},
@@ -40,6 +41,7 @@ func New(registry *schemas.Registry, log *slog.Logger) *Door {
 		{"GET", "subjects/*/versions/*", d.version},
 		{"DELETE", "subjects/*/versions/*", d.deleteVersion},
 		{"GET", "subjects/*/versions/*/schema", d.versionText},
+		{"POST", "subjects/*/versions/*/tags", d.amend},
 		{"GET", "subjects/*/versions/*/referencedby", d.referencedBy},
 		{"GET", "schemas", d.list},
 		{"GET", "schemas/types", d.types},

@@ -251,7 +251,7 @@ func TestAnswersByHand(t *testing.T) {
 	}{
 		{"the root", "GET", "/", "", 200, 0, "{}", nil},
 		{"no subjects", "GET", "/subjects", "", 200, 0, "[]", nil},
-		{"a first version", "POST", "/subjects/a%2Fb%3A%20c/versions", submission(v1), 200, 0, `{"id":1}`, nil},
+		{"a first version", "POST", "/subjects/a%2Fb%3A%20c/versions", submission(v1), 200, 0, `{"id":1,`, nil},
 		{"a subject with a slash", "GET", "/subjects", "", 200, 0, `["a/b: c"]`, nil},
 		{"its versions", "GET", "/subjects/a%2Fb%3A%20c/versions", "", 200, 0, "[1]", nil},
 		{"latest in capitals", "GET", "/subjects/a%2Fb%3A%20c/versions/LATEST", "", 200, 0, `"subject":"a/b: c","version":1,"id":1,"schema":"{`, nil},
@@ -269,7 +269,7 @@ func TestAnswersByHand(t *testing.T) {
 		{"the same, briefly", "POST", "/compatibility/subjects/x/versions/latest", submission(`"x"`), 422, 42201, "", nil},
 		{"no such subject to test", "POST", "/compatibility/subjects/x/versions/1", submission(v1), 404, 40402, "", nil},
 		{"a refusal in the API's form", "POST", "/subjects/a%2Fb%3A%20c/versions", submission(no), 409, 409, `details: [{errorType:'READER_FIELD_MISSING_DEFAULT_VALUE'`, nil},
-		{"a member nobody knows", "POST", "/subjects/b/versions", submission(v1, `,"propagateSchemaTags":true`), 200, 0, `{"id":1}`, nil},
+		{"a member nobody knows", "POST", "/subjects/b/versions", submission(v1, `,"propagateSchemaTags":true`), 200, 0, `{"id":1,`, nil},
 		{"as a newer client names it", "POST", "/subjects/b/versions", submission(v1), 200, 0, "", []string{"Content-Type", "application/vnd.schemaregistry+json; charset=utf-8", "Accept", "application/vnd.schemaregistry+json"}},
 		{"rules that cannot be told apart", "POST", "/subjects/b/versions", submission(v1, `,"ruleSet":{"domainRules":[{"kind":"CONDITION"}]}`), 422, 42210, "", nil},
 		{"another type", "POST", "/subjects/b/versions", submission(`{}`, `,"schemaType":"PROTOBUF"`), 422, 42201, "", nil},

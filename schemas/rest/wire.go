@@ -32,6 +32,10 @@ type submission struct {
 	Version    int               `json:"version"`
 	Metadata   *schemas.Metadata `json:"metadata"`
 	RuleSet    *schemas.RuleSet  `json:"ruleSet"`
+
+	TagsToAdd    []tagged `json:"schemaTagsToAdd"`
+	TagsToRemove []tagged `json:"schemaTagsToRemove"`
+	KeepTags     bool     `json:"propagateSchemaTags"`
 }
 
 type schemaBody struct {
@@ -45,6 +49,7 @@ type schemaBody struct {
 	RuleSet       *schemas.RuleSet  `json:"ruleSet,omitempty"`
 	RuleSetInList *schemas.RuleSet  `json:"ruleset,omitempty"` // as GET /schemas spells it
 	GUID          string            `json:"guid,omitempty"`
+	Tags          []tagged          `json:"schemaTags,omitempty"`
 	MaxID         int               `json:"maxId,omitempty"`
 	Deleted       bool              `json:"deleted,omitempty"`
 }
@@ -57,6 +62,9 @@ func bodyOf(s schemas.Schema) schemaBody {
 	for _, r := range s.References {
 		b.References = append(b.References, reference(r))
 	}
+	for _, t := range s.Tags {
+		b.Tags = append(b.Tags, asTagged(t))
+	}
 	return b
 }
 
@@ -64,6 +72,13 @@ func versionBody(v schemas.Version) schemaBody {
 	b := bodyOf(v.Schema)
 	b.Subject, b.Version, b.ID, b.Deleted = v.Subject, v.Version, v.ID, v.Deleted
 	return b
+}
+
+// registeredBody is the answer to a registration.
+type registeredBody struct {
+	ID      int `json:"id"`
+	Version int `json:"version"`
+	schemaBody
 }
 
 // decode reads a body. Members it does not know are ignored, as clients of
@@ -92,7 +107,14 @@ func submit(c *call) (schemas.Submission, error) {
 		return schemas.Submission{}, err
 	}
 	s := schemas.Submission{Subject: c.subject(), Type: b.SchemaType, Version: max(b.Version, 0), ID: max(b.ID, 0)}
-	s.Metadata, s.RuleSet = b.Metadata, b.RuleSet
+	s.Metadata, s.RuleSet, s.Normalize, s.KeepTags = b.Metadata, b.RuleSet, c.flag("normalize"), b.KeepTags
+	var err error
+	if s.AddTags, err = taggedIn(b.TagsToAdd); err != nil {
+		return s, err
+	}
+	if s.RemoveTags, err = taggedIn(b.TagsToRemove); err != nil {
+		return s, err
+	}
 	if (b.Schema == nil || *b.Schema == "") && s.Metadata == nil && s.RuleSet == nil {
 		return s, failure{http.StatusUnprocessableEntity, 42201, "the member schema is missing or empty"}
 	}

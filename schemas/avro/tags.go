@@ -1,0 +1,115 @@
+package avro
+
+import (
+	"slices"
+
+	"github.com/flowmart/lethe/schemas/format"
+)
+
+// inlineTags is the property in which Confluent's tools write tags.
+const inlineTags = "confluent:tags"
+
+// Entities implements format.Taggable: they are the records that the schema
+// defines itself, and their fields.
+func (s *Schema) Entities() []format.Tagged {
+	var out []format.Tagged
+	s.eachEntity(func(at format.Tagged, props *[]member) {
+		at.Tags = tagsIn(*props)
+		out = append(out, at)
+	})
+	return out
+}
+
+// Retag implements format.Taggable. A tag is added once.
+func (s *Schema) Retag(add, remove []format.Tagged) (string, error) {
+	own, err := Parse(s.Canonical(), s.given) // a copy to be changed
+	if err != nil {
+		return "", err
+	}
+	at := map[entity]*[]member{}
+	own.eachEntity(func(t format.Tagged, props *[]member) { at[entityOf(t)] = props })
+	for _, list := range [][]format.Tagged{add, remove} {
+		for _, t := range list {
+			if at[entityOf(t)] == nil {
+				return "", invalid(nil, "nothing in the schema is called %s; a record is called by its full name, a field by that and its own name after a dot", quote(t.Path))
+			}
+		}
+	}
+	for _, t := range remove {
+		props := at[entityOf(t)]
+		setTags(props, slices.DeleteFunc(tagsIn(*props), func(tag string) bool { return slices.Contains(t.Tags, tag) }))
+	}
+	for _, t := range add {
+		props := at[entityOf(t)]
+		setTags(props, distinct(append(tagsIn(*props), t.Tags...)))
+	}
+	return own.Canonical(), nil
+}
+
+// entity is what is tagged, whatever the tags.
+type entity struct {
+	path  string
+	field bool
+}
+
+func entityOf(t format.Tagged) entity { return entity{t.Path, t.Field} }
+
+func (s *Schema) eachEntity(visit func(format.Tagged, *[]member)) {
+	seen := s.namedElsewhere()
+	var walk func(t *Type)
+	walk = func(t *Type) {
+		if seen[t] {
+			return
+		}
+		seen[t] = true
+		if t.Items != nil {
+			walk(t.Items)
+		}
+		for _, branch := range t.Oneof {
+			walk(branch)
+		}
+		if t.Kind != aRecord {
+			return
+		}
+		visit(format.Tagged{Path: t.Name}, &t.props)
+		for _, f := range t.Fields {
+			visit(format.Tagged{Path: t.Name + "." + f.Name, Field: true}, &f.props)
+			walk(f.Type)
+		}
+	}
+	walk(s.Root)
+}
+
+// tagsIn reads the tags among properties. What is no list of texts is none.
+func tagsIn(props []member) []string {
+	var out []string
+	for _, m := range props {
+		if m.name != inlineTags {
+			continue
+		}
+		for _, item := range m.value.items {
+			if item.kind != '"' {
+				return nil
+			}
+			out = append(out, item.text)
+		}
+	}
+	return out
+}
+
+// setTags puts tags among properties, in the place of those that were there.
+func setTags(props *[]member, tags []string) {
+	list := &value{kind: '['}
+	for _, tag := range tags {
+		list.items = append(list.items, &value{kind: '"', text: tag})
+	}
+	i := slices.IndexFunc(*props, func(m member) bool { return m.name == inlineTags })
+	switch {
+	case i < 0 && len(tags) > 0:
+		*props = append(*props, member{inlineTags, list})
+	case i >= 0 && len(tags) == 0:
+		*props = slices.Delete(*props, i, i+1)
+	case i >= 0:
+		(*props)[i].value = list
+	}
+}

@@ -1,0 +1,95 @@
+package rest
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/schemas"
+	"github.com/flowmart/lethe/schemas/format"
+)
+
+// entity is what a tag stands at.
+type entity struct {
+	Path string `json:"entityPath"`
+	Type string `json:"entityType"` // one of the two below
+}
+
+const (
+	aRecord = "sr_record"
+	aField  = "sr_field"
+)
+
+type tagged struct {
+	Entity entity   `json:"schemaEntity"`
+	Tags   []string `json:"tags"`
+}
+
+func asTagged(t format.Tagged) tagged {
+	if t.Field {
+		return tagged{entity{t.Path, aField}, t.Tags}
+	}
+	return tagged{entity{t.Path, aRecord}, t.Tags}
+}
+
+func taggedIn(list []tagged) ([]format.Tagged, error) {
+	var out []format.Tagged
+	for _, t := range list {
+		kind := strings.ToLower(t.Entity.Type)
+		if kind != aRecord && kind != aField {
+			return nil, failure{http.StatusUnprocessableEntity, 42201, "the member entityType of a tag is " + aRecord + " or " + aField}
+		}
+		out = append(out, format.Tagged{Path: t.Entity.Path, Field: kind == aField, Tags: t.Tags})
+	}
+	return out, nil
+}
+
+// amendment is the body of a request for a version with other tags.
+type amendment struct {
+	NewVersion    int               `json:"newVersion"`
+	TagsToAdd     []tagged          `json:"tagsToAdd"`
+	TagsToRemove  []tagged          `json:"tagsToRemove"`
+	Metadata      *schemas.Metadata `json:"metadata"`
+	RuleSet       *schemas.RuleSet  `json:"ruleSet"`
+	RulesToMerge  *schemas.RuleSet  `json:"rulesToMerge"`
+	RulesToRemove []string          `json:"rulesToRemove"`
+}
+
+func (d *Door) amend(c *call) (any, error) {
+	n, err := number(c.arg(1))
+	if err != nil {
+		return nil, err
+	}
+	var b amendment
+	if err := decode(c, &b); err != nil {
+		return nil, err
+	}
+	s := schemas.Submission{Subject: c.subject(), Version: max(b.NewVersion, 0), Metadata: b.Metadata, RuleSet: b.RuleSet}
+	if s.AddTags, err = taggedIn(b.TagsToAdd); err != nil {
+		return nil, err
+	}
+	if s.RemoveTags, err = taggedIn(b.TagsToRemove); err != nil {
+		return nil, err
+	}
+	v, err := d.registry.Amend(c.Context(), access.From(c.Context()), n, s, b.RulesToMerge, b.RulesToRemove)
+	if e, ok := errors.AsType[*schemas.IncompatibleError](err); ok {
+		return nil, d.incompatible(c, e)
+	}
+	return d.registered(c, v, err)
+}
+
+// shown is a schema as the query of a request wants to see it. A form that its
+// type does not have is no mistake: clients ask for one without knowing the
+// type.
+func (d *Door) shown(c *call, s schemas.Schema) (schemas.Schema, error) {
+	if c.URL.RawQuery == "" {
+		return s, nil
+	}
+	q := c.URL.Query()
+	view := schemas.View{Form: q.Get("format"), Tags: c.flag("findTags"), Qualified: strings.EqualFold(q.Get("referenceFormat"), "qualified")}
+	if view == (schemas.View{}) {
+		return s, nil
+	}
+	return d.registry.Show(c.Context(), access.From(c.Context()), s, view)
+}
