@@ -71,6 +71,11 @@ const goneBy = (n: Statement['nodes'][number]) => {
   return last ? shortDay(last) : text.app.none;
 };
 
+const uncounted = ['NOT_ASKED', 'NOT_ANSWERED', 'NOT_APPLICABLE'];
+
+/** A certificate's 0 counts only where somebody was asked and answered. */
+const rows = (n: Statement['nodes'][number]) => (n.service && !uncounted.includes(n.outcome ?? '') && n.count?.toLocaleString(text.locale)) || text.app.none;
+
 function Outcomes({ said }: { said: Statement }) {
   const c = text.evidence.columns;
   const words = (n: Statement['nodes'][number]) =>
@@ -93,7 +98,7 @@ function Outcomes({ said }: { said: Statement }) {
               <td className="break">{n.dataset.split(' ').at(-1)}<span className="sub break">{n.dataset.split(' ')[0]}</span></td>
               <td>{n.service ?? text.app.none}</td>
               <td>{words(n)}{n.ground && <span className="sub">{text.plan.on(n.ground)}{n.until && `, ${text.plan.until(shortDay(n.until))}`}</span>}</td>
-              <td className="num">{n.count?.toLocaleString(text.locale) ?? text.app.none}</td>
+              <td className="num">{rows(n)}</td>
               <td className="nowrap">{goneBy(n)}</td>
             </tr>
           ))}

@@ -194,9 +194,11 @@ function Nothing({ search }: { search: ListSearch }) {
   const go = useNavigate({ from: '/requests' });
   const filtered = search.type || search.due || search.after || search.view !== 'all';
   if (!filtered) return <Empty title={text.list.empty} why={text.list.emptyWhy} cli={text.list.emptyCli} />;
+  // Whoever comes in sees what is open: that nothing is, is good news and no filter of theirs.
+  const resting = (search.view ?? 'open') === 'open' && !search.type && !search.due && !search.after;
   return (
-    <Empty title={text.list.filtered} why={text.list.filteredWhy}>
-      <Button variant="default" onClick={() => void go({ search: { view: 'all' } })}>{text.list.clear}</Button>
+    <Empty title={resting ? text.list.resting : text.list.filtered} why={resting ? text.list.restingWhy : text.list.filteredWhy}>
+      <Button variant="default" onClick={() => void go({ search: { view: 'all' } })}>{resting ? text.list.showAll : text.list.clear}</Button>
     </Empty>
   );
 }
