@@ -51,7 +51,7 @@ func (d *Door) idsByGUID(c *call) (any, error) {
 func (d *Door) withProperties(c *call) (any, error) {
 	keys, values := c.URL.Query()["key"], c.URL.Query()["value"]
 	if len(keys) != len(values) {
-		return nil, failure{http.StatusUnprocessableEntity, http.StatusUnprocessableEntity, "each key has a value"}
+		return nil, failure{http.StatusUnprocessableEntity, http.StatusUnprocessableEntity, "each parameter key has a parameter value; send them in pairs"}
 	}
 	wanted := map[string]string{}
 	for i, key := range keys {

@@ -109,7 +109,7 @@ func bounds(c *call) (offset, limit int, err error) {
 		}
 		n, err := strconv.Atoi(text)
 		if err != nil {
-			return 0, 0, failure{http.StatusNotFound, http.StatusNotFound, name + " is a whole number"}
+			return 0, 0, failure{http.StatusNotFound, http.StatusNotFound, "the parameter " + name + " is a whole number; send one, or leave it out"}
 		}
 		*into = n
 	}
@@ -174,7 +174,7 @@ func (d *Door) versionText(c *call) (any, error) {
 func (d *Door) byID(c *call) (schemas.Schema, error) {
 	id, err := strconv.ParseInt(c.arg(0), 10, 32)
 	if err != nil {
-		return schemas.Schema{}, failure{http.StatusNotFound, http.StatusNotFound, "HTTP 404 Not Found"}
+		return schemas.Schema{}, failure{http.StatusNotFound, http.StatusNotFound, "an id is a whole number; take it from the answer to a registration"}
 	}
 	return d.registry.ByID(c.Context(), access.From(c.Context()), int(id), c.qualified(c.URL.Query().Get("subject")))
 }
@@ -277,11 +277,15 @@ func (d *Door) test(c *call) (schemas.Verdict, error) {
 
 // lines tells every difference in the form that plugins of build tools read.
 func lines(v schemas.Verdict) []string {
-	out := said("errorType", v.Mismatches)
-	if len(v.Mismatches) > 0 {
-		out = append(out, fmt.Sprintf("{oldSchemaVersion: %d}", v.Mismatches[0].Version), fmt.Sprintf("{compatibility: '%s'}", v.Level))
+	return append(append(said("errorType", v.Mismatches), against(v)...), said("warningType", v.Warnings)...)
+}
+
+// against tells what a schema that may not follow was held against.
+func against(v schemas.Verdict) []string {
+	if len(v.Mismatches) == 0 {
+		return nil
 	}
-	return append(out, said("warningType", v.Warnings)...)
+	return []string{fmt.Sprintf("{oldSchemaVersion: %d}", v.Mismatches[0].Version), fmt.Sprintf("{compatibility: '%s'}", v.Level)}
 }
 
 // said writes each difference with what stands there in both schemas.
@@ -304,8 +308,22 @@ func said(kind string, of []schemas.Mismatch) []string {
 	return out
 }
 
+// incompatible is the refusal of a schema. It tells as many differences as an
+// error may be long.
 func (d *Door) incompatible(c *call, e *schemas.IncompatibleError) error {
-	message := fmt.Sprintf("Schema being registered is incompatible with an earlier schema for subject %q, details: [%s]",
-		c.arg(0), strings.Join(lines(e.Verdict), ", "))
-	return failure{http.StatusConflict, http.StatusConflict, message}
+	subject := c.arg(0)
+	if len(subject) > 200 {
+		subject = strings.ToValidUTF8(subject[:200], "") + "…"
+	}
+	details := said("errorType", e.Mismatches)
+	told, size := 0, 500 // what stands around them
+	for told < len(details) && size+len(details[told]) < mostTold {
+		size += len(details[told]) + len(", ")
+		told++
+	}
+	if left := len(details) - told; left > 0 {
+		details = append(details[:told], fmt.Sprintf("{more: %d, description:'test it with verbose=true to see them'}", left))
+	}
+	return failure{http.StatusConflict, http.StatusConflict, fmt.Sprintf("Schema being registered is incompatible with an earlier schema for subject %q, details: [%s]",
+		subject, strings.Join(append(details, against(e.Verdict)...), ", "))}
 }

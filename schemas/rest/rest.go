@@ -150,7 +150,7 @@ func (d *Door) find(req *http.Request) (r route, args []string, context string, 
 	segments := strings.Split(path, "/")
 	if len(segments) > 2 && segments[0] == "contexts" {
 		if context, err = url.PathUnescape(segments[1]); err != nil || context == "" {
-			return r, nil, "", failure{http.StatusNotFound, http.StatusNotFound, "HTTP 404 Not Found"}
+			return r, nil, "", errNoPath
 		}
 		context, segments = dotted(context), segments[2:]
 	}
@@ -158,19 +158,23 @@ func (d *Door) find(req *http.Request) (r route, args []string, context string, 
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
-	known := false
+	var takes []string
 	for _, r := range d.routes {
 		args, ok := match(strings.Split(r.path, "/"), segments)
 		if ok && r.method == method {
 			return r, args, context, nil
 		}
-		known = known || ok
+		if ok {
+			takes = append(takes, r.method)
+		}
 	}
-	if known {
-		return r, nil, "", failure{http.StatusMethodNotAllowed, http.StatusMethodNotAllowed, "HTTP 405 Method Not Allowed"}
+	if takes != nil {
+		return r, nil, "", failure{http.StatusMethodNotAllowed, http.StatusMethodNotAllowed, "this path does not take the method; it takes " + strings.Join(takes, ", ")}
 	}
-	return r, nil, "", failure{http.StatusNotFound, http.StatusNotFound, "HTTP 404 Not Found"}
+	return r, nil, "", errNoPath
 }
+
+var errNoPath = failure{http.StatusNotFound, http.StatusNotFound, "there is no such path in this API; docs/registry.md lists them, and a slash in the name of a subject is written %2F"}
 
 // dotted is the name of a context, which begins with a dot, from one that may
 // do without.
@@ -228,5 +232,5 @@ func checkBodyType(req *http.Request) error {
 	if err == nil && (slices.Contains(mediaTypes, media) || media == "application/octet-stream") {
 		return nil
 	}
-	return failure{http.StatusUnsupportedMediaType, http.StatusUnsupportedMediaType, "HTTP 415 Unsupported Media Type; send " + mediaTypes[0]}
+	return failure{http.StatusUnsupportedMediaType, http.StatusUnsupportedMediaType, "this type of body is not taken; send " + mediaTypes[0]}
 }

@@ -86,13 +86,13 @@ type registeredBody struct {
 func decode(c *call, into any) error {
 	body, err := io.ReadAll(http.MaxBytesReader(nil, c.Body, mostBody))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return failure{http.StatusRequestEntityTooLarge, http.StatusRequestEntityTooLarge, "the body is larger than " + strconv.Itoa(mostBody) + " bytes"}
+		return failure{http.StatusRequestEntityTooLarge, http.StatusRequestEntityTooLarge, "the body is larger than " + strconv.Itoa(mostBody) + " bytes; make the schema smaller"}
 	}
 	if err != nil {
-		return failure{http.StatusBadRequest, http.StatusBadRequest, "the body did not arrive whole"}
+		return failure{http.StatusBadRequest, http.StatusBadRequest, "the body did not arrive whole; send it again"}
 	}
 	if len(strings.TrimSpace(string(body))) == 0 {
-		return failure{http.StatusUnprocessableEntity, http.StatusUnprocessableEntity, "the body is empty"}
+		return failure{http.StatusUnprocessableEntity, http.StatusUnprocessableEntity, "the body is empty; this path takes a JSON object"}
 	}
 	if err := json.Unmarshal(body, into); err != nil {
 		return failure{http.StatusBadRequest, http.StatusBadRequest, "the body is not the JSON object this path takes"}
@@ -116,7 +116,7 @@ func submit(c *call) (schemas.Submission, error) {
 		return s, err
 	}
 	if (b.Schema == nil || *b.Schema == "") && s.Metadata == nil && s.RuleSet == nil {
-		return s, failure{http.StatusUnprocessableEntity, 42201, "the member schema is missing or empty"}
+		return s, failure{http.StatusUnprocessableEntity, 42201, "the member schema is missing or empty; it holds the schema as a text"}
 	}
 	if b.Schema != nil {
 		s.Text = *b.Schema
@@ -218,12 +218,15 @@ func (d *Door) fail(w http.ResponseWriter, req *http.Request, media string, err 
 	if f.status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Basic realm="lethe"`)
 	}
-	const most = 4096
-	if len(f.message) > most {
-		f.message = strings.ToValidUTF8(f.message[:most], "") + "…"
+	if len(f.message) > mostTold {
+		f.message = strings.ToValidUTF8(f.message[:mostTold-len("…")], "") + "…"
 	}
 	send(w, media, f.status, map[string]any{"error_code": f.code, "message": f.message})
 }
+
+// mostTold is how long the message of an error is, in bytes: what was sent may
+// be in it, and is not sent back whole.
+const mostTold = 2 << 10
 
 // Refuse answers in the API's form for whoever turns a request away before it
 // reaches the door.
