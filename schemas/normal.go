@@ -47,6 +47,9 @@ func (c *content) shapeHash() []byte {
 // this one: it must refer to the same, unless this one refers to nothing and
 // brings the types itself.
 func (c *content) stands(found Schema) bool {
+	if p, ok := c.schema.(format.Particular); ok && !p.IsFoundAs(found.Text) {
+		return false
+	}
 	if len(c.references) == 0 {
 		return true
 	}

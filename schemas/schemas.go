@@ -19,6 +19,7 @@ import (
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/schemas/avro"
 	"github.com/flowmart/lethe/schemas/format"
+	"github.com/flowmart/lethe/schemas/protobuf"
 )
 
 // Registry registers schemas and finds them again. It is safe for concurrent
@@ -59,7 +60,8 @@ const Avro = "AVRO"
 
 // formats are the types of schema that are taken.
 var formats = map[string]format.Read{
-	Avro: avro.Read,
+	Avro:       avro.Read,
+	"PROTOBUF": protobuf.Read,
 }
 
 // Types lists the types of schema that are taken, sorted.

@@ -15,6 +15,14 @@ type Shaped interface {
 	Shape() (text string, ok bool)
 }
 
+// Particular is a schema that is found by its shape only as some of the schemas
+// that have it.
+type Particular interface {
+	// IsFoundAs reports whether the registered schema with a text, which has the
+	// same shape, may be found as this one.
+	IsFoundAs(text string) bool
+}
+
 // Printed is a schema that can be written in other forms, by the names that
 // clients ask for them with format=…. It reports false for a form that it does
 // not have.

@@ -1,0 +1,166 @@
+package protobuf
+
+import (
+	"bytes"
+	"encoding/base64"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/flowmart/lethe/schemas/format"
+)
+
+func mustRead(t testing.TB, text string, given ...format.Reference) *Schema {
+	t.Helper()
+	s, err := Read(text, given)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	return s.(*Schema)
+}
+
+// same holds that two descriptors say the same, comments aside. Options that a
+// file defines itself are of types of their own, so bytes are compared.
+func same(t testing.TB, a, b *descriptorpb.FileDescriptorProto) {
+	t.Helper()
+	if x, y := bytesOf(t, a), bytesOf(t, b); !bytes.Equal(x, y) {
+		t.Fatalf("the file became another:\n%v\n%v", a, b)
+	}
+}
+
+func bytesOf(t testing.TB, d *descriptorpb.FileDescriptorProto) []byte {
+	t.Helper()
+	d = proto.CloneOf(d)
+	d.SourceCodeInfo = nil
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// The canonical text says what the file said, is its own canonical text, and is
+// the same for the file as a descriptor.
+func TestCanonicalText(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*.proto")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no files", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			faithful(t, string(b))
+		})
+	}
+}
+
+func faithful(t testing.TB, text string, given ...format.Reference) {
+	t.Helper()
+	s := mustRead(t, text, given...)
+	again := mustRead(t, s.Canonical(), given...)
+	same(t, s.descriptor, again.descriptor)
+	if again.Canonical() != s.Canonical() {
+		t.Fatalf("canonical text is not its own:\n%s\n%s", s.Canonical(), again.Canonical())
+	}
+	normal := mustRead(t, s.Normalized(), given...)
+	if normal.Normalized() != s.Normalized() {
+		t.Fatalf("normal text is not its own:\n%s\n%s", s.Normalized(), normal.Normalized())
+	}
+	serialized, ok := s.Print("serialized")
+	if !ok {
+		t.Fatal("it has no serialized form")
+	}
+	bare := mustRead(t, serialized, given...)
+	same(t, s.descriptor, bare.descriptor)
+	if got, want := bare.Canonical(), uncommented(s.Canonical()); got != want {
+		t.Fatalf("the descriptor is written otherwise:\n%s\n%s", got, want)
+	}
+}
+
+// Written by hand, from the rules in the comment of Canonical.
+func TestCanonicalTextIs(t *testing.T) {
+	t.Parallel()
+	const text = `
+/* a licence */
+syntax = "proto3"; package shop.v1;
+import "google/protobuf/timestamp.proto"; import 'confluent/meta.proto';
+option java_package = "x.\"y";
+enum State { UNKNOWN = 0; PAID = 1 [deprecated=true]; }
+// An order.
+message Order {
+  option (confluent.message_meta) = { tags: "ORDER" };
+  string id = 1; // of the order
+
+  /*
+   * Who buys.
+   *   indented
+   */
+  .shop.v1.Order.Customer customer = 2 [(confluent.field_meta).doc = "who", (confluent.field_meta).tags = "PII"];
+  message Customer { optional string email = 1; }
+  map < string , State > states = 3;
+  oneof paid { string card = 4; google.protobuf.Timestamp at = 5; }
+  repeated int32 many = 6 [packed = false, json_name = "lots"];
+  reserved 7, 9 to 11, 100 to max; reserved "old", "older";
+}
+service Orders { rpc Get (Order) returns (stream Order) { option deprecated = true; } rpc Put (stream Order.Customer) returns (Order); }
+`
+	const want = `syntax = "proto3";
+package shop.v1;
+import "google/protobuf/timestamp.proto";
+import "confluent/meta.proto";
+option java_package = "x.\"y";
+
+// An order.
+message Order {
+  option (confluent.message_meta) = { tags: "ORDER" };
+
+  // of the order
+  string id = 1;
+
+  // Who buys.
+  //   indented
+  Customer customer = 2 [(confluent.field_meta) = { doc: "who" tags: "PII" }];
+  message Customer {
+    optional string email = 1;
+  }
+  map<string, State> states = 3;
+  oneof paid {
+    string card = 4;
+    google.protobuf.Timestamp at = 5;
+  }
+  repeated int32 many = 6 [json_name = "lots", packed = false];
+  reserved 7, 9 to 11, 100 to max;
+  reserved "old", "older";
+}
+enum State {
+  UNKNOWN = 0;
+  PAID = 1 [deprecated = true];
+}
+service Orders {
+  rpc Get (Order) returns (stream Order) {
+    option deprecated = true;
+  }
+  rpc Put (stream Order.Customer) returns (Order);
+}
+`
+	s := mustRead(t, text)
+	if s.Canonical() != want {
+		t.Errorf("got\n%s", s.Canonical())
+	}
+	faithful(t, text)
+	if !strings.Contains(s.Normalized(), "import \"confluent/meta.proto\";\nimport \"google") || !strings.Contains(s.Normalized(), " .shop.v1.Order.Customer customer = 2") {
+		t.Errorf("normal: %s", s.Normalized())
+	}
+	if _, err := base64.StdEncoding.DecodeString(text); err == nil {
+		t.Error("a text was taken for base64")
+	}
+}

@@ -1,0 +1,390 @@
+package protobuf
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas/format"
+)
+
+// DifferenceKind says in one word what differs. The names are those that
+// clients of registries know.
+type DifferenceKind string
+
+// The kinds of difference that keep a reader from reading.
+const (
+	PackageChanged      DifferenceKind = "PACKAGE_CHANGED"
+	MessageRemoved      DifferenceKind = "MESSAGE_REMOVED"
+	FieldKindChanged    DifferenceKind = "FIELD_KIND_CHANGED"        // scalar, message or map
+	ScalarKindChanged   DifferenceKind = "FIELD_SCALAR_KIND_CHANGED" // another group of the wire
+	NamedTypeChanged    DifferenceKind = "FIELD_NAMED_TYPE_CHANGED"
+	NumericLabelChanged DifferenceKind = "FIELD_NUMERIC_LABEL_CHANGED"
+	RequiredAdded       DifferenceKind = "REQUIRED_FIELD_ADDED"
+	RequiredRemoved     DifferenceKind = "REQUIRED_FIELD_REMOVED"
+	OneofFieldRemoved   DifferenceKind = "ONEOF_FIELD_REMOVED"
+	SeveralMovedToOneof DifferenceKind = "MULTIPLE_FIELDS_MOVED_TO_ONEOF"
+	MovedToOneof        DifferenceKind = "FIELD_MOVED_TO_EXISTING_ONEOF"
+)
+
+const (
+	mostDifferences = 50        // told of one comparison
+	mostSteps       = 1_000_000 // fields compared
+	mostFragment    = 400       // bytes shown of a declaration
+)
+
+// CanRead implements format.Schema. Messages go together by their name within
+// the package, fields by their number. The sources of the rules are the
+// encoding page and the language guide of protobuf.dev ("Updating A Message
+// Type"), and where these leave room what registries agree on.
+func (s *Schema) CanRead(writer format.Schema, _ format.Options) ([]format.Difference, error) {
+	c := compare(s, writer.(*Schema))
+	if c.steps <= 0 {
+		return nil, fault.New(fault.Invalid, codeInvalid, "the schema is too large to compare with an earlier version; split it into files that refer to one another")
+	}
+	return c.found, nil
+}
+
+// comparison walks the pairs of messages that stand for each other. A pair is
+// looked at once, at the first place it is met, so that recursion ends.
+type comparison struct {
+	reader, writer       *Schema
+	readerOut, writerOut *printer
+	seen                 map[pair]bool
+	open                 []opened
+	steps                int
+	found                []format.Difference
+	warned               []format.Difference
+}
+
+type pair struct {
+	reader, writer protoreflect.MessageDescriptor
+}
+
+// opened is a pair that waits to be looked at.
+type opened struct {
+	pair
+	at string
+}
+
+func compare(reader, writer *Schema) *comparison {
+	c := &comparison{
+		reader: reader, writer: writer, readerOut: newPrinter(reader, false), writerOut: newPrinter(writer, false),
+		seen: map[pair]bool{}, steps: mostSteps,
+	}
+	if reader.file.Package() != writer.file.Package() {
+		c.tell(PackageChanged, place{}, nil, nil, name(string(writer.file.Package()))+" to "+name(string(reader.file.Package())),
+			"the package was %s and is %s; keep it, or register this under a subject of its own", name(string(writer.file.Package())), name(string(reader.file.Package())))
+	}
+	c.files()
+	for len(c.open) > 0 && c.steps > 0 {
+		next := c.open[0]
+		c.open = c.open[1:]
+		c.messages(next.reader, next.writer, next.at)
+	}
+	c.extensions()
+	return c
+}
+
+func name(of string) string {
+	if of == "" {
+		return "none"
+	}
+	return of
+}
+
+// files pairs the messages of two files, first by name, then those that moved.
+func (c *comparison) files() {
+	now := map[string]protoreflect.MessageDescriptor{}
+	was := map[string]bool{}
+	for _, m := range messagesOf(c.reader.file) {
+		now[relative(m)] = m
+	}
+	written := messagesOf(c.writer.file)
+	for _, m := range written {
+		was[relative(m)] = true
+		if r := now[relative(m)]; r != nil {
+			c.meet(r, m, relative(m))
+		}
+	}
+	for _, m := range written {
+		if now[relative(m)] != nil {
+			continue
+		}
+		r := c.moved(m, was)
+		if r == nil {
+			c.tell(MessageRemoved, place{at: relative(m)}, nil, m, relative(m), "the message %s is gone; keep it: records of it may be about", relative(m))
+			continue
+		}
+		c.warn(MessageMoved, place{at: relative(m)}, r, m, relative(m)+" to "+string(r.FullName()),
+			"the message %s is now %s; programs that name it must be told", relative(m), r.FullName())
+		c.meet(r, m, relative(m))
+	}
+}
+
+// moved finds a message at its new place: the one of its simple name that was
+// in no place before, or in an import the one of its full name.
+func (c *comparison) moved(m protoreflect.MessageDescriptor, was map[string]bool) protoreflect.MessageDescriptor {
+	var found []protoreflect.MessageDescriptor
+	for _, r := range messagesOf(c.reader.file) {
+		if r.Name() == m.Name() && !was[relative(r)] {
+			found = append(found, r)
+		}
+	}
+	if len(found) == 1 {
+		return found[0]
+	}
+	if r, ok := imported(c.reader.file, m.FullName(), map[string]bool{}).(protoreflect.MessageDescriptor); ok && len(found) == 0 {
+		return r
+	}
+	return nil
+}
+
+// imported finds a name in what a file imports.
+func imported(f protoreflect.FileDescriptor, name protoreflect.FullName, seen map[string]bool) protoreflect.Descriptor {
+	imports := f.Imports()
+	for i := range imports.Len() {
+		in := imports.Get(i).FileDescriptor
+		if seen[in.Path()] {
+			continue
+		}
+		seen[in.Path()] = true
+		for _, m := range messagesOf(in) {
+			if m.FullName() == name {
+				return m
+			}
+		}
+		if d := imported(in, name, seen); d != nil {
+			return d
+		}
+	}
+	return nil
+}
+
+// meet opens a pair, unless it was before.
+func (c *comparison) meet(r, w protoreflect.MessageDescriptor, at string) {
+	if p := (pair{r, w}); !c.seen[p] {
+		c.seen[p] = true
+		c.open = append(c.open, opened{p, at})
+	}
+}
+
+// place is where a difference stands.
+type place struct {
+	at     string // the path of the message
+	field  string
+	number int
+}
+
+func (p place) path() string {
+	if p.field == "" {
+		return p.at
+	}
+	return p.at + "." + p.field
+}
+
+// pointer names messages by name and fields by number, as registries do.
+func (p place) pointer() string {
+	out := "#/" + strings.ReplaceAll(p.at, ".", "/")
+	if p.number != 0 {
+		out += "/" + strconv.Itoa(p.number)
+	}
+	return out
+}
+
+func (c *comparison) tell(kind DifferenceKind, at place, r, w protoreflect.Descriptor, detail, message string, args ...any) {
+	c.found = c.add(c.found, kind, at, r, w, detail, message, args...)
+}
+
+func (c *comparison) warn(kind DifferenceKind, at place, r, w protoreflect.Descriptor, detail, message string, args ...any) {
+	c.warned = c.add(c.warned, kind, at, r, w, detail, message, args...)
+}
+
+func (c *comparison) add(to []format.Difference, kind DifferenceKind, at place, r, w protoreflect.Descriptor, detail, message string, args ...any) []format.Difference {
+	if len(to) >= mostDifferences {
+		return to
+	}
+	return append(to, format.Difference{
+		Kind: string(kind), Path: cut(at.path(), maxPath), Pointer: cut(at.pointer(), maxPath), Detail: cut(detail, maxFault),
+		Message: cut(fmt.Sprintf(message, args...), 2*maxFault),
+		Reader:  fragment(c.readerOut, r), Writer: fragment(c.writerOut, w),
+	})
+}
+
+// messages compares two messages that stand for each other.
+func (c *comparison) messages(r, w protoreflect.MessageDescriptor, at string) {
+	for i := range w.Fields().Len() {
+		c.steps--
+		old := w.Fields().Get(i)
+		now := r.Fields().ByNumber(old.Number())
+		if now != nil {
+			c.fields(now, old, at)
+			continue
+		}
+		if old.Cardinality() == protoreflect.Required {
+			c.tell(RequiredRemoved, placeOf(old, at), nil, old, string(old.Name()),
+				"the required field %s is gone; keep it: who requires it cannot read what lacks it", old.Name())
+		}
+	}
+	for i := range r.Fields().Len() {
+		now := r.Fields().Get(i)
+		if now.Cardinality() == protoreflect.Required && w.Fields().ByNumber(now.Number()) == nil {
+			c.tell(RequiredAdded, placeOf(now, at), now, nil, string(now.Name()),
+				"the field %s is new and required; make it optional, so that older data can be read", now.Name())
+		}
+	}
+	c.oneofs(r, w, at)
+}
+
+func placeOf(f protoreflect.FieldDescriptor, at string) place {
+	return place{at: at, field: string(f.Name()), number: int(f.Number())}
+}
+
+// fields compares two fields of one number.
+func (c *comparison) fields(r, w protoreflect.FieldDescriptor, at string) {
+	here := placeOf(r, at)
+	if r.Name() != w.Name() {
+		c.warn(FieldRenamed, here, r, w, string(w.Name())+" to "+string(r.Name()),
+			"field %d was called %s and is called %s; programs that read it as JSON or by name must be told", r.Number(), w.Name(), r.Name())
+	}
+	if shape(r) != shape(w) {
+		c.tell(FieldKindChanged, here, r, w, shape(w)+" to "+shape(r),
+			"the field was a %s and is a %s; keep the type, or add a field with a number of its own", shape(w), shape(r))
+		return
+	}
+	if r.IsMap() {
+		c.types(r.MapKey(), w.MapKey(), here, "key of the map ")
+		c.types(r.MapValue(), w.MapValue(), here, "value of the map ")
+		return
+	}
+	if c.types(r, w, here, "") {
+		c.labels(r, w, here)
+	}
+}
+
+// shape is what a field is apart from its exact type: these are written in
+// different ways, and never read as one another.
+func shape(f protoreflect.FieldDescriptor) string {
+	switch {
+	case f.IsMap():
+		return "map"
+	case f.Kind() == protoreflect.GroupKind:
+		return "group"
+	case f.Kind() == protoreflect.MessageKind:
+		return "message"
+	}
+	return "scalar"
+}
+
+// types compares what two fields hold. It reports whether one can be read as
+// the other, so that there is something to say about the rest.
+func (c *comparison) types(r, w protoreflect.FieldDescriptor, here place, of string) bool {
+	if shape(r) != shape(w) {
+		c.tell(FieldKindChanged, here, r, w, shape(w)+" to "+shape(r), "the %swas a %s and is a %s; keep the type, or add a field with a number of its own", of, shape(w), shape(r))
+		return false
+	}
+	if shape(r) != "scalar" {
+		if r.Message().Name() != w.Message().Name() {
+			c.tell(NamedTypeChanged, here, r, w, string(w.Message().FullName())+" to "+string(r.Message().FullName()),
+				"the type of the %sfield was %s and is %s; keep it, or add a field with a number of its own", of, w.Message().FullName(), r.Message().FullName())
+			return false
+		}
+		c.meet(r.Message(), w.Message(), here.path())
+		return true
+	}
+	if wire[r.Kind()] != wire[w.Kind()] {
+		c.tell(ScalarKindChanged, here, r, w, w.Kind().String()+" to "+r.Kind().String(),
+			"the %swas %s and is %s, which is written in another way; keep the type, or add a field with a number of its own", of, w.Kind(), r.Kind())
+		return false
+	}
+	c.narrowed(r, w, here)
+	return true
+}
+
+// wire puts the scalar types into groups that are written alike and read as
+// one another: "Updating A Message Type" of the language guide.
+var wire = map[protoreflect.Kind]string{
+	protoreflect.Int32Kind: "varint", protoreflect.Int64Kind: "varint", protoreflect.Uint32Kind: "varint", protoreflect.Uint64Kind: "varint",
+	protoreflect.BoolKind: "varint", protoreflect.EnumKind: "varint",
+	protoreflect.Sint32Kind: "zigzag", protoreflect.Sint64Kind: "zigzag",
+	protoreflect.StringKind: "length", protoreflect.BytesKind: "length",
+	protoreflect.Fixed32Kind: "fixed32", protoreflect.Sfixed32Kind: "fixed32",
+	protoreflect.Fixed64Kind: "fixed64", protoreflect.Sfixed64Kind: "fixed64",
+	protoreflect.FloatKind: "float", protoreflect.DoubleKind: "double",
+}
+
+// labels compares whether two fields must be there, may be, or may be there
+// several times. Numbers that are repeated are written together, and no longer
+// read as one number; of other types the last one is read.
+func (c *comparison) labels(r, w protoreflect.FieldDescriptor, here place) {
+	switch {
+	case r.Cardinality() == w.Cardinality():
+	case r.Cardinality() == protoreflect.Required:
+		c.tell(RequiredAdded, here, r, w, string(r.Name()), "the field was not required and is; make it optional, so that older data can be read")
+	case numeric(r) && w.IsList(), numeric(r) && labelled(r) && labelled(w):
+		c.tell(NumericLabelChanged, here, r, w, label(w)+" to "+label(r), "the field was %s and is %s; keep the label, or add a field with a number of its own", label(w), label(r))
+	case w.IsList():
+		c.warn(RepeatedReadAsOne, here, r, w, "repeated to "+label(r), "the field was repeated; of several values only the last is read")
+	}
+}
+
+func numeric(f protoreflect.FieldDescriptor) bool {
+	return f.Message() == nil && wire[f.Kind()] != "length"
+}
+
+// labelled reports whether the label of a field is written down.
+func labelled(f protoreflect.FieldDescriptor) bool {
+	return f.Cardinality() != protoreflect.Optional || f.HasOptionalKeyword()
+}
+
+func label(f protoreflect.FieldDescriptor) string { return f.Cardinality().String() }
+
+// extensions compares the extensions that two files define, by what they
+// extend and their number.
+func (c *comparison) extensions() {
+	was := map[string]protoreflect.FieldDescriptor{}
+	for _, x := range extensionsOf(c.writer.file) {
+		was[fmt.Sprint(x.ContainingMessage().FullName(), "/", x.Number())] = x
+	}
+	for _, x := range extensionsOf(c.reader.file) {
+		if w := was[fmt.Sprint(x.ContainingMessage().FullName(), "/", x.Number())]; w != nil {
+			c.steps--
+			c.fields(x, w, "extend "+string(x.ContainingMessage().FullName()))
+		}
+	}
+}
+
+func extensionsOf(c container) []protoreflect.FieldDescriptor {
+	var out []protoreflect.FieldDescriptor
+	for i := range c.Extensions().Len() {
+		out = append(out, c.Extensions().Get(i))
+	}
+	for i := range c.Messages().Len() {
+		out = append(out, extensionsOf(c.Messages().Get(i))...)
+	}
+	return out
+}
+
+// fragment is a declaration as it stands in the canonical text, cut.
+func fragment(p *printer, d protoreflect.Descriptor) string {
+	switch d := d.(type) {
+	case protoreflect.FieldDescriptor:
+		return cut(fieldFragment(p, d), mostFragment)
+	case protoreflect.MessageDescriptor:
+		return cut("message "+relative(d), mostFragment)
+	}
+	return ""
+}
+
+func fieldFragment(p *printer, f protoreflect.FieldDescriptor) string {
+	within := &printer{names: p.names, syntax: f.ParentFile().Syntax().String(), scope: string(f.FullName().Parent())}
+	d := protodesc.ToFieldDescriptorProto(f)
+	if f.IsMap() {
+		return within.declaration(d, protodesc.ToDescriptorProto(f.Message()), "")
+	}
+	return within.declaration(d, nil, within.label(d))
+}

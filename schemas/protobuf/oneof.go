@@ -1,0 +1,82 @@
+package protobuf
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// oneofs compares which fields exclude one another. Where the reader thinks so
+// and the writer did not, data can hold both, and the reader drops one.
+func (c *comparison) oneofs(r, w protoreflect.MessageDescriptor, at string) {
+	for i := range r.Oneofs().Len() {
+		if o := r.Oneofs().Get(i); !o.IsSynthetic() {
+			c.joined(o, w, at)
+		}
+	}
+	for i := range w.Oneofs().Len() {
+		if o := w.Oneofs().Get(i); !o.IsSynthetic() {
+			c.left(o, r, at)
+		}
+	}
+}
+
+// oneofOf is the oneof of a field; nil if it is in none.
+func oneofOf(f protoreflect.FieldDescriptor) protoreflect.OneofDescriptor {
+	if o := f.ContainingOneof(); o != nil && !o.IsSynthetic() {
+		return o
+	}
+	return nil
+}
+
+// joined looks at the fields of a reader's oneof that the writer knows. One
+// alone may have joined; two must have excluded one another before.
+func (c *comparison) joined(o protoreflect.OneofDescriptor, w protoreflect.MessageDescriptor, at string) {
+	from := map[protoreflect.FullName]bool{} // oneofs they were in
+	var free []protoreflect.FieldDescriptor  // those that were in none
+	for i := range o.Fields().Len() {
+		old := w.Fields().ByNumber(o.Fields().Get(i).Number())
+		switch {
+		case old == nil:
+		case oneofOf(old) != nil:
+			from[oneofOf(old).FullName()] = true
+		default:
+			free = append(free, old)
+		}
+	}
+	here := place{at: at, field: string(o.Name())}
+	switch {
+	case len(from) == 0 && len(free) > 1:
+		c.tell(SeveralMovedToOneof, here, nil, nil, string(free[0].Name())+", "+string(free[1].Name()),
+			"the fields %s and %s exclude one another now and did not before; older data may hold both; move one, or add new fields", free[0].Name(), free[1].Name())
+	case len(from) > 1 || len(from) == 1 && len(free) > 0:
+		c.tell(MovedToOneof, here, nil, nil, string(o.Name()),
+			"a field has moved to the oneof %s, which excludes it from fields it was not excluded from; older data may hold both; leave it where it was", o.Name())
+	}
+}
+
+// left looks for fields that are gone from a writer's oneof while the oneof
+// stays: who reads cannot tell an unset oneof from one that held them.
+func (c *comparison) left(o protoreflect.OneofDescriptor, r protoreflect.MessageDescriptor, at string) {
+	stays := false
+	if same := r.Oneofs().ByName(o.Name()); same != nil && !same.IsSynthetic() {
+		stays = true
+	}
+	var gone []protoreflect.FieldDescriptor
+	for i := range o.Fields().Len() {
+		old := o.Fields().Get(i)
+		now := r.Fields().ByNumber(old.Number())
+		if now == nil {
+			gone = append(gone, old)
+			continue
+		}
+		stays = stays || oneofOf(now) != nil
+	}
+	if !stays {
+		return
+	}
+	for _, f := range gone {
+		c.tell(OneofFieldRemoved, placeOf(f, at), nil, f, fmt.Sprintf("%s of %s", f.Name(), o.Name()),
+			"the field %s is gone from the oneof %s; keep it: older data may hold it", f.Name(), o.Name())
+	}
+}

@@ -1,0 +1,73 @@
+// Package protobuf understands Protocol Buffers: it reads the text of a .proto
+// file, or a descriptor that was serialized, writes either in one canonical
+// way, names the fields, and tells whether data written with one file can be
+// read with another.
+//
+// A file is read by protocompile, which knows the language; what it imports
+// comes from the schemas that it refers to, and nowhere else. The canonical
+// text, the comparison and the fields are ours. The rules of comparison are
+// those of the wire: numbers and types count, names mostly do not.
+package protobuf
+
+import (
+	"encoding/base64"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/flowmart/lethe/schemas/format"
+)
+
+// Schema is a file that was read. It never changes.
+type Schema struct {
+	file       protoreflect.FileDescriptor
+	descriptor *descriptorpb.FileDescriptorProto
+	text       string            // canonical
+	texts      map[string]string // of everything it imports, by path
+	places     []format.Field
+}
+
+var _ interface {
+	format.Schema
+	format.Normal
+	format.Shaped
+	format.Particular
+	format.Printed
+} = (*Schema)(nil)
+
+// Canonical implements format.Schema. The order of imports, messages, fields
+// and values is that of the file, as are comments before and behind them; the
+// kinds of declaration stand one after the other, and white space and other
+// comments are gone.
+func (s *Schema) Canonical() string { return s.text }
+
+// Normalized implements format.Normal: imports are sorted and types are called
+// by their full name. Options are sorted in either text.
+func (s *Schema) Normalized() string { return write(s, true) }
+
+// Shape implements format.Shaped: what is left without comments, which
+// descriptors do not have.
+func (s *Schema) Shape() (string, bool) { return uncommented(write(s, true)), true }
+
+// IsFoundAs implements format.Particular. Comments are part of a schema, and who
+// sends none asks for the schema whatever is said in it.
+func (s *Schema) IsFoundAs(text string) bool {
+	said := comments(s.text)
+	return said == "" || said == comments(text)
+}
+
+// Print implements format.Printed: as a FileDescriptorProto in base64, without
+// comments, for clients that have no parser.
+func (s *Schema) Print(form string) (string, bool) {
+	if form != "serialized" {
+		return "", false
+	}
+	bare := proto.CloneOf(s.descriptor)
+	bare.SourceCodeInfo = nil
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(bare)
+	return base64.StdEncoding.EncodeToString(b), err == nil
+}
+
+// Places implements format.Schema.
+func (s *Schema) Places() []format.Field { return s.places }
