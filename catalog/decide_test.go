@@ -9,6 +9,7 @@ import (
 
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/catalog/personal"
+	"github.com/flowmart/lethe/internal/access"
 )
 
 // A decision takes the place of the suggestion: it says what was suggested,
@@ -82,6 +83,24 @@ func TestNoSuggestionReplacesADecision(t *testing.T) {
 		if got := must(b.AssertTags(ctx, b.steward, []catalog.Tag{{DatasetID: b.dataset.ID, Term: term, Source: "DETECTOR", State: "CONFIRMED"}}))(t)[0]; got.ID == decided.ID {
 			t.Errorf("%s: a person could not decide anew", state)
 		}
+	}
+}
+
+// People who found a schema's tag wrong are not overruled by the next build.
+func TestNoPipelineReplacesARejection(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	pipeline := machine(t, b, access.CI, b.service.Ref)
+	said := catalog.Tag{DatasetID: b.dataset.ID, Term: "user.name", Source: "SCHEMA", State: "SUGGESTED"}
+	suggested := must(b.AssertTags(ctx, pipeline, []catalog.Tag{said}))(t)[0]
+	rejected := must(b.DecideTags(ctx, b.steward, []uuid.UUID{suggested.ID}, "REJECTED", "a name of products"))(t)[0]
+	said.State = "CONFIRMED"
+	if got := must(b.AssertTags(ctx, pipeline, []catalog.Tag{said}))(t)[0]; got.ID != rejected.ID {
+		t.Errorf("a pipeline took a rejection back: %+v", got)
+	}
+	if got := must(b.AssertTags(ctx, b.steward, []catalog.Tag{said}))(t)[0]; got.ID == rejected.ID || got.State != "CONFIRMED" {
+		t.Errorf("a person could not decide anew: %+v", got)
 	}
 }
 

@@ -57,7 +57,8 @@ func (c *Catalog) AssertTags(ctx context.Context, by access.Principal, tags []Ta
 
 // AssertTags is the method of that name within the caller's unit of work, for
 // the classification that a registered schema brings with it (source SCHEMA).
-// A pipeline may assert so for the datasets of the service it is bound to.
+// A pipeline may assert so for the datasets of the service it is bound to; what
+// people rejected stays rejected, and is returned.
 func AssertTags(ctx context.Context, db postgres.DB, by access.Principal, tags []Tag) (open []Tag, err error) {
 	a := &act{db: db, by: by}
 	err = a.do(ctx, func(a *act) (err error) {
@@ -114,7 +115,7 @@ func (a *act) putTags(ctx context.Context, tags []Tag) ([]Tag, error) {
 			out[i] = old[0]
 			continue
 		}
-		if stands := decision(old); stands != nil && t.State == "SUGGESTED" {
+		if stands := decision(old); stands != nil && !a.replaces(*stands, t) {
 			out[i] = *stands
 			continue
 		}
@@ -135,9 +136,16 @@ func (a *act) putTags(ctx context.Context, tags []Tag) ([]Tag, error) {
 	return out, beginTags(ctx, a.db, begun)
 }
 
+// replaces reports whether next may take the place of what was decided. A
+// suggestion may not; nor may a pipeline take back that people rejected what
+// its schema says.
+func (a *act) replaces(stands, next Tag) bool {
+	pipeline := a.by.Has(access.CI) && !a.by.Has(access.Steward, access.Admin)
+	return next.State != "SUGGESTED" && (stands.State != "REJECTED" || !pipeline)
+}
+
 // decision is what was decided of a place, if anything was: the first of the
-// open assertions that is no mere suggestion. What only suggests does not take
-// its place.
+// open assertions that is no mere suggestion.
 func decision(open []Tag) *Tag {
 	for _, t := range open {
 		if t.State != "SUGGESTED" {

@@ -28,9 +28,7 @@ func TestKilledReplica(t *testing.T) {
 		h.approve(h.reach(number, "PLANNED", time.Minute))
 		if i == len(cases)/2 {
 			replicas[0].Kill() // erasures of the first half are under way
-			for b.up[0].Load() {
-				time.Sleep(10 * time.Millisecond)
-			}
+			b.awaitDown(t, 0)
 		}
 	}
 	killed := time.Now()

@@ -82,6 +82,16 @@ func (b *balancer) await(t *testing.T, n int) {
 	}
 }
 
+// awaitDown waits until nothing is sent to a replica any more.
+func (b *balancer) awaitDown(t *testing.T, replica int) {
+	t.Helper()
+	for deadline := time.Now().Add(60 * time.Second); b.up[replica].Load(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("replica %d still counts as ready", replica)
+		}
+	}
+}
+
 // load sends requests until stopped, and keeps what went wrong.
 type load struct {
 	answered atomic.Int64
