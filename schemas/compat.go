@@ -127,13 +127,7 @@ func (r *Registry) TestAll(ctx context.Context, by access.Principal, s Submissio
 		return Verdict{}, err
 	}
 	level := holding(layers).Level
-	const q = `
-		SELECT v.version, v.context, v.schema_id
-		  FROM schemas_subject s
-		  JOIN schemas_version v ON v.subject_id = s.id
-		 WHERE s.context = $1 AND s.name = $2 AND v.deleted_at IS NULL
-		 ORDER BY v.version DESC`
-	live, err := postgres.Many[earlier](ctx, r.db, q, p.context, p.name)
+	live, err := liveOf(ctx, r.db, p)
 	if err != nil {
 		return Verdict{}, err
 	}
@@ -161,6 +155,17 @@ func earlierOf(ctx context.Context, db postgres.DB, subject uuid.UUID) ([]earlie
 		 WHERE subject_id = $1 AND deleted_at IS NULL
 		 ORDER BY version DESC`
 	return postgres.Many[earlier](ctx, db, q, subject)
+}
+
+// liveOf is earlierOf by a subject's name, which may be no subject's yet.
+func liveOf(ctx context.Context, db postgres.DB, p place) ([]earlier, error) {
+	const q = `
+		SELECT v.version, v.context, v.schema_id
+		  FROM schemas_subject s
+		  JOIN schemas_version v ON v.subject_id = s.id
+		 WHERE s.context = $1 AND s.name = $2 AND v.deleted_at IS NULL
+		 ORDER BY v.version DESC`
+	return postgres.Many[earlier](ctx, db, q, p.context, p.name)
 }
 
 // judge holds a content against the versions that a level names, of those

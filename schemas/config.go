@@ -15,6 +15,7 @@ import (
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
+	"github.com/flowmart/lethe/schemas/gate"
 )
 
 // Level is what a new version of a subject must be able to read, or be read
@@ -71,6 +72,9 @@ type Settings struct {
 	OverrideMetadata   *Metadata `json:"overrideMetadata,omitempty"`
 	DefaultRuleSet     *RuleSet  `json:"defaultRuleSet,omitempty"`
 	OverrideRuleSet    *RuleSet  `json:"overrideRuleSet,omitempty"`
+
+	// Gate is what is made of what the gate finds; ours, and no other registry's.
+	Gate *gate.Policy `json:"gate,omitempty"`
 }
 
 // Config is a level's compatibility and settings.
@@ -139,6 +143,7 @@ func holding(layers []layer) Config {
 		inherit(&c.ValidateRules, l.Settings.ValidateRules)
 		inherit(&c.Policy, l.Settings.Policy)
 		inherit(&c.Group, l.Settings.Group)
+		inherit(&c.Gate, l.Settings.Gate)
 	}
 	if c.Level == "" {
 		c.Level = Backward
@@ -313,6 +318,13 @@ func (c *Config) check() error {
 		policy := strings.ToUpper(*c.Policy)
 		if c.Policy = &policy; policy != "STRICT" && policy != "LENIENT" {
 			return fault.Bad("compatibilityPolicy", "INVALID_LEVEL", "the policy is STRICT or LENIENT; LOGICAL is not offered")
+		}
+	}
+	if c.Gate != nil {
+		known := []string{string(gate.Enforce), string(gate.Warn), string(gate.Off)}
+		policy := strings.ToUpper(string(*c.Gate))
+		if *c.Gate = gate.Policy(policy); !slices.Contains(known, policy) {
+			return fault.Bad("gate", "INVALID_CONFIG", "%s", fault.Suggest("the gate's policy is ENFORCE, WARN or OFF", policy, known))
 		}
 	}
 	if c.Alias != nil && *c.Alias == "" {

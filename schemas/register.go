@@ -420,6 +420,16 @@ func nextVersion(ctx context.Context, tx pgx.Tx, subject uuid.UUID) (int, error)
 	return postgres.Scalar[int](ctx, tx, q, subject)
 }
 
+// nextOf is nextVersion by a subject's name, which may be no subject's yet.
+func nextOf(ctx context.Context, db postgres.DB, p place) (int, error) {
+	const q = `
+		SELECT coalesce(max(v.version), 0) + 1
+		  FROM schemas_subject s
+		  JOIN schemas_version v ON v.subject_id = s.id
+		 WHERE s.context = $1 AND s.name = $2`
+	return postgres.Scalar[int](ctx, db, q, p.context, p.name)
+}
+
 // change is what whoever follows the registry is told.
 type change struct {
 	kind    string // REGISTERED, DELETED, PURGED (for good), CONFIGURED

@@ -29,6 +29,7 @@ type bench struct {
 	team   access.Principal // a steward of the team that owns both
 	viewer access.Principal
 	topic  catalog.Dataset
+	clock  func() time.Time
 }
 
 func setup(t testing.TB) *bench {
@@ -41,6 +42,7 @@ func setup(t testing.TB) *bench {
 	b.other = principal(t, db, access.Principal{Roles: []access.Role{access.Service}, Service: "billing"})
 	b.team = principal(t, db, access.Principal{Roles: []access.Role{access.Steward}, Teams: []string{"shop"}})
 	b.viewer = principal(t, db, access.Principal{Roles: []access.Role{access.Viewer}})
+	b.clock = now
 	c, ctx := catalog.New(db, now), t.Context()
 	controller := must(c.DeclareController(ctx, b.admin, catalog.Controller{Ref: "flowmart-de", Name: "FlowMart", Country: "DE", TimeZone: "Europe/Berlin"}))(t)
 	team := must(c.DeclareOwner(ctx, b.admin, catalog.Owner{Kind: catalog.Team, Ref: "shop", Name: "Shop", Active: true}))(t)

@@ -64,6 +64,7 @@ var lanes = []lane{
 	{prefix: "/graphql", body: 1 << 20, callers: signedIn, events: true, patience: fileFor}, // the API knows which acts may take so long
 	{prefix: "/registry/", body: 7 << 20, callers: signedIn, patience: usual, registry: true},
 	{prefix: "/api/v1/catalog", body: 4 << 20, callers: signedIn, patience: fileFor},
+	{prefix: "/api/v1/schemas/", body: 16 << 20, callers: signedIn, patience: fileFor},
 	{prefix: "/api/", body: 4 << 20, callers: signedIn, patience: usual},
 	{prefix: "/rights/v1/parts/", callers: anybody, streams: true},
 	{prefix: "/rights/", body: 256 << 10, callers: anybody, patience: usual, messages: true},

@@ -24,6 +24,7 @@ import (
 	"github.com/flowmart/lethe/lineage"
 	"github.com/flowmart/lethe/lineage/observer"
 	"github.com/flowmart/lethe/schemas"
+	"github.com/flowmart/lethe/schemas/pipeline"
 	"github.com/flowmart/lethe/schemas/rest"
 )
 
@@ -47,7 +48,7 @@ func wireRooms(g *ground, h *house, log *audit.Log) error {
 		return err
 	}
 	if g.conf.Runs(Registry) {
-		h.doors = append(h.doors, rest.New(r.registry, g.log))
+		h.doors = append(h.doors, rest.New(r.registry, g.log), pipeline.New(r.registry, g.log))
 		h.loops = append(h.loops, loop{"fields", newFiller(g).run})
 	}
 	if g.conf.Runs(Intake) {

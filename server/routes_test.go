@@ -55,6 +55,7 @@ var routes = map[string]route{
 	"GET /graphiql/":                             {public, "=", "=", at("/graphiql/")},
 	"POST /api/v1/catalog":                       {"sm", "m", "", (*visit).catalog},
 	"GET /api/v1/catalog":                        {reading, "=", "=", at("/api/v1/catalog")},
+	"POST /api/v1/schemas/check":                 {members, members, "=", (*visit).check},
 	"POST /rights/v1/results":                    {sign, "=", "=", at("/rights/v1/results")},
 	"GET /rights/v1/keys":                        {public, "=", "=", at("/rights/v1/keys")},
 	"PUT /rights/v1/parts/{task}/{dataset}/{n}":  {sign, "=", "=", (*visit).part},
@@ -189,6 +190,10 @@ func (v *visit) subject() string {
 func (v *visit) catalog() (string, string) {
 	service := map[string]string{"own": "orders", "other": "payments", "absent": "absent"}[v.whose]
 	return "/api/v1/catalog", fmt.Sprintf("lethe: catalog/1\nstores:\n  - {ref: s-%s, name: New, service: %s, technology: REDIS}\n", uuid.NewString(), service)
+}
+
+func (v *visit) check() (string, string) {
+	return "/api/v1/schemas/check", fmt.Sprintf(`{"schemas":[{"subject":%q,"schema":"\"string\""}]}`, v.subject())
 }
 
 func (v *visit) part() (string, string) {

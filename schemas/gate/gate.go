@@ -43,8 +43,9 @@ type Severity string
 
 // The severities.
 const (
-	Error  Severity = "ERROR"   // it must be mended
-	Advice Severity = "WARNING" // it should be
+	Refused Severity = "REFUSED" // the registry does not take it, whatever the policy
+	Error   Severity = "ERROR"   // it must be mended
+	Advice  Severity = "WARNING" // it should be
 )
 
 // Finding is one thing amiss in a schema.
@@ -56,6 +57,8 @@ type Finding struct {
 	Mend     string // what to do about it
 	Rule     string // the rule of the detector that spoke, for a rejection to name
 	Category string // the category it is about
+	Line     int    // of the text, from 1; 0 if it is of no place there
+	Column   int    // likewise
 	// Baseline is true for what was there before and was not touched: it is
 	// told, and does not count.
 	Baseline bool
@@ -68,10 +71,20 @@ type Field struct {
 	Aliases []string // former names of the field, without their path
 }
 
-// Rejection is a suggestion that somebody turned down.
+// Rejection is a suggestion that somebody turned down: what a rule suggested,
+// or a category, whatever suggests it.
 type Rejection struct {
-	Rule    string
-	Version int // of the rules; a later version may suggest it again
+	Rule     string
+	Version  int    // of the rules; a later version may suggest it again
+	Category string // said not to apply
+}
+
+// covers reports whether a suggestion was turned down.
+func (r Rejection) covers(s detect.Suggestion) bool {
+	if r.Category != "" {
+		return covers(r.Category, s.Category)
+	}
+	return r.Rule == s.Rule && r.Version >= detect.Version
 }
 
 // Change is a version on its way to a subject.
@@ -108,11 +121,14 @@ func Check(c Change) Result {
 	return r
 }
 
-// Judge turns findings into a verdict. Those of the baseline do not count.
+// Judge turns findings into a verdict. Those of the baseline do not count, and
+// what the registry refuses fails under every policy.
 func Judge(policy Policy, findings []Finding) Verdict {
 	v := Pass
 	for _, f := range findings {
 		switch {
+		case f.Severity == Refused:
+			return Fail
 		case policy == Off || f.Baseline:
 		case policy == Enforce && f.Severity == Error:
 			return Fail
@@ -178,7 +194,7 @@ func (c Change) suggestions(fields []Field) map[string]detect.Suggestion {
 	}
 	m := map[string]detect.Suggestion{}
 	for _, s := range detect.Fields(plain) {
-		if !slices.ContainsFunc(c.Rejected[s.Path], func(r Rejection) bool { return r.Rule == s.Rule && r.Version >= detect.Version }) {
+		if !slices.ContainsFunc(c.Rejected[s.Path], func(r Rejection) bool { return r.covers(s) }) {
 			m[s.Path] = s
 		}
 	}
@@ -230,7 +246,7 @@ func (c Change) inline(f Field) []Finding {
 func unclassified(s detect.Suggestion, personal bool) []Finding {
 	f := Finding{Code: "CG011", Severity: Advice, Path: s.Path, Rule: s.Rule, Category: s.Category,
 		Message: fmt.Sprintf("it is probably %s: %s", s.Category, s.Why),
-		Mend:    fmt.Sprintf("tag it %s in the schema, or accept or reject the suggestion in the catalog", s.Category)}
+		Mend:    fmt.Sprintf("tag it %s in the schema, or have a steward confirm or deny that in the catalog", s.Category)}
 	switch {
 	case vague(s.Category) && !personal:
 		return nil

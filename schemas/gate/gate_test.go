@@ -64,11 +64,15 @@ func TestVerdicts(t *testing.T) {
 			Confirmed: map[string][]string{"email": {"user.contact"}}}, gate.Pass, nil},
 		{"said not to be personal", gate.Change{New: []gate.Field{fld("Mailer", "email", "string", "system.operations")}, Policy: gate.Enforce}, gate.Pass, nil},
 		{"rejected for these rules", gate.Change{New: []gate.Field{fld("Mailer", "email", "string")}, Policy: gate.Enforce,
-			Rejected: map[string][]gate.Rejection{"email": {{"contact.email", detect.Version}}}}, gate.Pass, nil},
+			Rejected: map[string][]gate.Rejection{"email": {{Rule: "contact.email", Version: detect.Version}}}}, gate.Pass, nil},
 		{"rejected for earlier rules", gate.Change{New: []gate.Field{fld("Mailer", "email", "string")}, Policy: gate.Enforce,
-			Rejected: map[string][]gate.Rejection{"email": {{"contact.email", detect.Version - 1}}}}, gate.Fail, []string{"CG010 email"}},
+			Rejected: map[string][]gate.Rejection{"email": {{Rule: "contact.email", Version: detect.Version - 1}}}}, gate.Fail, []string{"CG010 email"}},
 		{"another rule was rejected", gate.Change{New: []gate.Field{fld("Mailer", "email", "string")}, Policy: gate.Enforce,
-			Rejected: map[string][]gate.Rejection{"email": {{"name.person", detect.Version}}}}, gate.Fail, []string{"CG010 email"}},
+			Rejected: map[string][]gate.Rejection{"email": {{Rule: "name.person", Version: detect.Version}}}}, gate.Fail, []string{"CG010 email"}},
+		{"a category denied, whatever suggests it", gate.Change{New: []gate.Field{id, fld("Order", "email", "string")}, Policy: gate.Enforce,
+			Rejected: map[string][]gate.Rejection{"email": {{Category: "user.contact"}}}}, gate.Pass, nil},
+		{"another category denied", gate.Change{New: []gate.Field{id, fld("Order", "email", "string")}, Policy: gate.Enforce,
+			Rejected: map[string][]gate.Rejection{"email": {{Category: "user.name"}}}}, gate.Fail, []string{"CG010 email"}},
 		{"a tag that does not exist", gate.Change{New: []gate.Field{id, fld("Order", "email", "string", "user.contact.emial")}, Policy: gate.Enforce}, gate.Fail,
 			[]string{"CG012 email", "CG010 email"}},
 		{"a tag of another kind", gate.Change{New: []gate.Field{id, fld("Order", "sku", "string", "marketing")}, Policy: gate.Enforce}, gate.Fail, []string{"CG012 sku"}},
@@ -223,6 +227,7 @@ func TestJudge(t *testing.T) {
 	}{
 		{gate.Enforce, nil, gate.Pass}, {gate.Enforce, []gate.Finding{advice, failing}, gate.Fail}, {gate.Enforce, []gate.Finding{advice}, gate.Warning},
 		{gate.Enforce, []gate.Finding{old}, gate.Pass}, {gate.Warn, []gate.Finding{failing}, gate.Warning}, {gate.Off, []gate.Finding{failing}, gate.Pass},
+		{gate.Off, []gate.Finding{{Code: "CG002", Severity: gate.Refused, Baseline: true}}, gate.Fail}, {gate.Warn, []gate.Finding{{Code: "CG001", Severity: gate.Refused}}, gate.Fail},
 	} {
 		if got := gate.Judge(c.policy, c.findings); got != c.want {
 			t.Errorf("%s %v: %s, want %s", c.policy, said(c.findings), got, c.want)

@@ -57,7 +57,7 @@ func (c Change) tagsOf(fields []Field) tags {
 		if len(t.at[f.Path]) > 0 {
 			continue
 		}
-		for _, outer := range enclosing(f.Path) {
+		for _, outer := range Enclosing(f.Path) {
 			own := slices.DeleteFunc(slices.Clone(t.at[outer]), func(o Tag) bool { return o.Source == Inherited })
 			for _, o := range own {
 				t.add(Tag{f.Path, o.Category, Inherited, outer})
@@ -119,8 +119,8 @@ func formerPaths(f Field, here map[string]bool) []string {
 	return out
 }
 
-// enclosing lists what a field lies in, the nearest first.
-func enclosing(path string) []string {
+// Enclosing lists what a field lies in, the nearest first.
+func Enclosing(path string) []string {
 	p, err := fieldpath.Parse(path)
 	if err != nil {
 		return nil

@@ -1,0 +1,274 @@
+package schemas
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/postgres"
+	"github.com/flowmart/lethe/schemas/avro"
+	"github.com/flowmart/lethe/schemas/format"
+	"github.com/flowmart/lethe/schemas/gate"
+)
+
+// Answer is what registering a schema would come to. The codes of its findings
+// are those of the gate, and four of the registry itself: CG001 the schema
+// cannot be read, CG002 it may not follow, CG005 the subject takes nothing now,
+// CG050 what it refers to is not there.
+type Answer struct {
+	Subject string
+	Version int  // that it has, or would get; 0 if it cannot be read
+	ID      int  // of its content, where that is registered; else 0
+	Known   bool // it is a version of the subject already
+	Level   Level
+	Policy  gate.Policy
+	gate.Result
+}
+
+// mostChecked is how many schemas one call checks.
+const mostChecked = 1000
+
+// errRehearsed ends a rehearsal without committing.
+var errRehearsed = errors.New("rehearsed")
+
+// Check tells what registering schemas one after another would come to, each in
+// the place of the ones before it where they refer to one another, and writes
+// nothing. What is wrong with a schema is a finding, not an error. Whoever may
+// read may check.
+func (r *Registry) Check(ctx context.Context, by access.Principal, all []Submission) ([]Answer, error) {
+	if err := signedIn(by); err != nil {
+		return nil, err
+	}
+	if len(all) == 0 || len(all) > mostChecked {
+		return nil, fault.Bad("schemas", "OUT_OF_RANGE", "check 1 to %d schemas at a time", mostChecked)
+	}
+	var out []Answer
+	if !slices.ContainsFunc(all, func(s Submission) bool { return needed(all, s.Subject) }) {
+		for _, s := range all {
+			a, err := r.check(ctx, r.db, s)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, a)
+		}
+		return out, nil
+	}
+	err := postgres.Work(ctx, r.db, func(tx pgx.Tx) (err error) {
+		if out, err = r.rehearse(ctx, tx, all); err == nil {
+			err = errRehearsed
+		}
+		return err
+	})
+	if errors.Is(err, errRehearsed) {
+		err = nil
+	}
+	return out, err
+}
+
+// needed reports whether one of several schemas refers to a subject.
+func needed(all []Submission, subject string) bool {
+	return slices.ContainsFunc(all, func(s Submission) bool {
+		home := split(s.Subject).context
+		return slices.ContainsFunc(s.References, func(ref Reference) bool { return from(home, ref.Subject) == split(subject) })
+	})
+}
+
+// rehearse checks schemas in a unit of work that will not be committed, in
+// which those that others refer to are registered. It is done by a registry of
+// its own: what one remembers has to have been committed.
+func (r *Registry) rehearse(ctx context.Context, tx pgx.Tx, all []Submission) ([]Answer, error) {
+	dry := New(r.db, r.now, r.clusters...)
+	var out []Answer
+	for _, s := range all {
+		a, err := dry.check(ctx, tx, s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, a)
+		if a.Known || a.Version == 0 || !needed(all, s.Subject) {
+			continue
+		}
+		p := split(s.Subject)
+		c, err := dry.read(ctx, tx, p.context, s)
+		if err == nil {
+			_, err = dry.register(ctx, tx, access.System, p, s, c)
+		}
+		if err != nil && fault.All(err) == nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// check judges one schema as it would be registered now.
+func (r *Registry) check(ctx context.Context, db postgres.DB, s Submission) (Answer, error) {
+	a := Answer{Subject: s.Subject, Level: Backward, Policy: gate.Warn}
+	p, err := placeOf(s.Subject)
+	if err == nil {
+		err = s.RuleSet.check("ruleSet")
+	}
+	if err == nil {
+		s, err = r.texted(ctx, p, s)
+	}
+	var c *content
+	if err == nil {
+		c, err = r.read(ctx, db, p.context, s)
+	}
+	if err != nil {
+		return a.unreadable(s, err)
+	}
+	err = r.judgeAll(ctx, db, &a, p, s, c)
+	a.Findings = placed(a.Findings, fieldsOf(c, p))
+	a.Verdict = gate.Judge(a.Policy, a.Findings)
+	return a, err
+}
+
+// judgeAll fills in what is said of a schema that was read.
+func (r *Registry) judgeAll(ctx context.Context, db postgres.DB, a *Answer, p place, s Submission, c *content) error {
+	layers, err := layersOf(ctx, db, p)
+	if err != nil {
+		return err
+	}
+	config := holding(layers)
+	a.Level, a.Policy = config.Level, config.policy()
+	live, err := liveOf(ctx, db, p)
+	if err != nil {
+		return err
+	}
+	if c, err = r.dressed(ctx, db, s, live, config, c); err != nil {
+		return err
+	}
+	v, known, err := r.lookup(ctx, db, p, s, c, Live)
+	if err != nil {
+		return err
+	}
+	a.Known, a.Version, a.ID = known, v.Version, v.ID
+	var before []gate.Field
+	if len(live) > 0 {
+		if before, err = r.fieldsBefore(ctx, db, p, live[0], v); err != nil {
+			return err
+		}
+	}
+	if !known {
+		if err := r.wouldFollow(ctx, db, a, p, s, c, config, live, holdingMode(layers)); err != nil {
+			return err
+		}
+	}
+	change, err := r.change(ctx, db, p, before, c)
+	if err != nil {
+		return err
+	}
+	change.Policy = a.Policy
+	found := gate.Check(change)
+	a.Findings = append(a.Findings, found.Findings...)
+	a.Tags, a.Difference = found.Tags, found.Difference
+	return nil
+}
+
+// fieldsBefore are those a new version is held against: the latest one's, or
+// where it is registered already, its own.
+func (r *Registry) fieldsBefore(ctx context.Context, db postgres.DB, p place, latest earlier, known Version) ([]gate.Field, error) {
+	id := contentID{latest.Context, latest.SchemaID}
+	if known.ID > 0 {
+		id = contentID{known.Context, known.ID}
+	}
+	old, err := r.schemaOf(ctx, db, id)
+	if err != nil {
+		return nil, err
+	}
+	return gateFields(old.Places(), p), nil
+}
+
+// wouldFollow finds what keeps a new schema from becoming the next version.
+func (r *Registry) wouldFollow(ctx context.Context, db postgres.DB, a *Answer, p place, s Submission, c *content, config Config, live []earlier, mode Mode) error {
+	next, err := nextOf(ctx, db, p)
+	if err != nil {
+		return err
+	}
+	a.Version = next
+	if err := mode.admits(s); err != nil {
+		a.Findings = append(a.Findings, gate.Finding{Code: "CG005", Severity: gate.Refused, Message: fault.All(err)[0].Message, Mend: "ask a steward of the subject"})
+	}
+	if mode == Import {
+		return nil
+	}
+	if live, err = r.grouped(ctx, db, live, config, c); err != nil {
+		return err
+	}
+	verdict, err := r.judge(ctx, db, c, config.Level, live)
+	if err != nil {
+		return err
+	}
+	a.Findings = append(a.Findings, incompatible(verdict, p)...)
+	return nil
+}
+
+// incompatible turns differences into findings.
+func incompatible(v Verdict, p place) []gate.Finding {
+	var out []gate.Finding
+	for _, m := range v.Mismatches {
+		who := "this version cannot read data of version %d"
+		if m.Direction == OldReadsNew {
+			who = "version %d cannot read data of this one"
+		}
+		for _, d := range m.Found {
+			out = append(out, gate.Finding{
+				Code: "CG002", Severity: gate.Refused, Path: inPart(d.Path, p), Rule: d.Kind,
+				Message: fmt.Sprintf(who+" (%s)", m.Version, v.Level), Mend: d.Message,
+			})
+		}
+	}
+	return out
+}
+
+// unreadable turns the faults of a schema that cannot be read into findings.
+func (a Answer) unreadable(s Submission, err error) (Answer, error) {
+	faults := fault.All(err)
+	if faults == nil {
+		return a, err
+	}
+	for _, f := range faults {
+		if f.Kind == fault.Unavailable || f.Kind == fault.Internal {
+			return a, err
+		}
+		finding := gate.Finding{Code: "CG001", Severity: gate.Refused, Rule: f.Code, Message: f.Error(), Mend: "correct the schema; nothing else was judged"}
+		if len(f.Path) > 0 && f.Path[0] == "references" {
+			finding.Code, finding.Mend = "CG050", "register what it refers to first, or check both together"
+		}
+		finding.Line, finding.Column = 1, 1
+		if s.Type == "" || s.Type == Avro {
+			finding.Line, finding.Column = avro.Locate(s.Text, f.Path)
+		}
+		a.Findings = append(a.Findings, finding)
+	}
+	a.Verdict = gate.Fail
+	return a, nil
+}
+
+// placed gives each finding the line of its field, or of the nearest one that
+// it lies in; what is of the whole stands at the first line.
+func placed(findings []gate.Finding, fields []format.Field) []gate.Finding {
+	at := map[string]format.Field{}
+	for _, f := range fields {
+		at[f.Path] = f
+	}
+	for i := range findings {
+		f := &findings[i]
+		if f.Line > 0 {
+			continue
+		}
+		f.Line, f.Column = 1, 1
+		for _, path := range append([]string{f.Path}, gate.Enclosing(f.Path)...) {
+			if place, ok := at[path]; ok && place.Line > 0 {
+				f.Line, f.Column = place.Line, place.Column
+				break
+			}
+		}
+	}
+	return findings
+}

@@ -1,0 +1,110 @@
+// Package pipeline is the registry's door for what decides whether a change is
+// merged: it tells what registering schemas would come to, several at once and
+// with what they refer to among them, and writes nothing. It speaks JSON over
+// HTTP; mistakes of a request are problems (RFC 9457), what is wrong with a
+// schema is a finding. The caller is who the server put into the request's
+// context.
+package pipeline
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/postgres"
+	"github.com/flowmart/lethe/internal/problem"
+	"github.com/flowmart/lethe/schemas"
+	"github.com/flowmart/lethe/schemas/report"
+)
+
+// Path is where schemas are checked.
+const Path = "/api/v1/schemas/check"
+
+// Question is the body of a check.
+type Question struct {
+	Schemas []Schema `json:"schemas"`
+}
+
+// Schema is a schema on its way to a subject.
+type Schema struct {
+	Subject    string            `json:"subject"`
+	Type       string            `json:"schemaType,omitempty"` // AVRO where it is left out
+	Text       string            `json:"schema"`
+	References []Reference       `json:"references,omitempty"`
+	Metadata   *schemas.Metadata `json:"metadata,omitempty"`
+	RuleSet    *schemas.RuleSet  `json:"ruleSet,omitempty"`
+}
+
+// Reference is what a schema takes from another subject; without a version,
+// from its latest, which may be one that is checked along.
+type Reference struct {
+	Name    string `json:"name"`
+	Subject string `json:"subject"`
+	Version int    `json:"version,omitempty"`
+}
+
+// Submission is the schema as the registry takes it.
+func (s Schema) Submission() schemas.Submission {
+	out := schemas.Submission{Subject: s.Subject, Type: s.Type, Text: s.Text, Metadata: s.Metadata, RuleSet: s.RuleSet}
+	for _, r := range s.References {
+		if r.Version == 0 {
+			r.Version = schemas.Latest
+		}
+		out.References = append(out.References, schemas.Reference(r))
+	}
+	return out
+}
+
+// Door answers requests. Make it with New.
+type Door struct {
+	registry *schemas.Registry
+	log      *slog.Logger
+}
+
+// New returns a door to a registry. It logs only what went wrong on our side.
+func New(registry *schemas.Registry, log *slog.Logger) *Door { return &Door{registry, log} }
+
+// Mount mounts the door.
+func (d *Door) Mount(mux *http.ServeMux) { mux.HandleFunc("POST /api/v1/schemas/check", d.check) }
+
+func (d *Door) check(w http.ResponseWriter, r *http.Request) {
+	q, err := read(r)
+	if err != nil {
+		problem.Write(w, err)
+		return
+	}
+	all := make([]schemas.Submission, len(q.Schemas))
+	for i, s := range q.Schemas {
+		all[i] = s.Submission()
+	}
+	found, err := d.registry.Check(r.Context(), access.From(r.Context()), all)
+	if err != nil {
+		if fault.All(err) == nil && !postgres.Away(err) && r.Context().Err() == nil {
+			d.log.ErrorContext(r.Context(), "schema check", "request_id", w.Header().Get(problem.RequestID), "err", err)
+		}
+		problem.Write(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(report.Of(found)) // the client may have gone
+}
+
+func read(r *http.Request) (q Question, err error) {
+	body, err := io.ReadAll(r.Body)
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return q, fault.New(fault.TooLarge, "BODY_TOO_LARGE", "one check takes at most 16 MiB; check fewer schemas at a time")
+	}
+	if err != nil {
+		return q, fault.New(fault.Invalid, "BAD_BODY", "the request broke off")
+	}
+	if err := json.Unmarshal(body, &q); err != nil {
+		return q, fault.New(fault.Invalid, "BAD_JSON", `send one object like {"schemas":[{"subject":"orders-value","schema":"…"}]}`)
+	}
+	return q, nil
+}

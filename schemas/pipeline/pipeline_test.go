@@ -1,0 +1,73 @@
+package pipeline_test
+
+import (
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/postgres/pgtest"
+	"github.com/flowmart/lethe/schemas"
+	"github.com/flowmart/lethe/schemas/pipeline"
+	"github.com/flowmart/lethe/schemas/report"
+)
+
+// A request is answered with a verdict, or a problem that says how to ask.
+func TestCheckOverHTTP(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	id, err := audit.EnsurePrincipal(t.Context(), db, "test", "viewer", "viewer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	mux := http.NewServeMux()
+	pipeline.New(schemas.New(db, time.Now), slog.New(slog.NewTextHandler(&log, nil))).Mount(mux)
+	ask := func(body string, by access.Principal) (int, string) {
+		r := httptest.NewRequest(http.MethodPost, pipeline.Path, strings.NewReader(body))
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r.WithContext(access.With(t.Context(), by)))
+		raw, err := io.ReadAll(w.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.Code, string(raw)
+	}
+	viewer := access.Principal{ID: id, Roles: []access.Role{access.Viewer}}
+	for _, c := range []struct {
+		body string
+		by   access.Principal
+		code int
+		says string
+	}{
+		{`{"schemas":`, viewer, 422, "BAD_JSON"},
+		{`{"schemas":[]}`, viewer, 422, "OUT_OF_RANGE"},
+		{`{"schemas":[{"subject":"x","schema":"\"string\""}]}`, access.Principal{}, 401, "UNAUTHENTICATED"},
+		{`{"schemas":[{"subject":"","schema":"\"string\""}]}`, viewer, 200, `"verdict":"FAIL"`},
+		{`{"schemas":[{"subject":"x","schema":"\"string\"","schemaType":"AVRO"}]}`, viewer, 200, `"verdict":"PASS"`},
+	} {
+		if code, said := ask(c.body, c.by); code != c.code || !strings.Contains(said, c.says) {
+			t.Errorf("%s: %d %s, want %d %s", c.body, code, said, c.code, c.says)
+		}
+	}
+	_, said := ask(`{"schemas":[
+		{"subject":"money","schema":"{\"type\":\"record\",\"name\":\"Money\",\"fields\":[{\"name\":\"cents\",\"type\":\"long\"}]}"},
+		{"subject":"order","schema":"{\"type\":\"record\",\"name\":\"Order\",\"fields\":[{\"name\":\"email\",\"type\":\"string\"},{\"name\":\"total\",\"type\":\"Money\"}]}",
+		 "references":[{"name":"Money","subject":"money"}]}]}`, viewer)
+	var a report.Answer
+	if err := json.Unmarshal([]byte(said), &a); err != nil || len(a.Schemas) != 2 {
+		t.Fatalf("%v %s", err, said)
+	}
+	if c := a.Schemas[1]; a.Verdict != "WARN" || c.Version != 1 || len(c.Findings) != 1 || c.Findings[0].Code != "CG010" || c.Findings[0].Path != "email" || c.Findings[0].Line != 1 {
+		t.Errorf("%+v", a)
+	}
+	if log.Len() > 0 {
+		t.Errorf("logged: %s", log.String())
+	}
+}

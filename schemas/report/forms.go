@@ -1,0 +1,287 @@
+package report
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas/gate"
+)
+
+// forms are the ways to write an answer, by name.
+var forms = map[string]func(io.Writer, Answer) error{
+	"text": writeText, "json": writeJSON, "junit": writeJUnit, "sarif": writeSARIF,
+	"github": writeGitHub, "gitlab": writeGitLab, "markdown": writeMarkdown,
+}
+
+// Forms names the forms, the one for people first.
+func Forms() []string {
+	return []string{"text", "json", "junit", "sarif", "github", "gitlab", "markdown"}
+}
+
+// Known refuses a form that there is not.
+func Known(form string) error {
+	if forms[form] == nil {
+		return fmt.Errorf("%s", fault.Suggest(fmt.Sprintf("--output is %q; write %s", form, strings.Join(Forms(), ", ")), form, Forms()))
+	}
+	return nil
+}
+
+// Write writes an answer in a form.
+func Write(w io.Writer, form string, a Answer) error { return forms[form](w, a) }
+
+// weight is what a finding means for the verdict.
+type weight int
+
+const (
+	note    weight = iota // was there before
+	warning               // does not fail
+	failure
+)
+
+func weigh(c Checked, f Finding) weight {
+	switch {
+	case f.Baseline:
+		return note
+	case f.Severity == string(gate.Refused), f.Severity == string(gate.Error) && c.Policy == gate.Enforce:
+		return failure
+	}
+	return warning
+}
+
+// where is the place of a finding as editors write it.
+func where(c Checked, f Finding) string {
+	name := c.File
+	if name == "" {
+		name = c.Subject
+	}
+	if f.Line == 0 {
+		return name
+	}
+	return fmt.Sprintf("%s:%d:%d", name, f.Line, f.Column)
+}
+
+// sentence is a finding as one line: of what, what is amiss, what to do.
+func sentence(f Finding) string {
+	s := f.Message + ". To mend it: " + f.Mend
+	if f.Path != "" {
+		s = f.Path + ": " + s
+	}
+	return strings.Join(strings.Fields(s), " ")
+}
+
+// fingerprint names a finding, so that a screen knows it again after the lines
+// have moved.
+func fingerprint(c Checked, f Finding) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{c.Subject, f.Code, f.Path, f.Rule, f.Category, f.Message}, "\x00")))
+	return hex.EncodeToString(sum[:16])
+}
+
+// each calls a function for every finding, those that fail first: some screens
+// show only the first few.
+func each(a Answer, of func(Checked, Finding)) {
+	for _, w := range []weight{failure, warning, note} {
+		for _, c := range a.Schemas {
+			for _, f := range c.Findings {
+				if weigh(c, f) == w {
+					of(c, f)
+				}
+			}
+		}
+	}
+}
+
+func writeJSON(w io.Writer, a Answer) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(a)
+}
+
+func writeText(w io.Writer, a Answer) error {
+	var b strings.Builder
+	for _, c := range a.Schemas {
+		state := fmt.Sprintf("would be version %d", c.Version)
+		switch {
+		case c.Known:
+			state = fmt.Sprintf("is version %d, id %d", c.Version, c.ID)
+		case c.Version == 0:
+			state = "cannot be read"
+		}
+		fmt.Fprintf(&b, "%-4s  %s  %s (%s, gate %s)\n", c.Verdict, c.Subject, state, c.Level, c.Policy)
+		for _, f := range c.Findings {
+			label := []string{"before", "warning", "error"}[weigh(c, f)]
+			fmt.Fprintf(&b, "  %s: %s %s %s\n    mend: %s\n", where(c, f), label, f.Code, strings.TrimPrefix(f.Path+": "+f.Message, ": "), f.Mend)
+		}
+		for _, t := range c.Tags {
+			fmt.Fprintf(&b, "  tag %s %s (%s)\n", t.Path, t.Category, strings.ToLower(t.Source))
+		}
+		for _, d := range c.Difference {
+			fmt.Fprintf(&b, "  personal data %s\n", d)
+		}
+	}
+	fmt.Fprintf(&b, "%s\n", a.Verdict)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// String is a difference in words.
+func (d Difference) String() string {
+	s := strings.ToLower(d.Kind) + ": " + d.Path + " " + d.Category
+	if d.From != "" {
+		s += ", before at " + d.From
+	}
+	if d.Guessed {
+		s += " (nobody classified it; the detector says so)"
+	}
+	return s
+}
+
+// writeGitHub writes workflow commands, which GitHub shows at the line:
+// https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+func writeGitHub(w io.Writer, a Answer) error {
+	data := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+	var b strings.Builder
+	each(a, func(c Checked, f Finding) {
+		command := []string{"notice", "warning", "error"}[weigh(c, f)]
+		place := ""
+		if c.File != "" {
+			place = fmt.Sprintf("file=%s,line=%d,col=%d,", property.Replace(c.File), max(f.Line, 1), max(f.Column, 1))
+		}
+		fmt.Fprintf(&b, "::%s %stitle=%s::%s\n", command, place, property.Replace("Lethe "+f.Code), data.Replace(sentence(f)))
+	})
+	fmt.Fprintf(&b, "%s\n", a.Verdict)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// writeGitLab writes a report of code quality, which GitLab shows in the merge
+// request: https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format
+func writeGitLab(w io.Writer, a Answer) error {
+	type lines struct {
+		Begin int `json:"begin"`
+	}
+	type location struct {
+		Path  string `json:"path"`
+		Lines lines  `json:"lines"`
+	}
+	type issue struct {
+		Description string   `json:"description"`
+		CheckName   string   `json:"check_name"`
+		Fingerprint string   `json:"fingerprint"`
+		Severity    string   `json:"severity"`
+		Location    location `json:"location"`
+	}
+	issues := []issue{}
+	each(a, func(c Checked, f Finding) {
+		name := c.File
+		if name == "" {
+			name = c.Subject
+		}
+		severity := []string{"info", "minor", "critical"}[weigh(c, f)]
+		issues = append(issues, issue{sentence(f), f.Code, fingerprint(c, f), severity, location{name, lines{max(f.Line, 1)}}})
+	})
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(issues)
+}
+
+// writeJUnit writes one case a schema; what fails is its failure, the rest what
+// it says.
+func writeJUnit(w io.Writer, a Answer) error {
+	type failed struct {
+		Message string `xml:"message,attr"`
+		Type    string `xml:"type,attr"`
+		Text    string `xml:",chardata"`
+	}
+	type testcase struct {
+		Name      string  `xml:"name,attr"`
+		Classname string  `xml:"classname,attr"`
+		File      string  `xml:"file,attr,omitempty"`
+		Failure   *failed `xml:"failure,omitempty"`
+		Out       string  `xml:"system-out,omitempty"`
+	}
+	type suite struct {
+		XMLName  xml.Name   `xml:"testsuite"`
+		Name     string     `xml:"name,attr"`
+		Tests    int        `xml:"tests,attr"`
+		Failures int        `xml:"failures,attr"`
+		Cases    []testcase `xml:"testcase"`
+	}
+	s := suite{Name: "lethe schema", Tests: len(a.Schemas)}
+	for _, c := range a.Schemas {
+		one := testcase{Name: c.Subject, Classname: "schema", File: c.File}
+		var failing, rest []string
+		code := ""
+		for _, f := range c.Findings {
+			line := sound(where(c, f) + ": " + f.Code + " " + sentence(f))
+			if weigh(c, f) < failure {
+				rest = append(rest, line)
+				continue
+			}
+			failing, code = append(failing, line), f.Code
+		}
+		if len(failing) > 0 {
+			s.Failures++
+			one.Failure = &failed{fmt.Sprintf("%d findings fail", len(failing)), code, strings.Join(failing, "\n")}
+		}
+		one.Out = strings.Join(rest, "\n")
+		s.Cases = append(s.Cases, one)
+	}
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return err
+	}
+	e := xml.NewEncoder(w)
+	e.Indent("", "  ")
+	if err := e.Encode(s); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}
+
+// sound leaves what XML 1.0 can hold.
+func sound(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' && c != '\n' && c != '\t' || c == '\ufffe' || c == '\uffff' {
+			return '?'
+		}
+		return c
+	}, s)
+}
+
+// writeMarkdown writes what fits a comment on a merge request, or a summary.
+func writeMarkdown(w io.Writer, a Answer) error {
+	cell := strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;", "`", "'")
+	var b strings.Builder
+	fmt.Fprintf(&b, "### Schemas: %s\n\n| subject | verdict | version |\n|---|---|---|\n", a.Verdict)
+	for _, c := range a.Schemas {
+		version := fmt.Sprint(c.Version)
+		if !c.Known {
+			version += " (new)"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", cell.Replace(c.Subject), c.Verdict, version)
+	}
+	head := "\n| | where | code | what | mend |\n|---|---|---|---|---|\n"
+	each(a, func(c Checked, f Finding) {
+		b.WriteString(head)
+		head = ""
+		label := []string{"before", "warning", "**error**"}[weigh(c, f)]
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", label, cell.Replace(where(c, f)), f.Code, cell.Replace(strings.TrimPrefix(f.Path+": "+f.Message, ": ")), cell.Replace(f.Mend))
+	})
+	head = "\nPersonal data:\n"
+	for _, c := range a.Schemas {
+		for _, d := range c.Difference {
+			fmt.Fprintf(&b, "%s* %s %s\n", head, cell.Replace(c.Subject), cell.Replace(d.String()))
+			head = ""
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

@@ -1,0 +1,91 @@
+// Package report says what a check of schemas found: in the words of the API,
+// and in the forms that people, pipelines and their screens read.
+package report
+
+import (
+	"github.com/flowmart/lethe/schemas"
+	"github.com/flowmart/lethe/schemas/gate"
+)
+
+// Answer is the answer to a check: one verdict, the worst, and what it is made
+// of.
+type Answer struct {
+	Verdict gate.Verdict `json:"verdict"`
+	Schemas []Checked    `json:"schemas"`
+}
+
+// Checked is what became of one schema. The words are those of the API.
+type Checked struct {
+	File       string       `json:"file,omitempty"` // where a command line read it
+	Subject    string       `json:"subject"`
+	Verdict    gate.Verdict `json:"verdict"`
+	Policy     gate.Policy  `json:"policy"`
+	Level      string       `json:"compatibility"`
+	Version    int          `json:"version,omitempty"` // that it has, or would get
+	ID         int          `json:"id,omitempty"`      // where it is registered
+	Known      bool         `json:"registered"`
+	Findings   []Finding    `json:"findings"`
+	Tags       []Tag        `json:"tags"`
+	Difference []Difference `json:"difference"`
+}
+
+// Finding is one thing amiss, in the words of the API.
+type Finding struct {
+	Code     string `json:"code"`
+	Severity string `json:"severity"`
+	Path     string `json:"path,omitempty"`
+	Line     int    `json:"line,omitempty"`
+	Column   int    `json:"column,omitempty"`
+	Message  string `json:"message"`
+	Mend     string `json:"mend"`
+	Rule     string `json:"rule,omitempty"`
+	Category string `json:"category,omitempty"`
+	Baseline bool   `json:"baseline,omitempty"`
+}
+
+// Tag is a category that a field would have.
+type Tag struct {
+	Path     string `json:"path"`
+	Category string `json:"category"`
+	Source   string `json:"source"`
+	From     string `json:"from"`
+}
+
+// Difference is a change of the personal data in a subject.
+type Difference struct {
+	Kind     string `json:"kind"`
+	Path     string `json:"path"`
+	From     string `json:"from,omitempty"`
+	Category string `json:"category"`
+	Guessed  bool   `json:"guessed,omitempty"`
+}
+
+// Of is the answer of the registry in the words of the API.
+func Of(found []schemas.Answer) Answer {
+	out := Answer{Verdict: gate.Pass, Schemas: []Checked{}}
+	for _, a := range found {
+		c := Checked{Subject: a.Subject, Verdict: a.Verdict, Policy: a.Policy, Level: string(a.Level), Version: a.Version, ID: a.ID, Known: a.Known,
+			Findings: []Finding{}, Tags: []Tag{}, Difference: []Difference{}}
+		for _, f := range a.Findings {
+			c.Findings = append(c.Findings, Finding{f.Code, string(f.Severity), f.Path, f.Line, f.Column, f.Message, f.Mend, f.Rule, f.Category, f.Baseline})
+		}
+		for _, t := range a.Tags {
+			c.Tags = append(c.Tags, Tag{t.Path, t.Category, string(t.Source), t.From})
+		}
+		for _, x := range a.Result.Difference {
+			c.Difference = append(c.Difference, Difference{string(x.Kind), x.Path, x.From, x.Category, x.Guessed})
+		}
+		out.Schemas, out.Verdict = append(out.Schemas, c), worse(out.Verdict, a.Verdict)
+	}
+	return out
+}
+
+// worse is the worse of two verdicts.
+func worse(a, b gate.Verdict) gate.Verdict {
+	for _, v := range []gate.Verdict{gate.Fail, gate.Warning} {
+		if a == v || b == v {
+			return v
+		}
+	}
+	return gate.Pass
+}
