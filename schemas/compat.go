@@ -92,12 +92,12 @@ func (r *Registry) Test(ctx context.Context, by access.Principal, s Submission, 
 	if err != nil {
 		return Verdict{}, err
 	}
-	layers, err := layersOf(ctx, r.db, p)
+	layers, err := r.layers(ctx, p)
 	if err != nil {
 		return Verdict{}, err
 	}
 	level := holding(layers).Level
-	v, err := r.version(ctx, r.db, p, version, Live)
+	v, err := r.version(ctx, p, version, Live)
 	switch {
 	case errors.Is(err, errNoSubject) && version == Latest:
 		return Verdict{Level: level}, nil
@@ -122,15 +122,16 @@ func (r *Registry) TestAll(ctx context.Context, by access.Principal, s Submissio
 	if err != nil {
 		return Verdict{}, err
 	}
-	layers, err := layersOf(ctx, r.db, p)
+	layers, err := r.layers(ctx, p)
 	if err != nil {
 		return Verdict{}, err
 	}
 	level := holding(layers).Level
-	live, err := liveOf(ctx, r.db, p)
+	st, err := r.subjects.subject(ctx, p)
 	if err != nil {
 		return Verdict{}, err
 	}
+	live := st.live()
 	if c, err = r.dressed(ctx, r.db, s, live, holding(layers), c); err != nil {
 		return Verdict{}, err
 	}

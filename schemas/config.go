@@ -212,7 +212,15 @@ func (r *Registry) layersToRead(ctx context.Context, p place) ([]layer, error) {
 	if p.context != global && checkContext(p.context) != nil {
 		p = place{home, ""}
 	}
-	return layersOf(ctx, r.db, p)
+	return r.layers(ctx, p)
+}
+
+// layers is layersOf in memory.
+func (r *Registry) layers(ctx context.Context, p place) ([]layer, error) {
+	if err := r.subjects.exact(ctx); err != nil {
+		return nil, err
+	}
+	return r.subjects.layers(ctx, p)
 }
 
 func (l layer) config() Config {

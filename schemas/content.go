@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"hash"
 	"strings"
 	"sync"
@@ -60,7 +59,7 @@ func (r *Registry) read(ctx context.Context, db postgres.DB, home string, s Subm
 		known := Types()
 		return nil, fault.Bad("schemaType", "INVALID_SCHEMA", "%s", fault.Suggest("only schemas of the types "+strings.Join(known, ", ")+" are taken", s.Type, known))
 	}
-	targets, err := resolve(ctx, db, home, s.References)
+	targets, err := r.resolve(ctx, db, home, s.References)
 	if err != nil {
 		return nil, err
 	}
@@ -141,9 +140,15 @@ func number(h hash.Hash, n int) {
 
 // resolve settles which versions references mean. Each must exist and not be
 // deleted. A subject that names no context is of the referrer's.
-func resolve(ctx context.Context, db postgres.DB, home string, references []Reference) ([]target, error) {
+func (r *Registry) resolve(ctx context.Context, db postgres.DB, home string, references []Reference) ([]target, error) {
+	if len(references) == 0 {
+		return nil, nil
+	}
 	if len(references) > mostReferences {
 		return nil, fault.Bad("references", "INVALID_SCHEMA", "a schema has at most %d references", mostReferences)
+	}
+	if err := r.subjects.exact(ctx); err != nil {
+		return nil, err
 	}
 	var out []target
 	seen := map[string]bool{}
@@ -157,34 +162,32 @@ func resolve(ctx context.Context, db postgres.DB, home string, references []Refe
 		if _, err := placeToRead(p.String()); err != nil {
 			return nil, unknown
 		}
-		const q = `
-			SELECT s.id AS subject_id, v.version, v.schema_id
-			  FROM schemas_subject s
-			  JOIN schemas_version v ON v.subject_id = s.id
-			 WHERE s.context = $1 AND s.name = $2 AND v.deleted_at IS NULL AND ($3 = -1 OR v.version = $3)
-			 ORDER BY v.version DESC
-			 LIMIT 1`
-		type found struct {
-			SubjectID uuid.UUID
-			Version   int
-			SchemaID  int
-		}
-		f, err := postgres.One[found](ctx, db, q, p.context, p.name, ref.Version)
-		if errors.Is(err, postgres.ErrNotFound) {
-			return nil, unknown
-		}
+		st, err := r.subjectIn(ctx, db, p)
 		if err != nil {
 			return nil, err
 		}
-		ref.Subject, ref.Version = p.within(home), f.Version
-		out = append(out, target{ref, f.SubjectID, contentID{p.context, f.SchemaID}})
+		v, err := st.pick(ref.Version, Live)
+		if err != nil {
+			return nil, unknown
+		}
+		ref.Subject, ref.Version = p.within(home), int(v.version)
+		out = append(out, target{ref, st.id, contentID{p.context, int(v.schema)}})
 	}
 	return out, nil
 }
 
+// subjectIn is a subject as it is in memory or, for a unit of work, as only
+// that may see it.
+func (r *Registry) subjectIn(ctx context.Context, db postgres.DB, p place) (*state, error) {
+	if db == postgres.DB(r.db) {
+		return r.subjects.subject(ctx, p)
+	}
+	return stateAt(ctx, db, p)
+}
+
 // referred reads the schemas that references lead to.
 func (r *Registry) referred(ctx context.Context, db postgres.DB, kind string, targets []target) ([]format.Reference, error) {
-	u := &unfolding{r, db, map[contentID]format.Schema{}}
+	u := &unfolding{r: r, db: db, schemas: map[contentID]format.Schema{}}
 	var out []format.Reference
 	for _, t := range targets {
 		stored, err := r.load(ctx, db, t.schemaID)
@@ -208,12 +211,12 @@ func (r *Registry) schemaOf(ctx context.Context, db postgres.DB, id contentID) (
 	if s, ok := r.parsed.get(id); ok {
 		return s, nil
 	}
-	u := &unfolding{r, db, map[contentID]format.Schema{}}
+	u := &unfolding{r: r, db: db, schemas: map[contentID]format.Schema{}}
 	s, err := u.read(ctx, id, mostLevels)
 	if err != nil {
 		return nil, err
 	}
-	r.parsed.put(id, s, u.weight())
+	r.parsed.put(id, s, u.weight)
 	return s, nil
 }
 
@@ -223,6 +226,7 @@ type unfolding struct {
 	r       *Registry
 	db      postgres.DB
 	schemas map[contentID]format.Schema
+	weight  int // of them in memory
 }
 
 // read reads a registered schema with everything it refers to.
@@ -254,17 +258,8 @@ func (u *unfolding) read(ctx context.Context, id contentID, levels int) (format.
 		return nil, err
 	}
 	u.schemas[id] = schema
+	u.weight += weigh(stored.Text)
 	return schema, nil
-}
-
-func (u *unfolding) weight() int {
-	total := 0
-	for id := range u.schemas {
-		if stored, ok := u.r.byID.get(id); ok {
-			total += weigh(stored.Text)
-		}
-	}
-	return total
 }
 
 // schemaAt finds the id behind a stored reference, which may meanwhile be to a

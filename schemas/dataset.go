@@ -259,7 +259,7 @@ func (r *Registry) barren(ctx context.Context, after string) ([]string, error) {
 
 // fill tells the catalog the fields of one subject's latest schema.
 func (r *Registry) fill(ctx context.Context, db postgres.DB, name string) error {
-	v, err := r.version(ctx, db, place{home, name}, Latest, Live)
+	v, err := r.version(ctx, place{home, name}, Latest, Live)
 	if errors.Is(err, errNoSubject) {
 		return nil
 	}

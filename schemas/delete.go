@@ -114,8 +114,7 @@ func (r *Registry) delete(ctx context.Context, by access.Principal, name string,
 		return nil, err
 	}
 	for _, id := range ended {
-		r.byID.drop(contentID{p.context, id})
-		r.parsed.drop(contentID{p.context, id})
+		r.forget([]contentID{{p.context, id}})
 	}
 	return numbers, nil
 }

@@ -64,7 +64,8 @@ func TestWhatDeletingLeaves(t *testing.T) {
 		       count(*) FILTER (WHERE kind = 'PURGED' AND schema_id IS NOT NULL) AS ended
 		  FROM schemas_change`
 	type told struct{ Soft, Good, Ended int64 }
-	if got := must(postgres.One[told](ctx, b.db, q))(t); got != (told{3, 2, 1}) {
+	// One of those for good went when its content was registered again.
+	if got := must(postgres.One[told](ctx, b.db, q))(t); got != (told{3, 3, 1}) {
 		t.Errorf("followers are told %+v", got)
 	}
 }

@@ -104,12 +104,16 @@ func (r *Registry) WithProperties(ctx context.Context, by access.Principal, subj
 		 LIMIT 1`
 	n, err := postgres.Scalar[int](ctx, r.db, q, p.context, p.name, strings.ReplaceAll(string(wanted), `\\u0000`, ""), which.deleted())
 	if errors.Is(err, postgres.ErrNotFound) {
-		return Version{}, absent(ctx, r.db, p, which)
+		st, err := r.aliased(ctx, p)
+		if err == nil {
+			err = st.absent(which)
+		}
+		return Version{}, err
 	}
 	if err != nil {
 		return Version{}, err
 	}
-	return r.version(ctx, r.db, p, n, which)
+	return r.version(ctx, p, n, which)
 }
 
 // mostListed is how many versions one call of List returns.

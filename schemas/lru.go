@@ -61,3 +61,10 @@ func (c *lru[K, V]) drop(key K) {
 		delete(c.byKey, key)
 	}
 }
+
+// room reports whether there is some for values that nobody asked for.
+func (c *lru[K, V]) room() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.weight < c.most/10*9
+}

@@ -74,7 +74,11 @@ func (r *Registry) loadAll(ctx context.Context, db postgres.DB, ids []contentID)
 	var contexts []string
 	var numbers []int
 	for _, id := range ids {
-		if s, ok := r.byID.get(id); ok {
+		if p, ok := r.byID.get(id); ok {
+			s, err := p.unpack()
+			if err != nil {
+				return nil, err
+			}
 			out[id] = s
 		} else if checkContext(id.context) == nil {
 			contexts, numbers = append(contexts, id.context), append(numbers, id.id)
@@ -82,6 +86,9 @@ func (r *Registry) loadAll(ctx context.Context, db postgres.DB, ids []contentID)
 	}
 	if len(numbers) == 0 {
 		return out, nil
+	}
+	if r.subjects.away.Load() {
+		return nil, errAway
 	}
 	const q = `
 		SELECT c.context, c.id, c.type, c.text, c.metadata, c.rule_set, encode(substring(c.hash FROM 1 FOR 16), 'hex')::uuid AS guid
@@ -99,7 +106,8 @@ func (r *Registry) loadAll(ctx context.Context, db postgres.DB, ids []contentID)
 		id := contentID{s.Context, s.ID}
 		s.References = references[id]
 		out[id] = s
-		r.byID.put(id, s, 200+len(s.Text)+100*len(s.References))
+		p := pack(s)
+		r.byID.put(id, p, p.weight())
 	}
 	return out, nil
 }
@@ -157,7 +165,7 @@ func (r *Registry) Version(ctx context.Context, by access.Principal, subject str
 	if err != nil {
 		return Version{}, err
 	}
-	return r.version(ctx, r.db, p, version, which)
+	return r.version(ctx, p, version, which)
 }
 
 func checkVersion(version int) error {
@@ -167,25 +175,40 @@ func checkVersion(version int) error {
 	return nil
 }
 
-func (r *Registry) version(ctx context.Context, db postgres.DB, p place, version int, which Which) (Version, error) {
-	const q = `
-		SELECT s.context, s.name, v.version, v.schema_id, v.registered_at, v.deleted_at IS NOT NULL AS deleted
-		  FROM schemas_subject a
-		  JOIN schemas_subject s ON s.context = coalesce(a.alias_context, a.context) AND s.name = coalesce(a.alias_name, a.name)
-		  JOIN schemas_version v ON v.subject_id = s.id
-		 WHERE a.context = $1 AND a.name = $2
-		   AND ($3 = -1 AND v.deleted_at IS NULL OR v.version = $3 AND (v.deleted_at IS NULL OR $4))
-		 ORDER BY v.version DESC
-		 LIMIT 1`
-	v, err := postgres.One[stored](ctx, db, q, p.context, p.name, version, which.deleted())
-	if errors.Is(err, postgres.ErrNotFound) {
-		return Version{}, absent(ctx, db, p, which)
-	}
+func (r *Registry) version(ctx context.Context, p place, version int, which Which) (Version, error) {
+	st, err := r.aliased(ctx, p)
 	if err != nil {
 		return Version{}, err
 	}
-	s, err := r.load(ctx, db, v.content())
-	return v.of(s), err
+	v, err := st.pick(version, which)
+	if err != nil {
+		return Version{}, err
+	}
+	return r.numbered(ctx, st.place, v)
+}
+
+// numbered is a version with its content.
+func (r *Registry) numbered(ctx context.Context, p place, v numbered) (Version, error) {
+	s, err := r.load(ctx, r.db, contentID{p.context, int(v.schema)})
+	return Version{p.String(), int(v.version), v.time(), v.deleted, s}, err
+}
+
+// subjectAt is a subject as it is now; nil where there is none.
+func (r *Registry) subjectAt(ctx context.Context, p place) (*state, error) {
+	if err := r.subjects.exact(ctx); err != nil {
+		return nil, err
+	}
+	return r.subjects.subject(ctx, p)
+}
+
+// aliased is the subject that a name is read as: another, where it has an
+// alias.
+func (r *Registry) aliased(ctx context.Context, p place) (*state, error) {
+	st, err := r.subjectAt(ctx, p)
+	if err != nil || st == nil || st.alias == nil {
+		return st, err
+	}
+	return r.subjects.subject(ctx, *st.alias)
 }
 
 // stored is the row of a version.
@@ -204,15 +227,6 @@ func (v stored) of(s Schema) Version {
 	return Version{place{v.Context, v.Name}.String(), v.Version, v.RegisteredAt, v.Deleted, s}
 }
 
-// absent says what is missing: the version, or the whole subject.
-func absent(ctx context.Context, db postgres.DB, p place, which Which) error {
-	numbers, err := versionsOf(ctx, db, p, which)
-	if err == nil && len(numbers) == 0 {
-		return errNoSubject
-	}
-	return errors.Join(err, errNoVersion)
-}
-
 // Versions lists the version numbers of a subject, rising.
 func (r *Registry) Versions(ctx context.Context, by access.Principal, subject string, which Which) ([]int, error) {
 	if err := signedIn(by); err != nil {
@@ -222,22 +236,12 @@ func (r *Registry) Versions(ctx context.Context, by access.Principal, subject st
 	if err != nil {
 		return nil, err
 	}
-	numbers, err := versionsOf(ctx, r.db, p, which)
+	st, err := r.aliased(ctx, p)
+	numbers := st.numbers(which)
 	if err == nil && len(numbers) == 0 {
 		err = errNoSubject
 	}
 	return numbers, err
-}
-
-func versionsOf(ctx context.Context, db postgres.DB, p place, which Which) ([]int, error) {
-	const q = `
-		SELECT CASE WHEN $5 AND v.deleted_at IS NOT NULL THEN -v.version ELSE v.version END AS number
-		  FROM schemas_subject a
-		  JOIN schemas_subject s ON s.context = coalesce(a.alias_context, a.context) AND s.name = coalesce(a.alias_name, a.name)
-		  JOIN schemas_version v ON v.subject_id = s.id
-		 WHERE a.context = $1 AND a.name = $2 AND ($3 AND v.deleted_at IS NULL OR $4 AND v.deleted_at IS NOT NULL)
-		 ORDER BY v.version`
-	return postgres.Scalars[int](ctx, db, q, p.context, p.name, which.live(), which.deleted(), which == DeletedNegative)
 }
 
 // Subjects lists the names of the subjects that have versions and start with
@@ -278,8 +282,12 @@ func (r *Registry) Lookup(ctx context.Context, by access.Principal, s Submission
 	if err != nil {
 		return Version{}, err
 	}
-	if p, err = aliased(ctx, r.db, p); err != nil {
+	st, err := r.aliased(ctx, p)
+	if err != nil {
 		return Version{}, err
+	}
+	if st != nil {
+		p = st.place
 	}
 	c, err := r.read(ctx, r.db, p.context, s)
 	if err != nil {
@@ -288,23 +296,26 @@ func (r *Registry) Lookup(ctx context.Context, by access.Principal, s Submission
 	if s.Normalize {
 		c = c.normal()
 	}
-	v, found, err := r.lookup(ctx, r.db, p, s, c, which)
+	v, found, err := r.known(ctx, st, s, c, which)
 	if err == nil && !found {
-		v, found, err = r.lookupAsKept(ctx, p, s, c, which)
+		v, found, err = r.knownAsKept(ctx, st, s, c, which)
 	}
 	if err != nil || found {
 		return v, err
 	}
-	if err := absent(ctx, r.db, p, which); !errors.Is(err, errNoVersion) {
+	if err := st.absent(which); err == errNoSubject {
 		return Version{}, err
 	}
 	return Version{}, errNoSchema
 }
 
-// lookupAsKept finds a content as its subject would keep it: normalized, and
+// knownAsKept finds a content as its subject would keep it: normalized, and
 // with the subject's metadata and rules under and over those that are named.
-func (r *Registry) lookupAsKept(ctx context.Context, p place, s Submission, c *content, which Which) (Version, bool, error) {
-	layers, err := layersOf(ctx, r.db, p)
+func (r *Registry) knownAsKept(ctx context.Context, st *state, s Submission, c *content, which Which) (Version, bool, error) {
+	if st == nil {
+		return Version{}, false, nil
+	}
+	layers, err := r.subjects.layers(ctx, st.place)
 	if err != nil {
 		return Version{}, false, err
 	}
@@ -322,8 +333,46 @@ func (r *Registry) lookupAsKept(ctx context.Context, p place, s Submission, c *c
 	if s.RuleSet != nil {
 		s.RuleSet = config.OverrideRuleSet.over(s.RuleSet.over(config.DefaultRuleSet))
 	}
-	return r.lookup(ctx, r.db, p, s, c, which)
+	return r.known(ctx, st, s, c, which)
 }
+
+// known is lookup in memory, as far as it goes by the text.
+func (r *Registry) known(ctx context.Context, st *state, s Submission, c *content, which Which) (Version, bool, error) {
+	named, err := c.with(s.Metadata, s.RuleSet)
+	if err != nil {
+		return Version{}, false, err
+	}
+	for _, n := range st.having(c.body, which) {
+		v, err := r.numbered(ctx, st.place, n)
+		if err != nil {
+			return v, false, err
+		}
+		same, err := named.dressedAs(s, v.Schema)
+		if err != nil || same {
+			return v, same, err
+		}
+	}
+	if st == nil || s.ID > 0 { // an import is of just this content
+		return Version{}, false, nil
+	}
+	if err := r.reachable(); err != nil {
+		return Version{}, false, err
+	}
+	return r.lookupAlike(ctx, r.db, st.place, s, named, which)
+}
+
+// dressedAs reports whether a schema has the metadata and the rules that a
+// submission names.
+func (c *content) dressedAs(s Submission, stored Schema) (bool, error) {
+	metadata, err := spelled(stored.Metadata)
+	if err != nil {
+		return false, err
+	}
+	ruleSet, err := spelled(stored.RuleSet)
+	return (s.Metadata == nil || equal(metadata, c.metadata)) && (s.RuleSet == nil || equal(ruleSet, c.ruleSet)), err
+}
+
+func equal(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }
 
 // lookup finds a content among the versions of a subject, a live one first and
 // the newest first: by its text or, where none has that, one that says the
@@ -390,16 +439,4 @@ func (c *content) as(p place, version, id int, at time.Time) Version {
 		v.References = append(v.References, t.Reference)
 	}
 	return v
-}
-
-// aliased is the place that a subject is read at: another, where it has an
-// alias.
-func aliased(ctx context.Context, db postgres.DB, p place) (place, error) {
-	const q = `SELECT alias_context AS context, alias_name AS name FROM schemas_subject WHERE context = $1 AND name = $2 AND alias_name IS NOT NULL`
-	type target struct{ Context, Name string }
-	t, err := postgres.One[target](ctx, db, q, p.context, p.name)
-	if errors.Is(err, postgres.ErrNotFound) {
-		return p, nil
-	}
-	return place{t.Context, t.Name}, err
 }

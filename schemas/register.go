@@ -51,9 +51,16 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 	if s.Normalize {
 		c = c.normal()
 	}
-	v, found, err := r.lookup(ctx, r.db, p, s, c, Live)
+	st, err := r.subjectAt(ctx, p)
+	if err != nil {
+		return v, err
+	}
+	v, found, err := r.known(ctx, st, s, c, Live)
 	if err != nil || found {
 		return v, asked(v, s, err)
+	}
+	if err := r.reachable(); err != nil {
+		return v, err
 	}
 	err = postgres.Work(ctx, r.db, func(tx pgx.Tx) error {
 		v, err = r.register(ctx, tx, by, p, s, c)
@@ -68,7 +75,7 @@ func (r *Registry) texted(ctx context.Context, p place, s Submission) (Submissio
 	if s.Text != "" || s.Metadata == nil && s.RuleSet == nil {
 		return s, nil
 	}
-	latest, err := r.version(ctx, r.db, p, Latest, Live)
+	latest, err := r.version(ctx, p, Latest, Live)
 	if errors.Is(err, errNoSubject) {
 		return s, fault.Bad("schema", "INVALID_SCHEMA", "the subject has no version whose schema could be taken; send one")
 	}
@@ -240,7 +247,7 @@ func (r *Registry) keep(ctx context.Context, tx pgx.Tx, by access.Principal, s s
 	if _, err := tx.Exec(ctx, q, s.ID, version, s.Context, id, by.ID, v.RegisteredAt); err != nil {
 		return v, err
 	}
-	if err := dropEarlier(ctx, tx, s.ID, id); err != nil {
+	if err := r.dropEarlier(ctx, tx, s, id); err != nil {
 		return v, err
 	}
 	if err := r.changed(ctx, tx, change{kind: "REGISTERED", context: s.Context, subject: &s.ID, version: &version, schema: &id}); err != nil {
@@ -254,12 +261,16 @@ func (r *Registry) keep(ctx context.Context, tx pgx.Tx, by access.Principal, s s
 
 // dropEarlier removes the deleted versions whose content was registered again,
 // unless something refers to them.
-func dropEarlier(ctx context.Context, tx pgx.Tx, subject uuid.UUID, id int) error {
+func (r *Registry) dropEarlier(ctx context.Context, tx pgx.Tx, s subject, id int) error {
 	const q = `
 		DELETE FROM schemas_version v
 		 WHERE v.subject_id = $1 AND v.schema_id = $2 AND v.deleted_at IS NOT NULL
-		   AND NOT EXISTS (SELECT FROM schemas_reference r WHERE r.target_subject_id = v.subject_id AND r.target_version = v.version)`
-	_, err := tx.Exec(ctx, q, subject, id)
+		   AND NOT EXISTS (SELECT FROM schemas_reference r WHERE r.target_subject_id = v.subject_id AND r.target_version = v.version)
+		RETURNING v.version -- any order`
+	gone, err := postgres.Scalars[int](ctx, tx, q, s.ID, id)
+	for _, version := range gone {
+		err = errors.Join(err, r.changed(ctx, tx, change{kind: "PURGED", context: s.Context, subject: &s.ID, version: &version}))
+	}
 	return err
 }
 

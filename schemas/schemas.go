@@ -23,7 +23,8 @@ import (
 )
 
 // Registry registers schemas and finds them again. It is safe for concurrent
-// use; what it remembers is content, which never changes.
+// use. It remembers content, which never changes, and what is registered, which
+// it keeps exact (see snapshot).
 type Registry struct {
 	db       *pgxpool.Pool
 	now      func() time.Time
@@ -31,7 +32,9 @@ type Registry struct {
 
 	texts  *lru[[sha256.Size]byte, *content] // by what was sent
 	parsed *lru[contentID, format.Schema]
-	byID   *lru[contentID, Schema]
+	byID   *lru[contentID, packed]
+
+	subjects *snapshot
 }
 
 // New returns a registry kept in db. It is of the Kafka clusters named: their
@@ -41,11 +44,21 @@ func New(db *pgxpool.Pool, now func() time.Time, clusters ...string) *Registry {
 	if len(clusters) == 0 {
 		clusters = []string{"default"}
 	}
-	return &Registry{
+	r := &Registry{
 		db: db, now: now, clusters: clusters,
 		texts:  newLRU[[sha256.Size]byte, *content](32 << 20),
 		parsed: newLRU[contentID, format.Schema](64 << 20),
-		byID:   newLRU[contentID, Schema](32 << 20),
+		byID:   newLRU[contentID, packed](256 << 20),
+	}
+	r.subjects = newSnapshot(db, r.forget)
+	return r
+}
+
+// forget drops contents whose id stands for nothing any more.
+func (r *Registry) forget(ids []contentID) {
+	for _, id := range ids {
+		r.byID.drop(id)
+		r.parsed.drop(id)
 	}
 }
 

@@ -38,7 +38,7 @@ func (r *Registry) retagged(ctx context.Context, p place, s Submission, c *conte
 // tagsBefore lists the tags of the latest version at what a schema has and does
 // not tag itself.
 func (r *Registry) tagsBefore(ctx context.Context, p place, schema format.Taggable) ([]format.Tagged, error) {
-	latest, err := r.version(ctx, r.db, p, Latest, Live)
+	latest, err := r.version(ctx, p, Latest, Live)
 	if errors.Is(err, errNoSubject) {
 		return nil, nil
 	}

@@ -49,7 +49,10 @@ func wireRooms(g *ground, h *house, log *audit.Log) error {
 	}
 	if g.conf.Runs(Registry) {
 		h.doors = append(h.doors, rest.New(r.registry, g.log), pipeline.New(r.registry, g.log))
-		h.loops = append(h.loops, loop{"fields", newFiller(g).run})
+		h.loops = append(h.loops, loop{"fields", newFiller(g).run}, loop{"registry", func(ctx context.Context) error {
+			r.registry.Follow(ctx, func(err error) { report(ctx, g.log, "reading what is registered", err) })
+			return nil
+		}})
 	}
 	if g.conf.Runs(Intake) {
 		wireUpkeep(g, h, r)
@@ -80,6 +83,7 @@ func makeRooms(g *ground, log *audit.Log) (*rooms, error) {
 	r.catalog = catalog.New(g.web, g.now, options...)
 	r.lineage = lineage.New(g.web, g.now)
 	r.registry = schemas.New(g.web, g.now, g.conf.clusters()...)
+	r.registry.LookThrough(g.looks)
 	keys, err := ReadSigningKeys(g.conf.SigningKeyFile)
 	if err != nil {
 		return nil, err

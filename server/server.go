@@ -104,6 +104,7 @@ func (s *Server) openGround(ctx context.Context, now func() time.Time) error {
 		{&g.web, "web", s.conf.DatabaseURL, 10, 5 * time.Second},
 		{&g.jobs, "jobs", s.conf.DatabaseURL, 8, 60 * time.Second},
 		{&g.sealer, "sealer", s.conf.DatabaseURL, 2, 60 * time.Second},
+		{&g.looks, "looks", s.conf.DatabaseURL, 2, 5 * time.Second},
 		{&g.beat, "beat", s.conf.DatabaseURL, 1, 5 * time.Second},
 		{&g.keys, "keystore", s.conf.KeystoreURL, 8, 5 * time.Second},
 	} {

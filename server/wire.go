@@ -25,6 +25,7 @@ type ground struct {
 	web     *pgxpool.Pool // of requests from outside
 	jobs    *pgxpool.Pool // of jobs and loops; a full queue must not starve the portal
 	sealer  *pgxpool.Pool // of the audit log's sealer alone
+	looks   *pgxpool.Pool // of the registry's looks at what changed alone
 	beat    *pgxpool.Pool // of this process's beat alone
 	keys    *pgxpool.Pool // of the key store
 	vault   *vault.Vault

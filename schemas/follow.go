@@ -1,0 +1,126 @@
+package schemas
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/flowmart/lethe/internal/postgres"
+)
+
+const (
+	followEvery  = time.Second
+	subjectsRead = 2000 // at a time
+	contentsRead = 500
+)
+
+// LookThrough has the registry look for changes through connections that no
+// other work can take up. It is called before anything else.
+func (r *Registry) LookThrough(db *pgxpool.Pool) { r.subjects.looks = db }
+
+// Follow keeps memory exact while nobody asks, until ctx ends. First it reads
+// every subject into it, and contents for as long as there is room, those of
+// the latest versions before others: what is in memory is answered also while
+// the database is away. It tells what goes wrong, save that the database is
+// away, and goes on.
+func (r *Registry) Follow(ctx context.Context, report func(error)) {
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	for {
+		if err := r.followOnce(ctx); err != nil && ctx.Err() == nil && !postgres.Away(err) && err != error(errAway) {
+			report(err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (r *Registry) followOnce(ctx context.Context) error {
+	if err := r.subjects.exact(ctx); err != nil {
+		return err
+	}
+	select {
+	case <-r.subjects.fresh:
+	default:
+		return nil
+	}
+	err := r.readAll(ctx)
+	if err != nil {
+		r.subjects.again() // from the beginning: begun anew, it finds more in memory
+	}
+	return err
+}
+
+// readAll reads every subject, and contents.
+func (r *Registry) readAll(ctx context.Context) error {
+	var at place
+	for {
+		var found []*state
+		err := r.subjects.reading(ctx, func(tx pgx.Tx) (_ []*state, err error) {
+			found, err = statesAfter(ctx, tx, at, subjectsRead)
+			return found, err
+		})
+		if err != nil {
+			return err
+		}
+		if len(found) < subjectsRead {
+			return r.readContents(ctx)
+		}
+		at = found[len(found)-1].place
+	}
+}
+
+// readContents reads contents of live versions while there is room.
+func (r *Registry) readContents(ctx context.Context) error {
+	latest, others := r.subjects.contents()
+	for _, ids := range [][]contentID{latest, others} {
+		for len(ids) > 0 && r.byID.room() {
+			some := ids[:min(contentsRead, len(ids))]
+			ids = ids[len(some):]
+			if _, err := r.loadAll(ctx, r.db, some); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// contents lists the ids of live versions: of those that are the latest of
+// their subject, and of the others.
+func (s *snapshot) contents() (latest, others []contentID) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for p, st := range s.subjects {
+		for i, v := range st.live() {
+			id := contentID{p.context, v.SchemaID}
+			if i == 0 {
+				latest = append(latest, id)
+				continue
+			}
+			others = append(others, id)
+		}
+	}
+	return latest, others
+}
+
+// AsOf is the moment from which on memory may be behind, because the database
+// has been away since; the zero time while it is not.
+func (r *Registry) AsOf() time.Time {
+	if !r.subjects.away.Load() {
+		return time.Time{}
+	}
+	return time.Unix(0, r.subjects.exactAt.Load()).UTC()
+}
+
+// reachable refuses a change while the database is away.
+func (r *Registry) reachable() error {
+	if r.subjects.away.Load() {
+		return errAway
+	}
+	return nil
+}

@@ -1,0 +1,437 @@
+package schemas
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/postgres"
+)
+
+// snapshot is what this replica has in memory of the subjects and of what is
+// set above them. Before it is read it is made exact: a look at the list of
+// changes tells what other transactions committed since the look before. One
+// look serves every request that came before it began, so many requests cost
+// few looks, and each is answered with all that was committed when it came.
+//
+// Which changes are new is asked of PostgreSQL's own snapshots, and not of a
+// number that rises: numbers are handed out before the commit, and one that is
+// committed late would be missed.
+type snapshot struct {
+	db    *pgxpool.Pool
+	looks *pgxpool.Pool     // for looks alone
+	ended func([]contentID) // told which ids stand for nothing any more
+
+	turns   sync.Mutex
+	waiting *turn // for the look that begins next
+	looking bool
+
+	away     atomic.Bool  // the last look did not reach the database
+	lookedAt atomic.Int64 // when it ended, in nanoseconds
+	exactAt  atomic.Int64 // when the last one began that did
+
+	// Of the one look under way.
+	position string
+	server   time.Time // when the database's server started
+
+	mu       sync.RWMutex
+	subjects map[place]*state
+	levels   map[string]layer // above the subjects, by context
+	count    uint64           // of looks
+	changes  uint64           // looks that found something
+	floor    uint64           // what was read before this one counts for nothing
+	loading  int              // reads under way
+	touched  map[place]uint64 // what changed while they are
+	fresh    chan struct{}    // a token whenever everything is to be read anew
+}
+
+func newSnapshot(db *pgxpool.Pool, ended func([]contentID)) *snapshot {
+	return &snapshot{db: db, looks: db, ended: ended, subjects: map[place]*state{}, touched: map[place]uint64{}, fresh: make(chan struct{}, 1)}
+}
+
+// turn is a look that requests wait for.
+type turn struct {
+	done chan struct{}
+	err  error
+}
+
+const (
+	lookFor   = 1500 * time.Millisecond // patience with one look
+	lookAgain = 500 * time.Millisecond  // between looks at a database that is away
+)
+
+// errAway refuses what memory cannot answer while the database is away.
+var errAway = fault.New(fault.Unavailable, "UNAVAILABLE", "the registry cannot reach its database; it answers what it has in memory, and takes nothing new; try again soon")
+
+// exact waits until the snapshot holds all that was committed when it was
+// called. While the database is away nobody waits: what was known last holds,
+// and reading goes on.
+func (s *snapshot) exact(ctx context.Context) error {
+	if s.away.Load() {
+		if time.Now().UnixNano()-s.lookedAt.Load() > int64(lookAgain) {
+			s.join(true)
+		}
+		return nil
+	}
+	t := s.join(false)
+	select {
+	case <-t.done:
+		if t.err != nil && postgres.Away(t.err) {
+			return nil
+		}
+		return t.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// join takes part in the look that begins next, and begins it if none is under
+// way. Idle joins only where nobody looks.
+func (s *snapshot) join(idle bool) *turn {
+	s.turns.Lock()
+	defer s.turns.Unlock()
+	if idle && s.looking {
+		return nil
+	}
+	if s.waiting == nil {
+		s.waiting = &turn{done: make(chan struct{})}
+	}
+	if !s.looking {
+		s.looking = true
+		go s.look()
+	}
+	return s.waiting
+}
+
+// look takes looks for as long as somebody waits for one.
+func (s *snapshot) look() {
+	for {
+		s.turns.Lock()
+		t := s.waiting
+		s.waiting, s.looking = nil, t != nil
+		s.turns.Unlock()
+		if t == nil {
+			return
+		}
+		began := time.Now()
+		t.err = s.once()
+		s.lookedAt.Store(time.Now().UnixNano())
+		if t.err == nil {
+			s.exactAt.Store(began.UnixNano())
+		}
+		s.away.Store(t.err != nil && postgres.Away(t.err))
+		close(t.done)
+	}
+}
+
+// sight is what a look sees at first.
+type sight struct {
+	position string
+	server   time.Time
+	moved    bool
+}
+
+func (s *snapshot) once() error {
+	ctx, cancel := context.WithTimeout(context.Background(), lookFor)
+	defer cancel()
+	s.mu.Lock()
+	s.count++
+	s.mu.Unlock()
+	const q = `
+		SELECT pg_current_snapshot()::text, pg_postmaster_start_time(),
+		       EXISTS (SELECT FROM schemas_change c
+		                WHERE c.xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND NOT pg_visible_in_snapshot(c.xid, $1::text::pg_snapshot))`
+	var seen sight
+	if err := s.looks.QueryRow(ctx, q, nullable(s.position)).Scan(&seen.position, &seen.server, &seen.moved); err != nil {
+		return err
+	}
+	switch {
+	case s.position == "" || !seen.server.Equal(s.server):
+		return s.begin(ctx)
+	case seen.moved:
+		return s.follow(ctx)
+	}
+	s.position = seen.position
+	return nil
+}
+
+func nullable(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+// begin forgets every subject. A server that was started anew may be another
+// one, to which not everything came that was committed on the one before.
+func (s *snapshot) begin(ctx context.Context) error {
+	var seen sight
+	var levels map[string]layer
+	err := postgres.WorkTx(ctx, s.looks, oneMoment, func(tx pgx.Tx) (err error) {
+		const q = `SELECT pg_current_snapshot()::text, pg_postmaster_start_time()`
+		if err := tx.QueryRow(ctx, q).Scan(&seen.position, &seen.server); err != nil {
+			return err
+		}
+		levels, err = levelsAbove(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	s.position, s.server = seen.position, seen.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changes++
+	s.floor, s.levels, s.subjects = s.changes, levels, map[place]*state{}
+	s.again()
+	return nil
+}
+
+// again has everything read anew.
+func (s *snapshot) again() {
+	select {
+	case s.fresh <- struct{}{}:
+	default:
+	}
+}
+
+// oneMoment has every statement of a unit of work see the same.
+var oneMoment = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+
+// news is what a look found changed.
+type news struct {
+	position string
+	server   time.Time
+	subjects map[uuid.UUID][]int // the versions that changed, by subject
+	ended    []contentID         // ids that stand for nothing any more
+	above    bool                // something above the subjects
+	many     bool                // more than is worth following
+}
+
+// mostFollowed is how many changes are followed one by one. Beyond that reading
+// everything anew is cheaper.
+const mostFollowed = 10_000
+
+// follow takes on what changed since the last look.
+func (s *snapshot) follow(ctx context.Context) error {
+	var n news
+	var changed []*state
+	var levels map[string]layer
+	known := map[uuid.UUID]*state{}
+	err := postgres.WorkTx(ctx, s.looks, oneMoment, func(tx pgx.Tx) (err error) {
+		if n, err = newsSince(ctx, tx, s.position); err != nil || n.many {
+			return err
+		}
+		if n.above {
+			if levels, err = levelsAbove(ctx, tx); err != nil {
+				return err
+			}
+		}
+		changed, err = s.reread(ctx, tx, n.subjects, known)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case n.many || !n.server.Equal(s.server):
+		return s.begin(ctx)
+	}
+	s.ended(n.ended)
+	s.position = n.position
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changes++
+	if n.above {
+		s.levels = levels
+		s.forgetSet()
+	}
+	for _, st := range changed {
+		s.touch(st.place)
+		if there := s.subjects[st.place]; there != nil && there != known[st.id] {
+			delete(s.subjects, st.place) // somebody read it meanwhile; whose is newer nobody knows
+			continue
+		}
+		s.subjects[st.place] = st
+	}
+	return nil
+}
+
+// touch notes a change for the reads under way, which may have seen what was
+// before.
+func (s *snapshot) touch(p place) {
+	if s.loading > 0 {
+		s.touched[p] = s.changes
+	}
+}
+
+// forgetSet forgets the subjects on which something is set: what was done above
+// them may have taken it back.
+func (s *snapshot) forgetSet() {
+	for p, st := range s.subjects {
+		if st.own != nil || st.alias != nil {
+			delete(s.subjects, p)
+		}
+	}
+	s.floor = s.changes
+}
+
+// newsSince reads which changes a position does not see.
+func newsSince(ctx context.Context, tx pgx.Tx, position string) (news, error) {
+	n := news{subjects: map[uuid.UUID][]int{}}
+	const qNow = `SELECT pg_current_snapshot()::text, pg_postmaster_start_time()`
+	if err := tx.QueryRow(ctx, qNow).Scan(&n.position, &n.server); err != nil {
+		return n, err
+	}
+	const q = `
+		SELECT c.kind, c.context, c.subject_id, c.version, c.schema_id
+		  FROM schemas_change c
+		 WHERE c.xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND NOT pg_visible_in_snapshot(c.xid, $1::text::pg_snapshot)
+		 ORDER BY c.seq
+		 LIMIT $2`
+	type row struct {
+		Kind      string
+		Context   string
+		SubjectID *uuid.UUID
+		Version   *int
+		SchemaID  *int
+	}
+	rows, err := postgres.Many[row](ctx, tx, q, position, mostFollowed+1)
+	n.many = len(rows) > mostFollowed
+	for _, c := range rows {
+		if c.SubjectID == nil {
+			n.above = true
+			continue
+		}
+		versions := n.subjects[*c.SubjectID]
+		if c.Version != nil {
+			versions = append(versions, *c.Version)
+		}
+		n.subjects[*c.SubjectID] = versions
+		if c.Kind == "PURGED" && c.SchemaID != nil {
+			n.ended = append(n.ended, contentID{c.Context, *c.SchemaID})
+		}
+	}
+	return n, err
+}
+
+// reread reads subjects that changed: of those in memory what changed, of others
+// all. It notes which of those in memory it went on from.
+func (s *snapshot) reread(ctx context.Context, tx pgx.Tx, changed map[uuid.UUID][]int, known map[uuid.UUID]*state) ([]*state, error) {
+	var ids, whole, of []uuid.UUID
+	var versions []int
+	for id := range changed {
+		ids = append(ids, id)
+	}
+	read, err := statesByID(ctx, tx, ids)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	for id, st := range read {
+		there := s.subjects[st.place]
+		if there == nil || there.look == s.count { // what was read during this look may be newer
+			whole = append(whole, id)
+			continue
+		}
+		known[id] = there
+		for _, v := range changed[id] {
+			of, versions = append(of, id), append(versions, v)
+		}
+	}
+	s.mu.RUnlock()
+	all, err := versionsWhole(ctx, tx, whole)
+	if err != nil {
+		return nil, err
+	}
+	some, err := versionsNamed(ctx, tx, of, versions)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*state, 0, len(read))
+	for id, st := range read {
+		if st.versions = all[id]; known[id] != nil {
+			st.versions = replaced(known[id].versions, changed[id], some[id])
+		}
+		out = append(out, st)
+	}
+	return out, nil
+}
+
+// subject is the state of a subject in memory, or read into it; nil where there
+// is none.
+func (s *snapshot) subject(ctx context.Context, p place) (*state, error) {
+	s.mu.RLock()
+	st := s.subjects[p]
+	s.mu.RUnlock()
+	if st != nil {
+		return st, nil
+	}
+	if s.away.Load() {
+		return nil, errAway
+	}
+	var found *state
+	err := s.reading(ctx, func(tx pgx.Tx) (_ []*state, err error) {
+		if found, err = stateAt(ctx, tx, p); found == nil {
+			return nil, err
+		}
+		return []*state{found}, nil
+	})
+	return found, err
+}
+
+// reading runs a read, all of one moment, and keeps what it brings, unless that
+// changed meanwhile.
+func (s *snapshot) reading(ctx context.Context, read func(pgx.Tx) ([]*state, error)) error {
+	s.mu.Lock()
+	s.loading++
+	began := s.changes
+	s.mu.Unlock()
+	var found []*state
+	err := postgres.WorkTx(ctx, s.db, oneMoment, func(tx pgx.Tx) (err error) {
+		found, err = read(tx)
+		return err
+	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, st := range found {
+		if err == nil && began >= s.floor && s.touched[st.place] <= began && s.subjects[st.place] == nil {
+			st.look = s.count
+			s.subjects[st.place] = st
+		}
+	}
+	if s.loading--; s.loading == 0 {
+		clear(s.touched)
+	}
+	return err
+}
+
+// layers are the levels that hold at a place, the nearest first.
+func (s *snapshot) layers(ctx context.Context, p place) ([]layer, error) {
+	var out []layer
+	if p.name != "" {
+		st, err := s.subject(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		if st != nil && st.own != nil {
+			out = append(out, *st.own)
+		}
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.levels == nil {
+		return nil, errAway
+	}
+	for i, context := range []string{p.context, home, global} {
+		if l, set := s.levels[context]; set && (i == 0 || context != p.context) {
+			out = append(out, l)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,174 @@
+package schemas_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/postgres"
+	"github.com/flowmart/lethe/schemas"
+)
+
+// said is everything that a replica says of a subject.
+type said struct {
+	Live, All []int
+	Latest    schemas.Version
+	Second    schemas.Version
+	Level     schemas.Level
+	Own       schemas.Config
+	Mode      schemas.Mode
+	Found     schemas.Version
+	Codes     []string
+}
+
+func ask(t testing.TB, b *bench, replica *schemas.Registry, subject, text string) (all said) {
+	t.Helper()
+	ctx, by := t.Context(), b.viewer
+	note := func(err error) {
+		code := ""
+		if faults := fault.All(err); len(faults) > 0 {
+			code = faults[0].Code
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all.Codes = append(all.Codes, code)
+	}
+	var err error
+	all.Live, err = replica.Versions(ctx, by, subject, schemas.Live)
+	note(err)
+	all.All, err = replica.Versions(ctx, by, subject, schemas.DeletedNegative)
+	note(err)
+	all.Latest, err = replica.Version(ctx, by, subject, schemas.Latest, schemas.Live)
+	note(err)
+	all.Second, err = replica.Version(ctx, by, subject, 2, schemas.WithDeleted)
+	note(err)
+	all.Own, err = replica.ConfigSet(ctx, by, subject)
+	note(err)
+	all.Level, err = replica.Level(ctx, by, subject)
+	note(err)
+	all.Mode, err = replica.Mode(ctx, by, subject)
+	note(err)
+	all.Found, err = replica.Lookup(ctx, by, schemas.Submission{Subject: subject, Text: text}, schemas.Live)
+	note(err)
+	return all
+}
+
+// Three replicas are written to and read from by turns. Whatever one of them
+// acknowledged, each of the others says at once, as one does that has just
+// started and has nothing in memory.
+func TestReplicasSayWhatWasAcknowledged(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	replicas := []*schemas.Registry{b.Registry, schemas.New(b.db, time.Now), schemas.New(b.db, time.Now)}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	go replicas[2].Follow(ctx, func(err error) { t.Error(err) })
+	for i, err := range together(6, func(i int) error {
+		rng := rand.New(rand.NewPCG(1, uint64(i)))
+		subject := fmt.Sprintf("s%d", i)
+		for step := range 40 {
+			act(t, b, replicas[rng.IntN(3)], rng, subject)
+			text := record("id", fmt.Sprintf("f%d?", rng.IntN(4)))
+			want := ask(t, b, schemas.New(b.db, time.Now), subject, text)
+			for n, r := range replicas {
+				if got := ask(t, b, r, subject, text); !reflect.DeepEqual(got, want) {
+					return fmt.Errorf("step %d, replica %d says\n%+v\nand a new one\n%+v", step, n, got, want)
+				}
+			}
+		}
+		return nil
+	}) {
+		if err != nil {
+			t.Errorf("subject %d: %v", i, err)
+		}
+	}
+}
+
+// act does something to a subject, which may be refused.
+func act(t testing.TB, b *bench, r *schemas.Registry, rng *rand.Rand, subject string) {
+	t.Helper()
+	ctx := t.Context()
+	var err error
+	switch rng.IntN(10) {
+	case 0:
+		_, err = r.DeleteVersion(ctx, b.admin, subject, 1+rng.IntN(3), rng.IntN(2) == 0)
+	case 1:
+		_, err = r.DeleteSubject(ctx, b.admin, subject, rng.IntN(2) == 0)
+	case 2:
+		err = r.SetLevel(ctx, b.admin, subject, []schemas.Level{schemas.None, schemas.Full}[rng.IntN(2)])
+	case 3:
+		_, err = r.DeleteConfig(ctx, b.admin, subject)
+	case 4:
+		err = r.SetMode(ctx, b.admin, subject, []schemas.Mode{schemas.ReadOnly, schemas.ReadWrite}[rng.IntN(2)], false)
+	case 5:
+		to := json.RawMessage([]string{"null", `"` + subject + `-real"`}[rng.IntN(2)])
+		_, err = r.SetConfig(ctx, b.admin, subject, schemas.Patch{"alias": to})
+	default:
+		if rng.IntN(3) == 0 {
+			subject += "-real"
+		}
+		_, err = r.Register(ctx, b.admin, schemas.Submission{Subject: subject, Text: record("id", fmt.Sprintf("f%d?", rng.IntN(4)))})
+	}
+	if err != nil && len(fault.All(err)) == 0 {
+		t.Error(err)
+	}
+}
+
+// What is set above the subjects, and taken back there, holds at once
+// everywhere for subjects whose own settings it takes with it.
+func TestReplicasSayWhatIsSetAboveSubjects(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	other := schemas.New(b.db, time.Now)
+	b.put(t, b.admin, "s", record("id"))
+	says := func(want schemas.Mode) {
+		t.Helper()
+		if got := must(other.Mode(ctx, b.viewer, "s"))(t); got != want {
+			t.Errorf("the mode is %s, want %s", got, want)
+		}
+	}
+	says(schemas.ReadWrite)
+	must(0, b.SetMode(ctx, b.admin, "s", schemas.ReadOnly, false))(t)
+	says(schemas.ReadOnly)
+	must(b.DeleteMode(ctx, b.admin, "", true))(t) // with those of the subjects
+	says(schemas.ReadWrite)
+	must(0, b.SetMode(ctx, b.admin, "", schemas.ReadOnlyOverride, false))(t)
+	says(schemas.ReadOnlyOverride)
+}
+
+// A change whose number was given first may be committed last. It is not
+// missed: numbers say nothing about the order of commits.
+func TestAChangeThatIsCommittedLateIsSeen(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	b.put(t, b.admin, "late", record("id"))
+	b.put(t, b.admin, "soon", record("id"))
+	other := schemas.New(b.db, time.Now)
+	must(other.Version(ctx, b.viewer, "late", schemas.Latest, schemas.Live))(t)
+	err := postgres.Work(ctx, b.db, func(tx pgx.Tx) error {
+		must(tx.Exec(ctx, `UPDATE schemas_version SET deleted_at = now() WHERE subject_id = (SELECT id FROM schemas_subject WHERE name = 'late')`))(t)
+		must(tx.Exec(ctx, `INSERT INTO schemas_change (kind, context, subject_id, version, at) SELECT 'DELETED', '.', id, 1, now() FROM schemas_subject WHERE name = 'late'`))(t)
+		for n := range 3 { // others come, and are seen, before this one is committed
+			b.put(t, b.admin, "soon", record("id", fmt.Sprintf("f%d?", n)))
+			if v := must(other.Version(ctx, b.viewer, "soon", schemas.Latest, schemas.Live))(t); v.Version != n+2 {
+				t.Errorf("latest is %d", v.Version)
+			}
+			must(other.Version(ctx, b.viewer, "late", schemas.Latest, schemas.Live))(t)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = other.Version(ctx, b.viewer, "late", schemas.Latest, schemas.Live)
+	wants(t, err, "SUBJECT_NOT_FOUND")
+}

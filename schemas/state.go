@@ -1,0 +1,296 @@
+package schemas
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/flowmart/lethe/internal/postgres"
+)
+
+// state is a subject at a moment: its versions, what is set on it, and as which
+// subject it is read. A change makes another state.
+type state struct {
+	id       uuid.UUID
+	place    place
+	alias    *place
+	own      *layer
+	versions []numbered // rising
+	look     uint64     // during which it was read by itself
+}
+
+// numbered is a version without its content.
+type numbered struct {
+	version int32
+	schema  int32
+	deleted bool
+	at      int64             // microseconds
+	body    [sha256.Size]byte // the hash of the content without metadata and rules
+}
+
+func (n numbered) time() time.Time { return time.UnixMicro(n.at).UTC() }
+
+// numbers lists the numbers of the versions that are meant.
+func (st *state) numbers(which Which) []int {
+	var out []int
+	if st == nil {
+		return nil
+	}
+	for _, v := range st.versions {
+		switch n := int(v.version); {
+		case !v.deleted && which.live():
+			out = append(out, n)
+		case v.deleted && which == DeletedNegative:
+			out = append(out, -n)
+		case v.deleted && which.deleted():
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// pick finds a version, or the latest that is not deleted.
+func (st *state) pick(version int, which Which) (numbered, error) {
+	if st == nil {
+		return numbered{}, errNoSubject
+	}
+	if version == Latest {
+		for _, v := range slices.Backward(st.versions) {
+			if !v.deleted {
+				return v, nil
+			}
+		}
+	} else if i, found := st.find(version); found && (!st.versions[i].deleted || which.deleted()) {
+		return st.versions[i], nil
+	}
+	return numbered{}, st.absent(which)
+}
+
+// absent says what is missing: a version, or the whole subject.
+func (st *state) absent(which Which) error {
+	if len(st.numbers(which)) == 0 {
+		return errNoSubject
+	}
+	return errNoVersion
+}
+
+func (st *state) find(version int) (int, bool) {
+	return slices.BinarySearchFunc(st.versions, version, func(v numbered, n int) int { return cmp.Compare(int(v.version), n) })
+}
+
+// live lists the versions that a new one is held against, newest first.
+func (st *state) live() []earlier {
+	var out []earlier
+	if st == nil {
+		return nil
+	}
+	for _, v := range slices.Backward(st.versions) {
+		if !v.deleted {
+			out = append(out, earlier{int(v.version), st.place.context, int(v.schema)})
+		}
+	}
+	return out
+}
+
+// having lists the versions with a content, those that live first, and the
+// newest first.
+func (st *state) having(body [sha256.Size]byte, which Which) []numbered {
+	var live, deleted []numbered
+	if st == nil {
+		return nil
+	}
+	for _, v := range slices.Backward(st.versions) {
+		switch {
+		case v.body != body:
+		case !v.deleted:
+			live = append(live, v)
+		case which.deleted():
+			deleted = append(deleted, v)
+		}
+	}
+	return append(live, deleted...)
+}
+
+// replaced returns versions with some of them read again: those not found are
+// gone. What was there is left as it is, for others read it.
+func replaced(versions []numbered, again []int, found []numbered) []numbered {
+	rest := versions
+	if cut := slices.IndexFunc(versions, func(v numbered) bool { return slices.Contains(again, int(v.version)) }); cut >= 0 {
+		rest = slices.DeleteFunc(slices.Clone(versions), func(v numbered) bool { return slices.Contains(again, int(v.version)) })
+	}
+	for _, v := range found {
+		at, _ := slices.BinarySearchFunc(rest, v.version, func(v numbered, n int32) int { return cmp.Compare(v.version, n) })
+		if at == len(rest) {
+			rest = append(rest, v) // beyond the end of what others read
+			continue
+		}
+		rest = slices.Insert(slices.Clone(rest), at, v)
+	}
+	return rest
+}
+
+// subjectRow is a subject with what is set on it.
+type subjectRow struct {
+	ID            uuid.UUID
+	Context, Name string
+	AliasContext  *string
+	AliasName     *string
+	Set           bool
+	Compatibility *Level
+	Mode          *Mode
+	Settings      *Settings
+}
+
+func (r subjectRow) state() *state {
+	st := &state{id: r.ID, place: place{intern(r.Context), r.Name}}
+	if r.AliasName != nil {
+		st.alias = &place{*r.AliasContext, *r.AliasName}
+	}
+	if r.Set {
+		st.own = &layer{Own: true, Context: r.Context, Compatibility: r.Compatibility, Mode: r.Mode}
+		if r.Settings != nil {
+			st.own.Settings = *r.Settings
+		}
+	}
+	return st
+}
+
+// intern saves the memory of the name that nearly every subject's context has.
+func intern(context string) string {
+	if context == home {
+		return home
+	}
+	return context
+}
+
+func statesByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uuid.UUID]*state, error) {
+	const q = `
+		SELECT s.id, s.context, s.name, s.alias_context, s.alias_name, g.context IS NOT NULL AS set, g.compatibility, g.mode, g.settings
+		  FROM schemas_subject s
+		  LEFT JOIN schemas_config g ON g.subject_id = s.id
+		 WHERE s.id = ANY ($1) -- any order`
+	rows, err := postgres.Many[subjectRow](ctx, db, q, ids)
+	out := make(map[uuid.UUID]*state, len(rows))
+	for _, r := range rows {
+		out[r.ID] = r.state()
+	}
+	return out, err
+}
+
+// stateAt reads the subject at a place; nil where there is none.
+func stateAt(ctx context.Context, db postgres.DB, p place) (*state, error) {
+	const q = `
+		SELECT s.id, s.context, s.name, s.alias_context, s.alias_name, g.context IS NOT NULL AS set, g.compatibility, g.mode, g.settings
+		  FROM schemas_subject s
+		  LEFT JOIN schemas_config g ON g.subject_id = s.id
+		 WHERE s.context = $1 AND s.name = $2`
+	row, err := postgres.One[subjectRow](ctx, db, q, p.context, p.name)
+	if errors.Is(err, postgres.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	all, err := withVersions(ctx, db, []subjectRow{row})
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// statesAfter reads the subjects that come after a place.
+func statesAfter(ctx context.Context, db postgres.DB, p place, most int) ([]*state, error) {
+	const q = `
+		SELECT s.id, s.context, s.name, s.alias_context, s.alias_name, g.context IS NOT NULL AS set, g.compatibility, g.mode, g.settings
+		  FROM schemas_subject s
+		  LEFT JOIN schemas_config g ON g.subject_id = s.id
+		 WHERE (s.context, s.name) > ($1, $2)
+		 ORDER BY s.context, s.name
+		 LIMIT $3`
+	rows, err := postgres.Many[subjectRow](ctx, db, q, p.context, p.name, most)
+	if err != nil {
+		return nil, err
+	}
+	return withVersions(ctx, db, rows)
+}
+
+func withVersions(ctx context.Context, db postgres.DB, rows []subjectRow) ([]*state, error) {
+	out := make([]*state, len(rows))
+	ids := make([]uuid.UUID, len(rows))
+	for i, r := range rows {
+		out[i], ids[i] = r.state(), r.ID
+	}
+	versions, err := versionsWhole(ctx, db, ids)
+	for _, st := range out {
+		st.versions = versions[st.id]
+	}
+	return out, err
+}
+
+// versionRow is a version of a subject.
+type versionRow struct {
+	SubjectID    uuid.UUID
+	Version      int32
+	SchemaID     int32
+	RegisteredAt time.Time
+	Deleted      bool
+	Body         []byte
+}
+
+func byNumber(rows []versionRow) map[uuid.UUID][]numbered {
+	out := map[uuid.UUID][]numbered{}
+	for _, r := range rows {
+		v := numbered{r.Version, r.SchemaID, r.Deleted, r.RegisteredAt.UnixMicro(), [sha256.Size]byte(r.Body)}
+		out[r.SubjectID] = append(out[r.SubjectID], v)
+	}
+	return out
+}
+
+// versionsWhole reads every version of subjects.
+func versionsWhole(ctx context.Context, db postgres.DB, of []uuid.UUID) (map[uuid.UUID][]numbered, error) {
+	if len(of) == 0 {
+		return nil, nil
+	}
+	const q = `
+		SELECT v.subject_id, v.version, v.schema_id, v.registered_at, v.deleted_at IS NOT NULL AS deleted, coalesce(c.body_hash, c.hash) AS body
+		  FROM schemas_version v
+		  JOIN schemas_schema c ON c.context = v.context AND c.id = v.schema_id
+		 WHERE v.subject_id = ANY ($1)
+		 ORDER BY v.subject_id, v.version`
+	rows, err := postgres.Many[versionRow](ctx, db, q, of)
+	return byNumber(rows), err
+}
+
+// versionsNamed reads some versions, each by its subject and number.
+func versionsNamed(ctx context.Context, db postgres.DB, of []uuid.UUID, versions []int) (map[uuid.UUID][]numbered, error) {
+	if len(of) == 0 {
+		return nil, nil
+	}
+	const q = `
+		SELECT v.subject_id, v.version, v.schema_id, v.registered_at, v.deleted_at IS NOT NULL AS deleted, coalesce(c.body_hash, c.hash) AS body
+		  FROM (SELECT DISTINCT w.subject_id, w.version FROM unnest($1::uuid[], $2::int[]) AS w (subject_id, version)) AS w
+		  JOIN schemas_version v ON v.subject_id = w.subject_id AND v.version = w.version
+		  JOIN schemas_schema c ON c.context = v.context AND c.id = v.schema_id
+		 ORDER BY v.subject_id, v.version`
+	rows, err := postgres.Many[versionRow](ctx, db, q, of, versions)
+	return byNumber(rows), err
+}
+
+// levelsAbove reads what is set above the subjects.
+func levelsAbove(ctx context.Context, db postgres.DB) (map[string]layer, error) {
+	const q = `
+		SELECT false AS own, g.context, g.compatibility, g.mode, g.settings
+		  FROM schemas_config g
+		 WHERE g.subject_id IS NULL -- any order`
+	rows, err := postgres.Many[layer](ctx, db, q)
+	out := make(map[string]layer, len(rows))
+	for _, l := range rows {
+		out[l.Context] = l
+	}
+	return out, err
+}
