@@ -24,7 +24,7 @@ const (
 // which stands in no other one. A further one is set apart, as the branch of a
 // union is: <shop.Refund>.amount.
 func unfold(file protoreflect.FileDescriptor) ([]format.Field, error) {
-	w := &unfolding{open: map[protoreflect.FullName]bool{}}
+	w := &unfolding{file: file, open: map[protoreflect.FullName]bool{}}
 	for i, m := range rootsOf(file) {
 		at := ""
 		if i > 0 {
@@ -78,8 +78,11 @@ func messagesOf(c container) []protoreflect.MessageDescriptor {
 }
 
 type unfolding struct {
+	file protoreflect.FileDescriptor
 	out  []format.Field
 	open map[protoreflect.FullName]bool // messages that we are inside of
+
+	line, column int // of the field of this file that we are at, or in
 }
 
 func (w *unfolding) message(m protoreflect.MessageDescriptor, path string) error {
@@ -95,6 +98,10 @@ func (w *unfolding) message(m protoreflect.MessageDescriptor, path string) error
 
 // field notes a field, and what is inside it.
 func (w *unfolding) field(f protoreflect.FieldDescriptor, within string) error {
+	if f.ParentFile() == w.file {
+		l := w.file.SourceLocations().ByDescriptor(f)
+		w.line, w.column = l.StartLine+1, l.StartColumn+1
+	}
 	at := format.Field{Path: string(f.Name()), Record: string(f.ContainingMessage().FullName()), Doc: docOf(f), Nullable: f.HasPresence()}
 	if within != "" {
 		at.Path = within + "." + at.Path
@@ -187,6 +194,7 @@ func (w *unfolding) note(at format.Field) error {
 	if len(at.Path) > maxPath {
 		return fault.New(fault.Invalid, codeInvalid, "a field path of the schema has more than %d characters; nest its messages less deep", maxPath)
 	}
+	at.Line, at.Column = w.line, w.column
 	w.out = append(w.out, at)
 	return nil
 }
