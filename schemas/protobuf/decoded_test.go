@@ -82,9 +82,12 @@ func ofValues(warned []format.Difference) bool {
 // holdsData writes a record of each old message and reads it as the new one. It
 // returns what is not as it was, and what is not even as a cast leaves it.
 func holdsData(r *rand.Rand, is, was protoreflect.FileDescriptor) (exact, cast string) {
-	for i := range was.Messages().Len() {
-		old := was.Messages().Get(i)
-		now := is.Messages().ByName(old.Name())
+	reader := map[protoreflect.Name]protoreflect.MessageDescriptor{}
+	for _, m := range messagesOf(is) {
+		reader[m.Name()] = m
+	}
+	for _, old := range messagesOf(was) {
+		now := reader[old.Name()]
 		if now == nil {
 			return "a message is gone", "a message is gone"
 		}

@@ -23,7 +23,7 @@ type madeField struct {
 type madeMessage struct {
 	name   string
 	fields []madeField
-	nested []string // messages that stand in it
+	within string // the message that it stands in; "" for none
 }
 
 type madeFile struct {
@@ -42,7 +42,10 @@ func makeFile(r *rand.Rand) *madeFile {
 	for i := range 1 + r.IntN(4) {
 		f.messages = append(f.messages, &madeMessage{name: fmt.Sprint("M", i)})
 	}
-	for _, m := range f.messages {
+	for i, m := range f.messages {
+		if i > 0 && r.IntN(3) == 0 {
+			m.within = f.messages[r.IntN(i)].name
+		}
 		for range r.IntN(6) {
 			f.addField(r, m)
 		}
@@ -95,7 +98,7 @@ func (f *madeFile) clone() *madeFile {
 		out.enums[name] = slices.Clone(values)
 	}
 	for _, m := range f.messages {
-		out.messages = append(out.messages, &madeMessage{name: m.name, fields: slices.Clone(m.fields), nested: slices.Clone(m.nested)})
+		out.messages = append(out.messages, &madeMessage{name: m.name, fields: slices.Clone(m.fields), within: m.within})
 	}
 	return out
 }
@@ -117,7 +120,7 @@ func (f *madeFile) evolve(r *rand.Rand) *madeFile {
 
 func (f *madeFile) change(r *rand.Rand) {
 	m := pick(r, f.messages)
-	switch r.IntN(14) {
+	switch r.IntN(15) {
 	case 0, 1:
 		f.addField(r, m)
 		return
@@ -130,6 +133,20 @@ func (f *madeFile) change(r *rand.Rand) {
 		return
 	case 4:
 		slices.Reverse(f.messages)
+		return
+	case 5:
+		for i := range m.fields {
+			if x := &m.fields[i]; x.key == "" && x.label != "repeated" && r.IntN(2) == 0 {
+				x.oneof, x.label = "y", ""
+			}
+		}
+		return
+	case 6:
+		if m.within == "" && m.name != "M0" && !slices.ContainsFunc(f.messages, func(o *madeMessage) bool { return o.within == m.name }) {
+			m.within = "M0"
+		} else {
+			m.within = ""
+		}
 		return
 	}
 	if len(m.fields) == 0 {
@@ -180,21 +197,44 @@ func (f *madeFile) String() string {
 		b.WriteString(" }\n")
 	}
 	for _, m := range f.messages {
-		fmt.Fprintf(&b, "message %s {\n", m.name)
-		for i, x := range m.fields {
-			if x.oneof != "" && (i == 0 || m.fields[i-1].oneof != x.oneof) {
-				fmt.Fprintf(&b, "  oneof %s {\n", x.oneof)
-			}
-			kind := x.kind
-			if x.key != "" {
-				kind = fmt.Sprintf("map<%s, %s>", x.key, x.kind)
-			}
-			fmt.Fprintf(&b, "  %s %s %s = %d;\n", x.label, kind, x.name, x.number)
-			if x.oneof != "" && (i == len(m.fields)-1 || m.fields[i+1].oneof != x.oneof) {
-				b.WriteString("  }\n")
-			}
+		if m.within == "" {
+			f.write(&b, m)
 		}
-		b.WriteString("}\n")
 	}
 	return b.String()
+}
+
+func (f *madeFile) write(b *strings.Builder, m *madeMessage) {
+	fmt.Fprintf(b, "message %s {\n", m.name)
+	for _, inner := range f.messages {
+		if inner.within == m.name {
+			f.write(b, inner)
+		}
+	}
+	for i, x := range m.fields {
+		if x.oneof != "" && (i == 0 || m.fields[i-1].oneof != x.oneof) {
+			fmt.Fprintf(b, "  oneof %s {\n", x.oneof)
+		}
+		kind := f.path(x.kind)
+		if x.key != "" {
+			kind = fmt.Sprintf("map<%s, %s>", x.key, kind)
+		}
+		fmt.Fprintf(b, "  %s %s %s = %d;\n", x.label, kind, x.name, x.number)
+		if x.oneof != "" && (i == len(m.fields)-1 || m.fields[i+1].oneof != x.oneof) {
+			b.WriteString("  }\n")
+		}
+	}
+	b.WriteString("}\n")
+}
+
+// path is how a type is called from anywhere.
+func (f *madeFile) path(kind string) string {
+	i := slices.IndexFunc(f.messages, func(m *madeMessage) bool { return m.name == kind })
+	switch {
+	case i < 0:
+		return kind
+	case f.messages[i].within == "":
+		return ".p." + kind
+	}
+	return f.path(f.messages[i].within) + "." + kind
 }
