@@ -140,7 +140,8 @@ func (r *Registry) judgeAll(ctx context.Context, db postgres.DB, a *Answer, p pl
 	if err != nil {
 		return err
 	}
-	if c, err = r.dressed(ctx, db, s, live, config, c); err != nil {
+	mode := holdingMode(layers)
+	if c, err = r.asKept(ctx, db, s, live, mode, config, c); err != nil {
 		return err
 	}
 	v, known, err := r.lookup(ctx, db, p, s, c, Live)
@@ -148,40 +149,21 @@ func (r *Registry) judgeAll(ctx context.Context, db postgres.DB, a *Answer, p pl
 		return err
 	}
 	a.Known, a.Version, a.ID = known, v.Version, v.ID
-	var before []gate.Field
-	if len(live) > 0 {
-		if before, err = r.fieldsBefore(ctx, db, p, live[0], v); err != nil {
-			return err
-		}
+	if known {
+		live = []earlier{{v.Version, v.Context, v.ID}}
 	}
 	if !known {
-		if err := r.wouldFollow(ctx, db, a, p, s, c, config, live, holdingMode(layers)); err != nil {
+		if err := r.wouldFollow(ctx, db, a, p, s, c, config, live, mode); err != nil {
 			return err
 		}
 	}
-	change, err := r.change(ctx, db, p, before, c)
+	found, err := r.gated(ctx, db, p, live, config, c)
 	if err != nil {
 		return err
 	}
-	change.Policy = a.Policy
-	found := gate.Check(change)
 	a.Findings = append(a.Findings, found.Findings...)
 	a.Tags, a.Difference = found.Tags, found.Difference
 	return nil
-}
-
-// fieldsBefore are those a new version is held against: the latest one's, or
-// where it is registered already, its own.
-func (r *Registry) fieldsBefore(ctx context.Context, db postgres.DB, p place, latest earlier, known Version) ([]gate.Field, error) {
-	id := contentID{latest.Context, latest.SchemaID}
-	if known.ID > 0 {
-		id = contentID{known.Context, known.ID}
-	}
-	old, err := r.schemaOf(ctx, db, id)
-	if err != nil {
-		return nil, err
-	}
-	return gateFields(old.Places(), p), nil
 }
 
 // wouldFollow finds what keeps a new schema from becoming the next version.

@@ -2,11 +2,16 @@ package schemas
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/catalog/taxonomy"
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas/detect"
 	"github.com/flowmart/lethe/schemas/format"
@@ -55,10 +60,99 @@ func gateFields(fields []format.Field, p place) []gate.Field {
 	return out
 }
 
-// change is a content on its way to a subject, with what the catalog says of
-// the subject's fields.
-func (r *Registry) change(ctx context.Context, db postgres.DB, p place, before []gate.Field, c *content) (gate.Change, error) {
-	change := gate.Change{Old: before, New: gateFields(c.schema.Places(), p), Confirmed: map[string][]string{}, Rejected: map[string][]gate.Rejection{}}
+// gated is what the gate says of a content that would follow the versions
+// given, newest first.
+func (r *Registry) gated(ctx context.Context, db postgres.DB, p place, live []earlier, config Config, c *content) (gate.Result, error) {
+	change, err := r.change(ctx, db, p, c.schema.Places())
+	if err != nil {
+		return gate.Result{}, err
+	}
+	if len(live) > 0 {
+		old, err := r.schemaOf(ctx, db, contentID{live[0].Context, live[0].SchemaID})
+		if err != nil {
+			return gate.Result{}, err
+		}
+		change.Old = gateFields(old.Places(), p)
+	}
+	change.Policy = config.policy()
+	return gate.Check(change), nil
+}
+
+// guard refuses a content in which the gate finds what a subject enforces.
+func (r *Registry) guard(ctx context.Context, db postgres.DB, p place, live []earlier, config Config, c *content) error {
+	if config.policy() != gate.Enforce {
+		return nil
+	}
+	found, err := r.gated(ctx, db, p, live, config, c)
+	if err != nil || found.Verdict != gate.Fail {
+		return err
+	}
+	const most = 5
+	var needs []string
+	more := 0
+	for _, f := range found.Findings {
+		switch {
+		case f.Baseline || f.Severity == gate.Advice:
+		case len(needs) == most:
+			more++
+		default:
+			needs = append(needs, strings.TrimPrefix(fmt.Sprintf("%s: %s (%s): %s", f.Path, f.Message, f.Code, f.Mend), ": "))
+		}
+	}
+	if more > 0 {
+		needs = append(needs, fmt.Sprintf("and %d more", more))
+	}
+	return fault.New(fault.Invalid, "GATE_FAILED", "the gate of this subject refuses the schema: %s", strings.Join(needs, "; "))
+}
+
+// classify asserts in the catalog what a schema says its fields are, and what
+// was said of them under their former names. Whoever may register for a subject
+// may say so; what a later version says no more is not taken back, as data that
+// was written before is still there.
+func (r *Registry) classify(ctx context.Context, db postgres.DB, by access.Principal, p place, datasets []uuid.UUID, fields []format.Field) error {
+	if !slices.ContainsFunc(fields, func(f format.Field) bool { return len(f.Tags)+len(f.Aliases) > 0 }) {
+		return nil
+	}
+	change, err := r.change(ctx, db, p, fields)
+	if err != nil {
+		return err
+	}
+	known, err := catalog.FieldsByDataset(ctx, db, datasets)
+	if err != nil {
+		return err
+	}
+	by.Roles = []access.Role{access.Admin}
+	for _, dataset := range datasets {
+		ids := map[string]uuid.UUID{}
+		for _, f := range known[dataset] {
+			ids[f.Path] = f.ID
+		}
+		var tags []catalog.Tag
+		for _, t := range gate.Tags(change) {
+			id, ok := ids[t.Path]
+			if !ok || t.Source == gate.Inherited || t.Source == gate.Confirmed && t.From == t.Path {
+				continue
+			}
+			reason := ""
+			if t.From != t.Path {
+				reason = "the field was called " + t.From
+			}
+			tags = append(tags, catalog.Tag{DatasetID: dataset, FieldID: &id, Term: t.Category, Source: "SCHEMA", Reason: reason})
+		}
+		const atOnce = 5000 // the catalog takes no more in one call
+		for some := range slices.Chunk(tags, atOnce) {
+			if _, err := catalog.AssertTags(ctx, db, by, some); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// change is a schema on its way to a subject, with what the catalog says of the
+// subject's fields.
+func (r *Registry) change(ctx context.Context, db postgres.DB, p place, fields []format.Field) (gate.Change, error) {
+	change := gate.Change{New: gateFields(fields, p), Confirmed: map[string][]string{}, Rejected: map[string][]gate.Rejection{}}
 	datasets, err := r.datasetsOf(ctx, db, p)
 	if err != nil || len(datasets) == 0 {
 		return change, err
@@ -67,10 +161,10 @@ func (r *Registry) change(ctx context.Context, db postgres.DB, p place, before [
 	if err != nil || len(tags) == 0 {
 		return change, err
 	}
-	fields, err := catalog.FieldsByDataset(ctx, db, datasets)
+	known, err := catalog.FieldsByDataset(ctx, db, datasets)
 	for _, dataset := range datasets {
 		paths := map[uuid.UUID]string{}
-		for _, f := range fields[dataset] {
+		for _, f := range known[dataset] {
 			paths[f.ID] = f.Path
 		}
 		told(&change, tags[dataset], paths)

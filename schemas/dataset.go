@@ -169,8 +169,8 @@ func claim(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, owner
 }
 
 // tellCatalog writes the fields of a topic's keys or values into the catalog,
-// for each dataset behind the topic.
-func (r *Registry) tellCatalog(ctx context.Context, db postgres.DB, p place, version int, fields []format.Field) error {
+// for each dataset behind the topic, and what the schema says they are.
+func (r *Registry) tellCatalog(ctx context.Context, db postgres.DB, by access.Principal, p place, version int, fields []format.Field) error {
 	datasets, err := r.datasetsOf(ctx, db, p)
 	if err != nil || len(datasets) == 0 {
 		return err
@@ -185,7 +185,7 @@ func (r *Registry) tellCatalog(ctx context.Context, db postgres.DB, p place, ver
 			}
 		}
 	}
-	return nil
+	return r.classify(ctx, db, by, p, datasets, fields)
 }
 
 // catalogFields turns field paths into the catalog's fields. A description
@@ -270,5 +270,5 @@ func (r *Registry) fill(ctx context.Context, db postgres.DB, name string) error 
 	if err != nil {
 		return err
 	}
-	return r.tellCatalog(ctx, db, place{home, name}, v.Version, schema.Places())
+	return r.tellCatalog(ctx, db, access.System, place{home, name}, v.Version, schema.Places())
 }

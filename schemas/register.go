@@ -138,6 +138,9 @@ func (r *Registry) register(ctx context.Context, tx pgx.Tx, by access.Principal,
 		if err := r.fits(ctx, tx, live, config, c); err != nil {
 			return Version{}, err
 		}
+		if err := r.guard(ctx, tx, p, live, config, c); err != nil {
+			return Version{}, err
+		}
 	}
 	return r.keep(ctx, tx, by, subject, next, s.ID, c)
 }
@@ -160,14 +163,14 @@ func (r *Registry) fits(ctx context.Context, tx pgx.Tx, live []earlier, config C
 
 // asKept is a content as it is to be kept: normalized where the subject asks
 // for that, and dressed. An import is taken as it comes.
-func (r *Registry) asKept(ctx context.Context, tx pgx.Tx, s Submission, live []earlier, mode Mode, config Config, c *content) (*content, error) {
+func (r *Registry) asKept(ctx context.Context, db postgres.DB, s Submission, live []earlier, mode Mode, config Config, c *content) (*content, error) {
 	if mode == Import {
 		return c.with(s.Metadata, s.RuleSet)
 	}
 	if config.normalizes() {
 		c = c.normal()
 	}
-	return r.dressed(ctx, tx, s, live, config, c)
+	return r.dressed(ctx, db, s, live, config, c)
 }
 
 // dressed is dress with the latest of the live versions, newest first.
@@ -230,7 +233,7 @@ func (r *Registry) numberFor(ctx context.Context, tx pgx.Tx, subject subject, s 
 // keep writes what a registration brings: content, version, fields, and the
 // records of it.
 func (r *Registry) keep(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, version, asked int, c *content) (Version, error) {
-	if err := r.tellCatalog(ctx, tx, s.place(), version, c.schema.Places()); err != nil {
+	if err := r.tellCatalog(ctx, tx, by, s.place(), version, c.schema.Places()); err != nil {
 		return Version{}, err
 	}
 	if err := lockTargets(ctx, tx, c.references); err != nil {

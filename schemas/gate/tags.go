@@ -33,6 +33,10 @@ type tags struct {
 	at    map[string][]Tag
 }
 
+// Tags are those that the new version of a change would have, in the order of
+// the fields.
+func Tags(c Change) []Tag { return c.tagsOf(c.New).list() }
+
 // tagsOf collects what the schema and the catalog say of fields. A field that
 // has no tag of its own has those of what it lies in.
 func (c Change) tagsOf(fields []Field) tags {

@@ -62,6 +62,10 @@ var reached = []struct {
 		{"POST /compatibility/subjects/a/versions/-2", one, 422, 42202, ""}, {"POST /subjects/a/versions/0/tags", `{}`, 422, 42202, ""},
 	}},
 	{409, []step{{"POST /subjects/a/versions", other, 409, 409, ""}}},
+	{42250, []step{
+		{"PUT /config/g", `{"gate":"ENFORCE"}`, 200, 0, ""},
+		{"POST /subjects/g/versions", submission(`{"type":"record","name":"O","fields":[{"name":"email","type":"string"}]}`), 422, 42250, ""},
+	}},
 	{40408, []step{{"GET /config/a", "", 404, 40408, ""}}},
 	{40409, []step{{"GET /mode/a", "", 404, 40409, ""}}},
 	{42203, []step{{"PUT /config/a", `{"compatibility":"SIDEWAYS"}`, 422, 42203, ""}, {"PUT /config/a", `{"compatibilityPolicy":"LOGICAL"}`, 422, 42203, ""}, {"PUT /config/a", `{"normalize":1}`, 422, 42203, ""}}},

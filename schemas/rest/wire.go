@@ -171,6 +171,7 @@ var codes = map[string]failure{
 	"CONTEXT_NOT_EMPTY":       {status: 422, code: 42211},
 	"REFERENCE_EXISTS":        {status: 422, code: 42206},
 	"INVALID_SUBJECT":         {status: 422, code: 42208},
+	"GATE_FAILED":             {status: 422, code: 42250},
 	"SCHEMA_TOO_LARGE":        {status: 422, code: 42209},
 }
 
