@@ -1,0 +1,175 @@
+// Package ddl reads what PostgreSQL's data definition language says of tables:
+// from scripts of SQL, one after the other, to the tables with their columns
+// and keys as they stand afterwards.
+//
+// It follows the PostgreSQL manual: chapter 4.1 for the words, part VI for the
+// statements. It reads what makes, changes, names and describes tables, and
+// passes over expressions, data, functions, views and rights. What it cannot
+// see through, such as a DO block, it notes; from then on a table that is not
+// there may have been made out of its sight, which is a note and no error.
+package ddl
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas/tables"
+)
+
+// Note is something that was not read, with what to do about it.
+type Note struct {
+	At      tables.Place
+	Message string
+	Mend    string
+}
+
+// Database is a PostgreSQL database as its scripts leave it.
+type Database struct {
+	State *tables.State
+	Notes []Note
+
+	path    []string // the search path
+	types   map[tables.Name]custom
+	others  map[tables.Name]bool     // views, sequences, temporary tables: relations that hold no rows of their own
+	indexes map[tables.Name][]string // columns of unique indexes
+	blind   bool                     // something was not read that may have made anything
+}
+
+// custom is a type that the scripts make.
+type custom struct {
+	base   tables.Column   // of a domain
+	parts  []tables.Column // of a composite type
+	domain bool
+}
+
+// New returns a database as PostgreSQL makes it: with an empty schema public.
+func New() *Database {
+	return &Database{State: tables.New(), path: []string{"public"}, types: map[tables.Name]custom{},
+		others: map[tables.Name]bool{}, indexes: map[tables.Name][]string{}}
+}
+
+// mostFaults bounds how many mistakes of one script are told together.
+const mostFaults = 20
+
+// Run reads a script. It begins at a place of a file; a line without a column
+// says that all of it stands there. Every mistake is told with its place, and
+// what stands around it is read nevertheless.
+func (d *Database) Run(from tables.Place, script string) error {
+	l := newLexer(from, script)
+	var faults []error
+	for len(faults) < mostFaults {
+		toks, err := l.statement()
+		if err != nil {
+			faults = append(faults, err)
+			break
+		}
+		if toks == nil {
+			break
+		}
+		p := &parser{d: d, l: l, toks: toks, start: l.place(toks[0].at)}
+		if err := p.statement(); err != nil {
+			faults = append(faults, p.placed(err)...)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// placed points the faults of a statement at where it stands, unless they say
+// that themselves. What may have been made out of sight is only noted.
+func (p *parser) placed(err error) []error {
+	var out []error
+	for _, f := range fault.All(err) {
+		if p.d.blind && (f.Code == "TABLE_UNKNOWN" || f.Code == "COLUMN_UNKNOWN" || f.Code == "ALREADY_THERE") {
+			p.d.note(p.start, "this was not done: "+f.Message, "say in plain statements what the part that is not read does")
+			continue
+		}
+		if len(f.Path) == 0 {
+			f = f.At(p.start.String())
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+func (d *Database) note(at tables.Place, message, mend string) {
+	const most = 100
+	if len(d.Notes) < most {
+		d.Notes = append(d.Notes, Note{at, message, mend})
+	}
+}
+
+// unseen notes a statement that may change tables and cannot be seen through.
+func (p *parser) unseen(what string) {
+	p.d.blind = true
+	p.d.note(p.start, what+" is not read: what it does to tables is not known", "say what changes tables in statements of their own")
+}
+
+// madeName is the name of what a statement makes.
+func (d *Database) madeName(n tables.Name) tables.Name {
+	if n.Schema == "" && len(d.path) > 0 {
+		n.Schema = d.path[0]
+	}
+	return n
+}
+
+// found is the full name of the table that a statement means.
+func (d *Database) found(n tables.Name) tables.Name {
+	if n.Schema != "" {
+		return n
+	}
+	for _, schema := range d.path {
+		in := tables.Name{Schema: schema, Table: n.Table}
+		if d.State.Has(in) || d.others[in] {
+			return in
+		}
+	}
+	return d.madeName(n)
+}
+
+// keyName is a name for a key that has none, as PostgreSQL makes them: of the
+// table, its columns and a word, the longer of the first two cut until all fit
+// into a name.
+func keyName(t *tables.Table, columns []string, label string) string {
+	cols := ""
+	for i, c := range columns {
+		if i > 0 {
+			cols += "_"
+		}
+		if cols += c; len(cols) >= longestName {
+			break
+		}
+	}
+	if label == "pkey" {
+		cols = ""
+	}
+	for n := 0; ; n++ {
+		tail := "_" + label
+		if n > 0 {
+			tail += fmt.Sprint(n)
+		}
+		name := joined(t.Name.Table, cols, tail)
+		if !slices.ContainsFunc(t.Keys, func(k tables.Key) bool { return k.Name == name }) {
+			return name
+		}
+	}
+}
+
+func joined(table, cols, tail string) string {
+	room := longestName - len(tail)
+	if cols != "" {
+		room--
+	}
+	for len(table)+len(cols) > room {
+		if len(table) > len(cols) {
+			table = table[:len(table)-1]
+		} else {
+			cols = cols[:len(cols)-1]
+		}
+	}
+	if cols != "" {
+		cols = "_" + cols
+	}
+	return table + cols + tail
+}

@@ -1,0 +1,167 @@
+package tables
+
+import "slices"
+
+// Kind is what a change does.
+type Kind string
+
+// The kinds of change.
+const (
+	TableAdded    Kind = "TABLE_ADDED"
+	TableDropped  Kind = "TABLE_DROPPED"
+	TableRenamed  Kind = "TABLE_RENAMED"
+	ColumnAdded   Kind = "COLUMN_ADDED"
+	ColumnDropped Kind = "COLUMN_DROPPED"
+	ColumnRenamed Kind = "COLUMN_RENAMED"
+	TypeChanged   Kind = "TYPE_CHANGED"
+	NullChanged   Kind = "NULL_CHANGED" // the column may be null, or may no longer
+	DocChanged    Kind = "DOC_CHANGED"  // what is said of a table or column, tags included
+	KeyAdded      Kind = "KEY_ADDED"
+	KeyDropped    Kind = "KEY_DROPPED"
+)
+
+// Contracts reports whether somebody who reads the old tables may miss
+// something in the new ones.
+func (k Kind) Contracts() bool {
+	return k == TableDropped || k == TableRenamed || k == ColumnDropped || k == ColumnRenamed || k == TypeChanged
+}
+
+// Change is one thing that is done to a table.
+type Change struct {
+	Kind   Kind   `json:"kind"`
+	Table  Name   `json:"table"`           // its new name, where it is renamed
+	Column string `json:"column,omitzero"` // its new name, where it is renamed; "" for the table itself
+	From   string `json:"from,omitzero"`   // the name, type or key before
+	To     string `json:"to,omitzero"`
+	At     Place  `json:"at,omitzero"`
+}
+
+func (s *State) did(k Kind, t Name, column, from, to string, at Place) {
+	s.log = append(s.log, Change{k, t, column, from, to, at})
+}
+
+// Diff says what lies between two states of one store: a table or a column of
+// the new one that had its name before is the same, under a new name. Places
+// are those of the new state.
+func Diff(before, now *State) []Change {
+	d := &State{}
+	gone := map[Name]bool{}
+	for n := range before.tables {
+		gone[n] = true
+	}
+	for _, t := range now.All() {
+		was := before.former(t, now)
+		if was == nil {
+			d.did(TableAdded, t.Name, "", "", "", t.At)
+			continue
+		}
+		delete(gone, was.Name)
+		if was.Name != t.Name {
+			d.did(TableRenamed, t.Name, "", was.Name.String(), t.Name.String(), now.lastAt(TableRenamed, t.Name, "", t.At))
+		}
+		if was.Doc != t.Doc {
+			d.did(DocChanged, t.Name, "", was.Doc, t.Doc, t.At)
+		}
+		d.columns(was, &t, now)
+		d.keys(was, &t, now)
+	}
+	for _, t := range before.All() {
+		if gone[t.Name] {
+			d.did(TableDropped, t.Name, "", "", "", now.lastAt(TableDropped, t.Name, "", Place{}))
+		}
+	}
+	return d.log
+}
+
+// former finds what a table was before: by its name, else by one that it had
+// and that no other has now.
+func (s *State) former(t Table, now *State) *Table {
+	if was := s.tables[t.Name]; was != nil {
+		return was
+	}
+	for _, n := range t.Former {
+		if was := s.tables[n]; was != nil && now.tables[n] == nil {
+			return was
+		}
+	}
+	return nil
+}
+
+func (s *State) columns(was, t *Table, now *State) {
+	gone := map[string]bool{}
+	for _, c := range was.Columns {
+		gone[c.Name] = true
+	}
+	for _, c := range t.Columns {
+		old := FormerColumn(was, t, c)
+		if old == nil {
+			s.did(ColumnAdded, t.Name, c.Name, "", c.Type, c.At)
+			continue
+		}
+		delete(gone, old.Name)
+		if old.Name != c.Name {
+			s.did(ColumnRenamed, t.Name, c.Name, old.Name, c.Name, c.At)
+		}
+		if old.Type != c.Type {
+			s.did(TypeChanged, t.Name, c.Name, old.Type, c.Type, c.At)
+		}
+		if old.Nullable != c.Nullable {
+			s.did(NullChanged, t.Name, c.Name, nullness(old.Nullable), nullness(c.Nullable), c.At)
+		}
+		if old.Doc != c.Doc {
+			s.did(DocChanged, t.Name, c.Name, old.Doc, c.Doc, c.At)
+		}
+	}
+	for _, c := range was.Columns {
+		if gone[c.Name] {
+			s.did(ColumnDropped, t.Name, c.Name, c.Type, "", now.lastAt(ColumnDropped, t.Name, c.Name, t.At))
+		}
+	}
+}
+
+// FormerColumn finds what a column of a table was in an earlier state of the
+// table, nil if it was not there.
+func FormerColumn(was, now *Table, c Column) *Column {
+	if i := was.Index(c.Name); i >= 0 {
+		return &was.Columns[i]
+	}
+	for _, n := range c.Former {
+		if i := was.Index(n); i >= 0 && now.Index(n) < 0 {
+			return &was.Columns[i]
+		}
+	}
+	return nil
+}
+
+func (s *State) keys(was, t *Table, now *State) {
+	same := func(a, b Key) bool {
+		return a.Kind == b.Kind && slices.Equal(a.Columns, b.Columns) && a.To == b.To
+	}
+	for _, k := range t.Keys {
+		if !slices.ContainsFunc(was.Keys, func(o Key) bool { return same(k, o) }) {
+			s.did(KeyAdded, t.Name, "", "", k.String(), now.lastAt(KeyAdded, t.Name, "", t.At))
+		}
+	}
+	for _, k := range was.Keys {
+		if !slices.ContainsFunc(t.Keys, func(o Key) bool { return same(k, o) }) {
+			s.did(KeyDropped, t.Name, "", k.String(), "", now.lastAt(KeyDropped, t.Name, "", t.At))
+		}
+	}
+}
+
+// lastAt is where something was last done, or another place.
+func (s *State) lastAt(k Kind, t Name, column string, otherwise Place) Place {
+	for _, c := range slices.Backward(s.log) {
+		if c.Kind == k && c.Table == t && (c.Column == column || column == "") {
+			return c.At
+		}
+	}
+	return otherwise
+}
+
+func nullness(nullable bool) string {
+	if nullable {
+		return "NULL"
+	}
+	return "NOT NULL"
+}

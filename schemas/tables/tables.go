@@ -1,0 +1,184 @@
+// Package tables is what a store's tables look like: their columns and keys,
+// and what became of them step by step. A collection of documents is a table
+// too, whose columns are the fields that its validator names.
+//
+// It knows no language in which tables are described. Whoever reads one makes
+// the changes here one after the other, each with its place in a file.
+package tables
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/flowmart/lethe/internal/fault"
+)
+
+// Place is where something is said. Line and Column count from 1; 0 is unknown.
+type Place struct {
+	File   string `json:"file,omitzero"`
+	Line   int    `json:"line,omitzero"`
+	Column int    `json:"column,omitzero"`
+}
+
+// String writes a place as editors do.
+func (p Place) String() string {
+	switch {
+	case p.Line == 0:
+		return p.File
+	case p.Column == 0:
+		return fmt.Sprintf("%s:%d", p.File, p.Line)
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
+
+// Name is the name of a table in its schema. A collection is in none.
+type Name struct {
+	Schema string `json:"schema,omitzero"`
+	Table  string `json:"table"`
+}
+
+// String writes a name as people do. It is also the dataset's in the catalog.
+func (n Name) String() string {
+	if n.Schema == "" {
+		return n.Table
+	}
+	return n.Schema + "." + n.Table
+}
+
+// Column is a column of a table.
+type Column struct {
+	Name     string   `json:"name"`
+	Type     string   `json:"type"`            // as the store itself writes it
+	Base     string   `json:"base,omitzero"`   // what a type of the store's own is made of, if known
+	Opaque   bool     `json:"opaque,omitzero"` // may hold anything: raw bytes, free JSON
+	Nullable bool     `json:"nullable,omitzero"`
+	Doc      string   `json:"doc,omitzero"`
+	Former   []string `json:"former,omitzero"` // names it had before, the latest first
+	Within   []Column `json:"within,omitzero"` // the parts of a composite type or a document
+	List     bool     `json:"list,omitzero"`   // holds any number of them
+	At       Place    `json:"at,omitzero"`     // where it was last described
+}
+
+// KeyKind says what a key is for.
+type KeyKind string
+
+// The kinds of key.
+const (
+	Primary KeyKind = "PRIMARY"
+	Unique  KeyKind = "UNIQUE"
+	Foreign KeyKind = "FOREIGN" // leads to another table
+)
+
+// Key is a key of a table.
+type Key struct {
+	Name      string   `json:"name"`
+	Kind      KeyKind  `json:"kind"`
+	Columns   []string `json:"columns"`
+	To        Name     `json:"to,omitzero"`
+	ToColumns []string `json:"toColumns,omitzero"` // empty for the other's primary key
+}
+
+// Table is a table as it stands.
+type Table struct {
+	Name    Name     `json:"name"`
+	Former  []Name   `json:"former,omitzero"` // names it had before, the latest first
+	Columns []Column `json:"columns"`
+	Keys    []Key    `json:"keys,omitzero"`
+	Doc     string   `json:"doc,omitzero"`
+	// Open is true for a table that may have columns which nobody could read,
+	// such as those of a query.
+	Open bool `json:"open,omitzero"`
+	// PartOf is the table whose rows lie in this one, for a partition.
+	PartOf  Name   `json:"partOf,omitzero"`
+	Parents []Name `json:"parents,omitzero"` // whose columns it inherits
+	At      Place  `json:"at,omitzero"`
+}
+
+// Index finds a column, -1 if there is none.
+func (t *Table) Index(name string) int {
+	return slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name })
+}
+
+// State is the tables of a store after some steps.
+type State struct {
+	tables map[Name]*Table
+	log    []Change
+}
+
+// New returns the state of an empty store.
+func New() *State { return &State{tables: map[Name]*Table{}} }
+
+// Of returns the state in which these tables stand.
+func Of(all []Table) *State {
+	s := New()
+	for _, t := range all {
+		s.tables[t.Name] = &t
+	}
+	return s
+}
+
+// All lists the tables by name.
+func (s *State) All() []Table {
+	out := make([]Table, 0, len(s.tables))
+	for _, t := range s.tables {
+		out = append(out, *t)
+	}
+	slices.SortFunc(out, func(a, b Table) int { return a.Name.compare(b.Name) })
+	return out
+}
+
+// Log lists what was done, in order.
+func (s *State) Log() []Change { return s.log }
+
+// Has reports whether there is such a table.
+func (s *State) Has(n Name) bool { return s.tables[n] != nil }
+
+// Table finds a table, or says that there is none.
+func (s *State) Table(n Name) (*Table, error) {
+	if t := s.tables[n]; t != nil {
+		return t, nil
+	}
+	words := fault.Suggest("", n.String(), s.names())
+	return nil, fault.New(fault.Invalid, "TABLE_UNKNOWN", "there is no table %s here; give the files that make it, before this one%s", clip(n.String()), words)
+}
+
+func (s *State) names() []string {
+	var out []string
+	for n := range s.tables {
+		out = append(out, n.String())
+	}
+	slices.Sort(out)
+	return out
+}
+
+// column finds a column of a table.
+func (t *Table) column(name string) (*Column, error) {
+	if i := t.Index(name); i >= 0 {
+		return &t.Columns[i], nil
+	}
+	var names []string
+	for _, c := range t.Columns {
+		names = append(names, c.Name)
+	}
+	words := fault.Suggest("", name, names)
+	return nil, fault.New(fault.Invalid, "COLUMN_UNKNOWN", "the table %s has no column %s here; give the files that make it, before this one%s", clip(t.Name.String()), clip(name), words)
+}
+
+// taken says that what is to be made is there already.
+func taken(noun, name string, at Place) error {
+	return fault.New(fault.Invalid, "ALREADY_THERE", "the %s %s is there already, since %s; drop it first, or write IF NOT EXISTS", noun, clip(name), at)
+}
+
+// clip shortens a name for a message.
+func clip(s string) string {
+	const most = 140
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + "…"
+}
+
+func (n Name) compare(o Name) int {
+	return cmp.Or(cmp.Compare(n.Schema, o.Schema), cmp.Compare(n.Table, o.Table))
+}
