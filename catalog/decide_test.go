@@ -87,7 +87,7 @@ func TestNoSuggestionReplacesADecision(t *testing.T) {
 }
 
 // People who found a schema's tag wrong are not overruled by the next build.
-func TestNoPipelineReplacesARejection(t *testing.T) {
+func TestNoSchemaReplacesARejection(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	ctx := t.Context()
@@ -96,11 +96,21 @@ func TestNoPipelineReplacesARejection(t *testing.T) {
 	suggested := must(b.AssertTags(ctx, pipeline, []catalog.Tag{said}))(t)[0]
 	rejected := must(b.DecideTags(ctx, b.steward, []uuid.UUID{suggested.ID}, "REJECTED", "a name of products"))(t)[0]
 	said.State = "CONFIRMED"
-	if got := must(b.AssertTags(ctx, pipeline, []catalog.Tag{said}))(t)[0]; got.ID != rejected.ID {
-		t.Errorf("a pipeline took a rejection back: %+v", got)
+	for _, who := range []access.Principal{pipeline, b.steward, b.admin} {
+		if got := must(b.AssertTags(ctx, who, []catalog.Tag{said}))(t)[0]; got.ID != rejected.ID {
+			t.Errorf("a schema took a rejection back: %+v", got)
+		}
 	}
+	said.Source = "MANUAL"
 	if got := must(b.AssertTags(ctx, b.steward, []catalog.Tag{said}))(t)[0]; got.ID == rejected.ID || got.State != "CONFIRMED" {
-		t.Errorf("a person could not decide anew: %+v", got)
+		t.Errorf("a person could not think again: %+v", got)
+	}
+	if err := b.EndTags(ctx, b.steward, []uuid.UUID{rejected.ID}); err != nil {
+		t.Fatal(err)
+	}
+	said.Source = "SCHEMA"
+	if got := must(b.AssertTags(ctx, pipeline, []catalog.Tag{said}))(t)[0]; got.State != "CONFIRMED" {
+		t.Errorf("the rejection was ended, and the schema is not heard: %+v", got)
 	}
 }
 

@@ -57,8 +57,9 @@ func (c *Catalog) AssertTags(ctx context.Context, by access.Principal, tags []Ta
 
 // AssertTags is the method of that name within the caller's unit of work, for
 // the classification that a registered schema brings with it (source SCHEMA).
-// A pipeline may assert so for the datasets of the service it is bound to; what
-// people rejected stays rejected, and is returned.
+// A pipeline may assert so for the datasets of the service it is bound to. What
+// people rejected of a schema stays rejected, and is returned; who thinks again
+// says so in their own name, with the source MANUAL, or ends the rejection.
 func AssertTags(ctx context.Context, db postgres.DB, by access.Principal, tags []Tag) (open []Tag, err error) {
 	a := &act{db: db, by: by}
 	err = a.do(ctx, func(a *act) (err error) {
@@ -115,7 +116,7 @@ func (a *act) putTags(ctx context.Context, tags []Tag) ([]Tag, error) {
 			out[i] = old[0]
 			continue
 		}
-		if stands := decision(old); stands != nil && !a.replaces(*stands, t) {
+		if stands := decision(old); stands != nil && !t.replaces(*stands) {
 			out[i] = *stands
 			continue
 		}
@@ -137,11 +138,10 @@ func (a *act) putTags(ctx context.Context, tags []Tag) ([]Tag, error) {
 }
 
 // replaces reports whether next may take the place of what was decided. A
-// suggestion may not; nor may a pipeline take back that people rejected what
-// its schema says.
-func (a *act) replaces(stands, next Tag) bool {
-	pipeline := a.by.Has(access.CI) && !a.by.Has(access.Steward, access.Admin)
-	return next.State != "SUGGESTED" && (stands.State != "REJECTED" || !pipeline)
+// suggestion may not; nor does a schema, however often it is registered, take
+// back that people rejected what it says.
+func (t Tag) replaces(stands Tag) bool {
+	return t.State != "SUGGESTED" && (t.Source != "SCHEMA" || stands.State != "REJECTED")
 }
 
 // decision is what was decided of a place, if anything was: the first of the
