@@ -16,6 +16,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/google/uuid"
 
+	"github.com/flowmart/lethe/catalog/apikey"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 )
@@ -74,6 +75,7 @@ type bearer struct {
 	verifier *oidc.IDTokenVerifier
 	now      func() time.Time
 	people   *people
+	keys     *holders // whom API keys stand for; nil where there are none
 }
 
 func newBearer(conf OIDC, keys oidc.KeySet, now func() time.Time, people *people) *bearer {
@@ -85,12 +87,13 @@ func newBearer(conf OIDC, keys oidc.KeySet, now func() time.Time, people *people
 	// and the audience here, for it lets in a token without subject, one from
 	// the future, and five minutes of skew.
 	verifier := oidc.NewVerifier(conf.Issuer, keys, &oidc.Config{SupportedSigningAlgs: names, SkipClientIDCheck: true, SkipExpiryCheck: true})
-	return &bearer{conf, verifier, now, people}
+	return &bearer{conf: conf, verifier: verifier, now: now, people: people}
 }
 
 // standing recognises the caller of a request by its Authorization header. It
 // answers errNoToken when there is none. HTTP Basic with the token as password
-// serves clients of the schema registry that know nothing else.
+// serves clients of the schema registry that know nothing else; there an API key
+// stands for a token.
 func (b *bearer) standing(r *http.Request) (standing, error) {
 	headers := r.Header.Values("Authorization")
 	switch {
@@ -105,7 +108,10 @@ func (b *bearer) standing(r *http.Request) (standing, error) {
 	} else if !strings.EqualFold(scheme, "Bearer") {
 		return standing{}, errNoToken
 	}
-	c, err := b.verify(r.Context(), strings.TrimSpace(token))
+	if token = strings.TrimSpace(token); apikey.Is(token) && b.keys != nil {
+		return b.keys.standing(r.Context(), r.URL.Path, token)
+	}
+	c, err := b.verify(r.Context(), token)
 	if err != nil {
 		return standing{}, err
 	}

@@ -47,3 +47,35 @@ func TestRegistryClientsThroughTheFront(t *testing.T) {
 		t.Errorf("a body of 4 MiB: %v", err)
 	}
 }
+
+// A producer that knows a user and a password registers with an API key, until
+// that is revoked; the key opens nothing else.
+func TestRegistryWithAnAPIKey(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	furnishRoutes(t, s, func(method, path, body string) string {
+		_, said := knock(t, s, method+" "+path, path, body, s.Token(access.Admin))
+		return said
+	})
+	var key struct{ ID, Secret string }
+	status, said := knock(t, s, "POST /api/v1/keys", "/api/v1/keys", `{"service":"orders","role":"service","label":"producers","days":30}`, s.Token(access.Admin))
+	if err := json.Unmarshal([]byte(said), &key); err != nil || status != 200 || key.Secret == "" {
+		t.Fatalf("%d %s", status, said)
+	}
+	client, err := sr.NewClient(sr.URLs(s.URL+"/registry"), sr.BasicAuth(key.ID, key.Secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made, err := client.CreateSchema(t.Context(), "of-the-key", sr.Schema{Schema: `"string"`}); err != nil || made.Version != 1 {
+		t.Errorf("%+v %v", made, err)
+	}
+	if status, said := knock(t, s, "GET /api/v1/keys", "/api/v1/keys", "", key.Secret); status != 403 || !strings.Contains(said, "API_KEY_SCOPE") {
+		t.Errorf("the key elsewhere: %d %s", status, said)
+	}
+	if status, said := knock(t, s, "DELETE /api/v1/keys/{id}", "/api/v1/keys/"+key.ID, "", s.Token(access.Admin)); status != 200 || strings.Contains(said, key.Secret) {
+		t.Errorf("revoked: %d %s", status, said)
+	}
+	if strings.Contains(s.Log.String(), key.Secret) {
+		t.Error("the log tells the secret")
+	}
+}

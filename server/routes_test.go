@@ -56,6 +56,9 @@ var routes = map[string]route{
 	"POST /api/v1/catalog":                       {"sm", "m", "", (*visit).catalog},
 	"GET /api/v1/catalog":                        {reading, "=", "=", at("/api/v1/catalog")},
 	"POST /api/v1/schemas/check":                 {members, members, "=", (*visit).check},
+	"POST /api/v1/keys":                          {"sm", "m", "", (*visit).key},
+	"GET /api/v1/keys":                           {"sdum", "=", "=", at("/api/v1/keys")},
+	"DELETE /api/v1/keys/{id}":                   {"sm", "m", "", (*visit).revoke},
 	"POST /rights/v1/results":                    {sign, "=", "=", at("/rights/v1/results")},
 	"GET /rights/v1/keys":                        {public, "=", "=", at("/rights/v1/keys")},
 	"PUT /rights/v1/parts/{task}/{dataset}/{n}":  {sign, "=", "=", (*visit).part},
@@ -194,6 +197,20 @@ func (v *visit) catalog() (string, string) {
 
 func (v *visit) check() (string, string) {
 	return "/api/v1/schemas/check", fmt.Sprintf(`{"schemas":[{"subject":%q,"schema":"\"string\""}]}`, v.subject())
+}
+
+func (v *visit) key() (string, string) {
+	service := map[string]string{"own": "orders", "other": "payments", "absent": "absent"}[v.whose]
+	return "/api/v1/keys", fmt.Sprintf(`{"service":%q,"role":"ci","label":"a pipeline","days":1}`, service)
+}
+
+func (v *visit) revoke() (string, string) {
+	made := struct{ ID string }{uuid.NewString()}
+	if v.whose != "absent" {
+		_, body := v.key()
+		_ = json.Unmarshal([]byte(v.must("POST", "/api/v1/keys", body)), &made)
+	}
+	return "/api/v1/keys/" + made.ID, ""
 }
 
 func (v *visit) part() (string, string) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/flowmart/lethe/catalog/apikey"
 	"github.com/flowmart/lethe/graph"
 	"github.com/flowmart/lethe/graph/graphiql"
 	"github.com/flowmart/lethe/web"
@@ -25,6 +26,6 @@ func wireWeb(g *ground, h *house, r *rooms) error {
 			mux.Handle("GET /graphiql", graphiql.Handler())
 			mux.Handle("GET /graphiql/", graphiql.Handler())
 		}
-	}), &catalogFile{r.catalog, g.log})
+	}), &catalogFile{r.catalog, g.log}, &apiKeys{apikey.New(g.web, g.now), g.log})
 	return nil
 }

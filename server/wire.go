@@ -16,6 +16,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/catalog/apikey"
 	"github.com/flowmart/lethe/internal/vault"
 )
 
@@ -105,6 +106,7 @@ func wireSignIn(g *ground) (*bearer, *login, error) {
 		return audit.EnsurePrincipal(ctx, g.web, issuer, subject, name)
 	}}
 	tokens := newBearer(g.conf.OIDC, is, g.now, known)
+	tokens.keys = &holders{of: apikey.New(g.web, g.now).Holder, now: g.now}
 	public, err := url.Parse(g.conf.PublicURL)
 	if err != nil {
 		return nil, nil, err

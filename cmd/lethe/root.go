@@ -132,7 +132,7 @@ not be reached or failed.`,
 		}
 		return nil
 	}
-	root.AddCommand(newServe(e), newDemo(e), newDev(e), newMigrate(e), newVersion(e), newToken(e), newKey(e), newAudit(e), newCatalog(e), newRequest(e), newCertificate(e), newSchema(e))
+	root.AddCommand(newServe(e), newDemo(e), newDev(e), newMigrate(e), newVersion(e), newToken(e), newKey(e), newAPIKey(e), newAudit(e), newCatalog(e), newRequest(e), newCertificate(e), newSchema(e))
 	return root
 }
 

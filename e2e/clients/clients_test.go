@@ -33,8 +33,16 @@ const (
 
 // lethe is the server that all tests share.
 var lethe struct {
-	registry, issuer, token string
+	registry, issuer, token, key string
 }
+
+// orders is the service whose machines the clients are.
+const orders = `lethe: catalog/1
+controllers:
+  - {ref: flowmart-de, name: FlowMart GmbH, country: DE, time_zone: Europe/Berlin}
+services:
+  - {ref: orders, name: Orders, controller: flowmart-de}
+`
 
 func TestMain(m *testing.M) {
 	code, err := serving(m)
@@ -90,16 +98,25 @@ func serving(m *testing.M) (code int, err error) {
 	if lethe.token, err = issuer.Mint("admin"); err != nil {
 		return 1, err
 	}
+	l.Env = append(l.Env, "LETHE_TOKEN="+lethe.token)
+	if _, err := l.Run(ctx, []byte(orders), "catalog", "import", "-"); err != nil {
+		return 1, err
+	}
+	out, err := l.Run(ctx, nil, "apikey", "create", "--service", "orders", "--label", "producers", "--output", "json")
+	var made struct{ Secret string }
+	if err := errors.Join(err, json.Unmarshal([]byte(out), &made)); err != nil {
+		return 1, err
+	}
+	lethe.key = made.Secret
 	return m.Run(), nil
 }
 
 // run runs a client's program and returns the steps it did and the message it
 // wrote to the shared topic.
-func run(t *testing.T, topic, dir string, args ...string) (steps []string, message string) {
+func run(t *testing.T, topic string, args []string) (steps []string, message string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "LETHE_REGISTRY="+lethe.registry, "LETHE_TOKEN="+lethe.token, "LETHE_TOKEN_ENDPOINT="+lethe.issuer+"/token",
+	cmd.Env = append(os.Environ(), "LETHE_REGISTRY="+lethe.registry, "LETHE_TOKEN="+lethe.token, "LETHE_API_KEY="+lethe.key, "LETHE_TOKEN_ENDPOINT="+lethe.issuer+"/token",
 		"LETHE_CLIENT=orders-pipeline", "LETHE_SECRET="+secret, "LETHE_TOPIC="+topic, "LETHE_SHARED="+shared,
 		"LETHE_V1="+v1, "LETHE_V2="+v2, "LETHE_BREAKING="+breaking, "LETHE_ORDER="+anOrder)
 	var out, errs bytes.Buffer
@@ -120,34 +137,34 @@ func run(t *testing.T, topic, dir string, args ...string) (steps []string, messa
 
 // goes checks that a client did every step, and that what it wrote is what
 // every other client writes.
-func goes(t *testing.T, client string, want []string, topic, dir string, args ...string) {
+func goes(t *testing.T, want []string, topic string, args ...string) {
 	t.Helper()
-	steps, message := run(t, topic, dir, args...)
+	steps, message := run(t, topic, args)
 	if !slices.Equal(steps, want) {
-		t.Errorf("%s did %q; want %q", client, steps, want)
+		t.Errorf("it did %q; want %q", steps, want)
 	}
 	if ours := hex.EncodeToString(franz(t).shared(t)); message != ours {
-		t.Errorf("%s wrote %s; franz-go writes %s", client, message, ours)
+		t.Errorf("it wrote %s; franz-go writes %s", message, ours)
 	}
 }
 
 var confluent = []string{"register", "look up", "serialize and deserialize", "the id in a header", "register while serializing", "evolve",
-	"refuse what is incompatible", "references", "metadata", "configure", "delete", "sign in as a machine"}
+	"refuse what is incompatible", "references", "metadata", "configure", "delete", "sign in as a machine", "sign in with an API key"}
 
 func TestConfluentForJavaScript(t *testing.T) {
 	t.Parallel()
-	goes(t, "Confluent's client", confluent, "javascript", javascript.installed(t), "node", "confluent.mjs")
+	goes(t, confluent, "javascript", node(t, "confluent.mjs")...)
 }
 
 func TestConfluentForPython(t *testing.T) {
 	t.Parallel()
-	goes(t, "Confluent's client", confluent, "python", python.installed(t), "venv/bin/python", "confluent.py")
+	goes(t, confluent, "python", filepath.Join(python.installed(t), "venv/bin/python"), "confluent.py")
 }
 
 func TestKafkaJS(t *testing.T) {
 	t.Parallel()
-	goes(t, "kafkajs's client", []string{"register", "look up", "serialize and deserialize", "evolve", "refuse what is incompatible", "references", "sign in"},
-		"kafkajs", javascript.installed(t), "node", "kafkajs.mjs")
+	goes(t, []string{"register", "look up", "serialize and deserialize", "evolve", "refuse what is incompatible", "references", "sign in", "sign in with an API key"},
+		"kafkajs", node(t, "kafkajs.mjs")...)
 }
 
 // order is what is written, in Go.
@@ -247,6 +264,9 @@ func TestFranzGo(t *testing.T) {
 	}
 	if gone, err := ours.DeleteSubject(ctx, "go-list-value", sr.SoftDelete); err != nil || len(gone) != 1 {
 		t.Errorf("deleted %v %v", gone, err)
+	}
+	if made, err := franz(t, sr.BasicAuth("key", lethe.key)).CreateSchema(ctx, "go-key-value", sr.Schema{Schema: v1}); err != nil || made.Version != 1 {
+		t.Errorf("with an API key: %+v %v", made, err)
 	}
 	if _, err := franz(t, sr.BasicAuth("token", "wrong")).Subjects(ctx); err == nil || !strings.Contains(err.Error(), "token") {
 		t.Errorf("a stranger got %v", err)

@@ -102,6 +102,11 @@ await step('sign in as a machine', async () => {
   const stranger = new SchemaRegistryClient({ ...base, basicAuthCredentials: { credentialsSource: 'USER_INFO', userInfo: 'token:wrong' } })
   await refused(stranger.getAllSubjects(), 401, 401)
 })
+await step('sign in with an API key', async () => {
+  const keyed = new SchemaRegistryClient({ ...base, basicAuthCredentials: { credentialsSource: 'USER_INFO', userInfo: `key:${process.env.LETHE_API_KEY}` } })
+  assert.ok(await keyed.register(`${LETHE_TOPIC}-key-value`, v1) > 0)
+  await refused(keyed.updateConfig(`${LETHE_TOPIC}-key-value`, { compatibility: 'NONE' }), 403, 40301)
+})
 await client.register(`${LETHE_SHARED}-value`, v1)
 const shared = await new AvroSerializer(client, SerdeType.VALUE, { useLatestVersion: true }).serialize(LETHE_SHARED, order)
 console.log(`message ${shared.toString('hex')}`)

@@ -144,6 +144,8 @@ with step("sign in as a machine"):
     assert subject in machine().get_subjects()
     with refused(401, 401):
         basic("wrong").get_subjects()
+with step("sign in with an API key"):
+    assert basic(env["LETHE_API_KEY"]).register_schema(topic + "-key-value", v1) > 0
 
 shared = AvroSerializer(ours, v1)(order, value(env["LETHE_SHARED"]))
 print("message " + shared.hex())

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// kit is a directory with a client and what it needs.
+// kit is a directory with clients and what they need.
 type kit struct {
 	name  string
 	files []string   // what it is installed from
@@ -24,12 +24,12 @@ type kit struct {
 
 var (
 	javascript = kit{
-		"clients-javascript", []string{"package.json", "package-lock.json", "confluent.mjs", "kafkajs.mjs"},
+		"clients-javascript", []string{"package.json", "package-lock.json"},
 		[][]string{{"npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"}},
 		"Node 20 or later, and npm",
 	}
 	python = kit{
-		"clients-python", []string{"requirements.txt", "confluent.py"},
+		"clients-python", []string{"requirements.txt"},
 		[][]string{{"python3", "-m", "venv", "venv"}, {"venv/bin/pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--only-binary=:all:", "-r", "requirements.txt"}},
 		"Python 3.10 or later, and its venv",
 	}
@@ -103,4 +103,17 @@ func (k kit) install(ctx context.Context, dir string, texts map[string][]byte) e
 		}
 	}
 	return nil
+}
+
+// node is the command of a program in JavaScript. Node looks for what a program
+// imports beside it.
+func node(t *testing.T, program string) []string {
+	t.Helper()
+	dir := t.TempDir()
+	text, err := os.ReadFile(program)
+	if err := errors.Join(err, os.WriteFile(filepath.Join(dir, program), text, 0o644),
+		os.Symlink(filepath.Join(javascript.installed(t), "node_modules"), filepath.Join(dir, "node_modules"))); err != nil {
+		t.Fatal(err)
+	}
+	return []string{"node", filepath.Join(dir, program)}
 }

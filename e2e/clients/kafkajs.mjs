@@ -65,5 +65,9 @@ await step('references', async () => {
 await step('sign in', async () => {
   await refused(open('wrong').getLatestSchemaId(subject), 'ResponseError', 401)
 })
+await step('sign in with an API key', async () => {
+  const keyed = open(process.env.LETHE_API_KEY)
+  assert.ok((await keyed.register(v1, { subject: `${LETHE_TOPIC}-key-value`, updateConfig: false })).id > 0)
+})
 const shared = await client.register(v1, { subject: `${LETHE_SHARED}-value` })
 console.log(`message ${(await client.encode(shared.id, order)).toString('hex')}`)
