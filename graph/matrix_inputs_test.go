@@ -45,6 +45,8 @@ func (x *cell) variables(operation string) map[string]any {
 		return object("datasetId", dataset())
 	case "schemaSubject":
 		return object("name", "orders-value")
+	case "checkSchema":
+		return input("subject", "orders-value", "schema", `"string"`)
 	case "requestProgress":
 		return object("id", x.request("CLOSED"))
 

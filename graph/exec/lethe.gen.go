@@ -29,6 +29,7 @@ import (
 	"github.com/flowmart/lethe/graph/relay"
 	"github.com/flowmart/lethe/graph/scalar"
 	"github.com/flowmart/lethe/lineage"
+	"github.com/flowmart/lethe/schemas"
 	"github.com/google/uuid"
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -120,6 +121,7 @@ type QueryResolver interface {
 	Downstream(ctx context.Context, datasetID node.ID) ([]lineage.Reach, error)
 	SchemaSubjects(ctx context.Context, first int, after *string, prefix string) (relay.Connection[string], error)
 	SchemaSubject(ctx context.Context, name string) (*SchemaSubject, error)
+	CheckSchema(ctx context.Context, input CheckSchemaInput) (schemas.Answer, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -977,6 +979,20 @@ func (ec *executionContext) field_Query_catalogChanges_args(ctx context.Context,
 		return nil, err
 	}
 	args["after"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_checkSchema_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (CheckSchemaInput, error) {
+			return ec.unmarshalNCheckSchemaInput2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐCheckSchemaInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -5189,6 +5205,50 @@ func (ec *executionContext) fieldContext_Query_schemaSubject(ctx context.Context
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_checkSchema(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_checkSchema(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().CheckSchema(ctx, fc.Args["input"].(CheckSchemaInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v schemas.Answer) graphql.Marshaler {
+			return ec.marshalNSchemaCheck2githubᚗcomᚋflowmartᚋletheᚋschemasᚐAnswer(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_checkSchema(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SchemaCheck(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_checkSchema_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query___type(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -6789,6 +6849,28 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				}()
 				res = ec._Query_schemaSubject(ctx, field)
 				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "checkSchema":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_checkSchema(ctx, field)
+				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res

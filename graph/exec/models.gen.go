@@ -104,6 +104,18 @@ type CatalogChangeEdge struct {
 	Node catalog.Change `json:"node"`
 }
 
+// A schema on its way to a subject.
+type CheckSchemaInput struct {
+	// The subject, for example orders-value.
+	Subject string `json:"subject"`
+	// AVRO, JSON or PROTOBUF.
+	SchemaType string `json:"schemaType"`
+	// The text.
+	Schema string `json:"schema"`
+	// What it takes from other subjects.
+	References []SchemaReferenceInput `json:"references"`
+}
+
 // What became of making a link.
 type CreatePackageLinkPayload struct {
 	// The path of the link on this server, with its token; to be given to the data subject.
@@ -832,7 +844,7 @@ type RetryTaskInput struct {
 
 // What became of asking again.
 type RetryTaskPayload struct {
-	// The task as it is now.
+	// The task as it is now; of a probe that found data, the one that erases it again.
 	Task *task.Task `json:"task,omitempty"`
 	// Why it was not done; empty if it was.
 	UserErrors []UserError `json:"userErrors"`
@@ -848,6 +860,16 @@ type RevokeKeyInput struct {
 	KeyID string `json:"keyId"`
 	// Comes back in the payload.
 	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What a schema takes from another subject.
+type SchemaReferenceInput struct {
+	// What it is called in the schema: the full name of a type, a URI, the path of an import.
+	Name string `json:"name"`
+	// The subject.
+	Subject string `json:"subject"`
+	// The version; the latest when absent.
+	Version *int `json:"version,omitempty"`
 }
 
 // A line of versions of a schema.

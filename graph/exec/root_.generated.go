@@ -49,6 +49,7 @@ type ResolverRoot interface {
 	ReaderName() ReaderNameResolver
 	Request() RequestResolver
 	RetentionPolicy() RetentionPolicyResolver
+	SchemaCheck() SchemaCheckResolver
 	SchemaSubject() SchemaSubjectResolver
 	SearchHit() SearchHitResolver
 	Service() ServiceResolver
@@ -90,6 +91,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputApprovePlanInput,
 		ec.unmarshalInputAssertTagsInput,
 		ec.unmarshalInputAuditFilter,
+		ec.unmarshalInputCheckSchemaInput,
 		ec.unmarshalInputDatasetFilter,
 		ec.unmarshalInputDecideTagsInput,
 		ec.unmarshalInputDeclareConsumptionInput,
@@ -125,6 +127,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputRequestInput,
 		ec.unmarshalInputRetryTaskInput,
 		ec.unmarshalInputRevokeKeyInput,
+		ec.unmarshalInputSchemaReferenceInput,
 		ec.unmarshalInputServiceActInput,
 		ec.unmarshalInputSetOwnerInput,
 		ec.unmarshalInputStateFlowInput,
@@ -3400,7 +3403,8 @@ type Reach {
   evidence: Evidence!
 }
 `, BuiltIn: false},
-	{Name: "../schema/schemas.graphql", Input: `# The schema registry, to look at. It is written over /registry.
+	{Name: "../schema/schemas.graphql", Input: `# The schema registry, to look at, and the gate before it. It is written over
+# /registry.
 
 extend type Query {
   "The names of the schema subjects that begin with a prefix. For viewer and up."
@@ -3417,6 +3421,152 @@ extend type Query {
     "The name, for example orders-value."
     name: String!
   ): SchemaSubject
+  "What registering a schema would come to; writes nothing. For everybody who is signed in."
+  checkSchema("The schema." input: CheckSchemaInput!): SchemaCheck!
+}
+
+"A schema on its way to a subject."
+input CheckSchemaInput {
+  "The subject, for example orders-value."
+  subject: String!
+  "AVRO, JSON or PROTOBUF."
+  schemaType: String! = "AVRO"
+  "The text."
+  schema: String!
+  "What it takes from other subjects."
+  references: [SchemaReferenceInput!]! = []
+}
+
+"What a schema takes from another subject."
+input SchemaReferenceInput {
+  "What it is called in the schema: the full name of a type, a URI, the path of an import."
+  name: String!
+  "The subject."
+  subject: String!
+  "The version; the latest when absent."
+  version: Int
+}
+
+"What a subject makes of what the gate finds."
+enum GatePolicy {
+  "What is found as an error fails, and is not registered."
+  ENFORCE
+  "Nothing fails. What a subject has unless somebody says otherwise."
+  WARN
+  "Nothing is looked for."
+  OFF
+}
+
+"What a check comes to."
+enum GateVerdict {
+  "Nothing is amiss."
+  PASS
+  "Something should be mended."
+  WARN
+  "Something must be mended."
+  FAIL
+}
+
+"What a finding means where the gate is enforced."
+enum SchemaFindingSeverity {
+  "The registry does not take it, whatever the policy."
+  REFUSED
+  "It must be mended."
+  ERROR
+  "It should be mended."
+  WARNING
+}
+
+"Who says that a field has a category."
+enum SchemaTagSource {
+  "The schema itself."
+  INLINE
+  "The catalog."
+  CONFIRMED
+  "What the field lies in."
+  INHERITED
+}
+
+"What a version does to a piece of personal data."
+enum PersonalChange {
+  "It was not there before."
+  ADDED
+  "It is there no more."
+  REMOVED
+  "The field is still there and says less of it."
+  DOWNGRADED
+  "The same under another path."
+  MOVED
+}
+
+"What registering a schema would come to."
+type SchemaCheck {
+  "The subject."
+  subject: String!
+  "PASS, WARN or FAIL."
+  verdict: GateVerdict!
+  "What the subject makes of findings."
+  policy: GatePolicy!
+  "The compatibility that new versions must keep."
+  compatibility: String!
+  "The version that it has, or would get; 0 if it cannot be read."
+  version: Int!
+  "Whether the subject has it already."
+  registered: Boolean!
+  "What is amiss, in the order of the fields."
+  findings: [SchemaFinding!]!
+  "The categories that its fields would have."
+  tags: [SchemaTag!]!
+  "What it changes about the personal data of the version before."
+  personalData: [PersonalDifference!]!
+}
+
+"One thing amiss in a schema."
+type SchemaFinding {
+  "A stable code, such as CG010; docs/registry.md lists them."
+  code: String!
+  "What it means where the gate is enforced."
+  severity: SchemaFindingSeverity!
+  "The field; empty if it is of the schema as a whole."
+  path: String!
+  "The line in the text, from 1."
+  line: Int!
+  "The column, from 1, in bytes."
+  column: Int!
+  "What is amiss."
+  message: String!
+  "What to do about it."
+  mend: String!
+  "The category it is about; empty if it is about none."
+  category: String!
+  "Whether it was there before and was not touched: it does not count."
+  baseline: Boolean!
+}
+
+"A category that a field of a schema would have."
+type SchemaTag {
+  "The field."
+  path: String!
+  "The category."
+  category: String!
+  "Who says so."
+  source: SchemaTagSource!
+  "The field that was tagged: itself, what it lies in, or its former name."
+  from: String!
+}
+
+"A change of the personal data between two versions."
+type PersonalDifference {
+  "What the version does."
+  kind: PersonalChange!
+  "The field in the new version; in the old one for what was removed."
+  path: String!
+  "Where it was before, if it moved; else empty."
+  from: String!
+  "The category."
+  category: String!
+  "Whether nobody classified it and the detector says so."
+  guessed: Boolean!
 }
 
 "A line of versions of a schema."
@@ -4339,6 +4489,22 @@ func (ec *executionContext) childFields_PermittedUse(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type PermittedUse", field.Name)
 }
 
+func (ec *executionContext) childFields_PersonalDifference(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_PersonalDifference_kind(ctx, field)
+	case "path":
+		return ec.fieldContext_PersonalDifference_path(ctx, field)
+	case "from":
+		return ec.fieldContext_PersonalDifference_from(ctx, field)
+	case "category":
+		return ec.fieldContext_PersonalDifference_category(ctx, field)
+	case "guessed":
+		return ec.fieldContext_PersonalDifference_guessed(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PersonalDifference", field.Name)
+}
+
 func (ec *executionContext) childFields_Plan(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "digest":
@@ -4825,6 +4991,54 @@ func (ec *executionContext) childFields_RetryTaskPayload(ctx context.Context, fi
 	return nil, fmt.Errorf("no field named %q was found under type RetryTaskPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_SchemaCheck(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "subject":
+		return ec.fieldContext_SchemaCheck_subject(ctx, field)
+	case "verdict":
+		return ec.fieldContext_SchemaCheck_verdict(ctx, field)
+	case "policy":
+		return ec.fieldContext_SchemaCheck_policy(ctx, field)
+	case "compatibility":
+		return ec.fieldContext_SchemaCheck_compatibility(ctx, field)
+	case "version":
+		return ec.fieldContext_SchemaCheck_version(ctx, field)
+	case "registered":
+		return ec.fieldContext_SchemaCheck_registered(ctx, field)
+	case "findings":
+		return ec.fieldContext_SchemaCheck_findings(ctx, field)
+	case "tags":
+		return ec.fieldContext_SchemaCheck_tags(ctx, field)
+	case "personalData":
+		return ec.fieldContext_SchemaCheck_personalData(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SchemaCheck", field.Name)
+}
+
+func (ec *executionContext) childFields_SchemaFinding(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_SchemaFinding_code(ctx, field)
+	case "severity":
+		return ec.fieldContext_SchemaFinding_severity(ctx, field)
+	case "path":
+		return ec.fieldContext_SchemaFinding_path(ctx, field)
+	case "line":
+		return ec.fieldContext_SchemaFinding_line(ctx, field)
+	case "column":
+		return ec.fieldContext_SchemaFinding_column(ctx, field)
+	case "message":
+		return ec.fieldContext_SchemaFinding_message(ctx, field)
+	case "mend":
+		return ec.fieldContext_SchemaFinding_mend(ctx, field)
+	case "category":
+		return ec.fieldContext_SchemaFinding_category(ctx, field)
+	case "baseline":
+		return ec.fieldContext_SchemaFinding_baseline(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SchemaFinding", field.Name)
+}
+
 func (ec *executionContext) childFields_SchemaNameConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -4859,6 +5073,20 @@ func (ec *executionContext) childFields_SchemaSubject(ctx context.Context, field
 		return ec.fieldContext_SchemaSubject_version(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SchemaSubject", field.Name)
+}
+
+func (ec *executionContext) childFields_SchemaTag(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "path":
+		return ec.fieldContext_SchemaTag_path(ctx, field)
+	case "category":
+		return ec.fieldContext_SchemaTag_category(ctx, field)
+	case "source":
+		return ec.fieldContext_SchemaTag_source(ctx, field)
+	case "from":
+		return ec.fieldContext_SchemaTag_from(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SchemaTag", field.Name)
 }
 
 func (ec *executionContext) childFields_SchemaVersion(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
