@@ -14,6 +14,7 @@ import (
 	"github.com/flowmart/lethe/schemas/avro"
 	"github.com/flowmart/lethe/schemas/format"
 	"github.com/flowmart/lethe/schemas/gate"
+	"github.com/flowmart/lethe/schemas/jsonschema"
 )
 
 // Answer is what registering a schema would come to. The codes of its findings
@@ -182,7 +183,7 @@ func (r *Registry) wouldFollow(ctx context.Context, db postgres.DB, a *Answer, p
 	if live, err = r.grouped(ctx, db, live, config, c); err != nil {
 		return err
 	}
-	verdict, err := r.judge(ctx, db, c, config.Level, live)
+	verdict, err := r.judge(ctx, db, c, config, live)
 	if err != nil {
 		return err
 	}
@@ -223,8 +224,11 @@ func (a Answer) unreadable(s Submission, err error) (Answer, error) {
 			finding.Code, finding.Mend = "CG050", "register what it refers to first, or check both together"
 		}
 		finding.Line, finding.Column = 1, 1
-		if s.Type == "" || s.Type == Avro {
+		switch s.Type {
+		case "", Avro:
 			finding.Line, finding.Column = avro.Locate(s.Text, f.Path)
+		case "JSON":
+			finding.Line, finding.Column = jsonschema.Locate(s.Text, f.Path)
 		}
 		a.Findings = append(a.Findings, finding)
 	}

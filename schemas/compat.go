@@ -96,7 +96,8 @@ func (r *Registry) Test(ctx context.Context, by access.Principal, s Submission, 
 	if err != nil {
 		return Verdict{}, err
 	}
-	level := holding(layers).Level
+	config := holding(layers)
+	level := config.Level
 	v, err := r.version(ctx, p, version, Live)
 	switch {
 	case errors.Is(err, errNoSubject) && version == Latest:
@@ -106,7 +107,7 @@ func (r *Registry) Test(ctx context.Context, by access.Principal, s Submission, 
 	case err != nil:
 		return Verdict{}, err
 	}
-	return r.judge(ctx, r.db, c, level, []earlier{{v.Version, v.Context, v.ID}})
+	return r.judge(ctx, r.db, c, config, []earlier{{v.Version, v.Context, v.ID}})
 }
 
 // TestAll tells whether a schema could be registered under a subject now.
@@ -126,19 +127,19 @@ func (r *Registry) TestAll(ctx context.Context, by access.Principal, s Submissio
 	if err != nil {
 		return Verdict{}, err
 	}
-	level := holding(layers).Level
+	config := holding(layers)
 	st, err := r.subjects.subject(ctx, p)
 	if err != nil {
 		return Verdict{}, err
 	}
 	live := st.live()
-	if c, err = r.dressed(ctx, r.db, s, live, holding(layers), c); err != nil {
+	if c, err = r.dressed(ctx, r.db, s, live, config, c); err != nil {
 		return Verdict{}, err
 	}
-	if live, err = r.grouped(ctx, r.db, live, holding(layers), c); err != nil {
+	if live, err = r.grouped(ctx, r.db, live, config, c); err != nil {
 		return Verdict{}, err
 	}
-	return r.judge(ctx, r.db, c, level, live)
+	return r.judge(ctx, r.db, c, config, live)
 }
 
 // earlier is a live version a new one is held against.
@@ -171,8 +172,9 @@ func liveOf(ctx context.Context, db postgres.DB, p place) ([]earlier, error) {
 
 // judge holds a content against the versions that a level names, of those
 // given newest first.
-func (r *Registry) judge(ctx context.Context, db postgres.DB, c *content, level Level, live []earlier) (Verdict, error) {
-	verdict := Verdict{Level: level}
+func (r *Registry) judge(ctx context.Context, db postgres.DB, c *content, config Config, live []earlier) (Verdict, error) {
+	level := config.Level
+	verdict, options := Verdict{Level: level}, config.strictness()
 	if !level.transitive() && len(live) > 1 {
 		live = live[:1]
 	}
@@ -194,17 +196,22 @@ func (r *Registry) judge(ctx context.Context, db postgres.DB, c *content, level 
 			return verdict, err
 		}
 		if level.backward() {
-			if err := verdict.hold(e.Version, NewReadsOld, c.schema, old); err != nil {
+			if err := verdict.hold(e.Version, NewReadsOld, c.schema, old, options); err != nil {
 				return verdict, err
 			}
 		}
 		if level.forward() {
-			if err := verdict.hold(e.Version, OldReadsNew, old, c.schema); err != nil {
+			if err := verdict.hold(e.Version, OldReadsNew, old, c.schema, options); err != nil {
 				return verdict, err
 			}
 		}
 	}
 	return verdict, nil
+}
+
+// strictness is how a format is to compare under the settings.
+func (c Config) strictness() format.Options {
+	return format.Options{Lenient: c.Policy != nil && *c.Policy == "LENIENT"}
 }
 
 // otherType is the difference between schemas of two types: neither reads what
@@ -216,8 +223,8 @@ func otherType(now, before string) format.Difference {
 	}
 }
 
-func (v *Verdict) hold(version int, d Direction, reader, writer format.Schema) error {
-	found, err := reader.CanRead(writer, format.Options{})
+func (v *Verdict) hold(version int, d Direction, reader, writer format.Schema, o format.Options) error {
+	found, err := reader.CanRead(writer, o)
 	if len(found) > 0 {
 		v.Mismatches = append(v.Mismatches, Mismatch{version, d, found})
 	}

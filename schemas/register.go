@@ -151,7 +151,7 @@ func (r *Registry) fits(ctx context.Context, tx pgx.Tx, live []earlier, config C
 	if err != nil {
 		return err
 	}
-	verdict, err := r.judge(ctx, tx, c, config.Level, live)
+	verdict, err := r.judge(ctx, tx, c, config, live)
 	if err != nil {
 		return err
 	}

@@ -111,7 +111,7 @@ func TestSubmissionsThatAreRefusedLeaveNothing(t *testing.T) {
 		"a reserved name":     {schemas.Submission{Subject: "__GLOBAL", Text: record("id")}, "INVALID_SUBJECT"},
 		"a bad context":       {schemas.Submission{Subject: ":.c/x:a", Text: record("id")}, "INVALID_SUBJECT"},
 		"a long name":         {schemas.Submission{Subject: strings.Repeat("a", 1001), Text: record("id")}, "INVALID_SUBJECT"},
-		"another type":        {schemas.Submission{Subject: "a", Type: "JSON", Text: "{}"}, "INVALID_SCHEMA"},
+		"another type":        {schemas.Submission{Subject: "a", Type: "XSD", Text: "{}"}, "INVALID_SCHEMA"},
 		"no schema":           {schemas.Submission{Subject: "a", Text: ""}, "INVALID_SCHEMA"},
 		"too large":           {schemas.Submission{Subject: "a", Text: strings.Repeat(" ", avro.MaxBytes+1)}, "SCHEMA_TOO_LARGE"},
 		"too deep":            {schemas.Submission{Subject: "a", Text: strings.Repeat("[", 3000)}, "INVALID_SCHEMA"},

@@ -19,6 +19,7 @@ import (
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/schemas/avro"
 	"github.com/flowmart/lethe/schemas/format"
+	"github.com/flowmart/lethe/schemas/jsonschema"
 	"github.com/flowmart/lethe/schemas/protobuf"
 )
 
@@ -74,6 +75,7 @@ const Avro = "AVRO"
 // formats are the types of schema that are taken.
 var formats = map[string]format.Read{
 	Avro:       avro.Read,
+	"JSON":     jsonschema.Read,
 	"PROTOBUF": protobuf.Read,
 }
 

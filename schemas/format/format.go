@@ -59,7 +59,7 @@ type Field struct {
 type Difference struct {
 	Kind    string // in the words that clients of registries know
 	Path    string // as in Field; "" for the whole
-	Pointer string // into the schema's text; "/" for the whole
+	Pointer string // into the schema's text, as its type writes it
 	Message string // what differs and how to mend it
 	Detail  string // the names in question
 	Reader  string // what stands there in the reader's schema, cut

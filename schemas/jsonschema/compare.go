@@ -1,0 +1,433 @@
+package jsonschema
+
+import (
+	"cmp"
+	"encoding/binary"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas/format"
+)
+
+const (
+	mostDifferences = 50      // told of one comparison
+	mostSteps       = 100_000 // taken by one comparison
+)
+
+// CanRead implements format.Schema: whether every instance that the writer's
+// schema allows is allowed by this one.
+//
+// It is decided by a proof that goes along the schemas. What it calls readable
+// is; what it cannot prove it calls unreadable, and says what it missed.
+func (s *schema) CanRead(writer format.Schema, o format.Options) ([]format.Difference, error) {
+	c := &comparison{
+		lenient: o.Lenient, steps: mostSteps, ids: map[*node]uint32{}, known: map[string]known{}, regexps: map[string]*regexp.Regexp{},
+		denials: map[*node]*node{}, inPlace: map[*node][]*node{}, listed: map[*node]map[string]bool{},
+	}
+	found := c.covers(conjunction{{node: writer.(*schema).root}}, s.root)
+	if c.steps <= 0 {
+		return nil, fault.New(fault.Invalid, codeInvalid, "the schema is too large to compare with an earlier version; make what anyOf, oneOf and allOf combine smaller")
+	}
+	return finish(found), nil
+}
+
+// difference is one reason why the reader refuses what the writer lets pass.
+type difference struct {
+	kind    string
+	path    string // of the field
+	at      string // pointer into the reader's schema
+	message string
+	detail  string
+	reader  *value
+	writer  *value
+}
+
+// finish writes differences out, each once.
+func finish(found []difference) []format.Difference {
+	var out []format.Difference
+	seen := map[[4]string]bool{}
+	for _, d := range found {
+		if key := [4]string{d.kind, d.path, d.at, d.detail}; seen[key] || len(out) >= mostDifferences {
+			continue
+		} else {
+			seen[key] = true
+		}
+		out = append(out, format.Difference{
+			Kind: d.kind, Path: strings.TrimPrefix(d.path, "."), Pointer: cut(d.at, 4000), Message: d.message, Detail: cut(d.detail, 300),
+			Reader: fragment(d.reader), Writer: fragment(d.writer),
+		})
+	}
+	return out
+}
+
+// conjunction is what is known of a value that was written: all of these hold.
+type conjunction []claim
+
+// claim is one schema that holds. Of a choice that was made, the branch that
+// was taken is a claim of its own.
+type claim struct {
+	*node
+	made   choice
+	branch int // of oneOf: the others do not hold
+}
+
+// choice says which of a schema's keywords are used up.
+type choice uint8
+
+const (
+	anyOfTaken choice = 1 << iota
+	oneOfTaken
+	notUsed     // what not denies is known elsewhere
+	othersUsed  // likewise the other branches of oneOf
+	caseDecided // whether if holds is known
+)
+
+type comparison struct {
+	lenient bool // the policy LENIENT
+	exact   int  // more than 0 where neither it nor defaults count: beneath a not
+	steps   int
+	depth   int // how many values we are inside of
+	ids     map[*node]uint32
+	known   map[string]known
+	trail   []string // keys found readable, or under way, in the order they were met
+	regexps map[string]*regexp.Regexp
+	denials map[*node]*node
+	inPlace map[*node][]*node
+	listed  map[*node]map[string]bool
+}
+
+// known is what was found out about a pair before, or is being found out.
+type known struct {
+	found []difference
+	under bool
+	depth int // where it began
+}
+
+// key names a conjunction and a reader.
+func (c *comparison) key(w conjunction, r *node) string {
+	b := make([]byte, 0, 8*len(w)+8)
+	id := func(n *node) uint32 {
+		if c.ids[n] == 0 {
+			c.ids[n] = uint32(len(c.ids) + 1)
+		}
+		return c.ids[n]
+	}
+	for _, one := range w {
+		b = binary.BigEndian.AppendUint32(b, id(one.node))
+		b = append(b, byte(one.made))
+		b = binary.BigEndian.AppendUint16(b, uint16(one.branch))
+	}
+	b = binary.BigEndian.AppendUint32(b, id(r))
+	return string(append(b, byte(min(c.exact, 1))))
+}
+
+// covers lists why a reader may refuse a value of which the conjunction holds.
+//
+// A pair that is met again inside of itself is taken to hold: there it is about
+// a smaller value, so this is induction on the size of values. Met again about
+// the same value it would prove itself, and is not taken.
+func (c *comparison) covers(w conjunction, r *node) []difference {
+	if c.steps--; c.steps <= 0 {
+		return []difference{{kind: "TOO_LARGE", at: r.at}}
+	}
+	w = flatten(w)
+	if c.hopeless(w) || slices.ContainsFunc(w, func(one claim) bool { return one.node == r }) {
+		return nil
+	}
+	c.steps -= len(w)
+	key := c.key(w, r)
+	if k, met := c.known[key]; met {
+		if k.under && k.depth == c.depth {
+			return []difference{{kind: "COMBINED_TYPE_CHANGED", at: r.at, message: "whether this holds depends on itself; say it without not", reader: r.raw}}
+		}
+		return k.found
+	}
+	mark := len(c.trail)
+	c.known[key], c.trail = known{under: true, depth: c.depth}, append(c.trail, key)
+	found := c.reasons(w, r)
+	if len(found) == 0 {
+		c.known[key] = known{}
+		return nil
+	}
+	// What was found readable since may have leaned on this pair being so.
+	for _, later := range c.trail[mark:] {
+		delete(c.known, later)
+	}
+	c.trail = c.trail[:mark]
+	c.known[key] = known{found: found[:min(len(found), mostDifferences)]}
+	return found
+}
+
+// inside runs a comparison of parts of a value.
+func (c *comparison) inside(w conjunction, r *node, path string) []difference {
+	c.depth++
+	defer func() { c.depth-- }()
+	return under(c.covers(w, r), path)
+}
+
+// exactly asks without the allowances that people make.
+func (c *comparison) exactly(w conjunction, r *node) bool {
+	c.exact++
+	defer func() { c.exact-- }()
+	return len(c.covers(w, r)) == 0
+}
+
+// under moves differences below a place. They are copied: a pair's differences
+// are told wherever the pair stands.
+func under(found []difference, path string) []difference {
+	out := slices.Clone(found)
+	for i := range out {
+		if len(out[i].path) < maxPath {
+			out[i].path = path + out[i].path
+		}
+	}
+	return out
+}
+
+// flatten adds what $ref and allOf bring: it holds, too.
+func flatten(w conjunction) conjunction {
+	out := make(conjunction, 0, len(w)+2)
+	seen := make(map[*node]bool, len(w)+2)
+	add := func(one claim) {
+		if one.node != nil && !seen[one.node] {
+			seen[one.node] = true
+			out = append(out, one)
+		}
+	}
+	for _, one := range w {
+		add(one)
+	}
+	for i := 0; i < len(out); i++ {
+		n := out[i].node
+		add(claim{node: n.ref})
+		for _, more := range n.allOf {
+			add(claim{node: more})
+		}
+	}
+	return out
+}
+
+// and adds schemas that hold besides.
+func (w conjunction) and(more ...*node) conjunction {
+	out := slices.Clone(w)
+	for _, n := range more {
+		out = append(out, claim{node: n})
+	}
+	return out
+}
+
+// reasons is covers without what is remembered: as the writer's schemas stand,
+// and if that is not enough, for each of their choices alone.
+func (c *comparison) reasons(w conjunction, r *node) []difference {
+	if values, finite := c.valuesOf(w); finite && !slices.ContainsFunc(values, func(v *value) bool { return c.admits(v, r) != yes }) {
+		return nil
+	}
+	var found []difference
+	reader := flatten(conjunction{{node: r}})
+	for _, one := range reader {
+		found = append(found, c.keywords(w, one.node, reader)...)
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	branches, at := w.split()
+	if branches == nil {
+		return found
+	}
+	var narrowed []difference
+	for i, branch := range branches {
+		f := c.covers(branch, r)
+		if len(f) > 0 && hasChoice(reader) && !closeTo(f) {
+			f = []difference{{kind: "SUM_TYPE_NARROWED", at: r.at, detail: at[i].at, reader: r.raw, writer: at[i].raw,
+				message: "no branch takes what the old branch " + at[i].at + " let pass; keep that branch"}}
+		}
+		narrowed = append(narrowed, f...)
+		if len(narrowed) > mostDifferences {
+			break
+		}
+	}
+	return narrowed
+}
+
+// hasChoice reports whether a reader chooses among branches itself.
+func hasChoice(reader conjunction) bool {
+	return slices.ContainsFunc(reader, func(one claim) bool { return len(one.anyOf)+len(one.oneOf) > 0 })
+}
+
+// closeTo reports whether differences are of a branch that was plainly meant.
+func closeTo(found []difference) bool {
+	return !slices.ContainsFunc(found, func(d difference) bool { return d.kind == "SUM_TYPE_NARROWED" })
+}
+
+// split makes of the first choice in the conjunction a conjunction for each
+// branch.
+func (w conjunction) split() (branches []conjunction, taken []*node) {
+	for i, one := range w {
+		var options []*node
+		made := one.made
+		switch {
+		case len(one.anyOf) > 0 && one.made&anyOfTaken == 0:
+			options, made = one.anyOf, made|anyOfTaken
+		case len(one.oneOf) > 0 && one.made&oneOfTaken == 0:
+			options, made = one.oneOf, made|oneOfTaken
+		default:
+			continue
+		}
+		for k, option := range options {
+			branch := w.and(option)
+			branch[i].made = made
+			if made&oneOfTaken != 0 && one.made&oneOfTaken == 0 {
+				branch[i].branch = k
+			}
+			branches = append(branches, branch)
+		}
+		return branches, options
+	}
+	return nil, nil
+}
+
+// keywords compares what one schema of the reader says, keyword by keyword.
+// The whole reader is all that it is read with.
+func (c *comparison) keywords(w conjunction, r *node, whole conjunction) []difference {
+	d := &judging{comparison: c, w: w, r: r, whole: whole}
+	d.constant()
+	before := kindsOf(w)
+	if !d.types(before) {
+		return d.found
+	}
+	now := before
+	if r.types != 0 {
+		now &= r.types
+	}
+	if now&isNumber != 0 {
+		d.numbers(now&isNumber == isInteger)
+	}
+	if now&isString != 0 {
+		d.texts()
+	}
+	if now&isArray != 0 {
+		d.arrays()
+	}
+	if now&isObject != 0 {
+		d.objects()
+	}
+	d.combined()
+	return d.found
+}
+
+// judging collects the differences of one schema of the reader.
+type judging struct {
+	*comparison
+	w     conjunction
+	r     *node
+	whole conjunction
+	found []difference
+	names []string        // the properties that w names
+	sure  map[string]bool // those that it requires
+}
+
+// lenient lists what the policy LENIENT lets pass: that data may hold more than
+// the new schema describes.
+var lenient = []string{
+	"ADDITIONAL_PROPERTIES_REMOVED", "ADDITIONAL_PROPERTIES_NARROWED", "ADDITIONAL_ITEMS_REMOVED", "ADDITIONAL_ITEMS_NARROWED",
+	"PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL", "PROPERTY_REMOVED_FROM_CLOSED_CONTENT_MODEL",
+	"PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL", "PROPERTY_REMOVED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL",
+	"ITEM_ADDED_TO_OPEN_CONTENT_MODEL", "ITEM_REMOVED_FROM_CLOSED_CONTENT_MODEL",
+	"ITEM_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL", "ITEM_REMOVED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL",
+	"SUM_TYPE_OVERLAPS",
+}
+
+// tell notes a difference at a keyword of the reader.
+func (d *judging) tell(kind, keyword, detail, message string) {
+	at := d.r.at
+	if keyword != "" {
+		at = at + keyword
+	}
+	d.add(difference{kind: kind, at: at, detail: detail, message: message, reader: d.r.raw, writer: d.writer()})
+}
+
+func (d *judging) add(found ...difference) {
+	for _, one := range found {
+		if d.lenient && d.exact == 0 && slices.Contains(lenient, one.kind) {
+			continue
+		}
+		d.found = append(d.found, one)
+	}
+}
+
+// writer is what stands in the writer's schema in the place of the reader's.
+func (d *judging) writer() *value {
+	for _, one := range d.w {
+		if one.ref == nil {
+			return one.raw
+		}
+	}
+	return nil
+}
+
+// kindsOf are the types that a conjunction lets pass.
+func kindsOf(w conjunction) kinds {
+	set := isAny
+	for _, one := range w {
+		set &= one.kinds()
+	}
+	return set
+}
+
+// types compares the types, and reports whether any is left to look at.
+func (d *judging) types(before kinds) bool {
+	allowed := isAny
+	if d.r.types != 0 {
+		allowed = d.r.types
+	}
+	if d.r.never {
+		d.tell("TYPE_NARROWED", "", "", "nothing may stand here any more; allow what the old schema let pass")
+		return false
+	}
+	lost := before &^ allowed
+	if lost == 0 {
+		return true
+	}
+	was, is := typeName(before, false), typeName(allowed, false)
+	kind, message := "TYPE_NARROWED", "the type was "+was+" and is "+is+"; keep "+typeName(lost, false)+" among the types"
+	switch {
+	case before == isAny:
+		message = "the old schema says no type here, so that anything may stand, and the new one asks for " + is + "; leave the type out, or add a new property"
+	case before&allowed == 0:
+		kind, message = "TYPE_CHANGED", "the type was "+was+" and is "+is+"; keep the old type, or add a new property"
+	}
+	if was == is {
+		message = "null may no longer stand here; keep null among the types"
+		was, is = typeName(before&^isNull, false)+" or null", typeName(allowed&^isNull, false)
+	}
+	d.tell(kind, "/type", was+" to "+is, message)
+	return before&allowed != 0
+}
+
+// bounded compares one bound: what the writer is known to keep, and what the
+// reader asks for. Names are those of the kinds of difference.
+func bounded[T any](d *judging, name, keyword string, was, is *T, within func(was, is T) bool, tightened string, write func(T) string) {
+	switch {
+	case is == nil:
+	case was == nil:
+		d.tell(name+"_ADDED", "/"+keyword, write(*is), keyword+" is new; old data need not keep to it: leave it out")
+	case !within(*was, *is):
+		d.tell(name+"_"+tightened, "/"+keyword, write(*was)+" to "+write(*is), "the old schema says "+write(*was)+" for "+keyword+"; say no less and no more than old data keep to")
+	}
+}
+
+// strongest is the greatest, or least, of the bounds in a conjunction.
+func strongest[T any](w conjunction, of func(*node) *T, better func(a, b T) bool) *T {
+	var best *T
+	for _, one := range w {
+		if v := of(one.node); v != nil && (best == nil || better(*v, *best)) {
+			best = v
+		}
+	}
+	return best
+}
+
+func more[T cmp.Ordered](a, b T) bool { return a > b }
+func less[T cmp.Ordered](a, b T) bool { return a < b }

@@ -1,0 +1,221 @@
+package jsonschema
+
+import (
+	"math"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// numbers reads the keywords on numbers. In draft-04 the exclusive ones say
+// whether the bounds beside them are.
+func (k *keywords) numbers() {
+	c := &k.n.number
+	c.min, c.max = k.number("minimum"), k.number("maximum")
+	if k.scope.draft == draft4 {
+		if k.flag("exclusiveMinimum") {
+			c.min, c.above = nil, c.min
+		}
+		if k.flag("exclusiveMaximum") {
+			c.max, c.below = nil, c.max
+		}
+	} else {
+		c.above, c.below = k.number("exclusiveMinimum"), k.number("exclusiveMaximum")
+	}
+	c.multipleOf = k.number("multipleOf")
+	if c.multipleOf != nil && c.multipleOf.Sign() <= 0 {
+		k.fail(pointer(k.at, "multipleOf"), "multipleOf is a number above 0")
+	}
+}
+
+func (k *keywords) texts() {
+	k.n.text.min, k.n.text.max = k.count("minLength"), k.count("maxLength")
+	if m := k.v.get("pattern"); m != nil {
+		if m.kind != '"' {
+			k.fail(pointer(k.at, "pattern"), "pattern is a regular expression in quotes, not %s", m.kindName())
+			return
+		}
+		k.n.text.pattern = &m.text
+	}
+}
+
+// arrays reads the keywords on arrays. Before 2020-12, items is a schema for
+// all or, as an array, what prefixItems is now.
+func (k *keywords) arrays() {
+	c := &k.n.array
+	c.min, c.max = k.count("minItems"), k.count("maxItems")
+	c.unique = k.flag("uniqueItems")
+	items := k.v.get("items")
+	switch {
+	case k.scope.draft >= draft2020:
+		c.prefix, c.rest = k.several("prefixItems", true), k.one("items")
+	case items != nil && items.kind == '[':
+		c.prefix, c.rest = k.several("items", false), k.additional("additionalItems")
+	default:
+		c.rest = k.one("items")
+	}
+	if k.scope.draft >= draft6 {
+		c.contains, c.minContains = k.one("contains"), 1
+	}
+	if k.scope.draft < draft2019 {
+		return
+	}
+	c.unevaluated = k.one("unevaluatedItems")
+	if least, most := k.count("minContains"), k.count("maxContains"); c.contains != nil {
+		c.maxContains = most
+		if least != nil {
+			c.minContains = *least
+		}
+	}
+}
+
+func (k *keywords) objects() {
+	c := &k.n.object
+	c.min, c.max = k.count("minProperties"), k.count("maxProperties")
+	if m := k.v.get("required"); m != nil {
+		c.required = k.words(m, "required")
+	}
+	c.properties, c.patterns = k.named("properties"), k.named("patternProperties")
+	c.byName = make(map[string]*node, len(c.properties))
+	for _, one := range c.properties {
+		c.byName[one.name] = one.schema
+	}
+	c.additional = k.additional("additionalProperties")
+	if k.scope.draft >= draft6 {
+		c.names = k.one("propertyNames")
+	}
+	k.dependencies("dependencies")
+	if k.scope.draft >= draft2019 {
+		k.dependencies("dependentRequired")
+		k.dependencies("dependentSchemas")
+		c.unevaluated = k.one("unevaluatedProperties")
+	}
+}
+
+// dependencies reads what a property asks for beside it: other properties, or
+// a schema for the whole object.
+func (k *keywords) dependencies(name string) {
+	m := k.object(name)
+	if m == nil {
+		return
+	}
+	for _, one := range m.members {
+		at := pointer(k.at, name, one.name)
+		if one.value.kind == '[' && name != "dependentSchemas" || name == "dependentRequired" {
+			k.n.object.requiredWith = append(k.n.object.requiredWith, dependency{one.name, k.words(one.value, name)})
+			continue
+		}
+		k.n.object.schemasWith = append(k.n.object.schemasWith, property{one.name, k.schema(one.value, k.scope, at)})
+	}
+}
+
+// additional reads a member that may be true or false in draft-04, too.
+func (k *keywords) additional(name string) *node {
+	m := k.v.get(name)
+	if m == nil || m.kind != 't' {
+		return k.one(name)
+	}
+	n := &node{raw: m, at: pointer(k.at, name), never: !m.truth}
+	k.order = append(k.order, n)
+	return n
+}
+
+// words reads a member that is an array of strings.
+func (k *keywords) words(m *value, name string) []string {
+	if m.kind != '[' || slices.ContainsFunc(m.items, func(v *value) bool { return v.kind != '"' }) {
+		hint := ""
+		if name == "required" && m.kind == 't' {
+			hint = "; since draft-04 it stands in the object around, with the names of its properties"
+		}
+		k.fail(pointer(k.at, name), "%s is an array of names%s", name, hint)
+		return nil
+	}
+	out := make([]string, len(m.items))
+	for i, item := range m.items {
+		out[i] = item.text
+	}
+	return out
+}
+
+func (k *keywords) flag(name string) bool {
+	m := k.v.get(name)
+	if m == nil {
+		return false
+	}
+	if m.kind != 't' {
+		hint := ""
+		if strings.HasPrefix(name, "exclusive") {
+			hint = " in draft-04; name a later draft in $schema to give a number"
+		}
+		k.fail(pointer(k.at, name), "%s is true or false%s", name, hint)
+	}
+	return m.truth
+}
+
+// number reads a number exactly. One that is longer, or larger, than anybody
+// writes is refused, because it could not be worked with.
+func (k *keywords) number(name string) *big.Rat {
+	m := k.v.get(name)
+	if m == nil {
+		return nil
+	}
+	if m.kind != '0' {
+		hint := ""
+		if strings.HasPrefix(name, "exclusive") && m.kind == 't' {
+			hint = "; since draft-06 it is the bound itself"
+		}
+		k.fail(pointer(k.at, name), "%s is a number, not %s%s", name, m.kindName(), hint)
+		return nil
+	}
+	r, ok := rational(m.text)
+	if !ok {
+		k.fail(pointer(k.at, name), "%s has more than %d digits; write a smaller number", name, mostDigits)
+		return nil
+	}
+	return r
+}
+
+// count reads a number of things.
+func (k *keywords) count(name string) *int64 {
+	m := k.v.get(name)
+	if m == nil {
+		return nil
+	}
+	r, ok := (*big.Rat)(nil), false
+	if m.kind == '0' {
+		r, ok = rational(m.text)
+	}
+	if !ok || !r.IsInt() || r.Sign() < 0 {
+		k.fail(pointer(k.at, name), "%s is a whole number from 0 on", name)
+		return nil
+	}
+	n := int64(math.MaxInt64)
+	if r.Num().IsInt64() {
+		n = r.Num().Int64()
+	}
+	return &n
+}
+
+// mostDigits bounds the numbers that are worked with: 1e1000000000 is short to
+// write.
+const mostDigits = 400
+
+func rational(text string) (*big.Rat, bool) {
+	mantissa, exponent, _ := strings.Cut(strings.ToLower(text), "e")
+	n, err := strconv.Atoi(exponent)
+	if len(mantissa) > mostDigits || exponent != "" && (err != nil || n > mostDigits || n < -mostDigits) {
+		return nil, false
+	}
+	return new(big.Rat).SetString(text)
+}
+
+// identity is one text for values that are one by the specification: numbers
+// count by their value, objects whatever the order of their members.
+func identity(v *value) string {
+	p := &printer{sorted: true, exact: true}
+	p.write(v)
+	return string(p.out)
+}
+
+func equal(a, b *value) bool { return a.kind == b.kind && identity(a) == identity(b) }

@@ -1,0 +1,433 @@
+package jsonschema
+
+import (
+	"slices"
+
+	"github.com/flowmart/lethe/catalog/fieldpath"
+)
+
+// objects compares the keywords on objects.
+func (d *judging) objects() {
+	c := d.r.object
+	if c.min != nil || c.max != nil {
+		d.sizes()
+	}
+	d.required()
+	d.properties()
+	d.patterns()
+	if c.additional != nil {
+		d.content(c.byName, c.patterns, c.additional, "additionalProperties")
+	}
+	if c.unevaluated != nil {
+		d.unevaluatedProperties(c.unevaluated)
+	}
+	if c.names != nil {
+		d.propertyNames()
+	}
+	d.dependencies()
+}
+
+func (d *judging) sizes() {
+	c := d.r.object
+	bounded(d, "MIN_PROPERTIES", "minProperties", d.leastProperties(), least(c.min), func(was, is int64) bool { return was >= is }, "INCREASED", count)
+	bounded(d, "MAX_PROPERTIES", "maxProperties", d.mostProperties(), c.max, func(was, is int64) bool { return was <= is }, "DECREASED", count)
+}
+
+// leastProperties is how many properties an object has at least: minProperties,
+// or as many as must be there.
+func (d *judging) leastProperties() *int64 {
+	n := int64(len(d.known()))
+	if said := strongest(d.w, func(one *node) *int64 { return one.object.min }, more); said != nil && *said > n {
+		return said
+	}
+	return &n
+}
+
+// known are the properties that a written object surely has.
+func (d *judging) known() map[string]bool {
+	if d.sure == nil {
+		d.sure = d.w.required()
+	}
+	return d.sure
+}
+
+// mostProperties is how many properties an object can have at most:
+// maxProperties, or as many as are named where no others may stand.
+func (d *judging) mostProperties() *int64 {
+	return strongest(d.w, func(n *node) *int64 {
+		if a := n.object.additional; a != nil && a.never && len(n.object.patterns) == 0 {
+			named := int64(len(n.object.properties))
+			if n.object.max == nil || *n.object.max > named {
+				return &named
+			}
+		}
+		return n.object.max
+	}, less)
+}
+
+// required lists the properties that a written object surely has.
+func (w conjunction) required() map[string]bool {
+	out := map[string]bool{}
+	for _, one := range w {
+		for _, name := range one.object.required {
+			out[name] = true
+		}
+	}
+	for again := true; again; {
+		again = false
+		for _, one := range w {
+			for _, with := range one.object.requiredWith {
+				if !out[with.name] {
+					continue
+				}
+				for _, name := range with.needs {
+					again = again || !out[name]
+					out[name] = true
+				}
+			}
+		}
+	}
+	return out
+}
+
+// required compares what must be there. A default stands in for what old data
+// lack, unless it would not be taken itself.
+func (d *judging) required() {
+	known, named := d.known(), d.named()
+	for _, name := range d.r.object.required {
+		if known[name] || d.hasDefault(name) {
+			continue
+		}
+		kind, message := "REQUIRED_ATTRIBUTE_ADDED", quote(name)+" must be there now, and old data may lack it; give it a default, or leave it optional"
+		if !slices.Contains(named, name) && d.closed() {
+			kind, message = "REQUIRED_PROPERTY_ADDED_TO_UNOPEN_CONTENT_MODEL", quote(name)+" is new and must be there; give it a default, or leave it optional"
+		}
+		d.tell(kind, "/required", cut(name, 100), message)
+	}
+}
+
+// hasDefault reports whether the reader has a default for a property.
+func (d *judging) hasDefault(name string) bool {
+	if d.exact > 0 || slices.ContainsFunc(d.whole, func(one claim) bool { return one.object.max != nil }) {
+		return false
+	}
+	for _, one := range d.whole {
+		p := one.object.byName[name]
+		for _, n := range p.chain() {
+			if n.fallback != nil {
+				return d.admits(n.fallback, p) != no
+			}
+		}
+	}
+	return false
+}
+
+// closed reports whether a written object has no properties but those that are
+// named.
+func (d *judging) closed() bool { return d.hopeless(d.others(d.w)) }
+
+// named lists the properties that the writer's schemas name, each once.
+func (d *judging) named() []string {
+	if d.names == nil {
+		d.names = []string{}
+		seen := map[string]bool{}
+		for _, n := range d.describing() {
+			for _, p := range n.object.properties {
+				if !seen[p.name] {
+					seen[p.name] = true
+					d.names = append(d.names, p.name)
+				}
+			}
+		}
+	}
+	return d.names
+}
+
+// patternsOf lists the patterns for names that the writer's schemas have, each
+// once.
+func (d *judging) patternsOf() []string {
+	var out []string
+	for _, n := range d.describing() {
+		for _, p := range n.object.patterns {
+			if !slices.Contains(out, p.name) {
+				out = append(out, p.name)
+			}
+		}
+	}
+	d.steps -= len(out)
+	return out
+}
+
+// describing lists the schemas that say something of the writer's properties:
+// those that hold, and where one asks what the others looked at, those too.
+func (d *judging) describing() []*node {
+	var out []*node
+	for _, one := range d.w {
+		out = append(out, one.node)
+		if one.object.unevaluated != nil {
+			out = append(out, d.everythingInPlace(one.node)...)
+		}
+	}
+	return out
+}
+
+// value is what holds of a property's value where it is there.
+func (d *judging) value(name string) conjunction { return d.valueIn(d.w, name) }
+
+func (c *comparison) valueIn(w conjunction, name string) conjunction {
+	var out conjunction
+	for _, one := range w {
+		o := one.object
+		known, uncertain := o.byName[name], false
+		if known != nil {
+			out = append(out, claim{node: known})
+		}
+		for _, p := range o.patterns {
+			switch c.matches(p.name, name) {
+			case yes:
+				known = p.schema
+				out = append(out, claim{node: p.schema})
+			case unknown:
+				uncertain = true
+			}
+		}
+		if known == nil && !uncertain && o.additional != nil {
+			out = append(out, claim{node: o.additional})
+		}
+		if o.unevaluated != nil && !c.mayEvaluate(one.node, name) {
+			out = append(out, claim{node: o.unevaluated})
+		}
+		if o.names != nil && c.admits(&value{kind: '"', text: name}, o.names) == no {
+			out = append(out, claim{node: &node{never: true, raw: o.names.raw, at: o.names.at}})
+		}
+	}
+	return out
+}
+
+// mayEvaluate reports whether a schema, with all that it may apply to the same
+// object, may have looked at a property.
+func (c *comparison) mayEvaluate(n *node, name string) bool {
+	for _, one := range c.everythingInPlace(n) {
+		o := one.object
+		if o.byName[name] != nil || o.additional != nil || one != n && o.unevaluated != nil {
+			return true
+		}
+		if slices.ContainsFunc(o.patterns, func(p property) bool { return c.matches(p.name, name) != no }) {
+			return true
+		}
+	}
+	return false
+}
+
+// others is what holds of the properties that are neither named nor of a
+// pattern.
+func (c *comparison) others(w conjunction) conjunction {
+	var out conjunction
+	for _, one := range w {
+		if a := one.object.additional; a != nil {
+			out = append(out, claim{node: a})
+		}
+		if u := one.object.unevaluated; u != nil && !c.mayEvaluateAny(one.node) {
+			out = append(out, claim{node: u})
+		}
+	}
+	return out
+}
+
+// mayEvaluateAny reports whether a schema, with all that it may apply to the
+// same object, may look at properties whatever their name.
+func (c *comparison) mayEvaluateAny(n *node) bool {
+	return slices.ContainsFunc(c.everythingInPlace(n), func(one *node) bool {
+		return one.object.additional != nil || one != n && one.object.unevaluated != nil
+	})
+}
+
+// ofPattern is what holds of a property because its name is of a pattern.
+func (w conjunction) ofPattern(pattern string) conjunction {
+	var out conjunction
+	for _, one := range w {
+		for _, p := range one.object.patterns {
+			if p.name == pattern {
+				out = append(out, claim{node: p.schema})
+			}
+		}
+	}
+	return out
+}
+
+// properties compares the properties that the reader names.
+func (d *judging) properties() {
+	named := make(map[string]bool, len(d.named()))
+	for _, name := range d.named() {
+		named[name] = true
+	}
+	for _, p := range d.r.object.properties {
+		writer := d.value(p.name)
+		found := d.inside(writer, p.schema, "."+fieldpath.Escape(p.name))
+		switch {
+		case len(found) == 0:
+		case named[p.name]:
+			d.add(found...)
+		case len(writer) == 0:
+			d.property("PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL", p.name, p.schema, "the old schema lets anything stand under "+quote(p.name)+", so that old data may not fit; close the old model (additionalProperties: false) before adding properties, let this one hold anything, or set the compatibilityPolicy LENIENT")
+		default:
+			d.property("PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL", p.name, p.schema, quote(p.name)+" is new and does not take what other properties could be: "+found[0].message)
+		}
+	}
+}
+
+// property notes a difference about a property as a whole.
+func (d *judging) property(kind, name string, reader *node, message string) {
+	one := difference{kind: kind, path: "." + fieldpath.Escape(name), at: d.r.at, detail: cut(name, 100), message: message, writer: d.writer()}
+	if reader != nil {
+		one.at, one.reader = reader.at, reader.raw
+	}
+	for _, w := range d.w {
+		if p := w.object.byName[name]; p != nil {
+			one.writer = p.raw
+		}
+	}
+	d.add(one)
+}
+
+// patterns compares what the reader asks of the values whose names are of a
+// pattern. Patterns are one if they are written alike; whether a name is of one
+// is looked into where both are plain.
+func (d *judging) patterns() {
+	for _, p := range d.r.object.patterns {
+		if same := d.w.ofPattern(p.name); len(same) > 0 && len(d.inside(same, p.schema, "{}")) == 0 {
+			continue
+		}
+		for _, name := range d.named() {
+			if d.matches(p.name, name) == no {
+				continue
+			}
+			d.add(d.inside(d.value(name), p.schema, "."+fieldpath.Escape(name))...)
+		}
+		var found []difference
+		for _, other := range d.patternsOf() {
+			found = append(found, d.inside(d.w.ofPattern(other), p.schema, "{}")...)
+		}
+		if len(d.w.ofPattern(p.name)) == 0 {
+			found = append(found, d.inside(d.others(d.w), p.schema, "{}")...)
+		}
+		switch {
+		case len(found) == 0:
+		case len(d.w.ofPattern(p.name)) > 0:
+			d.add(found...)
+		case len(d.others(d.w)) == 0:
+			d.property("PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL", p.name, p.schema, "the old schema lets anything stand under names of the pattern "+quote(p.name)+"; close it before, or set the compatibilityPolicy LENIENT")
+		default:
+			d.property("PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL", p.name, p.schema, "the pattern "+quote(p.name)+" is new and does not take what other properties could be: "+found[0].message)
+		}
+	}
+}
+
+// content compares what the reader asks of properties that it neither names nor
+// has a pattern for.
+func (d *judging) content(names map[string]*node, patterns []property, rest *node, keyword string) {
+	kind, why := "PROPERTY_REMOVED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL", " is gone, and what other properties may be does not take it"
+	if rest.never {
+		kind, why = "PROPERTY_REMOVED_FROM_CLOSED_CONTENT_MODEL", " is gone and no other properties may stand; keep it, or open the model"
+	}
+	for _, name := range d.named() {
+		if names[name] != nil || slices.ContainsFunc(patterns, func(p property) bool { return d.matches(p.name, name) == yes }) {
+			continue
+		}
+		if found := d.inside(d.value(name), rest, ""); len(found) > 0 {
+			d.property(kind, name, nil, quote(name)+why)
+		}
+	}
+	for _, pattern := range d.patternsOf() {
+		if slices.ContainsFunc(patterns, func(p property) bool { return p.name == pattern }) {
+			continue
+		}
+		if found := d.inside(d.w.ofPattern(pattern), rest, "{}"); len(found) > 0 {
+			d.property(kind, pattern, nil, "the pattern "+quote(pattern)+why)
+		}
+	}
+	found := d.inside(d.others(d.w), rest, "{}")
+	switch {
+	case len(found) == 0:
+	case rest.never:
+		d.tell("ADDITIONAL_PROPERTIES_REMOVED", "/"+keyword, "", "old data may hold other properties; leave the model open, or set the compatibilityPolicy LENIENT")
+	default:
+		d.tell("ADDITIONAL_PROPERTIES_NARROWED", "/"+keyword, "", "other properties of old data are not taken: "+found[0].message)
+	}
+}
+
+// unevaluatedProperties compares what is asked of properties that nothing else
+// describes. What only some branch describes counts as not described.
+func (d *judging) unevaluatedProperties(u *node) {
+	names := map[string]*node{}
+	var patterns []property
+	for _, one := range flatten(conjunction{{node: d.r}}) {
+		o := one.object
+		if o.additional != nil || one.node != d.r && o.unevaluated != nil {
+			return
+		}
+		for _, p := range o.properties {
+			names[p.name] = p.schema
+		}
+		patterns = append(patterns, o.patterns...)
+	}
+	d.content(names, patterns, u, "unevaluatedProperties")
+}
+
+// propertyNames compares what properties may be called.
+func (d *judging) propertyNames() {
+	is := d.r.object.names
+	for _, one := range d.w {
+		if was := one.object.names; was != nil && len(d.inside(conjunction{{node: was}}, is, "")) == 0 {
+			return
+		}
+	}
+	fits := d.closed() && len(d.patternsOf()) == 0
+	for _, name := range d.named() {
+		fits = fits && (d.hopeless(d.value(name)) || d.admits(&value{kind: '"', text: name}, is) == yes)
+	}
+	if !fits && len(d.inside(conjunction{{node: anyText}}, is, "")) > 0 {
+		d.tell("PROPERTY_NAMES_NARROWED", "/propertyNames", "", "old data may hold properties of other names; leave propertyNames as it was, or out")
+	}
+}
+
+// anyText is what is known of a name: it is a string.
+var anyText = &node{raw: &value{kind: '{'}, at: "#", types: isString}
+
+// dependencies compares what a property asks for beside it.
+func (d *judging) dependencies() {
+	for _, with := range d.r.object.requiredWith {
+		there := d.present(with.name)
+		if there == nil {
+			continue
+		}
+		known := there.required()
+		for _, name := range with.needs {
+			if !known[name] {
+				d.tell("DEPENDENCY_ARRAY_EXTENDED", "/dependentRequired", cut(with.name, 60)+": "+cut(name, 60), "old data with "+quote(with.name)+" may lack "+quote(name)+"; do not ask for it")
+			}
+		}
+	}
+	for _, with := range d.r.object.schemasWith {
+		if there := d.present(with.name); there != nil {
+			d.add(d.covers(there, with.schema)...)
+		}
+	}
+}
+
+// present is what holds of a written object that has a property; nil if none
+// has it.
+func (d *judging) present(name string) conjunction {
+	if d.hopeless(d.value(name)) {
+		return nil
+	}
+	out := d.w.and(&node{raw: &value{kind: '{'}, at: "#", object: objects{required: []string{name}}})
+	for _, one := range d.w {
+		for _, with := range one.object.schemasWith {
+			if with.name == name {
+				out = append(out, claim{node: with.schema})
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,378 @@
+package jsonschema
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/flowmart/lethe/internal/fault"
+)
+
+// mostFaults is how many mistakes one answer tells of.
+const mostFaults = 20
+
+// parser reads values as schemas, each once, whatever leads to it.
+type parser struct {
+	nodes  map[*value]*node
+	order  []*node // as they were met
+	refs   []pendingRef
+	faults []error
+}
+
+// pendingRef is a $ref that waits until every schema around it is read.
+type pendingRef struct {
+	from *node
+	ref  string
+	in   scope
+	at   string
+}
+
+// fail notes a mistake and lets the walk go on, to find the others.
+func (p *parser) fail(at, message string, args ...any) {
+	if len(p.faults) < mostFaults {
+		f := fault.New(fault.Invalid, codeInvalid, message, args...)
+		f.Path = pathOf(at)
+		p.faults = append(p.faults, f)
+	}
+}
+
+// pathOf takes a pointer apart. One into another schema stays whole.
+func pathOf(at string) []string {
+	rest, own := strings.CutPrefix(at, "#")
+	if !own {
+		return []string{cut(at, 300)}
+	}
+	var out []string
+	for step := range strings.SplitSeq(strings.TrimPrefix(rest, "/"), "/") {
+		if step != "" && len(out) < 50 {
+			out = append(out, cut(unescaped(step), 100))
+		}
+	}
+	return out
+}
+
+// unescaped is a step of a JSON pointer as it is written elsewhere.
+func unescaped(step string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(step, "~1", "/"), "~0", "~")
+}
+
+// quote writes a word of the schema for a message, cut.
+func quote(s string) string { return strconv.Quote(cut(s, 100)) }
+
+// pointer leads one step further (RFC 6901).
+func pointer(at string, steps ...string) string {
+	for _, step := range steps {
+		at += "/" + strings.ReplaceAll(strings.ReplaceAll(step, "~", "~0"), "/", "~1")
+	}
+	return at
+}
+
+// schema reads a value as a schema.
+func (p *parser) schema(v *value, outer scope, at string) *node {
+	if n := p.nodes[v]; n != nil {
+		return n
+	}
+	n := &node{raw: v, at: at}
+	p.nodes[v] = n
+	p.order = append(p.order, n)
+	s := outer.within(v)
+	switch {
+	case v.kind == 't' && s.draft > draft4:
+		n.never = !v.truth
+	case v.kind != '{':
+		p.fail(at, "a schema is an object%s, not %s", map[bool]string{true: ", true or false"}[s.draft > draft4], v.kindName())
+	default:
+		k := &keywords{p, v, s, n, at}
+		k.read()
+	}
+	return n
+}
+
+// resolve connects every $ref with what it leads to, which may bring more.
+func (p *parser) resolve() {
+	for len(p.refs) > 0 && len(p.faults) < mostFaults {
+		r := p.refs[0]
+		p.refs = p.refs[1:]
+		found, at, ok := r.in.find(r.ref)
+		if !ok && ofSpecification(r.ref) {
+			r.from.foreign = r.ref
+			continue
+		}
+		if !ok {
+			p.fail(r.at, "%s leads nowhere; define it here, or register it and name it among the references by this URI: nothing is fetched", quote(r.ref))
+			continue
+		}
+		if found.outer.doc != r.in.doc {
+			at = withoutFragment(r.ref) + at
+		}
+		r.from.ref = p.schema(found.v, found.outer, at)
+		if r.from.ref.named == "" {
+			r.from.ref.named = definitionName(r.ref)
+		}
+	}
+}
+
+// definitionName is what a $ref calls the schema it leads to: the last name of
+// its fragment, or of its path without what follows a dot.
+func definitionName(ref string) string {
+	target, fragment, _ := strings.Cut(ref, "#")
+	if fragment != "" {
+		return fragment[strings.LastIndexByte(fragment, '/')+1:]
+	}
+	name, _, _ := strings.Cut(target[strings.LastIndexAny(target, "/:")+1:], ".")
+	return name
+}
+
+// keywords reads one schema object.
+type keywords struct {
+	*parser
+	v     *value
+	scope scope
+	n     *node
+	at    string
+}
+
+func (k *keywords) read() {
+	k.annotations()
+	if k.reference() && k.scope.draft < draft2019 {
+		return // whatever stands beside a $ref is ignored there
+	}
+	k.kinds()
+	k.values()
+	k.numbers()
+	k.texts()
+	k.arrays()
+	k.objects()
+	k.combined()
+	k.definitions()
+}
+
+// annotations say what the data mean, wherever they stand.
+func (k *keywords) annotations() {
+	word := func(name string) string {
+		if m := k.v.get(name); m != nil && m.kind == '"' {
+			return m.text
+		}
+		return ""
+	}
+	k.n.title, k.n.doc, k.n.format = word("title"), word("description"), word("format")
+	k.n.encoded = word("contentEncoding") != "" || word("contentMediaType") != ""
+	k.n.fallback = k.v.get("default")
+	for _, name := range []string{"confluent:tags", "tags"} {
+		if m := k.v.get(name); m != nil {
+			for _, one := range append(slices.Clone(m.items), m) {
+				if one.kind == '"' {
+					k.n.tags = append(k.n.tags, one.text)
+				}
+			}
+		}
+	}
+}
+
+// reference reads $ref, and what later drafts have of its kind. A dynamic
+// reference is what it leads to without its dynamics, unless several anchors of
+// its name could be meant.
+func (k *keywords) reference() bool {
+	names := []string{"$ref"}
+	switch {
+	case k.scope.draft == draft2019:
+		names = append(names, "$recursiveRef")
+	case k.scope.draft >= draft2020:
+		names = append(names, "$dynamicRef")
+	}
+	for _, name := range names {
+		m := k.v.get(name)
+		if m == nil {
+			continue
+		}
+		if m.kind != '"' {
+			k.fail(pointer(k.at, name), "%s is a URI in quotes, not %s", name, m.kindName())
+			continue
+		}
+		_, anchor, _ := strings.Cut(m.text, "#")
+		if name == "$dynamicRef" && k.scope.doc.dynamic[anchor] > 1 {
+			k.n.foreign = m.text + " in " + print(k.scope.doc.root)
+			continue
+		}
+		if k.n.ref != nil || k.pending() {
+			k.n.allOf = append(k.n.allOf, k.also(m.text, name))
+			continue
+		}
+		k.refs = append(k.refs, pendingRef{k.n, m.text, k.scope, pointer(k.at, name)})
+	}
+	return k.v.get("$ref") != nil
+}
+
+// pending reports whether the schema has a $ref already.
+func (k *keywords) pending() bool {
+	return len(k.refs) > 0 && k.refs[len(k.refs)-1].from == k.n
+}
+
+// also is a schema of its own for a second reference.
+func (k *keywords) also(ref, name string) *node {
+	n := &node{raw: k.v.get(name), at: pointer(k.at, name)}
+	k.order = append(k.order, n)
+	k.refs = append(k.refs, pendingRef{n, ref, k.scope, n.at})
+	return n
+}
+
+func (k *keywords) kinds() {
+	m := k.v.get("type")
+	if m == nil {
+		return
+	}
+	words := []*value{m}
+	if m.kind == '[' {
+		words = m.items
+	}
+	for _, w := range words {
+		set, known := kindNames[w.text]
+		if w.kind != '"' || !known {
+			k.fail(pointer(k.at, "type"), "%s", fault.Suggest("a type is null, boolean, object, array, string, number or integer, or an array of these", cut(w.text, 50), []string{"null", "boolean", "object", "array", "string", "number", "integer"}))
+			return
+		}
+		k.n.types |= set
+	}
+	if k.n.types == 0 {
+		k.fail(pointer(k.at, "type"), "an array of types names at least one")
+	}
+}
+
+// values reads enum and const. Values that stand in both are those allowed.
+func (k *keywords) values() {
+	if m := k.v.get("enum"); m != nil {
+		if m.kind != '[' {
+			k.fail(pointer(k.at, "enum"), "enum is an array of values, not %s", m.kindName())
+			return
+		}
+		k.n.hasEnum, k.n.enum = true, m.items
+	}
+	one := k.v.get("const")
+	if one == nil || k.scope.draft < draft6 {
+		return
+	}
+	both := []*value{one}
+	if k.n.hasEnum && !slices.ContainsFunc(k.n.enum, func(v *value) bool { return equal(v, one) }) {
+		both = nil
+	}
+	k.n.hasEnum, k.n.enum = true, both
+}
+
+// combined reads the keywords that apply schemas to the same value.
+func (k *keywords) combined() {
+	k.n.allOf = append(k.n.allOf, k.several("allOf", true)...)
+	k.n.anyOf = k.several("anyOf", true)
+	k.n.oneOf = k.several("oneOf", true)
+	k.n.not = k.one("not")
+	if k.scope.draft >= draft7 && k.v.get("if") != nil {
+		k.n.when, k.n.then, k.n.otherwise = k.one("if"), k.one("then"), k.one("else")
+	}
+}
+
+// definitions reads what is only referred to, so that its mistakes are found.
+func (k *keywords) definitions() {
+	names := []string{"definitions"}
+	if k.scope.draft >= draft2019 {
+		names = append(names, "$defs")
+	}
+	for _, name := range names {
+		for _, d := range k.named(name) {
+			if d.schema.named == "" {
+				d.schema.named = d.name
+			}
+		}
+	}
+}
+
+// one reads a member that is a schema; nil if there is none.
+func (k *keywords) one(name string) *node {
+	m := k.v.get(name)
+	if m == nil {
+		return nil
+	}
+	return k.schema(m, k.scope, pointer(k.at, name))
+}
+
+// several reads a member that is an array of schemas.
+func (k *keywords) several(name string, some bool) []*node {
+	m := k.v.get(name)
+	if m == nil {
+		return nil
+	}
+	if m.kind != '[' || some && len(m.items) == 0 {
+		k.fail(pointer(k.at, name), "%s is an array of schemas, with at least one", name)
+		return nil
+	}
+	out := make([]*node, len(m.items))
+	for i, item := range m.items {
+		out[i] = k.schema(item, k.scope, pointer(k.at, name, strconv.Itoa(i)))
+	}
+	return out
+}
+
+// named reads a member that is an object of schemas.
+func (k *keywords) named(name string) []property {
+	m := k.object(name)
+	if m == nil {
+		return nil
+	}
+	out := make([]property, len(m.members))
+	for i, one := range m.members {
+		out[i] = property{one.name, k.schema(one.value, k.scope, pointer(k.at, name, one.name))}
+	}
+	return out
+}
+
+func (k *keywords) object(name string) *value {
+	m := k.v.get(name)
+	if m == nil || m.kind == '{' {
+		return m
+	}
+	k.fail(pointer(k.at, name), "%s is an object, not %s", name, m.kindName())
+	return nil
+}
+
+// looped looks for a schema that applies itself to the very value it is applied
+// to, by $ref or by what combines schemas, and returns where one stands.
+func looped(nodes []*node) string {
+	const under, done = 1, 2
+	state := map[*node]int{}
+	var visit func(n *node) string
+	visit = func(n *node) string {
+		state[n] = under
+		for _, next := range n.inPlace() {
+			if state[next] == under {
+				return next.at
+			}
+			if state[next] == 0 {
+				if at := visit(next); at != "" {
+					return at
+				}
+			}
+		}
+		state[n] = done
+		return ""
+	}
+	for _, n := range nodes {
+		if state[n] == 0 {
+			if at := visit(n); at != "" {
+				return at
+			}
+		}
+	}
+	return ""
+}
+
+// inPlace lists the schemas that a schema applies to the same value.
+func (n *node) inPlace() []*node {
+	out := slices.Concat(n.allOf, n.anyOf, n.oneOf)
+	for _, one := range []*node{n.ref, n.not, n.when, n.then, n.otherwise} {
+		if one != nil {
+			out = append(out, one)
+		}
+	}
+	for _, d := range n.object.schemasWith {
+		out = append(out, d.schema)
+	}
+	return out
+}

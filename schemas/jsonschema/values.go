@@ -1,0 +1,304 @@
+package jsonschema
+
+import (
+	"math/big"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// answer is yes, no, or that it cannot be told.
+type answer int
+
+const (
+	no answer = iota
+	unknown
+	yes
+)
+
+func answerOf(b bool) answer {
+	if b {
+		return yes
+	}
+	return no
+}
+
+func opposite(a answer) answer { return yes - a }
+
+// valuesOf lists the values that a conjunction lets pass, where they are few
+// and can be told.
+func (c *comparison) valuesOf(w conjunction) (values []*value, finite bool) {
+	for _, one := range w {
+		if one.hasEnum && (!finite || len(one.enum) < len(values)) {
+			values, finite = one.enum, true
+		}
+	}
+	if !finite && kindsOf(w)&^(isNull|isBoolean) == 0 {
+		values, finite = []*value{{kind: 'n'}, {kind: 't', truth: true}, {kind: 't'}}, true
+	}
+	var out []*value
+	for _, v := range values {
+		if !slices.ContainsFunc(w, func(one claim) bool { return c.admits(v, one.node) == no }) {
+			out = append(out, v)
+		}
+	}
+	return out, finite
+}
+
+// admits validates a value against a schema. Patterns that cannot be run, and
+// keywords that depend on what others looked at, give no certain answer.
+func (c *comparison) admits(v *value, n *node) answer {
+	if c.steps--; c.steps <= 0 {
+		return unknown
+	}
+	if n.never || n.kinds()&kindOf(v) == 0 || n.hasEnum && !c.enumOf(n)[identity(v)] {
+		return no
+	}
+	a := c.combination(v, n)
+	if a == no {
+		return no
+	}
+	switch v.kind {
+	case '0':
+		return min(a, n.admitsNumber(v))
+	case '"':
+		return min(a, c.admitsText(v.text, n))
+	case '[':
+		return min(a, c.admitsArray(v, n))
+	case '{':
+		return min(a, c.admitsObject(v, n))
+	}
+	return a
+}
+
+func (c *comparison) combination(v *value, n *node) answer {
+	a := yes
+	if n.foreign != "" {
+		a = unknown
+	}
+	if n.ref != nil {
+		a = min(a, c.admits(v, n.ref))
+	}
+	for _, one := range n.allOf {
+		a = min(a, c.admits(v, one))
+	}
+	if len(n.anyOf) > 0 {
+		some := no
+		for _, one := range n.anyOf {
+			some = max(some, c.admits(v, one))
+		}
+		a = min(a, some)
+	}
+	if len(n.oneOf) > 0 {
+		a = min(a, c.exactlyOne(v, n.oneOf))
+	}
+	if n.not != nil {
+		a = min(a, opposite(c.admits(v, n.not)))
+	}
+	if n.when == nil {
+		return a
+	}
+	holds := c.admits(v, n.when)
+	if n.then != nil {
+		a = min(a, max(opposite(holds), c.admits(v, n.then)))
+	}
+	if n.otherwise != nil {
+		a = min(a, max(holds, c.admits(v, n.otherwise)))
+	}
+	return a
+}
+
+func (c *comparison) exactlyOne(v *value, branches []*node) answer {
+	sure, perhaps := 0, 0
+	for _, one := range branches {
+		switch c.admits(v, one) {
+		case yes:
+			sure++
+		case unknown:
+			perhaps++
+		}
+	}
+	switch {
+	case sure > 1, sure+perhaps == 0:
+		return no
+	case perhaps > 0:
+		return unknown
+	}
+	return yes
+}
+
+func (n *node) admitsNumber(v *value) answer {
+	x, ok := rational(v.text)
+	if !ok {
+		return unknown
+	}
+	if low := n.lowest(false); low != nil && !beyond(bound{at: x}, *low) {
+		return no
+	}
+	if high := n.highest(false); high != nil && !short(bound{at: x}, *high) {
+		return no
+	}
+	m := n.number.multipleOf
+	return answerOf(m == nil || new(big.Rat).Quo(x, m).IsInt())
+}
+
+func (c *comparison) admitsText(s string, n *node) answer {
+	length := int64(utf8.RuneCountInString(s))
+	if n.text.min != nil && length < *n.text.min || n.text.max != nil && length > *n.text.max {
+		return no
+	}
+	if n.text.pattern == nil {
+		return yes
+	}
+	return c.matches(*n.text.pattern, s)
+}
+
+func (c *comparison) admitsArray(v *value, n *node) answer {
+	o, length := n.array, int64(len(v.items))
+	if o.min != nil && length < *o.min || o.max != nil && length > *o.max {
+		return no
+	}
+	a := yes
+	if o.unevaluated != nil {
+		a = unknown
+	}
+	matching, perhaps, seen := int64(0), int64(0), map[string]bool{}
+	for i, item := range v.items {
+		switch {
+		case i < len(o.prefix):
+			a = min(a, c.admits(item, o.prefix[i]))
+		case o.rest != nil:
+			a = min(a, c.admits(item, o.rest))
+		}
+		if o.unique && seen[identity(item)] {
+			return no
+		}
+		seen[identity(item)] = true
+		if o.contains != nil {
+			switch c.admits(item, o.contains) {
+			case yes:
+				matching++
+			case unknown:
+				perhaps++
+			}
+		}
+	}
+	if o.contains == nil {
+		return a
+	}
+	if matching+perhaps < o.minContains || o.maxContains != nil && matching > *o.maxContains {
+		return no
+	}
+	if perhaps > 0 {
+		a = min(a, unknown)
+	}
+	return a
+}
+
+func (c *comparison) admitsObject(v *value, n *node) answer {
+	o, size := n.object, int64(len(v.members))
+	if o.min != nil && size < *o.min || o.max != nil && size > *o.max {
+		return no
+	}
+	for _, name := range o.required {
+		if v.get(name) == nil {
+			return no
+		}
+	}
+	a := yes
+	if o.unevaluated != nil {
+		a = unknown
+	}
+	for _, m := range v.members {
+		a = min(a, c.admitsMember(m, n))
+	}
+	for _, with := range o.requiredWith {
+		if v.get(with.name) != nil && slices.ContainsFunc(with.needs, func(name string) bool { return v.get(name) == nil }) {
+			return no
+		}
+	}
+	for _, with := range o.schemasWith {
+		if v.get(with.name) != nil {
+			a = min(a, c.admits(v, with.schema))
+		}
+	}
+	return a
+}
+
+func (c *comparison) admitsMember(m member, n *node) answer {
+	o, a := n.object, yes
+	described, perhaps := false, false
+	if p := o.byName[m.name]; p != nil {
+		described = true
+		a = c.admits(m.value, p)
+	}
+	for _, p := range o.patterns {
+		is := c.matches(p.name, m.name)
+		described, perhaps = described || is == yes, perhaps || is == unknown
+		if is != no {
+			a = min(a, max(opposite(is), c.admits(m.value, p.schema)))
+		}
+	}
+	if o.names != nil {
+		a = min(a, c.admits(&value{kind: '"', text: m.name}, o.names))
+	}
+	if described || o.additional == nil {
+		return a
+	}
+	rest := c.admits(m.value, o.additional)
+	if perhaps {
+		rest = max(rest, unknown)
+	}
+	return min(a, rest)
+}
+
+// matches runs a regular expression of ECMA-262 against a text. It answers only
+// where Go's engine, which takes linear time, means the same.
+func (c *comparison) matches(pattern, s string) answer {
+	if c.steps -= 1 + len(s)*len(pattern)/2000; c.steps <= 0 || !plainPattern(pattern) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return unknown
+	}
+	re, known := c.regexps[pattern]
+	if !known {
+		re, _ = regexp.Compile(pattern)
+		c.regexps[pattern] = re
+	}
+	if re == nil || len(s) > 1000 {
+		return unknown
+	}
+	return answerOf(re.MatchString(s))
+}
+
+// plainPattern reports whether a pattern has only what ECMA-262 and Go's
+// expressions both have.
+func plainPattern(p string) bool {
+	const longest = 300
+	if len(p) > longest {
+		return false
+	}
+	class := false
+	for i := 0; i < len(p); i++ {
+		switch ch := p[i]; {
+		case ch == '\\':
+			i++
+			if i == len(p) || !strings.ContainsRune(`dDwW.-/\[](){}^$*+?|tnr`, rune(p[i])) {
+				return false
+			}
+		case ch > '~':
+			return false
+		case class && ch == '[', ch == '{' && (i+1 == len(p) || p[i+1] < '0' || p[i+1] > '9'):
+			return false
+		case ch == '[':
+			class = true
+			if strings.HasPrefix(p[i:], "[]") || strings.HasPrefix(p[i:], "[^]") {
+				return false
+			}
+		case ch == ']':
+			class = false
+		case ch == '(' && !class && strings.HasPrefix(p[i+1:], "?") && !strings.HasPrefix(p[i+1:], "?:"):
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,85 @@
+package jsonschema
+
+import (
+	"github.com/flowmart/lethe/catalog/fieldpath"
+	"github.com/flowmart/lethe/schemas/format"
+)
+
+// mostPairs bounds the pairs of schemas that one call of Warnings looks at.
+const mostPairs = 20_000
+
+// Warnings implements format.Schema: a default or a format that is another one.
+// No validator sees them, and data mean something else.
+func (s *schema) Warnings(writer format.Schema) []format.Difference {
+	w := &warner{seen: map[[2]*node]bool{}}
+	w.nodes(s.root, writer.(*schema).root, "")
+	return finish(w.out)
+}
+
+type warner struct {
+	seen map[[2]*node]bool
+	out  []difference
+}
+
+// nodes compares what two schemas of one place say beside what they validate.
+// It goes along names that both have; into branches it does not look.
+func (w *warner) nodes(reader, writer *node, path string) {
+	if len(w.seen) > mostPairs || w.seen[[2]*node{reader, writer}] {
+		return
+	}
+	w.seen[[2]*node{reader, writer}] = true
+	is, was := flatten(conjunction{{node: reader}}), flatten(conjunction{{node: writer}})
+	w.meaning(is, was, path)
+	properties := map[string]*node{}
+	for _, one := range was {
+		for _, p := range one.object.properties {
+			properties[p.name] = p.schema
+		}
+	}
+	for _, one := range is {
+		for _, p := range one.object.properties {
+			if old := properties[p.name]; old != nil {
+				w.nodes(p.schema, old, path+"."+fieldpath.Escape(p.name))
+			}
+		}
+	}
+	if r, o := restOf(is), restOf(was); r != nil && o != nil {
+		w.nodes(r, o, path+"[]")
+	}
+}
+
+func restOf(all conjunction) *node {
+	for _, one := range all {
+		if one.array.rest != nil {
+			return one.array.rest
+		}
+	}
+	return nil
+}
+
+func (w *warner) meaning(is, was conjunction, path string) {
+	a, b := annotated(is), annotated(was)
+	if a.fallback != nil && b.fallback != nil && !equal(a.fallback, b.fallback) {
+		from, to := cut(print(b.fallback), 80), cut(print(a.fallback), 80)
+		w.out = append(w.out, difference{kind: "DEFAULT_CHANGED", path: path, at: a.at, detail: from + " to " + to, reader: a.raw, writer: b.raw,
+			message: "the default was " + from + " and is " + to + "; a reader that needs it sees the other value from now on"})
+	}
+	if a.format != b.format {
+		from, to := firstOf(b.format, "none"), firstOf(a.format, "none")
+		w.out = append(w.out, difference{kind: "FORMAT_CHANGED", path: path, at: a.at, detail: cut(from, 80) + " to " + cut(to, 80), reader: a.raw, writer: b.raw,
+			message: "the format was " + quote(from) + " and is " + quote(to) + "; a validator that checks formats may refuse old data"})
+	}
+}
+
+// annotated gathers the first default and the first format of what holds at a
+// place.
+func annotated(all conjunction) node {
+	out := node{raw: all[0].raw, at: all[0].at}
+	for _, one := range all {
+		if out.fallback == nil {
+			out.fallback = one.fallback
+		}
+		out.format = firstOf(out.format, one.format)
+	}
+	return out
+}
