@@ -1,0 +1,273 @@
+package jsonschema
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/flowmart/lethe/schemas/format"
+)
+
+// view is what is said of one place: by the schemas that all hold there, and by
+// the branches of which some do.
+type view struct {
+	parts    []*node
+	branches []*node
+	names    []string // of the branches
+	nullable bool
+	set      kinds // the types that can stand there
+	within   bool  // there is something inside of it
+}
+
+// look collects what a schema says of a place. A choice that is only between
+// something and null is no choice.
+func (w *unfolding) look(n *node) *view {
+	if v := w.views[n]; v != nil {
+		return v
+	}
+	v := &view{}
+	w.views[n] = v
+	v.gather(n, map[*node]bool{})
+	w.visits += len(v.parts)
+	if w.visits > mostVisits {
+		return v
+	}
+	taken := map[string]bool{}
+	some := kinds(0)
+	for i, b := range v.branches {
+		name := branchName(b)
+		if name == "" || taken[name] {
+			name = strconv.Itoa(i + 1)
+		}
+		taken[name] = true
+		v.names = append(v.names, name)
+		of := w.look(b)
+		some |= of.set
+		v.within = v.within || of.within
+	}
+	v.set = v.kinds(some)
+	for _, n := range v.parts {
+		v.within = v.within || len(n.object.properties)+len(n.freeValues())+len(n.items()) > 0
+	}
+	return v
+}
+
+func (v *view) gather(n *node, seen map[*node]bool) {
+	if n == nil || seen[n] {
+		return
+	}
+	seen[n] = true
+	v.parts = append(v.parts, n)
+	v.gather(n.ref, seen)
+	for _, one := range n.allOf {
+		v.gather(one, seen)
+	}
+	v.gather(n.then, seen)
+	v.gather(n.otherwise, seen)
+	for _, one := range n.object.schemasWith {
+		v.gather(one.schema, seen)
+	}
+	for _, sum := range [][]*node{n.anyOf, n.oneOf} {
+		var others []*node
+		for _, b := range sum {
+			if b.onlyNull() {
+				v.nullable = true
+			} else {
+				others = append(others, b)
+			}
+		}
+		if len(others) == 1 {
+			v.gather(others[0], seen)
+			continue
+		}
+		v.branches = append(v.branches, others...)
+	}
+}
+
+func (n *node) onlyNull() bool {
+	if n.hasEnum {
+		return len(n.enum) == 1 && n.enum[0].kind == 'n'
+	}
+	return n.types == isNull
+}
+
+// branchName is the name of a branch in the grammar of paths, or "".
+func branchName(b *node) string {
+	for _, n := range b.chain() {
+		for _, name := range []string{n.named, n.title} {
+			clean := strings.Trim(strings.Map(func(r rune) rune {
+				if unicode.IsLetter(r) || unicode.IsDigit(r) {
+					return r
+				}
+				return '_'
+			}, name), "_")
+			if clean != "" && len(clean) <= 100 {
+				return clean
+			}
+		}
+	}
+	return ""
+}
+
+// describe fills in what the schemas say of a place.
+func (w *unfolding) describe(v *view, at format.Field) format.Field {
+	set := v.set
+	at.Nullable = v.nullable || set&isNull != 0 && set&^isNull != 0 && set != isAny
+	enum := false
+	for _, n := range v.parts {
+		at.Doc = firstOf(at.Doc, n.doc)
+		at.Logical = firstOf(at.Logical, n.format)
+		enum = enum || n.hasEnum
+		at.Opaque = at.Opaque || n.encoded
+		for _, tag := range n.tags {
+			if !slices.Contains(at.Tags, tag) {
+				at.Tags = append(at.Tags, tag)
+			}
+		}
+	}
+	for _, n := range v.parts {
+		at.Doc = firstOf(at.Doc, n.title)
+	}
+	at.Type = typeName(set&^isNull, enum)
+	if set == isNull {
+		at.Type = "null"
+	}
+	at.Opaque = at.Opaque || !enum && w.holdsAnything(v)
+	return at
+}
+
+func firstOf(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// kinds are the types that can stand at a place. Where nothing is said, what
+// is described within it says it.
+func (v *view) kinds(branches kinds) kinds {
+	set := isAny
+	for _, n := range v.parts {
+		set &= n.kinds()
+	}
+	if len(v.branches) > 0 {
+		set &= branches
+	}
+	if v.nullable && set != isAny {
+		set |= isNull
+	}
+	if set != isAny {
+		return set
+	}
+	described := kinds(0)
+	for _, n := range v.parts {
+		if len(n.object.properties)+len(n.freeValues())+len(n.object.required) > 0 {
+			described |= isObject
+		}
+		if len(n.items()) > 0 {
+			described |= isArray
+		}
+	}
+	if described != 0 {
+		return described
+	}
+	return set
+}
+
+// kinds are the types that a schema's own type and enum let pass.
+func (n *node) kinds() kinds {
+	set := isAny
+	if n.types != 0 {
+		set = n.types
+	}
+	if n.hasEnum {
+		listed := kinds(0)
+		for _, v := range n.enum {
+			listed |= kindOf(v)
+		}
+		set &= listed
+	}
+	if n.never {
+		return 0
+	}
+	return set
+}
+
+// kindOf is the type of a value. A number without a fraction is whole, however
+// it is written.
+func kindOf(v *value) kinds {
+	switch v.kind {
+	case 'n':
+		return isNull
+	case 't':
+		return isBoolean
+	case '{':
+		return isObject
+	case '[':
+		return isArray
+	case '"':
+		return isString
+	}
+	r, ok := rational(v.text)
+	switch {
+	case !ok:
+		return isNumber // nobody looks that far
+	case r.IsInt():
+		return isInteger
+	}
+	return isFraction
+}
+
+// holdsAnything reports whether nobody can tell from the schema what stands at
+// a place: nothing is said of it, or it is an object or an array of which
+// nothing more is said, or free names lead to free text.
+func (w *unfolding) holdsAnything(v *view) bool {
+	if v.set == isAny {
+		return true
+	}
+	known, items := false, false
+	for _, n := range v.parts {
+		for _, free := range n.freeValues() {
+			if f := w.look(free); f.set&^isNull == isString && !f.isClear() {
+				return true
+			}
+		}
+		known = known || len(n.object.properties)+len(n.freeValues()) > 0 || n.object.additional != nil && n.object.additional.never
+		items = items || len(n.items()) > 0
+	}
+	if slices.ContainsFunc(v.branches, func(b *node) bool { return w.look(b).within }) {
+		return false
+	}
+	return v.set&isObject != 0 && !known || v.set&isArray != 0 && !items
+}
+
+// isClear reports whether the format or the values of a text are told.
+func (v *view) isClear() bool {
+	return slices.ContainsFunc(v.parts, func(n *node) bool { return n.format != "" || n.hasEnum })
+}
+
+// typeName is a set of types in the catalog's words.
+func typeName(set kinds, enum bool) string {
+	if set == isAny&^isNull {
+		return "any"
+	}
+	if enum && set == isString {
+		return "enum"
+	}
+	var words []string
+	for _, name := range []string{"array", "boolean", "integer", "number", "object", "string"} {
+		k := kindNames[name]
+		if set&k == k && !(name == "integer" && set&isNumber == isNumber) || name == "number" && set&isNumber == isFraction {
+			words = append(words, name)
+		}
+	}
+	switch len(words) {
+	case 0:
+		return "nothing"
+	case 1:
+		return words[0]
+	}
+	return fmt.Sprintf("union<%s>", strings.Join(words, ","))
+}
