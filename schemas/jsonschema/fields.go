@@ -206,4 +206,3 @@ func (n *node) items() []*node {
 	}
 	return out
 }
-
