@@ -2,8 +2,10 @@ package protobuf
 
 import (
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
+	"sync"
 
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -32,9 +34,9 @@ const (
 )
 
 const (
-	mostDifferences = 50        // told of one comparison
-	mostSteps       = 1_000_000 // fields compared
-	mostFragment    = 400       // bytes shown of a declaration
+	mostDifferences = 50      // told of one comparison
+	mostSteps       = 200_000 // fields compared
+	mostFragment    = 400     // bytes shown of a declaration
 )
 
 // CanRead implements format.Schema. Messages go together by their name within
@@ -53,9 +55,11 @@ func (s *Schema) CanRead(writer format.Schema, _ format.Options) ([]format.Diffe
 // looked at once, at the first place it is met, so that recursion ends.
 type comparison struct {
 	reader, writer       *Schema
-	readerOut, writerOut *printer
+	readerOut, writerOut func() *printer // for what is shown of them
 	seen                 map[pair]bool
 	open                 []opened
+	unknown              map[enums]protoreflect.EnumValueDescriptor
+	numbered             map[protoreflect.MessageDescriptor]map[protoreflect.FieldNumber]protoreflect.FieldDescriptor
 	steps                int
 	found                []format.Difference
 	warned               []format.Difference
@@ -73,8 +77,11 @@ type opened struct {
 
 func compare(reader, writer *Schema) *comparison {
 	c := &comparison{
-		reader: reader, writer: writer, readerOut: newPrinter(reader, false), writerOut: newPrinter(writer, false),
-		seen: map[pair]bool{}, steps: mostSteps,
+		reader: reader, writer: writer,
+		readerOut: sync.OnceValue(func() *printer { return newPrinter(reader, false) }),
+		writerOut: sync.OnceValue(func() *printer { return newPrinter(writer, false) }),
+		seen:      map[pair]bool{}, unknown: map[enums]protoreflect.EnumValueDescriptor{}, steps: mostSteps,
+		numbered: map[protoreflect.MessageDescriptor]map[protoreflect.FieldNumber]protoreflect.FieldDescriptor{},
 	}
 	if reader.file.Package() != writer.file.Package() {
 		c.tell(PackageChanged, place{}, nil, nil, name(string(writer.file.Package()))+" to "+name(string(reader.file.Package())),
@@ -100,22 +107,23 @@ func name(of string) string {
 // files pairs the messages of two files, first by name, then those that moved.
 func (c *comparison) files() {
 	now := map[string]protoreflect.MessageDescriptor{}
-	was := map[string]bool{}
+	written := messagesOf(c.writer.file)
 	for _, m := range messagesOf(c.reader.file) {
 		now[relative(m)] = m
 	}
-	written := messagesOf(c.writer.file)
+	was := map[string]bool{}
 	for _, m := range written {
 		was[relative(m)] = true
 		if r := now[relative(m)]; r != nil {
 			c.meet(r, m, relative(m))
 		}
 	}
+	moved := c.moved(was)
 	for _, m := range written {
 		if now[relative(m)] != nil {
 			continue
 		}
-		r := c.moved(m, was)
+		r := moved(m)
 		if r == nil {
 			c.tell(MessageRemoved, place{at: relative(m)}, nil, m, relative(m), "the message %s is gone; keep it: records of it may be about", relative(m))
 			continue
@@ -126,43 +134,59 @@ func (c *comparison) files() {
 	}
 }
 
-// moved finds a message at its new place: the one of its simple name that was
-// in no place before, or in an import the one of its full name.
-func (c *comparison) moved(m protoreflect.MessageDescriptor, was map[string]bool) protoreflect.MessageDescriptor {
-	var found []protoreflect.MessageDescriptor
+// moved finds messages at their new places: the one of the simple name that was
+// in no place before, or in an import the one of the full name.
+func (c *comparison) moved(was map[string]bool) func(protoreflect.MessageDescriptor) protoreflect.MessageDescriptor {
+	fresh := map[protoreflect.Name][]protoreflect.MessageDescriptor{}
 	for _, r := range messagesOf(c.reader.file) {
-		if r.Name() == m.Name() && !was[relative(r)] {
-			found = append(found, r)
+		if !was[relative(r)] {
+			fresh[r.Name()] = append(fresh[r.Name()], r)
 		}
 	}
-	if len(found) == 1 {
-		return found[0]
+	elsewhere := sync.OnceValue(func() map[protoreflect.FullName]protoreflect.MessageDescriptor {
+		return imported(c.reader.file)
+	})
+	return func(m protoreflect.MessageDescriptor) protoreflect.MessageDescriptor {
+		switch len(fresh[m.Name()]) {
+		case 0:
+			return elsewhere()[m.FullName()]
+		case 1:
+			return fresh[m.Name()][0]
+		}
+		return nil
 	}
-	if r, ok := imported(c.reader.file, m.FullName(), map[string]bool{}).(protoreflect.MessageDescriptor); ok && len(found) == 0 {
-		return r
-	}
-	return nil
 }
 
-// imported finds a name in what a file imports.
-func imported(f protoreflect.FileDescriptor, name protoreflect.FullName, seen map[string]bool) protoreflect.Descriptor {
-	imports := f.Imports()
-	for i := range imports.Len() {
-		in := imports.Get(i).FileDescriptor
-		if seen[in.Path()] {
-			continue
-		}
-		seen[in.Path()] = true
+// imported lists the messages of everything that a file imports.
+func imported(f protoreflect.FileDescriptor) map[protoreflect.FullName]protoreflect.MessageDescriptor {
+	out := map[protoreflect.FullName]protoreflect.MessageDescriptor{}
+	for in := range everyImport(f) {
 		for _, m := range messagesOf(in) {
-			if m.FullName() == name {
-				return m
-			}
-		}
-		if d := imported(in, name, seen); d != nil {
-			return d
+			out[m.FullName()] = m
 		}
 	}
-	return nil
+	return out
+}
+
+// everyImport goes through what a file imports, and what that does.
+func everyImport(f protoreflect.FileDescriptor) iter.Seq[protoreflect.FileDescriptor] {
+	return func(yield func(protoreflect.FileDescriptor) bool) {
+		seen := map[string]bool{f.Path(): true}
+		for open := []protoreflect.FileDescriptor{f}; len(open) > 0; open = open[1:] {
+			imports := open[0].Imports()
+			for i := range imports.Len() {
+				in := imports.Get(i).FileDescriptor
+				if seen[in.Path()] {
+					continue
+				}
+				seen[in.Path()] = true
+				if !yield(in) {
+					return
+				}
+				open = append(open, in)
+			}
+		}
+	}
 }
 
 // meet opens a pair, unless it was before.
@@ -220,7 +244,7 @@ func (c *comparison) messages(r, w protoreflect.MessageDescriptor, at string) {
 	for i := range w.Fields().Len() {
 		c.steps--
 		old := w.Fields().Get(i)
-		now := r.Fields().ByNumber(old.Number())
+		now := c.field(r, old.Number())
 		if now != nil {
 			c.fields(now, old, at)
 			continue
@@ -232,12 +256,26 @@ func (c *comparison) messages(r, w protoreflect.MessageDescriptor, at string) {
 	}
 	for i := range r.Fields().Len() {
 		now := r.Fields().Get(i)
-		if now.Cardinality() == protoreflect.Required && w.Fields().ByNumber(now.Number()) == nil {
+		if now.Cardinality() == protoreflect.Required && c.field(w, now.Number()) == nil {
 			c.tell(RequiredAdded, placeOf(now, at), now, nil, string(now.Name()),
 				"the field %s is new and required; make it optional, so that older data can be read", now.Name())
 		}
 	}
 	c.oneofs(r, w, at)
+}
+
+// field finds a field by its number: nil if there is none. The parser's own
+// look-up goes through all of them.
+func (c *comparison) field(m protoreflect.MessageDescriptor, number protoreflect.FieldNumber) protoreflect.FieldDescriptor {
+	index, met := c.numbered[m]
+	if !met {
+		index = make(map[protoreflect.FieldNumber]protoreflect.FieldDescriptor, m.Fields().Len())
+		for i := range m.Fields().Len() {
+			index[m.Fields().Get(i).Number()] = m.Fields().Get(i)
+		}
+		c.numbered[m] = index
+	}
+	return index[number]
 }
 
 func placeOf(f protoreflect.FieldDescriptor, at string) place {
@@ -370,10 +408,10 @@ func extensionsOf(c container) []protoreflect.FieldDescriptor {
 }
 
 // fragment is a declaration as it stands in the canonical text, cut.
-func fragment(p *printer, d protoreflect.Descriptor) string {
+func fragment(p func() *printer, d protoreflect.Descriptor) string {
 	switch d := d.(type) {
 	case protoreflect.FieldDescriptor:
-		return cut(fieldFragment(p, d), mostFragment)
+		return cut(fieldFragment(p(), d), mostFragment)
 	case protoreflect.MessageDescriptor:
 		return cut("message "+relative(d), mostFragment)
 	}

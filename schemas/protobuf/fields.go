@@ -23,8 +23,8 @@ const (
 // one, and its fields are called by their names: that is the first message
 // which stands in no other one. A further one is set apart, as the branch of a
 // union is: <shop.Refund>.amount.
-func unfold(file protoreflect.FileDescriptor) ([]format.Field, error) {
-	w := &unfolding{file: file, open: map[protoreflect.FullName]bool{}}
+func unfold(file protoreflect.FileDescriptor, text *layout) ([]format.Field, error) {
+	w := &unfolding{file: file, text: text, open: map[protoreflect.FullName]bool{}}
 	for i, m := range rootsOf(file) {
 		at := ""
 		if i > 0 {
@@ -79,6 +79,7 @@ func messagesOf(c container) []protoreflect.MessageDescriptor {
 
 type unfolding struct {
 	file protoreflect.FileDescriptor
+	text *layout
 	out  []format.Field
 	open map[protoreflect.FullName]bool // messages that we are inside of
 
@@ -100,7 +101,7 @@ func (w *unfolding) message(m protoreflect.MessageDescriptor, path string) error
 func (w *unfolding) field(f protoreflect.FieldDescriptor, within string) error {
 	if f.ParentFile() == w.file {
 		l := w.file.SourceLocations().ByDescriptor(f)
-		w.line, w.column = l.StartLine+1, l.StartColumn+1
+		w.line, w.column = w.text.found(l.StartLine, l.StartColumn)
 	}
 	at := format.Field{Path: string(f.Name()), Record: string(f.ContainingMessage().FullName()), Doc: docOf(f), Nullable: f.HasPresence()}
 	if within != "" {
@@ -210,7 +211,7 @@ func docOf(f protoreflect.FieldDescriptor) string {
 func commentOf(parts ...string) string {
 	var lines []string
 	for _, text := range parts {
-		for line := range strings.SplitSeq(text, "\n") {
+		for line := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
 			line = strings.TrimRight(strings.ReplaceAll(line, "\r", ""), " \t\v\f")
 			if line != "" || len(lines) > 0 && lines[len(lines)-1] != "" {
 				lines = append(lines, strings.TrimPrefix(line, " "))

@@ -1,7 +1,7 @@
 package protobuf
 
 import (
-	"slices"
+	"fmt"
 
 	"google.golang.org/protobuf/types/descriptorpb"
 )
@@ -18,8 +18,11 @@ type inside struct {
 	extensions                     []*descriptorpb.FieldDescriptorProto
 	messageNumber, extensionNumber int
 
-	field, extension int // the next ones to write
-	oneofs           map[int32]bool
+	byName     map[string]int  // the messages, by full name
+	members    map[int32][]int // the fields of each oneof
+	field      int             // the next one to write
+	extension  int             // likewise
+	oneofsDone map[int32]bool
 }
 
 func (in *inside) fields() []*descriptorpb.FieldDescriptorProto {
@@ -29,9 +32,19 @@ func (in *inside) fields() []*descriptorpb.FieldDescriptorProto {
 	return in.message.Field
 }
 
+// write writes fields and messages, and those extensions that bring messages.
 func (in *inside) write() {
-	in.oneofs = map[int32]bool{}
-	brought := in.brought()
+	in.prepare()
+	extending := map[int]int{} // message → the extension that brings it
+	brought := map[int]bool{}
+	for _, f := range in.fields() {
+		brought[in.entry(f)] = true
+	}
+	for i, f := range in.extensions {
+		if e := in.entry(f); e >= 0 {
+			extending[e], brought[e] = i, true
+		}
+	}
 	for i, m := range in.messages {
 		if !brought[i] {
 			in.upTo(i)
@@ -39,27 +52,41 @@ func (in *inside) write() {
 			continue
 		}
 		in.upTo(i + 1)
-		for in.extension < len(in.extensions) && slices.ContainsFunc(in.extensions[in.extension:], func(f *descriptorpb.FieldDescriptorProto) bool { return in.entry(f) == i }) {
-			in.extend(in.extension + 1)
+		if x, ok := extending[i]; ok {
+			in.extend(x + 1)
 		}
 	}
 	in.upTo(len(in.messages))
 }
 
-// entry is which message a field brings with it; -1 for none.
-func (in *inside) entry(f *descriptorpb.FieldDescriptorProto) int {
-	return entryOf(f, in.messages, in.p.scope)
-}
-
-// brought are the messages that come with a field or an extension.
-func (in *inside) brought() map[int]bool {
-	out := map[int]bool{}
-	for _, f := range slices.Concat(in.fields(), in.extensions) {
-		if i := in.entry(f); i >= 0 {
-			out[i] = true
+func (in *inside) prepare() {
+	in.byName, in.members, in.oneofsDone = map[string]int{}, map[int32][]int{}, map[int32]bool{}
+	for i, m := range in.messages {
+		in.byName["."+join(in.p.scope, m.GetName())] = i
+	}
+	for i, f := range in.fields() {
+		if inOneof(f) {
+			in.members[f.GetOneofIndex()] = append(in.members[f.GetOneofIndex()], i)
 		}
 	}
-	return out
+}
+
+// inOneof reports whether a field stands in a oneof that is written as one.
+func inOneof(f *descriptorpb.FieldDescriptorProto) bool {
+	return f.OneofIndex != nil && !f.GetProto3Optional()
+}
+
+// entry is which message a map or a group brings with it; -1 for none.
+func (in *inside) entry(f *descriptorpb.FieldDescriptorProto) int {
+	i, beside := in.byName[f.GetTypeName()]
+	if beside && (f.GetType() == descriptorpb.FieldDescriptorProto_TYPE_GROUP || isEntry(in.messages[i])) {
+		return i
+	}
+	return -1
+}
+
+func isEntry(m *descriptorpb.DescriptorProto) bool {
+	return m.GetOptions().GetMapEntry() && len(m.Field) == 2
 }
 
 // upTo writes the fields that may stand before a message: those that come
@@ -67,33 +94,43 @@ func (in *inside) brought() map[int]bool {
 func (in *inside) upTo(message int) {
 	for ; in.field < len(in.fields()); in.field++ {
 		f := in.fields()[in.field]
-		oneof := f.OneofIndex != nil && !f.GetProto3Optional()
 		switch {
-		case oneof && in.oneofs[f.GetOneofIndex()]:
+		case inOneof(f) && in.oneofsDone[f.GetOneofIndex()]:
 			continue
-		case in.last(f, oneof) >= message:
+		case in.first(f) >= message:
 			return
-		case oneof:
-			in.oneofs[f.GetOneofIndex()] = true
-			in.p.oneof(in.message, int(f.GetOneofIndex()), in.at)
+		case inOneof(f):
+			in.oneofsDone[f.GetOneofIndex()] = true
+			in.oneof(int(f.GetOneofIndex()))
 		default:
-			in.p.field(f, in.messages, in.at, in.at.in(messageFields, in.field), true)
+			in.one(f, in.at.in(messageFields, in.field), true)
 		}
 	}
 }
 
-// last is the last message that comes with a field, or with the first of those
-// of its oneof that bring any: -1 for none.
-func (in *inside) last(f *descriptorpb.FieldDescriptorProto, oneof bool) int {
-	if !oneof {
+// first is the first message that comes with a field, or with its oneof: -1 for
+// none.
+func (in *inside) first(f *descriptorpb.FieldDescriptorProto) int {
+	if !inOneof(f) {
 		return in.entry(f)
 	}
-	for _, other := range in.fields() {
-		if other.OneofIndex != nil && other.GetOneofIndex() == f.GetOneofIndex() && in.entry(other) >= 0 {
-			return in.entry(other)
+	for _, i := range in.members[f.GetOneofIndex()] {
+		if e := in.entry(in.fields()[i]); e >= 0 {
+			return e
 		}
 	}
 	return -1
+}
+
+func (in *inside) oneof(index int) {
+	o := in.message.OneofDecl[index]
+	in.p.doc(in.at.in(messageOneofs, index))
+	in.p.block("", "oneof "+o.GetName(), func() {
+		in.p.options(o.GetOptions())
+		for _, i := range in.members[int32(index)] {
+			in.one(in.fields()[i], in.at.in(messageFields, i), false)
+		}
+	})
 }
 
 // extend writes extensions up to one, those of one message together as long as
@@ -103,21 +140,29 @@ func (in *inside) extend(to int) {
 		extendee := in.extensions[in.extension].GetExtendee()
 		in.p.block("", "extend "+in.p.named(extendee), func() {
 			for ; in.extension < to && in.extensions[in.extension].GetExtendee() == extendee; in.extension++ {
-				in.p.field(in.extensions[in.extension], in.messages, in.at, in.at.in(in.extensionNumber, in.extension), true)
+				in.one(in.extensions[in.extension], in.at.in(in.extensionNumber, in.extension), true)
 			}
 		})
 	}
 }
 
-// entryOf is which of the messages at a place a map or a group brings with it;
-// -1 for none.
-func entryOf(f *descriptorpb.FieldDescriptorProto, nested []*descriptorpb.DescriptorProto, scope string) int {
-	group := f.GetType() == descriptorpb.FieldDescriptorProto_TYPE_GROUP
-	if !group && f.GetLabel() != descriptorpb.FieldDescriptorProto_LABEL_REPEATED {
-		return -1
+// one writes one field, with a label where it may have one.
+func (in *inside) one(f *descriptorpb.FieldDescriptorProto, at path, labelled bool) {
+	p := in.p
+	p.doc(at)
+	label := ""
+	if labelled {
+		label = p.label(f)
 	}
-	return slices.IndexFunc(nested, func(n *descriptorpb.DescriptorProto) bool {
-		isEntry := n.GetOptions().GetMapEntry() && len(n.Field) == 2
-		return (group || isEntry) && f.GetTypeName() == "."+join(scope, n.GetName())
-	})
+	i := in.entry(f)
+	switch {
+	case i < 0:
+		p.line("%s", p.declaration(f, nil, label))
+	case isEntry(in.messages[i]):
+		p.line("%s", p.declaration(f, in.messages[i], label))
+	default:
+		group := in.messages[i]
+		head := fmt.Sprintf("%sgroup %s = %d%s", label, group.GetName(), f.GetNumber(), p.brackets(f.GetOptions(), p.pseudo(f)...))
+		p.block(group.GetName(), head, func() { p.body(group, in.at.in(in.messageNumber, i)) })
+	}
 }

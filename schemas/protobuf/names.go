@@ -15,19 +15,9 @@ type names map[string]bool
 func namesOf(f protoreflect.FileDescriptor) names {
 	n := names{}
 	n.file(f, true)
-	seen := map[string]bool{}
-	var visit func(protoreflect.FileDescriptor)
-	visit = func(f protoreflect.FileDescriptor) {
-		imports := f.Imports()
-		for i := range imports.Len() {
-			if in := imports.Get(i); !seen[in.Path()] {
-				seen[in.Path()] = true
-				n.file(in, false)
-				visit(in)
-			}
-		}
+	for in := range everyImport(f) {
+		n.file(in, false)
 	}
-	visit(f)
 	return n
 }
 

@@ -9,14 +9,16 @@ import (
 // oneofs compares which fields exclude one another. Where the reader thinks so
 // and the writer did not, data can hold both, and the reader drops one.
 func (c *comparison) oneofs(r, w protoreflect.MessageDescriptor, at string) {
+	names := map[protoreflect.Name]bool{}
 	for i := range r.Oneofs().Len() {
 		if o := r.Oneofs().Get(i); !o.IsSynthetic() {
+			names[o.Name()] = true
 			c.joined(o, w, at)
 		}
 	}
 	for i := range w.Oneofs().Len() {
 		if o := w.Oneofs().Get(i); !o.IsSynthetic() {
-			c.left(o, r, at)
+			c.left(o, r, names[o.Name()], at)
 		}
 	}
 }
@@ -35,7 +37,7 @@ func (c *comparison) joined(o protoreflect.OneofDescriptor, w protoreflect.Messa
 	from := map[protoreflect.FullName]bool{} // oneofs they were in
 	var free []protoreflect.FieldDescriptor  // those that were in none
 	for i := range o.Fields().Len() {
-		old := w.Fields().ByNumber(o.Fields().Get(i).Number())
+		old := c.field(w, o.Fields().Get(i).Number())
 		switch {
 		case old == nil:
 		case oneofOf(old) != nil:
@@ -56,16 +58,12 @@ func (c *comparison) joined(o protoreflect.OneofDescriptor, w protoreflect.Messa
 }
 
 // left looks for fields that are gone from a writer's oneof while the oneof
-// stays: who reads cannot tell an unset oneof from one that held them.
-func (c *comparison) left(o protoreflect.OneofDescriptor, r protoreflect.MessageDescriptor, at string) {
-	stays := false
-	if same := r.Oneofs().ByName(o.Name()); same != nil && !same.IsSynthetic() {
-		stays = true
-	}
+// stays, by its name or with any of its fields: who reads cannot tell an unset oneof from one that held them.
+func (c *comparison) left(o protoreflect.OneofDescriptor, r protoreflect.MessageDescriptor, stays bool, at string) {
 	var gone []protoreflect.FieldDescriptor
 	for i := range o.Fields().Len() {
 		old := o.Fields().Get(i)
-		now := r.Fields().ByNumber(old.Number())
+		now := c.field(r, old.Number())
 		if now == nil {
 			gone = append(gone, old)
 			continue

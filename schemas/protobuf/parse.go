@@ -26,13 +26,10 @@ const (
 	// MaxBytes is the largest text, in bytes, and the largest of all that a file
 	// imports.
 	MaxBytes = 1 << 20
-	// maxDepth is how deep brackets may nest in a text, and messages in a
-	// descriptor. protoc itself takes 32 messages in one another.
-	maxDepth = 100
 	// maxFaults is how many mistakes one answer tells of.
-	maxFaults = 20
+	maxFaults = 8
 	// maxFault is how much of one mistake is told, in bytes.
-	maxFault = 300
+	maxFault = 200
 )
 
 const codeInvalid = "INVALID_SCHEMA"
@@ -42,7 +39,8 @@ const codeInvalid = "INVALID_SCHEMA"
 const self = "default"
 
 // Read implements format.Read. The text is that of a .proto file, or a
-// FileDescriptorProto in base64, as clients send it that have no parser. A
+// FileDescriptorProto in base64, as clients send it that have no parser: no
+// text of a file that says anything is base64, too. A
 // reference is called by the path of the import that it stands for; the files
 // of google/protobuf, google/type and confluent need none.
 func Read(text string, given []format.Reference) (format.Schema, error) {
@@ -53,8 +51,8 @@ func Read(text string, given []format.Reference) (format.Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d, ok := decoded(text); ok {
-		if text, err = textOf(d, texts); err != nil {
+	if b, err := base64.StdEncoding.DecodeString(text); err == nil && len(b) > 0 {
+		if text, err = textOf(b, texts); err != nil {
 			return nil, err
 		}
 	}
@@ -62,15 +60,16 @@ func Read(text string, given []format.Reference) (format.Schema, error) {
 }
 
 func read(text string, texts map[string]string) (*Schema, error) {
-	if err := check(text); err != nil {
+	l, err := scan(text)
+	if err != nil {
 		return nil, err
 	}
-	file, err := compile(protocompile.SearchResult{Source: strings.NewReader(text)}, texts)
+	file, err := compile(protocompile.SearchResult{Source: strings.NewReader(l.parsed)}, l, texts)
 	if err != nil {
 		return nil, err
 	}
 	s := &Schema{file: file, descriptor: file.FileDescriptorProto(), texts: texts}
-	if s.places, err = unfold(file); err != nil {
+	if s.places, err = unfold(file, l); err != nil {
 		return nil, err
 	}
 	s.text = write(s, false)
@@ -112,74 +111,12 @@ func gather(given []format.Reference) (map[string]string, error) {
 	return texts, nil
 }
 
-// check bounds a text by one pass over its bytes, before any parser sees it.
-func check(text string) error {
-	if !utf8.ValidString(text) {
-		return fault.New(fault.Invalid, codeInvalid, "the schema is not UTF-8 text")
-	}
-	if strings.TrimSpace(text) == "" {
-		return fault.New(fault.Invalid, codeInvalid, "the schema is empty")
-	}
-	if deep(text) {
-		return fault.New(fault.Invalid, codeInvalid, "the schema nests more than %d deep", maxDepth)
-	}
-	return nil
-}
-
-// deep reports whether brackets nest too deep, not counting those in strings
-// and comments.
-func deep(text string) bool {
-	depth := 0
-	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case '{', '[', '<', '(':
-			if depth++; depth > maxDepth {
-				return true
-			}
-		case '}', ']', '>', ')':
-			depth--
-		case '"', '\'':
-			i = pastString(text, i)
-		case '/':
-			i = pastComment(text, i)
-		}
-	}
-	return false
-}
-
-// pastString finds the end of a string, or of the line that it cannot pass.
-func pastString(text string, at int) int {
-	quote := text[at]
-	for at++; at < len(text) && text[at] != quote && text[at] != '\n'; at++ {
-		if text[at] == '\\' {
-			at++
-		}
-	}
-	return at
-}
-
-func pastComment(text string, at int) int {
-	end := ""
-	switch {
-	case strings.HasPrefix(text[at:], "//"):
-		end = "\n"
-	case strings.HasPrefix(text[at:], "/*"):
-		end = "*/"
-	default:
-		return at
-	}
-	n := strings.Index(text[at+2:], end)
-	if n < 0 {
-		return len(text)
-	}
-	return at + 2 + n + len(end) - 1
-}
-
-// compile reads one file, with what it imports from texts.
-func compile(root protocompile.SearchResult, texts map[string]string) (linker.Result, error) {
+// compile reads one file, with what it imports from texts. The layout tells
+// where mistakes are; nil for a descriptor.
+func compile(root protocompile.SearchResult, l *layout, texts map[string]string) (linker.Result, error) {
 	var faults []error
 	tell := func(e reporter.ErrorWithPos) error {
-		faults = append(faults, mistake(e))
+		faults = append(faults, mistake(e, l))
 		if len(faults) == maxFaults {
 			return errEnough
 		}
@@ -196,7 +133,7 @@ func compile(root protocompile.SearchResult, texts map[string]string) (linker.Re
 		return nil, errors.Join(faults...)
 	}
 	if at, ok := errors.AsType[reporter.ErrorWithPos](err); ok {
-		return nil, mistake(at)
+		return nil, mistake(at, l)
 	}
 	if f, ok := errors.AsType[*fault.Fault](err); ok {
 		return nil, f
@@ -210,18 +147,18 @@ func compile(root protocompile.SearchResult, texts map[string]string) (linker.Re
 var errEnough = errors.New("enough mistakes were found")
 
 // mistake puts what the compiler found into words, with its place.
-func mistake(e reporter.ErrorWithPos) *fault.Fault {
+func mistake(e reporter.ErrorWithPos, l *layout) *fault.Fault {
 	message := e.Unwrap().Error()
 	if missing, ok := errors.AsType[*fault.Fault](e); ok {
 		message = missing.Message
 	}
-	pos := e.GetPosition()
-	where := ""
-	if pos.Filename != self {
-		where = "in the imported file " + pos.Filename + ", "
-	}
-	if pos.Line > 0 {
-		where += fmt.Sprintf("line %d, column %d: ", pos.Line, pos.Col)
+	pos, where := e.GetPosition(), ""
+	switch {
+	case pos.Filename != self:
+		where = "in the imported file " + pos.Filename + ": "
+	case pos.Line > 0 && l != nil:
+		line, column := l.place(pos.Offset)
+		where = fmt.Sprintf("line %d, column %d: ", line, column)
 	}
 	return fault.New(fault.Invalid, codeInvalid, "%s", cut(where+strings.ToValidUTF8(message, "�"), maxFault))
 }
@@ -242,35 +179,29 @@ func (r resolver) FindFileByPath(path string) (protocompile.SearchResult, error)
 		return protocompile.SearchResult{Desc: f}, nil
 	}
 	if text, ok := r.texts[path]; ok {
-		return protocompile.SearchResult{Source: strings.NewReader(text)}, nil
+		l, err := scan(text)
+		if err != nil {
+			return protocompile.SearchResult{}, err
+		}
+		return protocompile.SearchResult{Source: strings.NewReader(l.parsed)}, nil
 	}
 	return protocompile.SearchResult{}, fault.Bad("references", codeInvalid,
 		"the import %q is not among the references; register that file under a subject of its own, and refer to it by this name", cut(path, maxFault/2))
 }
 
-// decoded reads a descriptor in base64. No .proto text is one: its first
-// statement has a character that base64 has not.
-func decoded(text string) (*descriptorpb.FileDescriptorProto, bool) {
-	b, err := base64.StdEncoding.DecodeString(text)
-	if err != nil || len(b) == 0 {
-		return nil, false
-	}
+// textOf writes a serialized descriptor as a text. What else is wrong with it is
+// told by the parser, which reads that text.
+func textOf(b []byte, texts map[string]string) (string, error) {
 	d := &descriptorpb.FileDescriptorProto{}
 	if err := (proto.UnmarshalOptions{RecursionLimit: 3 * maxDepth}).Unmarshal(b, d); err != nil {
-		return nil, false
+		return "", fault.New(fault.Invalid, codeInvalid, "the schema is in base64 and no FileDescriptorProto, or one that nests more than %d deep", maxDepth).With(err)
 	}
-	return d, true
-}
-
-// textOf writes a descriptor as a text. What the parser would refuse is told by
-// the parser, which reads the text next.
-func textOf(d *descriptorpb.FileDescriptorProto, texts map[string]string) (string, error) {
+	if err := bound(d); err != nil {
+		return "", err
+	}
 	name := self
 	d.Name, d.SourceCodeInfo = &name, nil
-	if nests(d.MessageType, maxDepth) {
-		return "", fault.New(fault.Invalid, codeInvalid, "the schema nests more than %d deep", maxDepth)
-	}
-	file, err := compile(protocompile.SearchResult{Proto: d}, texts)
+	file, err := compile(protocompile.SearchResult{Proto: d}, nil, texts)
 	if err != nil {
 		return "", err
 	}
@@ -280,7 +211,7 @@ func textOf(d *descriptorpb.FileDescriptorProto, texts map[string]string) (strin
 	}
 	// Only now is it known which options the file and its imports define.
 	whole := file.FileDescriptorProto()
-	b, err := proto.Marshal(whole)
+	b, err = proto.Marshal(whole)
 	if err == nil {
 		whole = &descriptorpb.FileDescriptorProto{}
 		err = proto.UnmarshalOptions{Resolver: resolverOf(file)}.Unmarshal(b, whole)
@@ -291,14 +222,36 @@ func textOf(d *descriptorpb.FileDescriptorProto, texts map[string]string) (strin
 	return write(&Schema{file: file, descriptor: whole}, false), nil
 }
 
-// nests reports whether messages stand in one another more than so deep.
-func nests(messages []*descriptorpb.DescriptorProto, most int) bool {
-	for _, m := range messages {
-		if most == 0 || nests(m.NestedType, most-1) {
-			return true
+// bound refuses a descriptor that a text of it could not be.
+func bound(d *descriptorpb.FileDescriptorProto) error {
+	total := len(d.EnumType) + len(d.Extension) + len(d.Dependency)
+	values := func(list []*descriptorpb.EnumDescriptorProto) {
+		for _, e := range list {
+			total += len(e.Value) + len(e.ReservedRange)
 		}
 	}
-	return false
+	values(d.EnumType)
+	deep := false
+	var messages func([]*descriptorpb.DescriptorProto, int)
+	messages = func(list []*descriptorpb.DescriptorProto, most int) {
+		total, deep = total+len(list), deep || most == 0 && len(list) > 0
+		if deep || total > 2*maxStatements {
+			return
+		}
+		for _, m := range list {
+			total += len(m.Field) + len(m.Extension) + len(m.OneofDecl) + len(m.ReservedRange) + len(m.ExtensionRange) + len(m.EnumType)
+			values(m.EnumType)
+			messages(m.NestedType, most-1)
+		}
+	}
+	messages(d.MessageType, maxDepth)
+	switch {
+	case deep:
+		return fault.New(fault.Invalid, codeInvalid, "the schema nests more than %d deep", maxDepth)
+	case total > 2*maxStatements:
+		return tooMany()
+	}
+	return nil
 }
 
 // resolverOf finds the types of a file and everything it imports.

@@ -215,19 +215,6 @@ func (p *printer) body(m *descriptorpb.DescriptorProto, at path) {
 	p.reserved(ranges, m.ReservedName)
 }
 
-func (p *printer) oneof(m *descriptorpb.DescriptorProto, index int, at path) {
-	o := m.OneofDecl[index]
-	p.doc(at.in(messageOneofs, index))
-	p.block("", "oneof "+o.GetName(), func() {
-		p.options(o.GetOptions())
-		for i, f := range m.Field {
-			if f.OneofIndex != nil && int(f.GetOneofIndex()) == index {
-				p.field(f, m.NestedType, at, at.in(messageFields, i), false)
-			}
-		}
-	})
-}
-
 // reserved writes numbers and names that are not to be used again.
 func (p *printer) reserved(ranges, names []string) {
 	if len(ranges) > 0 {
@@ -253,30 +240,6 @@ func span(from, to, most int32) string {
 		return fmt.Sprintf("%d to max", from)
 	}
 	return fmt.Sprintf("%d to %d", from, to)
-}
-
-// field writes a field; nested are the messages at the same place, among which
-// is that of a map's entry or a group.
-func (p *printer) field(f *descriptorpb.FieldDescriptorProto, nested []*descriptorpb.DescriptorProto, beside, at path, labelled bool) {
-	p.doc(at)
-	label := ""
-	if labelled {
-		label = p.label(f)
-	}
-	i := entryOf(f, nested, p.scope)
-	switch {
-	case i < 0:
-		p.line("%s", p.declaration(f, nil, label))
-	case nested[i].GetOptions().GetMapEntry():
-		p.line("%s", p.declaration(f, nested[i], label))
-	default:
-		number := messageNested
-		if len(beside) == 0 {
-			number = fileMessages
-		}
-		head := fmt.Sprintf("%sgroup %s = %d%s", label, nested[i].GetName(), f.GetNumber(), p.brackets(f.GetOptions(), p.pseudo(f)...))
-		p.block(nested[i].GetName(), head, func() { p.body(nested[i], beside.in(number, i)) })
-	}
 }
 
 // declaration is a field in one line.

@@ -58,19 +58,39 @@ func holds(r protoreflect.FieldDescriptor, w protoreflect.Kind) bool {
 	return false
 }
 
+// enums are two enums that stand for each other.
+type enums struct{ reader, writer protoreflect.EnumDescriptor }
+
 // constants warns of values of an enum that the reader has no name for. A
 // closed enum does not even keep the number.
 func (c *comparison) constants(r, w protoreflect.FieldDescriptor, here place) {
-	for i := range w.Enum().Values().Len() {
+	both := enums{r.Enum(), w.Enum()}
+	v, met := c.unknown[both]
+	if !met {
+		v = c.missing(both)
+		c.unknown[both] = v
+	}
+	if v == nil {
+		return
+	}
+	what := "its number is read, and has no name"
+	if r.Enum().IsClosed() {
+		what = "it is read as if the field were not there"
+	}
+	c.warn(ConstantRemoved, here, r, w, string(v.Name()), "the value %s = %d is gone; %s", v.Name(), v.Number(), what)
+}
+
+// missing finds a value that a reader's enum does not have.
+func (c *comparison) missing(e enums) protoreflect.EnumValueDescriptor {
+	has := make(map[protoreflect.EnumNumber]bool, e.reader.Values().Len())
+	for i := range e.reader.Values().Len() {
+		has[e.reader.Values().Get(i).Number()] = true
+	}
+	for i := range e.writer.Values().Len() {
 		c.steps--
-		v := w.Enum().Values().Get(i)
-		if r.Enum().Values().ByNumber(v.Number()) == nil {
-			what := "its number is read, and has no name"
-			if r.Enum().IsClosed() {
-				what = "it is read as if the field were not there"
-			}
-			c.warn(ConstantRemoved, here, r, w, string(v.Name()), "the value %s = %d is gone; %s", v.Name(), v.Number(), what)
-			return
+		if v := e.writer.Values().Get(i); !has[v.Number()] {
+			return v
 		}
 	}
+	return nil
 }

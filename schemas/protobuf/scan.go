@@ -1,0 +1,209 @@
+package protobuf
+
+import (
+	"sort"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/flowmart/lethe/internal/fault"
+)
+
+const (
+	// maxDepth is how deep brackets may nest in a text, and messages in a
+	// descriptor. protoc itself takes 32 messages in one another.
+	maxDepth = 100
+	// maxStatements is how many declarations a file may have, and as many more
+	// items in its lists.
+	maxStatements = 10_000
+	// maxName is the longest name, in bytes.
+	maxName = 1000
+	// longLine is how long a line gets before it is broken for the parser, which
+	// counts columns from the start of the line each time it needs one.
+	longLine = 200
+)
+
+// layout is a text as the parser gets it: the same, but that long lines are
+// broken between two statements. It knows where each byte came from.
+type layout struct {
+	text   string // as it was sent
+	parsed string
+	breaks []int // where in parsed there is a line feed that text does not have
+	lines  []int // where in text a line starts
+	starts []int // where in parsed one does
+}
+
+// scan bounds a text by one pass over its bytes, before any parser sees it.
+func scan(text string) (*layout, error) {
+	if !utf8.ValidString(text) {
+		return nil, fault.New(fault.Invalid, codeInvalid, "the schema is not UTF-8 text")
+	}
+	if strings.TrimSpace(text) == "" {
+		return nil, fault.New(fault.Invalid, codeInvalid, "the schema is empty")
+	}
+	s := &scanner{text: text}
+	for s.at < len(text) {
+		if err := s.step(); err != nil {
+			return nil, err
+		}
+	}
+	return s.layout(), nil
+}
+
+// scanner goes over a text, token by token as far as it needs to tell them
+// apart.
+type scanner struct {
+	text       string
+	at         int
+	line       int // where the line starts
+	depth      int
+	statements int
+	items      int
+	cuts       []int // where a line may be broken
+}
+
+func (s *scanner) step() error {
+	c := s.text[s.at]
+	if isWord(c) {
+		return s.pastWord()
+	}
+	start := s.at
+	s.at++
+	switch c {
+	case '\n':
+		s.line = s.at
+	case '"', '\'':
+		s.at = min(len(s.text), pastString(s.text, start)+1)
+	case '/':
+		s.at = min(len(s.text), pastComment(s.text, start)+1)
+		if i := strings.LastIndexByte(s.text[start:s.at], '\n'); i >= 0 {
+			s.line = start + i + 1
+		}
+	case '{', '[', '<', '(':
+		s.depth++
+	case '}', ']', '>', ')':
+		s.depth--
+	case ';':
+		s.statements++
+	case ',':
+		s.items++
+	}
+	if strings.IndexByte(";{},", c) >= 0 && s.at-s.line > longLine && s.mayBreak() {
+		s.cuts, s.line = append(s.cuts, s.at), s.at
+	}
+	switch {
+	case s.depth > maxDepth:
+		return fault.New(fault.Invalid, codeInvalid, "the schema nests more than %d deep", maxDepth)
+	case s.statements > maxStatements || s.items > maxStatements:
+		return tooMany()
+	}
+	return nil
+}
+
+func tooMany() error {
+	return fault.New(fault.Invalid, codeInvalid, "the schema has more than %d declarations; split it into files that refer to one another", maxStatements)
+}
+
+func isWord(c byte) bool {
+	return c == '_' || c == '.' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+func (s *scanner) pastWord() error {
+	start := s.at
+	for s.at < len(s.text) && isWord(s.text[s.at]) {
+		s.at++
+	}
+	if s.at-start > maxName {
+		return fault.New(fault.Invalid, codeInvalid, "a name of the schema has more than %d characters", maxName)
+	}
+	return nil
+}
+
+// mayBreak reports whether a line feed here leaves every comment where it is.
+func (s *scanner) mayBreak() bool {
+	rest := strings.TrimLeft(s.text[s.at:min(len(s.text), s.at+longLine)], " \t\r")
+	return rest != "" && rest[0] != '/' && rest[0] != '\n'
+}
+
+// pastString finds the end of a string, or of the line that it cannot pass.
+func pastString(text string, at int) int {
+	quote := text[at]
+	for at++; at < len(text) && text[at] != quote && text[at] != '\n'; at++ {
+		if text[at] == '\\' {
+			at++
+		}
+	}
+	return at
+}
+
+// pastComment finds the end of a comment; where none begins, the slash itself.
+func pastComment(text string, at int) int {
+	end := ""
+	switch {
+	case strings.HasPrefix(text[at:], "//"):
+		end = "\n"
+	case strings.HasPrefix(text[at:], "/*"):
+		end = "*/"
+	default:
+		return at
+	}
+	n := strings.Index(text[at+2:], end)
+	if n < 0 {
+		return len(text)
+	}
+	return at + 2 + n + len(end) - 1
+}
+
+func (s *scanner) layout() *layout {
+	l := &layout{text: s.text, lines: starts(s.text)}
+	var b strings.Builder
+	last := 0
+	for _, cut := range s.cuts {
+		b.WriteString(s.text[last:cut])
+		l.breaks = append(l.breaks, b.Len())
+		b.WriteByte('\n')
+		last = cut
+	}
+	b.WriteString(s.text[last:])
+	l.parsed = b.String()
+	l.starts = starts(l.parsed)
+	return l
+}
+
+// starts is where the lines of a text start.
+func starts(text string) []int {
+	out := []int{0}
+	for i := range len(text) {
+		if text[i] == '\n' {
+			out = append(out, i+1)
+		}
+	}
+	return out
+}
+
+// place is the line and column, in bytes and from 1, of a byte of the parsed
+// text, in the text as it was sent.
+func (l *layout) place(offset int) (line, column int) {
+	offset = min(max(0, offset), len(l.parsed))
+	offset -= sort.SearchInts(l.breaks, offset) // line feeds before it
+	line = sort.SearchInts(l.lines, offset+1)
+	return line, offset - l.lines[line-1] + 1
+}
+
+// found is place of a line and column as the parser counts them, from 0: a tab
+// goes on to the next multiple of eight, and other characters count as one.
+func (l *layout) found(line, column int) (int, int) {
+	if line < 0 || line >= len(l.starts) {
+		return 0, 0
+	}
+	at := l.starts[line]
+	for n := 0; at < len(l.parsed) && n < column; {
+		_, size := utf8.DecodeRuneInString(l.parsed[at:])
+		if l.parsed[at] == '\t' {
+			n += 8 - n%8
+		} else {
+			n++
+		}
+		at += size
+	}
+	return l.place(at)
+}
