@@ -40,7 +40,7 @@ var below = map[string][]string{
 
 // doors speak one protocol each. Only the server opens them, and whoever
 // builds or tests a server; a room never imports its own.
-var doors = []string{"schemas/rest", "schemas/pipeline", "lineage/intake", "lineage/observer", "erasure/dispatch", "erasure/results"}
+var doors = []string{"schemas/rest", "schemas/pipeline", "schemas/stores/rest", "lineage/intake", "lineage/observer", "erasure/dispatch", "erasure/results"}
 
 // ground is what every room may stand on.
 var ground = []string{"internal/access", "internal/fault", "internal/jobs", "internal/keyfile", "internal/page", "internal/postgres", "internal/problem", "internal/vault"}

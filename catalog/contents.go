@@ -52,6 +52,14 @@ func (c *Catalog) Apply(ctx context.Context, by access.Principal, ch Changes) er
 	return c.work(ctx, by, func(a *act) error { return a.apply(ctx, ch) })
 }
 
+// Within makes the changes in its caller's unit of work, as Apply does in one
+// of its own: for what the schema of a store brings with it. Findings follow
+// with the next refresh.
+func (ch Changes) Within(ctx context.Context, db postgres.DB, by access.Principal) error {
+	a := &act{db: db, by: by}
+	return named(a.do(ctx, func(a *act) error { return a.apply(ctx, ch) }))
+}
+
 // errRehearsed ends a rehearsal without committing.
 var errRehearsed = errors.New("rehearsed")
 

@@ -26,6 +26,8 @@ import (
 	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/pipeline"
 	"github.com/flowmart/lethe/schemas/rest"
+	"github.com/flowmart/lethe/schemas/stores"
+	storesrest "github.com/flowmart/lethe/schemas/stores/rest"
 )
 
 // rooms are the rooms that more than one door needs.
@@ -48,7 +50,7 @@ func wireRooms(g *ground, h *house, log *audit.Log) error {
 		return err
 	}
 	if g.conf.Runs(Registry) {
-		h.doors = append(h.doors, rest.New(r.registry, g.log), pipeline.New(r.registry, g.log))
+		h.doors = append(h.doors, rest.New(r.registry, g.log), pipeline.New(r.registry, g.log), storesrest.New(stores.New(g.web), g.log))
 		h.loops = append(h.loops, loop{"fields", newFiller(g).run}, loop{"registry", func(ctx context.Context) error {
 			r.registry.Follow(ctx, func(err error) { report(ctx, g.log, "reading what is registered", err) })
 			return nil

@@ -65,6 +65,10 @@ var routes = map[string]route{
 	"HEAD /rights/v1/parts/{task}/{dataset}/{n}": {sign, "=", "=", (*visit).part},
 	"GET /packages/{id}":                         {"ha", "", "", (*visit).pack},
 	"HEAD /packages/{id}":                        {"ha", "", "", (*visit).pack},
+	"GET /api/v1/schemas/stores/{store}":         {members, members, "", store("", "")},
+	"POST /api/v1/schemas/stores/{store}":        {"smce", "m", "", store("", oneTable)},
+	"POST /api/v1/schemas/stores/{store}/check":  {members, members, "", store("/check", oneTable)},
+	"PUT /api/v1/schemas/stores/{store}/gate":    {"sm", "m", "", store("/gate", `{"policy":"WARN"}`)},
 	"GET /registry/":                             {members, "=", "=", at("/registry/")},
 	"POST /registry/":                            {members, "=", "=", at("/registry/")},
 	"GET /registry/subjects":                     {members, "=", "=", at("/registry/subjects")},
@@ -112,9 +116,10 @@ var routes = map[string]route{
 }
 
 const (
-	anOrder = `{"schema":"{\"type\":\"record\",\"name\":\"O\",\"fields\":[]}"}`
-	level   = `{"compatibility":"NONE"}`
-	mode    = `{"mode":"READWRITE"}`
+	anOrder  = `{"schema":"{\"type\":\"record\",\"name\":\"O\",\"fields\":[]}"}`
+	level    = `{"compatibility":"NONE"}`
+	mode     = `{"mode":"READWRITE"}`
+	oneTable = `{"format":"sql","files":[{"path":"a.sql","text":"CREATE TABLE a (id int)"}]}`
 )
 
 // visit is one try of one path.
@@ -151,6 +156,14 @@ func schemaGUID(rest string) func(*visit) (string, string) {
 	return func(v *visit) (string, string) {
 		guid := map[string]string{"own": v.guid, "absent": uuid.NewString()}[v.whose]
 		return "/registry/schemas/guids/" + guid + rest, ""
+	}
+}
+
+// store is a path below a store's tables.
+func store(rest, body string) func(*visit) (string, string) {
+	return func(v *visit) (string, string) {
+		ref := map[string]string{"own": "orders-db", "other": "payments-db", "absent": "absent-db"}[v.whose]
+		return "/api/v1/schemas/stores/" + ref + rest, body
 	}
 }
 
@@ -319,6 +332,9 @@ teams:
 services:
   - {ref: orders, name: Orders, owner: care, controller: shop, identifier_types: [customer_id]}
   - {ref: payments, name: Payments, owner: money, controller: shop}
+stores:
+  - {ref: orders-db, name: Orders, service: orders, technology: POSTGRESQL}
+  - {ref: payments-db, name: Payments, service: payments, technology: POSTGRESQL}
 datasets:
   - {namespace: "kafka://default", name: orders.v1, kind: TOPIC, service: orders}
   - {namespace: "kafka://default", name: payments.v1, kind: TOPIC, service: payments}

@@ -50,7 +50,7 @@ func Diff(before, now *State) []Change {
 		gone[n] = true
 	}
 	for _, t := range now.All() {
-		was := before.former(t, now)
+		was := before.Former(t, now)
 		if was == nil {
 			d.did(TableAdded, t.Name, "", "", "", t.At)
 			continue
@@ -73,9 +73,9 @@ func Diff(before, now *State) []Change {
 	return d.log
 }
 
-// former finds what a table was before: by its name, else by one that it had
-// and that no other has now.
-func (s *State) former(t Table, now *State) *Table {
+// Former finds what a table of a later state was in this one: by its name, else
+// by one that it had and that no other has now; nil if it was not there.
+func (s *State) Former(t Table, now *State) *Table {
 	if was := s.tables[t.Name]; was != nil {
 		return was
 	}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flowmart/lethe/schemas/gate"
+	"github.com/flowmart/lethe/schemas/migration"
+	"github.com/flowmart/lethe/schemas/report"
+	"github.com/flowmart/lethe/schemas/stores"
+	"github.com/flowmart/lethe/schemas/stores/rest"
+)
+
+func newSchemaStore(e *env) *cobra.Command {
+	return group("store", "Check the tables of a store before they are merged, and push them to the catalog",
+		"  lethe schema store check orders-db db/migration --format flyway",
+		newStoreCheck(e), newStorePush(e), newStoreGate(e))
+}
+
+// storeFlags are the flags of every command that reads the files of a store.
+type storeFlags struct {
+	format, namespace, root string
+	placeholders            map[string]string
+}
+
+func (f *storeFlags) on(c *cobra.Command) *cobra.Command {
+	c.Flags().StringVar(&f.format, "format", "sql", "what the files are: "+strings.Join(migration.Formats(), ", "))
+	c.Flags().StringVar(&f.namespace, "namespace", "", "of the datasets in the catalog (the one they have, or postgres://STORE)")
+	c.Flags().StringVar(&f.root, "root", "", "the changelog that Liquibase begins with")
+	c.Flags().StringToStringVar(&f.placeholders, "placeholder", nil, "the value of a placeholder, such as schema=shop; may be repeated")
+	return visitFlags(c)
+}
+
+func newStoreCheck(e *env) *cobra.Command {
+	var f storeFlags
+	return f.on(&cobra.Command{
+		Use:   "check STORE PATH…",
+		Short: "Tell what pushing a store's tables would come to, and write nothing",
+		Long: `Reads what a team keeps about the tables of a store: scripts of SQL in the order
+given, or a folder of migrations in the order in which they run. It tells which
+columns hold personal data that nobody classified, and what is taken away that
+somebody reads. Each finding has a code, its line, and how to mend it. A column
+is classified by its comment: COMMENT ON COLUMN customer.email IS
+'@tags(user.contact.email)'. Exit code 1 means that the verdict is FAIL.`,
+		Example: "  lethe schema store check orders-db db/migration --format flyway\n  lethe schema store check orders-db schema.sql --output github",
+		Args:    cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.ask(cmd, e, args, "/check")
+		},
+	})
+}
+
+func newStorePush(e *env) *cobra.Command {
+	var f storeFlags
+	return f.on(&cobra.Command{
+		Use:   "push STORE PATH…",
+		Short: "Enter a store's tables into the catalog",
+		Long: `Does what check tells: makes the tables the store's, and enters them into the
+catalog as its datasets and their columns as fields. Pushing the same again
+changes nothing. Where the verdict is FAIL nothing is pushed, and the exit code
+is 1.`,
+		Example: "  lethe schema store push orders-db db/migration --format flyway",
+		Args:    cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.ask(cmd, e, args, "")
+		},
+	})
+}
+
+func newStoreGate(e *env) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "gate STORE enforce|warn|off",
+		Short: "Say how much the gate's findings are to a store",
+		Long: `Under enforce an error fails the check and nothing is pushed; under warn, which
+a store has unless somebody says otherwise, nothing fails; under off nothing is
+looked for.`,
+		Example: "  lethe schema store gate orders-db enforce",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := visit(cmd, e)
+			if err != nil {
+				return err
+			}
+			body, err := json.Marshal(map[string]string{"policy": strings.ToUpper(args[1])})
+			if err != nil {
+				return usage(err)
+			}
+			_, err = c.send(cmd.Context(), http.MethodPut, rest.Path(url.PathEscape(args[0]))+"/gate", "application/json", bytes.NewReader(body))
+			return err
+		},
+	}
+	return visitFlags(c)
+}
+
+// ask sends a store's files, and prints the verdict.
+func (f *storeFlags) ask(cmd *cobra.Command, e *env, args []string, what string) error {
+	sub := stores.Submission{Namespace: f.namespace}
+	sub.Format, sub.Root, sub.Placeholders = f.format, filepath.ToSlash(f.root), f.placeholders
+	for _, path := range args[1:] {
+		files, err := readFiles(e, path)
+		if err != nil {
+			return usage(err)
+		}
+		sub.Files = append(sub.Files, files...)
+	}
+	if len(sub.Files) == 0 {
+		return usage(fmt.Errorf("no files of migrations in %s", strings.Join(args[1:], ", ")))
+	}
+	c, err := visit(cmd, e)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(sub)
+	if err != nil {
+		return usage(err)
+	}
+	raw, err := c.send(cmd.Context(), http.MethodPost, rest.Path(url.PathEscape(args[0]))+what, "application/json", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	var a stores.Answer
+	if err := json.Unmarshal(raw, &a); err != nil || a.Verdict == "" {
+		return away(errors.New("the server's answer has another form; are client and server of the same version?"))
+	}
+	return tellStore(cmd, a)
+}
+
+// tellStore prints a verdict with what changes; FAIL is the exit code 1.
+func tellStore(cmd *cobra.Command, a stores.Answer) error {
+	switch output(cmd) {
+	case "json":
+		if err := show(cmd, a, nil); err != nil {
+			return err
+		}
+		if a.Verdict == gate.Fail {
+			return no(fmt.Errorf("the verdict is %s", a.Verdict))
+		}
+		return nil
+	case "text":
+		for _, c := range a.Changes {
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", c.At, c.Words())
+		}
+	}
+	return tellReport(cmd, report.Answer{Verdict: a.Verdict, Schemas: a.Schemas})
+}
+
+// kept are the endings of files that migrations may be.
+var kept = []string{".sql", ".xml", ".yaml", ".yml", ".json", ".js", ".go", ".java"}
+
+// readFiles reads a file, or those of a folder and what is below it.
+func readFiles(e *env, path string) ([]migration.File, error) {
+	info, err := os.Stat(path)
+	if path == "-" || err == nil && !info.IsDir() || errors.Is(err, os.ErrNotExist) {
+		raw, err := readInput(e, path)
+		return []migration.File{{Path: filepath.ToSlash(path), Text: string(raw)}}, err
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []migration.File
+	err = filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !slices.Contains(kept, strings.ToLower(filepath.Ext(name))) {
+			return err
+		}
+		raw, err := os.ReadFile(name)
+		out = append(out, migration.File{Path: filepath.ToSlash(name), Text: string(raw)})
+		return err
+	})
+	return out, err
+}

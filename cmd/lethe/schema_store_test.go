@@ -1,0 +1,70 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/schemas/stores"
+)
+
+const aStore = `lethe: catalog/1
+controllers:
+  - {ref: shop, name: Shop GmbH, country: DE, time_zone: Europe/Berlin}
+teams:
+  - {ref: care, name: Care}
+services:
+  - {ref: orders, name: Orders, owner: care, controller: shop}
+stores:
+  - {ref: orders-db, name: Orders, service: orders, technology: POSTGRESQL}
+`
+
+// From the files to the verdict of a running Lethe, the catalog and the exit
+// code.
+func TestSchemaStore(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.call(t, "POST", "/api/v1/catalog", aStore)
+	first := d.write(t, "db/1.sql", "CREATE TABLE customer (id bigint PRIMARY KEY);\nCOMMENT ON COLUMN customer.id IS '@tags(user.unique_id)';\n")
+	if r := d.as(t, access.Admin, "schema", "store", "push", "orders-db", first); r.code != exitOK || !strings.HasSuffix(r.out, "\nPASS\n") || !strings.Contains(r.out, "table added: public.customer") {
+		t.Fatalf("%d\n%s%s", r.code, r.out, r.err)
+	}
+	if r := d.as(t, access.Admin, "schema", "store", "gate", "orders-db", "enforce"); r.code != exitOK || r.out != "" {
+		t.Fatalf("%d\n%s%s", r.code, r.out, r.err)
+	}
+	email := d.write(t, "db/2.sql", "ALTER TABLE customer\n  ADD email text;\n")
+	r := d.as(t, access.Viewer, "schema", "store", "check", "orders-db", d.dir, "--output", "github")
+	if want := "::error file=" + email + ",line=2,col=7,title=Lethe CG010::email: it is probably user.contact.email"; r.code != exitNo || !strings.Contains(r.out, want) {
+		t.Errorf("an e-mail that nobody classified: %d\n%s%s", r.code, r.out, r.err)
+	}
+	r = d.as(t, access.Admin, "schema", "store", "push", "orders-db", d.dir, "-o", "json")
+	var a stores.Answer
+	if err := json.Unmarshal([]byte(r.out), &a); err != nil || r.code != exitNo || a.Pushed || a.Version != 2 || len(a.Changes) != 1 {
+		t.Errorf("pushed nevertheless: %d %v\n%s%s", r.code, err, r.out, r.err)
+	}
+	d.write(t, "db/2.sql", "ALTER TABLE customer\n  ADD email text;\nCOMMENT ON COLUMN customer.email IS '@tags(user.contact.email)';\n")
+	if r := d.as(t, access.Admin, "schema", "store", "push", "orders-db", d.dir); r.code != exitOK || !strings.Contains(r.out, email+":3:1: column added: public.customer.email\n") {
+		t.Errorf("classified: %d\n%s%s", r.code, r.out, r.err)
+	}
+}
+
+func TestSchemaStoreUsage(t *testing.T) {
+	t.Parallel()
+	f := answering(t, 200, `{}`)
+	for _, c := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"check", "orders-db"}, exitUsage, "requires at least 2 arg"},
+		{[]string{"check", "orders-db", "none.sql"}, exitUsage, "there is no file none.sql"},
+		{[]string{"check", "orders-db", t.TempDir()}, exitUsage, "no files of migrations in"},
+		{[]string{"check", "orders-db", "main.go"}, exitAway, "of the same version"},
+		{[]string{"gate", "orders-db"}, exitUsage, "accepts 2 arg"},
+	} {
+		if r := lethe(t, f.env(), append([]string{"schema", "store"}, c.args...)...); r.code != c.code || !strings.Contains(r.err, c.says) {
+			t.Errorf("%q: %d %s", c.args, r.code, r.err)
+		}
+	}
+}

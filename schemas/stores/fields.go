@@ -1,0 +1,122 @@
+package stores
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/fieldpath"
+	"github.com/flowmart/lethe/schemas/detect"
+	"github.com/flowmart/lethe/schemas/gate"
+	"github.com/flowmart/lethe/schemas/tables"
+)
+
+// field is a column, or a part of one, as the catalog and the gate know it.
+type field struct {
+	gate.Field
+	nullable bool
+	shown    string // its type as the store writes it
+	doc      string // without its tags
+	at       tables.Place
+}
+
+// fieldsOf are the columns of a table with their parts.
+func fieldsOf(t tables.Table) []field {
+	var out []field
+	var walk func(columns []tables.Column, prefix string)
+	walk = func(columns []tables.Column, prefix string) {
+		for _, c := range columns {
+			path := prefix + fieldpath.Escape(c.Name)
+			f := field{nullable: c.Nullable, shown: c.Type, at: c.At}
+			f.doc, f.Tags = tagsIn(c.Doc)
+			kind := c.Type
+			if c.Base != "" {
+				kind = c.Base
+			}
+			f.Field.Field = detect.Field{Record: t.Name.Table, Path: path, Type: kind, Doc: f.doc, Opaque: c.Opaque}
+			f.Aliases = c.Former
+			out = append(out, f)
+			if len(c.Within) > 0 && len(path) < longestPath {
+				if c.List {
+					path += "[]"
+				}
+				walk(c.Within, path+".")
+			}
+		}
+	}
+	walk(t.Columns, "")
+	return slices.DeleteFunc(out, func(f field) bool {
+		_, err := fieldpath.Parse(f.Path)
+		return err != nil
+	})
+}
+
+// longestPath is beyond what a path may have, so that types which nest are not
+// walked for ever.
+const longestPath = 1000
+
+func gateFields(fields []field) []gate.Field {
+	out := make([]gate.Field, len(fields))
+	for i, f := range fields {
+		out[i] = f.Field
+	}
+	return out
+}
+
+// catalogFields are fields as the catalog takes them.
+func catalogFields(fields []field) []catalog.Field {
+	out := make([]catalog.Field, len(fields))
+	for i, f := range fields {
+		out[i] = catalog.Field{Path: f.Path, DataType: cut(f.shown, 200), Nullable: f.nullable, Doc: cut(f.doc, 4000), Opaque: f.Opaque}
+	}
+	return out
+}
+
+// cut shortens what is longer than the catalog keeps; the store has it whole.
+func cut(s string, most int) string {
+	s = strings.ReplaceAll(s, "\x00", "")
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most-len("…")], "") + "…"
+}
+
+// tagsIn finds the categories that a description names: @tags(user.name, …).
+// The rest is the description.
+func tagsIn(doc string) (rest string, tags []string) {
+	const mark = "@tags("
+	for {
+		before, after, found := strings.Cut(doc, mark)
+		if !found {
+			return strings.TrimSpace(doc), tags
+		}
+		inside, behind, _ := strings.Cut(after, ")")
+		for tag := range strings.SplitSeq(inside, ",") {
+			if tag = strings.TrimSpace(tag); tag != "" && !slices.Contains(tags, tag) {
+				tags = append(tags, tag)
+			}
+		}
+		doc = strings.TrimSpace(before) + " " + strings.TrimSpace(behind)
+	}
+}
+
+// placeOf reads a place that was written as file:line:column.
+func placeOf(path []string) tables.Place {
+	p := tables.Place{File: strings.Join(path, ".")}
+	for _, into := range []*int{&p.Column, &p.Line} {
+		i := strings.LastIndexByte(p.File, ':')
+		if i < 0 {
+			break
+		}
+		n, err := strconv.Atoi(p.File[i+1:])
+		if err != nil {
+			break
+		}
+		*into, p.File = n, p.File[:i]
+	}
+	if p.Line == 0 {
+		p.Line, p.Column = p.Column, 0 // file:line
+	}
+	return p
+}

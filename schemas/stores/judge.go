@@ -1,0 +1,329 @@
+package stores
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/taxonomy"
+	"github.com/flowmart/lethe/schemas/gate"
+	"github.com/flowmart/lethe/schemas/report"
+	"github.com/flowmart/lethe/schemas/tables"
+)
+
+// finding is one thing amiss, and where.
+type finding struct {
+	at tables.Place
+	gate.Finding
+}
+
+// judged is a table with what the gate says of it.
+type judged struct {
+	tables.Table
+	fields   []field
+	dataset  uuid.UUID // uuid.Nil for one that the catalog does not know yet
+	change   gate.Change
+	result   gate.Result
+	findings []finding
+}
+
+// judge tells what a reading comes to.
+func (v *work) judge(ctx context.Context, r reading) (Answer, error) {
+	a := Answer{Store: v.store.Ref, Namespace: v.namespace, Policy: v.policy, Changes: []Change{}}
+	a.Verdict, a.Schemas = gate.Pass, []report.Checked{}
+	notes := &judged{Table: tables.Table{Name: tables.Name{Table: "*"}}, findings: slices.Concat(r.wrong, r.notes)}
+	if len(r.wrong) > 0 {
+		a.add(v, notes)
+		return a, nil
+	}
+	all, err := v.judgeTables(ctx, r.state)
+	if err != nil {
+		return a, err
+	}
+	gone, err := v.changes(ctx, r.state, all, &a)
+	if err != nil {
+		return a, err
+	}
+	before, err := fingerprint(v.before.All())
+	if err != nil {
+		return a, err
+	}
+	now, err := fingerprint(r.state.All())
+	if err != nil {
+		return a, err
+	}
+	a.Known = v.version > 0 && bytes.Equal(before, now)
+	a.Version = v.version
+	if !a.Known {
+		a.Version++
+	}
+	for _, j := range append(append(all, gone...), notes) {
+		a.add(v, j)
+	}
+	return a, nil
+}
+
+// judgeTables asks the gate about every table.
+func (v *work) judgeTables(ctx context.Context, now *tables.State) ([]*judged, error) {
+	var all []*judged
+	for _, t := range now.All() {
+		if t.PartOf == (tables.Name{}) { // the rows of a part are the whole's
+			all = append(all, &judged{Table: t, fields: fieldsOf(t)})
+		}
+	}
+	known, err := v.datasets(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	var ids []uuid.UUID
+	for _, j := range all {
+		if j.dataset = datasetOf(known, j.Table); j.dataset != uuid.Nil {
+			ids = append(ids, j.dataset)
+		}
+	}
+	tags, err := catalog.TagsByDataset(ctx, v.db, ids)
+	if err != nil {
+		return nil, err
+	}
+	fields, err := catalog.FieldsByDataset(ctx, v.db, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, j := range all {
+		j.change = gate.Change{New: gateFields(j.fields), Confirmed: map[string][]string{}, Rejected: map[string][]gate.Rejection{}, Policy: v.policy}
+		said(&j.change, tags[j.dataset], fields[j.dataset])
+		if was := v.before.Former(j.Table, now); was != nil {
+			j.change.Old = gateFields(fieldsOf(*was))
+		}
+		j.result = gate.Check(j.change)
+	}
+	reachable(all)
+	for _, j := range all {
+		for _, f := range j.result.Findings {
+			j.findings = append(j.findings, finding{j.placeOf(f.Path), f})
+		}
+	}
+	return all, nil
+}
+
+// said fills in what the catalog says of the fields of a dataset.
+func said(change *gate.Change, tags []catalog.Tag, fields []catalog.Field) {
+	paths := map[uuid.UUID]string{}
+	for _, f := range fields {
+		paths[f.ID] = f.Path
+	}
+	denied := map[string]bool{}
+	for _, t := range tags {
+		if t.FieldID != nil && (t.State == "REJECTED" || t.State == "CONFIRMED" && t.Polarity == "-") {
+			path := paths[*t.FieldID]
+			change.Rejected[path] = append(change.Rejected[path], gate.Rejection{Category: t.Term})
+			denied[path+"\x00"+t.Term] = true
+		}
+	}
+	for _, t := range tags {
+		if t.FieldID == nil || t.State != "CONFIRMED" || t.Polarity != "+" || denied[paths[*t.FieldID]+"\x00"+t.Term] {
+			continue
+		}
+		if _, err := taxonomy.Find("", t.Term, taxonomy.Category); err == nil {
+			path := paths[*t.FieldID]
+			change.Confirmed[path] = append(change.Confirmed[path], t.Term)
+		}
+	}
+}
+
+// reachable takes back that nobody can be found in a table, where a foreign key
+// leads to one in which somebody can: an order's lines are found by the order.
+func reachable(all []*judged) {
+	const lost = "CG031"
+	isLost := func(f gate.Finding) bool { return f.Code == lost }
+	found := map[tables.Name]bool{}
+	for _, j := range all {
+		personal := slices.ContainsFunc(j.result.Tags, func(t gate.Tag) bool { return taxonomy.Personal(t.Category) }) ||
+			slices.ContainsFunc(j.result.Findings, func(f gate.Finding) bool { return f.Code == "CG010" })
+		found[j.Name] = personal && !slices.ContainsFunc(j.result.Findings, isLost)
+	}
+	for again := true; again; {
+		again = false
+		for _, j := range all {
+			leads := slices.ContainsFunc(j.Keys, func(k tables.Key) bool { return k.Kind == tables.Foreign && found[k.To] })
+			if leads && !found[j.Name] {
+				found[j.Name], again = true, true
+			}
+		}
+	}
+	for _, j := range all {
+		if found[j.Name] {
+			j.result.Findings = slices.DeleteFunc(j.result.Findings, isLost)
+		}
+	}
+}
+
+// placeOf is where a field is described, or the nearest one that it lies in, or
+// the table.
+func (j *judged) placeOf(path string) tables.Place {
+	for _, p := range append([]string{path}, gate.Enclosing(path)...) {
+		i := slices.IndexFunc(j.fields, func(f field) bool { return f.Path == p })
+		if i >= 0 && j.fields[i].at.Line > 0 {
+			return j.fields[i].at
+		}
+	}
+	return j.At
+}
+
+// datasets finds the datasets of tables, by the names that they have or had.
+func (v *work) datasets(ctx context.Context, all []*judged) (map[string]uuid.UUID, error) {
+	var names []string
+	for _, j := range all {
+		names = append(names, j.Name.String())
+		for _, n := range j.Former {
+			names = append(names, n.String())
+		}
+	}
+	const q = `
+		SELECT name, dataset_id
+		  FROM catalog_dataset_alias
+		 WHERE environment = 'production' AND namespace = $1 AND name = ANY ($2)
+		 ORDER BY name`
+	rows, err := postgresMany(ctx, v.db, q, v.namespace, names)
+	out := make(map[string]uuid.UUID, len(rows))
+	for _, r := range rows {
+		out[r.Name] = r.DatasetID
+	}
+	return out, err
+}
+
+// datasetOf finds the dataset of a table among those known.
+func datasetOf(known map[string]uuid.UUID, t tables.Table) uuid.UUID {
+	for _, n := range append([]tables.Name{t.Name}, t.Former...) {
+		if id, ok := known[n.String()]; ok {
+			return id
+		}
+	}
+	return uuid.Nil
+}
+
+// add adds what is said of a table to the answer: a part for each file.
+func (a *Answer) add(v *work, j *judged) {
+	if len(j.findings) == 0 && j.Name.Table == "*" {
+		return
+	}
+	slices.SortStableFunc(j.findings, func(x, y finding) int { return cmp.Compare(x.at.File, y.at.File) })
+	files := []string{j.At.File}
+	for _, f := range j.findings {
+		if !slices.Contains(files, f.at.File) && f.at.File != "" {
+			files = append(files, f.at.File)
+		}
+	}
+	if j.Name.Table == "*" {
+		files = files[1:]
+	}
+	for i, file := range files {
+		c := report.Checked{File: file, Subject: strings.TrimSuffix(v.store.Ref+"/"+j.Name.String(), "/*"), Policy: v.policy, Level: "NONE", Version: a.Version, Known: a.Known,
+			Findings: []report.Finding{}, Tags: []report.Tag{}, Difference: []report.Difference{}}
+		var own []gate.Finding
+		for _, f := range j.findings {
+			if f.at.File != file && (i > 0 || f.at.File != "") {
+				continue
+			}
+			own = append(own, f.Finding)
+			c.Findings = append(c.Findings, report.Finding{Code: f.Code, Severity: string(f.Severity), Path: f.Path, Line: max(f.at.Line, 1), Column: max(f.at.Column, 1),
+				Message: f.Message, Mend: f.Mend, Rule: f.Rule, Category: f.Category, Baseline: f.Baseline})
+		}
+		if i == 0 {
+			for _, t := range j.result.Tags {
+				c.Tags = append(c.Tags, report.Tag{Path: t.Path, Category: t.Category, Source: string(t.Source), From: t.From})
+			}
+			for _, d := range j.result.Difference {
+				c.Difference = append(c.Difference, report.Difference{Kind: string(d.Kind), Path: d.Path, From: d.From, Category: d.Category, Guessed: d.Guessed})
+			}
+		}
+		c.Verdict = gate.Judge(v.policy, own)
+		a.Schemas, a.Verdict = append(a.Schemas, c), worse(a.Verdict, c.Verdict)
+	}
+}
+
+// worse is the worse of two verdicts.
+func worse(a, b gate.Verdict) gate.Verdict {
+	order := []gate.Verdict{gate.Pass, gate.Warning, gate.Fail}
+	return order[max(slices.Index(order, a), slices.Index(order, b))]
+}
+
+// changes lists what lies between the version before and now, and finds what
+// somebody reads that is taken away. It returns the tables that are gone.
+func (v *work) changes(ctx context.Context, now *tables.State, all []*judged, a *Answer) ([]*judged, error) {
+	at := map[tables.Name]*judged{}
+	for _, j := range all {
+		at[j.Name] = j
+	}
+	var gone []*judged
+	diff := tables.Diff(v.before, now)
+	for _, c := range diff {
+		if c.Kind == tables.TableDropped {
+			j := &judged{Table: tables.Table{Name: c.Table, At: c.At}}
+			at[c.Table], gone = j, append(gone, j)
+		}
+	}
+	known, err := v.datasets(ctx, gone)
+	if err != nil {
+		return nil, err
+	}
+	var ids []uuid.UUID
+	for _, j := range at {
+		if j.dataset == uuid.Nil {
+			j.dataset = known[j.Name.String()]
+		}
+		ids = append(ids, j.dataset)
+	}
+	readers, err := v.readers(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range diff {
+		j := at[c.Table]
+		if j == nil {
+			continue // a part of a partitioned table
+		}
+		change := Change{Change: c, Dataset: j.Name.String()}
+		if c.Column != "" {
+			change.Field = pathOf(c.Column)
+		}
+		if c.Kind == tables.ColumnRenamed {
+			change.Field = pathOf(c.From)
+		}
+		if c.Kind == tables.TableRenamed {
+			change.Dataset = c.From
+		}
+		a.Changes = append(a.Changes, change)
+		if c.Kind.Contracts() {
+			j.findings = append(j.findings, readers.of(j.dataset).missing(change)...)
+		}
+	}
+	return gone, nil
+}
+
+// Words say what a change does, for people.
+func (c Change) Words() string {
+	switch c.Kind {
+	case tables.TableDropped:
+		return fmt.Sprintf("the table %s is dropped", c.Dataset)
+	case tables.TableRenamed:
+		return fmt.Sprintf("the table %s is called %s", c.From, c.To)
+	case tables.ColumnDropped:
+		return fmt.Sprintf("the column %s is dropped", c.Column)
+	case tables.ColumnRenamed:
+		return fmt.Sprintf("the column %s is called %s", c.From, c.To)
+	case tables.TypeChanged:
+		return fmt.Sprintf("the type of the column %s changes from %s to %s", c.Column, c.From, c.To)
+	}
+	what := strings.ToLower(strings.ReplaceAll(string(c.Kind), "_", " ")) + ": " + c.Dataset
+	if c.Column != "" {
+		what += "." + c.Column
+	}
+	return what
+}

@@ -1,0 +1,150 @@
+package stores
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas/gate"
+	"github.com/flowmart/lethe/schemas/tables"
+)
+
+// keep writes a version and tells the catalog.
+func (v *work) keep(ctx context.Context, by access.Principal, now *tables.State, version int) error {
+	all := now.All()
+	raw, err := json.Marshal(all)
+	if err != nil {
+		return err
+	}
+	hash, err := fingerprint(all)
+	if err != nil {
+		return err
+	}
+	const q = `
+		INSERT INTO schemas_store_version (store_id, version, hash, tables, pushed_by)
+		VALUES ($1, $2, $3, $4, $5)`
+	if _, err := v.db.Exec(ctx, q, v.store.ID, version, hash, raw, by.ID); err != nil {
+		return err
+	}
+	const qNamespace = `UPDATE schemas_store SET namespace = $2 WHERE store_id = $1`
+	if _, err := v.db.Exec(ctx, qNamespace, v.store.ID, v.namespace); err != nil {
+		return err
+	}
+	if err := v.tellCatalog(ctx, by, now, version); err != nil {
+		return err
+	}
+	return audit.Append(ctx, v.db, audit.Entry{Actor: by.ID, Act: "store.schema_pushed", Entity: v.store.ID, Digest: hash,
+		Amounts: map[string]int64{"version": int64(version), "tables": int64(len(all))}})
+}
+
+// tellCatalog enters tables as datasets, columns as fields, and what is said of
+// them as tags. Who may push was asked already.
+func (v *work) tellCatalog(ctx context.Context, by access.Principal, now *tables.State, version int) error {
+	by.Roles = []access.Role{access.Admin}
+	all, err := v.judgeTables(ctx, now)
+	if err != nil {
+		return err
+	}
+	put, err := v.put(ctx, all)
+	if err != nil {
+		return err
+	}
+	if len(put) > 0 {
+		if err := (catalog.Changes{Put: catalog.Contents{Datasets: put}}).Within(ctx, v.db, by); err != nil {
+			return err
+		}
+	}
+	const atOnce = 2000 // the catalog takes no more in one call
+	for _, j := range all {
+		for some := range slices.Chunk(catalogFields(j.fields), atOnce) {
+			if err := catalog.UpsertSchemaFields(ctx, v.db, j.dataset, version, some); err != nil {
+				return err
+			}
+		}
+	}
+	return v.classify(ctx, by, all)
+}
+
+// put makes the datasets that the catalog does not have as the tables are, and
+// gives those that are new an id.
+func (v *work) put(ctx context.Context, all []*judged) ([]catalog.Dataset, error) {
+	var ids []uuid.UUID
+	for _, j := range all {
+		ids = append(ids, j.dataset)
+	}
+	known, err := catalog.DatasetsByID(ctx, v.db, ids)
+	if err != nil {
+		return nil, err
+	}
+	kind := "TABLE"
+	if v.store.Technology == "MONGODB" {
+		kind = "COLLECTION"
+	}
+	var out []catalog.Dataset
+	for _, j := range all {
+		doc, _ := tagsIn(j.Doc)
+		d, exists := known[j.dataset]
+		if !exists {
+			j.dataset = uuid.Must(uuid.NewV7())
+			out = append(out, catalog.Dataset{ID: j.dataset, Namespace: v.namespace, Name: j.Name.String(), Kind: kind, Doc: cut(doc, 4000), StoreID: &v.store.ID})
+			continue
+		}
+		if d.StoreID != nil && *d.StoreID != v.store.ID {
+			return nil, fault.New(fault.Conflict, "DATASET_ELSEWHERE", "%s %s is a dataset of another store; give this one a namespace of its own, or move the dataset", d.Namespace, d.Name)
+		}
+		changed := d
+		changed.Name, changed.StoreID = j.Name.String(), &v.store.ID
+		if d.Doc == "" {
+			changed.Doc = cut(doc, 4000)
+		}
+		if d.StoreID == nil || changed.Name != d.Name || changed.Doc != d.Doc {
+			out = append(out, changed)
+		}
+	}
+	return out, nil
+}
+
+// classify asserts in the catalog what descriptions say that columns and tables
+// are, and what was said of columns under their former names. What a later
+// version says no more is not taken back: the rows are still there.
+func (v *work) classify(ctx context.Context, by access.Principal, all []*judged) error {
+	var ids []uuid.UUID
+	for _, j := range all {
+		ids = append(ids, j.dataset)
+	}
+	known, err := catalog.FieldsByDataset(ctx, v.db, ids)
+	if err != nil {
+		return err
+	}
+	var tags []catalog.Tag
+	for _, j := range all {
+		at := map[string]*uuid.UUID{}
+		for _, f := range known[j.dataset] {
+			at[f.Path] = &f.ID
+		}
+		for _, t := range gate.Tags(j.change) {
+			if at[t.Path] == nil || t.Source == gate.Inherited || t.Source == gate.Confirmed && t.From == t.Path {
+				continue
+			}
+			reason := ""
+			if t.From != t.Path {
+				reason = fmt.Sprintf("the column was called %s", t.From)
+			}
+			tags = append(tags, catalog.Tag{DatasetID: j.dataset, FieldID: at[t.Path], Term: t.Category, Source: "SCHEMA", Reason: reason})
+		}
+	}
+	const atOnce = 5000 // the catalog takes no more in one call
+	for some := range slices.Chunk(tags, atOnce) {
+		if _, err := catalog.AssertTags(ctx, v.db, by, some); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,129 @@
+package stores
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/fieldpath"
+	"github.com/flowmart/lethe/internal/postgres"
+	"github.com/flowmart/lethe/schemas/gate"
+)
+
+func pathOf(column string) string { return fieldpath.Escape(column) }
+
+// named is a dataset by a name that it has or had.
+type named struct {
+	Name      string
+	DatasetID uuid.UUID
+}
+
+func postgresMany(ctx context.Context, db postgres.DB, q, namespace string, names []string) ([]named, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	return postgres.Many[named](ctx, db, q, namespace, names)
+}
+
+// reader is a service that reads a dataset of another.
+type reader struct {
+	service string
+	fields  []string // nil: it does not say which
+}
+
+// readers are those of each dataset, and of the whole store.
+type readers struct {
+	by    map[uuid.UUID][]reader
+	store []reader
+}
+
+type readersOf []reader
+
+func (r readers) of(dataset uuid.UUID) readersOf { return slices.Concat(r.by[dataset], r.store) }
+
+// readers finds the services that say they read datasets of the store, its own
+// aside.
+func (v *work) readers(ctx context.Context, datasets []uuid.UUID) (readers, error) {
+	said, err := catalog.ConsumptionByDataset(ctx, v.db, datasets)
+	if err != nil {
+		return readers{}, err
+	}
+	const q = `
+		SELECT service_id
+		  FROM catalog_store_reader
+		 WHERE store_id = $1 AND valid_to IS NULL
+		 ORDER BY service_id`
+	whole, err := postgres.Scalars[uuid.UUID](ctx, v.db, q, v.store.ID)
+	if err != nil {
+		return readers{}, err
+	}
+	ids := slices.Clone(whole)
+	for _, all := range said {
+		for _, c := range all {
+			ids = append(ids, c.ServiceID)
+		}
+	}
+	services, err := catalog.ServicesByID(ctx, v.db, ids)
+	r := readers{by: map[uuid.UUID][]reader{}}
+	others := func(id uuid.UUID) bool { return v.store.ServiceID == nil || id != *v.store.ServiceID }
+	for dataset, all := range said {
+		for _, c := range all {
+			if others(c.ServiceID) {
+				r.by[dataset] = append(r.by[dataset], reader{services[c.ServiceID].Ref, c.Fields})
+			}
+		}
+	}
+	for _, id := range whole {
+		if others(id) {
+			r.store = append(r.store, reader{services[id].Ref, nil})
+		}
+	}
+	return r, err
+}
+
+// missing finds who misses what a change takes away. Who says that it reads it
+// is an error; who reads the table and does not say what of it, a warning.
+func (r readersOf) missing(c Change) []finding {
+	var named, unknown []string
+	for _, reader := range r {
+		switch {
+		case reader.fields == nil:
+			unknown = append(unknown, reader.service)
+		case c.Field == "" && len(reader.fields) > 0, slices.ContainsFunc(reader.fields, func(p string) bool { return lies(p, c.Field) }):
+			named = append(named, reader.service)
+		}
+	}
+	f := finding{c.At, gate.Finding{Code: "CG053", Path: c.Field}}
+	switch {
+	case len(named) > 0:
+		f.Severity = gate.Error
+		f.Message = fmt.Sprintf("%s, and %s says that it reads it", c.Words(), enumerated(named))
+		f.Mend = "keep what it reads beside the new until it reads that, then take the old away"
+	case len(unknown) > 0:
+		f.Severity = gate.Advice
+		f.Message = fmt.Sprintf("%s, and %s reads from here without saying what", c.Words(), enumerated(unknown))
+		f.Mend = "have it declare the fields that it reads"
+	default:
+		return nil
+	}
+	return []finding{f}
+}
+
+// lies reports whether a path is a field or a part of it.
+func lies(path, field string) bool {
+	rest, ok := strings.CutPrefix(path, field)
+	return ok && field != "" && (rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
+func enumerated(names []string) string {
+	names = slices.Compact(slices.Sorted(slices.Values(names)))
+	const most = 5
+	if len(names) > most {
+		names = append(names[:most:most], fmt.Sprintf("%d more", len(names)-most))
+	}
+	return strings.Join(names, ", ")
+}

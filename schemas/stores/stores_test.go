@@ -1,0 +1,282 @@
+package stores_test
+
+import (
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/schemas/gate"
+	"github.com/flowmart/lethe/schemas/stores"
+)
+
+const first = `CREATE TABLE customer (
+  id bigint PRIMARY KEY,
+  created_at timestamptz NOT NULL
+);
+COMMENT ON TABLE customer IS 'Everybody who ever bought something.';
+COMMENT ON COLUMN customer.id IS 'Number. @tags(user.unique_id)';
+`
+
+const email = "ALTER TABLE customer\n  ADD COLUMN email text NOT NULL DEFAULT '';\n"
+
+// The tables become datasets and fields of the store, once; a version is
+// counted only where something changes.
+func TestPush(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	a := b.push(t, first)
+	if a.Verdict != gate.Pass || !a.Pushed || a.Version != 1 || a.Namespace != "postgres://orders-db" || len(a.Changes) != 1 || a.Changes[0].At.String() != "1.sql:1:1" {
+		t.Fatalf("%+v", a)
+	}
+	want := map[string]map[string][]string{"postgres://orders-db public.customer": {"id": {"user.unique_id"}, "created_at": {}}}
+	if got := b.datasets(t); !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if a := b.push(t, "\n-- the same, elsewhere\n"+first); a.Pushed || !a.Known || a.Version != 1 || len(a.Changes) != 0 {
+		t.Errorf("pushed again: %+v", a)
+	}
+	a = b.push(t, first, email, "COMMENT ON COLUMN customer.email IS '@tags(user.contact.email)'")
+	if a.Verdict != gate.Pass || a.Version != 2 || len(a.Changes) != 1 || a.Changes[0].At.String() != "3.sql:1:1" || a.Changes[0].Field != "email" || a.Changes[0].Dataset != "public.customer" {
+		t.Errorf("%+v", a)
+	}
+	s := must(b.Latest(t.Context(), b.viewer, "orders-db"))(t)
+	if s.Version != 2 || len(s.Tables) != 1 || len(s.Tables[0].Columns) != 3 || s.PushedAt == nil {
+		t.Errorf("%+v", s)
+	}
+	all := must(b.catalog.Snapshot(t.Context(), b.admin))(t)
+	for _, f := range all.Fields {
+		first, last := map[string]int{"id": 1, "created_at": 1, "email": 2}[f.Path], 2
+		if f.Source != "SCHEMA" || *f.FirstVersion != first || *f.LastVersion != last {
+			t.Errorf("%s: %s, versions %d to %d", f.Path, f.Source, *f.FirstVersion, *f.LastVersion)
+		}
+	}
+	if d := all.Datasets[0]; d.Kind != "TABLE" || d.Doc != "Everybody who ever bought something." || *d.StoreID != b.store.ID {
+		t.Errorf("%+v", d)
+	}
+}
+
+// A migration that adds an e-mail column without saying what it is is caught, at
+// its line; what was there and is not touched is not held against it.
+func TestGate(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	b.push(t, first+"CREATE TABLE person (id int, last_name text);")
+	for _, c := range []struct {
+		policy  gate.Policy
+		verdict gate.Verdict
+		want    []string
+	}{
+		{gate.Warn, gate.Warning, []string{"CG010 2.sql:2:14 email", "(CG010 1.sql:7:22 id)", "(CG010 1.sql:7:30 last_name)"}},
+		{gate.Enforce, gate.Fail, []string{"CG010 2.sql:2:14 email", "(CG010 1.sql:7:22 id)", "(CG010 1.sql:7:30 last_name)"}},
+		{gate.Off, gate.Pass, []string{}},
+	} {
+		if err := b.SetPolicy(ctx, b.team, "orders-db", c.policy); err != nil {
+			t.Fatal(err)
+		}
+		sub := scripts(first+"CREATE TABLE person (id int, last_name text);", email)
+		a := must(b.Check(ctx, b.viewer, "orders-db", sub))(t)
+		if got := told(a); a.Verdict != c.verdict || !reflect.DeepEqual(got, c.want) || a.Version != 2 || a.Pushed {
+			t.Errorf("%s: %s %q, want %s %q", c.policy, a.Verdict, got, c.verdict, c.want)
+		}
+		if c.policy == gate.Enforce {
+			if a := must(b.Push(ctx, b.orders, "orders-db", sub))(t); a.Pushed || a.Verdict != gate.Fail {
+				t.Errorf("pushed nevertheless: %+v", a)
+			}
+		}
+	}
+	if s := must(b.Latest(ctx, b.viewer, "orders-db"))(t); s.Version != 1 {
+		t.Errorf("a check or a refusal wrote version %d", s.Version)
+	}
+}
+
+// What the catalog says counts: a category confirmed there needs no comment, and
+// a comment against it is told.
+func TestGateAsksTheCatalog(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	d := must(b.catalog.DeclareDataset(ctx, b.admin, catalog.Dataset{Namespace: "postgres://shop", Name: "public.customer", Kind: "TABLE", StoreID: &b.store.ID, Doc: "Ours."}))(t)
+	fields := must(b.catalog.DeclareFields(ctx, b.admin, d.ID, []catalog.Field{{Path: "email"}, {Path: "contact"}}))(t)
+	must(b.catalog.AssertTags(ctx, b.admin, []catalog.Tag{{DatasetID: d.ID, FieldID: &fields[1].ID, Term: "user.contact.email"}, {DatasetID: d.ID, FieldID: &fields[0].ID, Term: "user.name"}}))(t)
+	a := b.push(t, first+email)
+	if got := told(a); a.Namespace != "postgres://shop" || a.Verdict != gate.Pass || len(got) != 0 {
+		t.Errorf("%s %s %q", a.Namespace, a.Verdict, got)
+	}
+	a = b.push(t, first+email+"ALTER TABLE customer ADD contact text;\nCOMMENT ON COLUMN customer.contact IS 'x @tags(user.contact.emial, user.contact.phone_number) y';")
+	if got, want := told(a), []string{"CG012 1.sql:10:1 contact", "CG013 1.sql:10:1 contact"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	all := must(b.catalog.Snapshot(ctx, b.admin))(t)
+	if len(all.Datasets) != 1 || all.Datasets[0].Doc != "Ours." {
+		t.Errorf("%+v", all.Datasets)
+	}
+}
+
+// A column that is renamed keeps its tags, a table that is renamed its dataset.
+func TestRenamed(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	b.push(t, first)
+	all := must(b.catalog.Snapshot(ctx, b.admin))(t)
+	created := all.Fields[slices.IndexFunc(all.Fields, func(f catalog.Field) bool { return f.Path == "created_at" })]
+	must(b.catalog.AssertTags(ctx, b.admin, []catalog.Tag{{DatasetID: created.DatasetID, FieldID: &created.ID, Term: "user.behavior"}}))(t)
+	a := b.push(t, first, "ALTER TABLE customer RENAME created_at TO since;\nALTER TABLE customer RENAME TO client;")
+	if len(a.Changes) != 2 || a.Changes[0].Dataset != "public.customer" || a.Changes[1].Field != "created_at" || a.Changes[1].At.String() != "2.sql:1:29" {
+		t.Errorf("%+v", a.Changes)
+	}
+	want := map[string]map[string][]string{"postgres://orders-db public.client": {"id": {"user.unique_id"}, "created_at": {"user.behavior"}, "since": {"user.behavior"}}}
+	if got := b.datasets(t); !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// Whoever says that it reads what is taken away is named.
+func TestReadersMiss(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	table := "CREATE TABLE item (id int, sku text, price int, at timestamp);\nCREATE TABLE other (a int);"
+	b.push(t, table)
+	all := must(b.catalog.Snapshot(ctx, b.admin))(t)
+	item := all.Datasets[slices.IndexFunc(all.Datasets, func(d catalog.Dataset) bool { return d.Name == "public.item" })]
+	must(b.catalog.DeclareConsumption(ctx, b.admin, catalog.Consumption{ServiceID: b.billing, DatasetID: item.ID, Fields: []string{"price", "sku"}}))(t)
+	for _, c := range []struct {
+		step    string
+		verdict gate.Verdict
+		want    []string
+	}{
+		{"ALTER TABLE item DROP COLUMN price;", gate.Fail, []string{"CG053 2.sql:1:23 price"}},
+		{"ALTER TABLE item RENAME sku TO code;", gate.Fail, []string{"CG053 2.sql:1:25 sku"}},
+		{"ALTER TABLE item ALTER price TYPE bigint;", gate.Fail, []string{"CG053 2.sql:1:24 price"}},
+		{"DROP TABLE item;", gate.Fail, []string{"CG053 2.sql:1:1 "}},
+		{"ALTER TABLE item RENAME TO line;", gate.Fail, []string{"CG053 2.sql:1:1 "}},
+		{"ALTER TABLE item DROP COLUMN at; DROP TABLE other;", gate.Pass, []string{}},
+		{"ALTER TABLE item ADD COLUMN tax int;", gate.Pass, []string{}},
+	} {
+		if err := b.SetPolicy(ctx, b.admin, "orders-db", gate.Enforce); err != nil {
+			t.Fatal(err)
+		}
+		a := must(b.Check(ctx, b.viewer, "orders-db", scripts(table, c.step)))(t)
+		if got := told(a); a.Verdict != c.verdict || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %s %q, want %s %q", c.step, a.Verdict, got, c.verdict, c.want)
+		}
+	}
+	must(b.catalog.DeclareStoreReader(ctx, b.admin, catalog.StoreReader{StoreID: b.store.ID, ServiceID: b.billing, Reason: "reports"}))(t)
+	a := must(b.Check(ctx, b.viewer, "orders-db", scripts(table, "ALTER TABLE item DROP COLUMN at;")))(t)
+	if got := told(a); a.Verdict != gate.Warning || len(got) != 1 {
+		t.Errorf("a reader of the whole store: %s %q", a.Verdict, got)
+	}
+}
+
+// Lines of an order are found by the order, whose customer is known.
+func TestFoundThroughKeys(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	a := must(b.Check(t.Context(), b.viewer, "orders-db", scripts(first+`
+		CREATE TABLE address (c bigint REFERENCES customer, street text);
+		CREATE TABLE geo (address bigint, street text);
+		COMMENT ON COLUMN address.street IS '@tags(user.contact.address.street)';
+		COMMENT ON COLUMN geo.street IS '@tags(user.contact.address.street)';`)))(t)
+	if got, want := told(a), []string{"CG031 1.sql:9:3 "}; !reflect.DeepEqual(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// Files that cannot be read are findings with their places, and nothing else is
+// said.
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	a := must(b.Check(ctx, b.viewer, "orders-db", scripts("CREATE TABLE a (id int);\nALTER TABLE b ADD c int;", "CREAT TABLE x;")))(t)
+	if got, want := told(a), []string{"CG001 1.sql:2:1 ", "CG001 2.sql:1:1 "}; a.Verdict != gate.Fail || !reflect.DeepEqual(got, want) || a.Version != 0 {
+		t.Errorf("%s %q, want %q", a.Verdict, got, want)
+	}
+	a = must(b.Check(ctx, b.viewer, "orders-db", scripts("DO $$ BEGIN END $$;\nCREATE TABLE a (id int);")))(t)
+	if got, want := told(a), []string{"CG004 1.sql:1:1 "}; a.Verdict != gate.Warning || !reflect.DeepEqual(got, want) {
+		t.Errorf("%s %q, want %q", a.Verdict, got, want)
+	}
+	_, err := b.Check(ctx, b.viewer, "orders-db", stores.Submission{})
+	wants(t, err, "UNKNOWN_FORMAT")
+	_, err = b.Check(ctx, b.viewer, "orders-db", scripts())
+	wants(t, err, "OUT_OF_RANGE")
+	_, err = b.Check(ctx, b.viewer, "nowhere", scripts(first))
+	wants(t, err, "STORE_NOT_FOUND")
+}
+
+func TestAuthorisation(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	for _, c := range []struct {
+		name        string
+		by          access.Principal
+		push, setup string
+	}{
+		{"nobody", access.Principal{}, "UNAUTHENTICATED", "UNAUTHENTICATED"},
+		{"a viewer", b.viewer, "ROLE_REQUIRED", "ROLE_REQUIRED"},
+		{"another service's pipeline", b.other, "NOT_OWNER", "ROLE_REQUIRED"},
+		{"its service's pipeline", b.orders, "", "ROLE_REQUIRED"},
+		{"a steward of its team", b.team, "", ""},
+		{"an admin", b.admin, "", ""},
+	} {
+		_, err := b.Push(ctx, c.by, "orders-db", scripts(first))
+		if c.push != "" || err != nil {
+			wants(t, err, c.push)
+		}
+		err = b.SetPolicy(ctx, c.by, "orders-db", gate.Warn)
+		if c.setup != "" || err != nil {
+			wants(t, err, c.setup)
+		}
+	}
+	_, err := b.Latest(ctx, access.Principal{}, "orders-db")
+	wants(t, err, "UNAUTHENTICATED")
+	_, err = b.Check(ctx, access.Principal{}, "orders-db", scripts(first))
+	wants(t, err, "UNAUTHENTICATED")
+	wants(t, b.SetPolicy(ctx, b.admin, "orders-db", "STRICT"), "UNKNOWN_VALUE")
+}
+
+// A table whose name is another store's dataset is no table of this one.
+func TestAnotherStoresDataset(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	of := b.billing
+	other := must(b.catalog.DeclareStore(ctx, b.admin, catalog.Store{Ref: "billing-db", Name: "Billing", ServiceID: &of, Technology: "POSTGRESQL"}))(t)
+	must(b.catalog.DeclareDataset(ctx, b.admin, catalog.Dataset{Namespace: "postgres://shared", Name: "public.customer", Kind: "TABLE", StoreID: &other.ID}))(t)
+	sub := scripts(first)
+	sub.Namespace = "postgres://shared"
+	_, err := b.Push(ctx, b.orders, "orders-db", sub)
+	wants(t, err, "DATASET_ELSEWHERE")
+	if s := must(b.Latest(ctx, b.viewer, "orders-db"))(t); s.Version != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// Of equal pushes at once one counts; each is answered.
+func TestPushesAtOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var wg sync.WaitGroup
+	answers := make([]stores.Answer, 8)
+	for i := range answers {
+		wg.Go(func() {
+			a, err := b.Push(t.Context(), b.orders, "orders-db", scripts(first))
+			if err != nil {
+				t.Error(err)
+			}
+			answers[i] = a
+		})
+	}
+	wg.Wait()
+	pushed := 0
+	for _, a := range answers {
+		if a.Version != 1 {
+			t.Errorf("version %d", a.Version)
+		}
+		if a.Pushed {
+			pushed++
+		}
+	}
+	if pushed != 1 || len(b.datasets(t)) != 1 {
+		t.Errorf("%d of %d counted", pushed, len(answers))
+	}
+}

@@ -1,0 +1,207 @@
+package stores
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/postgres"
+	"github.com/flowmart/lethe/schemas/gate"
+	"github.com/flowmart/lethe/schemas/tables"
+)
+
+// work is one store in one unit of work.
+type work struct {
+	db        postgres.DB
+	store     catalog.Store
+	namespace string
+	policy    gate.Policy
+	version   int // that was pushed last, 0 for none
+	pushedAt  *time.Time
+	before    *tables.State
+}
+
+// visit reads a store and what was last pushed to it.
+func visit(ctx context.Context, db postgres.DB, ref, namespace string) (*work, error) {
+	const q = `SELECT id FROM catalog_store WHERE ref = $1`
+	id, err := postgres.Scalar[uuid.UUID](ctx, db, q, ref)
+	if errors.Is(err, postgres.ErrNotFound) {
+		return nil, fault.Missing("store", "no store is called so; declare it in the catalog first, with its service")
+	}
+	if err != nil {
+		return nil, err
+	}
+	found, err := catalog.StoresByID(ctx, db, []uuid.UUID{id})
+	if err != nil {
+		return nil, err
+	}
+	v := &work{db: db, store: found[id], namespace: namespace, policy: gate.Warn, before: tables.New()}
+	if err := v.settings(ctx); err != nil {
+		return nil, err
+	}
+	return v, v.latest(ctx)
+}
+
+func (v *work) settings(ctx context.Context) error {
+	const q = `
+		SELECT s.policy, s.namespace,
+		       (SELECT d.namespace
+		          FROM catalog_dataset d
+		         WHERE d.store_id = $1 AND d.kind IN ('TABLE', 'COLLECTION')
+		         GROUP BY d.namespace
+		         ORDER BY count(*) DESC, d.namespace
+		         LIMIT 1) AS used
+		  FROM (VALUES (1)) AS one
+		  LEFT JOIN schemas_store s ON s.store_id = $1`
+	row, err := postgres.One[struct {
+		Policy          *gate.Policy
+		Namespace, Used *string
+	}](ctx, v.db, q, v.store.ID)
+	if err != nil {
+		return err
+	}
+	if row.Policy != nil {
+		v.policy = *row.Policy
+	}
+	scheme := map[string]string{"POSTGRESQL": "postgres://", "MONGODB": "mongodb://"}[v.store.Technology]
+	switch {
+	case v.namespace != "":
+	case row.Namespace != nil:
+		v.namespace = *row.Namespace
+	case row.Used != nil:
+		v.namespace = *row.Used
+	case scheme != "":
+		v.namespace = scheme + v.store.Ref
+	default:
+		v.namespace = strings.ToLower(v.store.Technology) + "://" + v.store.Ref
+	}
+	return nil
+}
+
+func (v *work) latest(ctx context.Context) error {
+	const q = `
+		SELECT version, pushed_at, tables
+		  FROM schemas_store_version
+		 WHERE store_id = $1
+		 ORDER BY version DESC
+		 LIMIT 1`
+	row, err := postgres.One[struct {
+		Version  int
+		PushedAt time.Time
+		Tables   []byte
+	}](ctx, v.db, q, v.store.ID)
+	if errors.Is(err, postgres.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var all []tables.Table
+	if err := json.Unmarshal(row.Tables, &all); err != nil {
+		return err
+	}
+	v.version, v.pushedAt, v.before = row.Version, &row.PushedAt, tables.Of(all)
+	return nil
+}
+
+// authorise refuses whoever the store does not belong to. Its service's pipeline
+// may push; how strict its gate is only people say.
+func (v *work) authorise(ctx context.Context, by access.Principal, pipelines bool) error {
+	if by.IsSystem() || by.Has(access.Admin) {
+		return nil
+	}
+	if v.store.ServiceID == nil {
+		return fault.New(fault.Denied, "NOT_OWNER", "the store belongs to no service; an admin declares whose it is")
+	}
+	services, err := catalog.ServicesByID(ctx, v.db, []uuid.UUID{*v.store.ServiceID})
+	if err != nil {
+		return err
+	}
+	service := services[*v.store.ServiceID]
+	if pipelines && by.Service != "" && by.Has(access.CI, access.Service) {
+		if by.Service == service.Ref {
+			return nil
+		}
+		return fault.New(fault.Denied, "NOT_OWNER", "the store belongs to the service %q; its pipeline pushes here", service.Ref)
+	}
+	if err := by.Require(access.Steward); err != nil {
+		return err
+	}
+	if service.OwnerID == nil {
+		return fault.New(fault.Denied, "NOT_OWNER", "nobody owns the service %q that the store belongs to; ask an admin", service.Ref)
+	}
+	teams, err := catalog.OwnersByID(ctx, v.db, []uuid.UUID{*service.OwnerID})
+	if err != nil {
+		return err
+	}
+	return by.RequireOwner(teams[*service.OwnerID].Ref)
+}
+
+// lock has one push to a store wait for the other, and reads again what the
+// other left.
+func (v *work) lock(ctx context.Context) error {
+	if err := v.enter(ctx); err != nil {
+		return err
+	}
+	const q = `SELECT policy FROM schemas_store WHERE store_id = $1 FOR UPDATE`
+	policy, err := postgres.Scalar[gate.Policy](ctx, v.db, q, v.store.ID)
+	if err != nil {
+		return err
+	}
+	v.policy = policy
+	return v.latest(ctx)
+}
+
+func (v *work) enter(ctx context.Context) error {
+	const q = `INSERT INTO schemas_store (store_id) VALUES ($1) ON CONFLICT DO NOTHING`
+	_, err := v.db.Exec(ctx, q, v.store.ID)
+	return err
+}
+
+func (v *work) setPolicy(ctx context.Context, by access.Principal, policy gate.Policy) error {
+	if err := v.enter(ctx); err != nil {
+		return err
+	}
+	const q = `UPDATE schemas_store SET policy = $2 WHERE store_id = $1 AND policy <> $2`
+	done, err := v.db.Exec(ctx, q, v.store.ID, policy)
+	if err != nil || done.RowsAffected() == 0 {
+		return err
+	}
+	return audit.Append(ctx, v.db, audit.Entry{Actor: by.ID, Act: "store.gate_set", Entity: v.store.ID, Code: string(policy)})
+}
+
+// fingerprint is of what the tables are, not of where that was said.
+func fingerprint(all []tables.Table) ([]byte, error) {
+	raw, err := json.Marshal(placeless(all))
+	sum := sha256.Sum256(raw)
+	return sum[:], err
+}
+
+func placeless(all []tables.Table) []tables.Table {
+	out := make([]tables.Table, len(all))
+	for i, t := range all {
+		t.At = tables.Place{}
+		t.Columns = placelessColumns(t.Columns)
+		out[i] = t
+	}
+	return out
+}
+
+func placelessColumns(all []tables.Column) []tables.Column {
+	out := make([]tables.Column, len(all))
+	for i, c := range all {
+		c.At = tables.Place{}
+		c.Within = placelessColumns(c.Within)
+		out[i] = c
+	}
+	return out
+}
