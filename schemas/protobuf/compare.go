@@ -411,11 +411,24 @@ func extensionsOf(c container) []protoreflect.FieldDescriptor {
 func fragment(p func() *printer, d protoreflect.Descriptor) string {
 	switch d := d.(type) {
 	case protoreflect.FieldDescriptor:
-		return cut(fieldFragment(p(), d), mostFragment)
+		return cut(fieldFragment(p(), mapOf(d)), mostFragment)
 	case protoreflect.MessageDescriptor:
 		return cut("message "+relative(d), mostFragment)
 	}
 	return ""
+}
+
+// mapOf is the map that a key or a value is of; else the field itself.
+func mapOf(f protoreflect.FieldDescriptor) protoreflect.FieldDescriptor {
+	entry := f.ContainingMessage()
+	if of, ok := entry.Parent().(protoreflect.MessageDescriptor); ok && entry.IsMapEntry() {
+		for i := range of.Fields().Len() {
+			if m := of.Fields().Get(i); m.Message() == entry {
+				return m
+			}
+		}
+	}
+	return f
 }
 
 func fieldFragment(p *printer, f protoreflect.FieldDescriptor) string {

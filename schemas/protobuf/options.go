@@ -142,36 +142,6 @@ func quote(s string) string {
 	return b.String()
 }
 
-// metaOf reads one of Confluent's options of an element: its own words on what
-// the element is. Nil if it has none.
-func metaOf(o proto.Message, number protoreflect.FieldNumber) protoreflect.Message {
-	var found protoreflect.Message
-	o.ProtoReflect().Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		if f.IsExtension() && f.Number() == number && f.Message() != nil && f.Message().FullName() == "confluent.Meta" {
-			found = v.Message()
-		}
-		return found == nil
-	})
-	return found
-}
-
-// metaNumber is the number of these options, of whatever element.
-const metaNumber = 1088
-
-// saidIn reads the tags and the documentation of an element from its options.
-func saidIn(o proto.Message) (tags []string, doc string) {
-	m := metaOf(o, metaNumber)
-	if m == nil {
-		return nil, ""
-	}
-	fields := m.Descriptor().Fields()
-	list := m.Get(fields.ByName("tags")).List()
-	for i := range list.Len() {
-		tags = append(tags, list.Get(i).String())
-	}
-	return tags, m.Get(fields.ByName("doc")).String()
-}
-
 // fieldOptions are those of a field; never nil.
 func fieldOptions(f protoreflect.FieldDescriptor) proto.Message {
 	if o, ok := f.Options().(*descriptorpb.FieldOptions); ok && o != nil {

@@ -34,6 +34,7 @@ var _ interface {
 	format.Shaped
 	format.Particular
 	format.Printed
+	format.Taggable
 } = (*Schema)(nil)
 
 // Canonical implements format.Schema. The order of imports, messages, fields
