@@ -7,17 +7,19 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/flowmart/lethe/schemas/gate"
+	"github.com/flowmart/lethe/schemas/manifest"
 	"github.com/flowmart/lethe/schemas/pipeline"
 	"github.com/flowmart/lethe/schemas/report"
 )
 
 func newSchema(e *env) *cobra.Command {
-	c := group("schema", "Check schemas before they are merged, and register them", "  lethe schema check orders.avsc --subject orders-value",
+	c := group("schema", "Check schemas before they are merged, and register them", "  lethe schema check\n  lethe schema check orders.avsc --subject orders-value",
 		newSchemaCheck(e), newSchemaStore(e))
 	c.PersistentFlags().StringP("output", "o", "text", strings.Join(report.Forms(), ", "))
 	c.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
@@ -29,66 +31,172 @@ func newSchema(e *env) *cobra.Command {
 func newSchemaCheck(e *env) *cobra.Command {
 	var subject, kind string
 	c := &cobra.Command{
-		Use:   "check FILE",
-		Short: "Tell what registering a schema would come to, and write nothing",
-		Long: `Tells what registering a schema would come to: whether it can be read, may
-follow the versions before it, and says of every personal field what it is. Each
-finding has a code, its line, and how to mend it. FILE may be - for standard
-input. Exit code 1 means that the verdict is FAIL.`,
-		Example: "  lethe schema check orders.avsc --subject orders-value\n  lethe schema check orders.avsc --subject orders-value --output github",
-		Args:    cobra.ExactArgs(1),
+		Use:   "check [FILE…]",
+		Short: "Tell what registering schemas would come to, and write nothing",
+		Long: `Tells what registering schemas would come to: whether they can be read, may
+follow the versions before them, and say of every personal field what it is.
+Each finding has a code, its line, and how to mend it.
+
+The schemas are those of the manifest (lethe.yaml), or of the files of it that
+are named. With --subject it is one file, which may be - for standard input, and
+no manifest is needed. Exit code 1 means that the verdict is FAIL.`,
+		Example: "  lethe schema check\n  lethe schema check --output github\n  lethe schema check orders.avsc --subject orders-value",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if subject == "" {
-				return usage(errors.New("say for which subject the schema is: --subject orders-value"))
+			if subject != "" {
+				return checkOne(cmd, e, args, subject, kind)
 			}
-			text, err := readInput(e, args[0])
-			if err != nil {
-				return usage(err)
+			if kind != "" {
+				return usage(errors.New("--type goes with --subject; in a manifest each entry has its type"))
 			}
-			a, err := askCheck(cmd, e, []pipeline.Schema{{Subject: subject, Type: typeOf(kind, args[0]), Text: string(text)}})
+			files, err := readFiles(cmd)
 			if err != nil {
 				return err
 			}
-			a.Schemas[0].File = args[0]
+			a, err := askCheck(cmd, e, files.entries)
+			if err != nil {
+				return err
+			}
+			if a, err = files.only(a, args); err != nil {
+				return err
+			}
 			return tellReport(cmd, a)
 		},
 	}
-	c.Flags().StringVar(&subject, "subject", "", "the subject that it is for")
+	c.Flags().StringVar(&subject, "subject", "", "the subject that the one file is for")
 	c.Flags().StringVar(&kind, "type", "", "AVRO, JSON or PROTOBUF; by the name of the file where it is left out")
-	return visitFlags(c)
+	return visitFlags(manifestFlags(c))
 }
 
-// typeOf is the type of a schema: what is said, or what the file is called.
-func typeOf(said, file string) string {
-	switch ext := filepath.Ext(file); {
-	case said != "":
-		return strings.ToUpper(said)
-	case ext == ".proto":
-		return "PROTOBUF"
-	case ext == ".json":
-		return "JSON"
+// checkOne checks one file that stands in no manifest.
+func checkOne(cmd *cobra.Command, e *env, args []string, subject, kind string) error {
+	if len(args) != 1 {
+		return usage(fmt.Errorf("--subject is for one file, and %d are named; write a manifest for several", len(args)))
 	}
-	return "AVRO"
+	text, err := readInput(e, args[0])
+	if err != nil {
+		return usage(err)
+	}
+	if kind == "" {
+		kind = manifest.TypeOf(args[0])
+	}
+	a, err := askCheck(cmd, e, []manifest.Entry{{File: args[0], Subject: subject, Type: strings.ToUpper(kind), Text: string(text)}})
+	if err != nil {
+		return err
+	}
+	return tellReport(cmd, a)
 }
 
-// askCheck asks the server for its verdict.
-func askCheck(cmd *cobra.Command, e *env, all []pipeline.Schema) (a report.Answer, err error) {
+// manifestFlags are the flags of every command that reads a manifest.
+func manifestFlags(c *cobra.Command) *cobra.Command {
+	c.Flags().StringP("manifest", "m", manifest.Name, "the file that says which schemas there are")
+	return c
+}
+
+// files are the schemas of a manifest as they are on the disk.
+type files struct {
+	*manifest.Manifest
+	folder  string
+	entries []manifest.Entry
+}
+
+// readFiles reads the manifest and what it names. Mistakes in it are told in
+// the form that was asked for, too, so that a pipeline shows them at the line.
+func readFiles(cmd *cobra.Command) (f files, err error) {
+	path, _ := cmd.Flags().GetString("manifest")
+	text, err := readInput(&env{in: cmd.InOrStdin()}, path)
+	if err != nil {
+		return f, usage(fmt.Errorf("%w; write a manifest, or name another with --manifest, or one file with its --subject", err))
+	}
+	f.folder = filepath.Dir(path)
+	if f.Manifest, err = manifest.Read(path, text); err == nil {
+		f.entries, err = f.read()
+	}
+	if err == nil {
+		return f, nil
+	}
+	if form := output(cmd); form != "text" && form != "json" {
+		if err := report.Write(cmd.OutOrStdout(), form, report.OfMistakes(err)); err != nil {
+			return f, away(err)
+		}
+	}
+	return f, usage(manifest.Lines(err))
+}
+
+// read reads the files, and calls them as they are called from here.
+func (f files) read() ([]manifest.Entry, error) {
+	tree, err := manifest.Dir(f.folder)
+	if err != nil {
+		return nil, err
+	}
+	all, err := f.Entries(tree)
+	for i := range all {
+		all[i].File = filepath.ToSlash(filepath.Join(f.folder, all[i].File))
+	}
+	return all, err
+}
+
+// only leaves what is said of some files; of none named, all.
+func (f files) only(a report.Answer, names []string) (report.Answer, error) {
+	if len(names) == 0 {
+		return a, nil
+	}
+	wanted := map[string]bool{}
+	for _, name := range names {
+		name = filepath.ToSlash(filepath.Clean(name))
+		if !slices.ContainsFunc(f.entries, func(e manifest.Entry) bool { return e.File == name }) {
+			return a, usage(fmt.Errorf("%s is no file of %s; correct a pattern there, or check it with --subject", name, f.File))
+		}
+		wanted[name] = true
+	}
+	some := report.Answer{Verdict: gate.Pass}
+	for _, c := range a.Schemas {
+		if wanted[c.File] {
+			some.Add(c)
+		}
+	}
+	return some, nil
+}
+
+// askCheck asks the server for its verdict on schemas in their order.
+func askCheck(cmd *cobra.Command, e *env, all []manifest.Entry) (report.Answer, error) {
+	a := report.Answer{Verdict: gate.Pass, Schemas: []report.Checked{}}
 	c, err := visit(cmd, e)
 	if err != nil {
 		return a, err
 	}
-	body, err := json.Marshal(pipeline.Question{Schemas: all})
-	if err != nil {
-		return a, usage(err)
-	}
-	raw, err := c.send(cmd.Context(), http.MethodPost, pipeline.Path, "application/json", bytes.NewReader(body))
-	if err != nil {
-		return a, err
-	}
-	if err := json.Unmarshal(raw, &a); err != nil || len(a.Schemas) != len(all) {
-		return a, away(errors.New("the server's answer has another form; are client and server of the same version?"))
+	for _, some := range manifest.Parts(all) {
+		q := pipeline.Question{}
+		for _, e := range some.Entries {
+			q.Schemas = append(q.Schemas, asSchema(e))
+		}
+		body, err := json.Marshal(q)
+		if err != nil {
+			return a, usage(err)
+		}
+		raw, err := c.send(cmd.Context(), http.MethodPost, pipeline.Path, "application/json", bytes.NewReader(body))
+		if err != nil {
+			return a, err
+		}
+		var part report.Answer
+		if err := json.Unmarshal(raw, &part); err != nil || len(part.Schemas) != len(some.Entries) {
+			return a, away(errors.New("the server's answer has another form; are client and server of the same version?"))
+		}
+		for i, c := range part.Schemas {
+			if c.File = some.Entries[i].File; i >= some.Along {
+				a.Add(c)
+			}
+		}
 	}
 	return a, nil
+}
+
+// asSchema is an entry as the server is asked about it.
+func asSchema(e manifest.Entry) pipeline.Schema {
+	s := pipeline.Schema{Subject: e.Subject, Type: e.Type, Text: e.Text}
+	for _, r := range e.References {
+		s.References = append(s.References, pipeline.Reference{Name: r.Name, Subject: r.Subject, Version: r.Version})
+	}
+	return s
 }
 
 // tellReport prints a verdict; FAIL is the exit code 1.

@@ -85,12 +85,61 @@ func TestSchemaCheckUsage(t *testing.T) {
 		says string
 	}{
 		{[]string{"schema", "check", "none.avsc", "--subject", "x"}, exitUsage, "there is no file none.avsc"},
-		{[]string{"schema", "check", "schema_test.go"}, exitUsage, "--subject orders-value"},
+		{[]string{"schema", "check", "schema_test.go"}, exitUsage, "there is no file lethe.yaml; write a manifest"},
+		{[]string{"schema", "check", "--type", "AVRO"}, exitUsage, "--type goes with --subject"},
+		{[]string{"schema", "check", "a", "b", "--subject", "x"}, exitUsage, "--subject is for one file, and 2 are named"},
 		{[]string{"schema", "check", "schema_test.go", "--subject", "x", "--output", "junti"}, exitUsage, `did you mean "junit"`},
 		{[]string{"schema", "check", "schema_test.go", "--subject", "x"}, exitAway, "of the same version"},
 	} {
 		if r := lethe(t, f.env(), c.args...); r.code != c.code || !strings.Contains(r.err, c.says) {
 			t.Errorf("%q: %d %s", c.args, r.code, r.err)
 		}
+	}
+}
+
+// shop is a manifest of two schemas, of which the first in the alphabet takes
+// the other, and an old one that nobody changed.
+func (d *desk) shop(t *testing.T) (manifest string) {
+	t.Helper()
+	d.write(t, "events/order.avsc", `{"type": "record", "name": "shop.Order", "fields": [
+  {"name": "id", "type": "string"},
+  {"name": "total", "type": "shop.Total"}
+]}`)
+	d.write(t, "events/total.avsc", `{"type": "record", "name": "shop.Total", "fields": [{"name": "cents", "type": "long"}]}`)
+	return d.write(t, "lethe.yaml", "prefix: shop.\nschemas:\n  - files: events/*.avsc\n    subject: shop.{name}-value\n")
+}
+
+// A whole manifest is checked in one call, references between new files
+// included; files that are named are told of alone.
+func TestSchemaCheckManifest(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	m := d.shop(t)
+	r := d.as(t, access.Viewer, "schema", "check", "-m", m)
+	want := "PASS  shop.total-value  would be version 1 (BACKWARD, gate WARN)\nPASS  shop.order-value  would be version 1 (BACKWARD, gate WARN)\nPASS\n"
+	if r.code != exitOK || r.out != want {
+		t.Errorf("%d\n%s%s", r.code, r.out, r.err)
+	}
+	r = d.as(t, access.Viewer, "schema", "check", "-m", m, filepath.Join(d.dir, "events/order.avsc"))
+	if r.code != exitOK || strings.Contains(r.out, "total") || !strings.Contains(r.out, "shop.order-value") {
+		t.Errorf("one file: %d\n%s%s", r.code, r.out, r.err)
+	}
+	if r = d.as(t, access.Viewer, "schema", "check", "-m", m, "other.avsc"); r.code != exitUsage || !strings.Contains(r.err, "other.avsc is no file of "+m) {
+		t.Errorf("a file of nothing: %d\n%s", r.code, r.err)
+	}
+}
+
+// What is wrong with a manifest is told at its line, where editors and
+// pipelines look for it.
+func TestManifestMistakesAreAnnotations(t *testing.T) {
+	t.Parallel()
+	d := &desk{dir: t.TempDir()}
+	m := d.write(t, "lethe.yaml", "schemas:\n  - files: events/*.avsc\n    subjct: a\n")
+	r := lethe(t, env{}, "schema", "check", "-m", m, "-o", "github")
+	if want := "::error file=" + m + ",line=3,col=5,title=Lethe UNKNOWN_KEY::"; r.code != exitUsage || !strings.Contains(r.out, want) {
+		t.Errorf("%d\n%s%s", r.code, r.out, r.err)
+	}
+	if want := "lethe: " + m + `:3:5: an entry of schemas has no key "subjct"`; !strings.Contains(r.err, want) || !strings.Contains(r.err, `did you mean "subject"`) {
+		t.Errorf("%s", r.err)
 	}
 }

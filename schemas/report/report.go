@@ -3,6 +3,9 @@
 package report
 
 import (
+	"strconv"
+
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/gate"
 )
@@ -75,7 +78,28 @@ func Of(found []schemas.Answer) Answer {
 		for _, x := range a.Result.Difference {
 			c.Difference = append(c.Difference, Difference{string(x.Kind), x.Path, x.From, x.Category, x.Guessed})
 		}
-		out.Schemas, out.Verdict = append(out.Schemas, c), worse(out.Verdict, a.Verdict)
+		out.Add(c)
+	}
+	return out
+}
+
+// Add adds what became of one more schema.
+func (a *Answer) Add(c Checked) {
+	a.Schemas, a.Verdict = append(a.Schemas, c), worse(a.Verdict, c.Verdict)
+}
+
+// OfMistakes is what is wrong with a file that says which schemas there are,
+// in the form of an answer. The path of each fault is file, line and column.
+func OfMistakes(err error) Answer {
+	out := Answer{Verdict: gate.Fail, Schemas: []Checked{}}
+	for _, f := range fault.All(err) {
+		if len(f.Path) != 3 {
+			continue
+		}
+		line, _ := strconv.Atoi(f.Path[1])
+		column, _ := strconv.Atoi(f.Path[2])
+		out.Add(Checked{File: f.Path[0], Subject: f.Path[0], Verdict: gate.Fail, Findings: []Finding{
+			{Code: f.Code, Severity: string(gate.Refused), Line: line, Column: column, Message: f.Message, Mend: "see docs/ci.md for what a manifest holds"}}})
 	}
 	return out
 }

@@ -1,0 +1,174 @@
+// Package manifest reads the one file that says which schemas a repository
+// holds: which files are of which subjects, of which type, to whom the subjects
+// belong, and which level and policy hold for them. It finds what the files
+// take from one another and puts them into an order in which each can be
+// registered. It asks nobody and decides nothing.
+package manifest
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas"
+	"github.com/flowmart/lethe/schemas/gate"
+)
+
+// Name is what the file is called unless somebody says otherwise.
+const Name = "lethe.yaml"
+
+// Manifest is what the file says.
+type Manifest struct {
+	File   string // what mistakes are told by
+	Prefix string // what every subject begins with; "" says nothing
+	Terms         // of the subjects of groups that say nothing else
+	Groups []Group
+}
+
+// Terms are what should hold for a subject; what is "" is left as it is.
+type Terms struct {
+	Owner  string // the service that it belongs to
+	Level  schemas.Level
+	Policy gate.Policy
+}
+
+// Group is files that are registered alike.
+type Group struct {
+	Files      []string // patterns of paths: *, **, ?, [a-z], {a,b}
+	Subject    string   // with {name}, {dir} and {record} in it
+	Type       string   // "" goes by the name of the file
+	References []Reference
+	Terms
+
+	at mark
+}
+
+// Reference is what files of a group take from a subject that is in no file.
+type Reference struct {
+	Name    string
+	Subject string
+	Version int // 0 for the latest
+
+	at mark
+}
+
+// The keys of the file.
+var (
+	topKeys       = []string{"prefix", "owner", "level", "policy", "schemas"}
+	groupKeys     = []string{"files", "subject", "type", "owner", "level", "policy", "references"}
+	referenceKeys = []string{"name", "subject", "version"}
+)
+
+// Read reads a manifest. Every mistake is told with its line; file is what it
+// is called there.
+func Read(file string, text []byte) (*Manifest, error) {
+	r := &reader{file: file}
+	m := &Manifest{File: file}
+	body := r.tree(text)
+	if body == nil {
+		return nil, r.err()
+	}
+	o := r.object(body, "the manifest", topKeys)
+	m.Prefix = o.text("prefix")
+	m.Terms = o.terms()
+	for _, n := range o.list("schemas") {
+		m.Groups = append(m.Groups, r.group(n, m.Terms))
+	}
+	if len(m.Groups) == 0 && len(r.errs) == 0 {
+		r.bad(o.of("schemas"), "REQUIRED", `"schemas" is missing or empty; it lists files and their subjects, like - {files: schemas/*.avsc, subject: "{name}-value"}`)
+	}
+	return m, r.err()
+}
+
+func (r *reader) group(n ast.Node, otherwise Terms) Group {
+	o := r.object(n, "an entry of schemas", groupKeys)
+	g := Group{at: o.at, Subject: o.need("subject", `the subject of the files, like "{name}-value"`), Terms: o.terms()}
+	g.Terms = g.or(otherwise)
+	g.Files = o.texts("files")
+	if len(g.Files) == 0 {
+		r.bad(o.of("files"), "REQUIRED", `"files" is missing or empty; it is a pattern of paths, like schemas/**/*.avsc, or a list of them`)
+	}
+	for _, pattern := range g.Files {
+		if !validPattern(pattern) {
+			r.bad(o.of("files"), "BAD_PATTERN", "%q is no pattern of paths; it goes down from the manifest's folder, with *, **, ?, [a-z] and {a,b}", pattern)
+		}
+	}
+	if kind := strings.ToUpper(o.text("type")); kind != "" {
+		g.Type = kind
+		if known := schemas.Types(); !slices.Contains(known, kind) {
+			r.bad(o.of("type"), "UNKNOWN_TYPE", "%s", fault.Suggest("schemas are of the types "+strings.Join(known, ", "), kind, known))
+		}
+	}
+	for _, hole := range holes(g.Subject) {
+		if known := []string{"name", "dir", "record"}; !slices.Contains(known, hole) {
+			r.bad(o.of("subject"), "UNKNOWN_PLACEHOLDER", "%s", fault.Suggest(fmt.Sprintf("a subject is made of {name}, {dir} and {record}, not of {%s}", hole), hole, known))
+		}
+	}
+	for _, n := range o.list("references") {
+		g.References = append(g.References, r.reference(n))
+	}
+	return g
+}
+
+func (r *reader) reference(n ast.Node) Reference {
+	o := r.object(n, "a reference", referenceKeys)
+	ref := Reference{at: o.at, Name: o.need("name", "what the schema calls it: the full name of a type, the URI of a $ref, the path of an import"), Subject: o.need("subject", "the subject that it is of")}
+	if version := o.text("version"); version != "" && version != "latest" {
+		n, err := strconv.Atoi(version)
+		if err != nil || n < 1 {
+			r.bad(o.of("version"), "OUT_OF_RANGE", "a version is a whole number from 1, or latest")
+		}
+		ref.Version = n
+	}
+	return ref
+}
+
+// terms reads what should hold for subjects.
+func (o object) terms() Terms {
+	t := Terms{Owner: o.text("owner")}
+	if level := o.text("level"); level != "" {
+		l, err := schemas.ParseLevel(level)
+		if err != nil {
+			o.bad(o.of("level"), "INVALID_LEVEL", "%s", fault.All(err)[0].Message)
+		}
+		t.Level = l
+	}
+	if policy := o.text("policy"); policy != "" {
+		t.Policy = gate.Policy(strings.ToUpper(policy))
+		known := []string{string(gate.Enforce), string(gate.Warn), string(gate.Off)}
+		if !slices.Contains(known, string(t.Policy)) {
+			o.bad(o.of("policy"), "INVALID_POLICY", "%s", fault.Suggest("a policy is "+strings.Join(known, ", "), string(t.Policy), known))
+		}
+	}
+	return t
+}
+
+// or is what is said, and else what holds otherwise.
+func (t Terms) or(otherwise Terms) Terms {
+	if t.Owner == "" {
+		t.Owner = otherwise.Owner
+	}
+	if t.Level == "" {
+		t.Level = otherwise.Level
+	}
+	if t.Policy == "" {
+		t.Policy = otherwise.Policy
+	}
+	return t
+}
+
+// holes lists what stands in braces.
+func holes(subject string) (out []string) {
+	for rest := subject; ; {
+		_, after, found := strings.Cut(rest, "{")
+		if !found {
+			return out
+		}
+		hole, after, _ := strings.Cut(after, "}")
+		out, rest = append(out, hole), after
+	}
+}

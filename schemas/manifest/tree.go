@@ -1,0 +1,151 @@
+package manifest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+// validPattern reports whether a pattern names paths below the folder.
+func validPattern(pattern string) bool {
+	up := slices.Contains(strings.Split(pattern, "/"), "..")
+	return doublestar.ValidatePattern(pattern) && !up && !strings.HasPrefix(pattern, "/")
+}
+
+// Tree is a folder of files: one on the disk, or one as it was in git. Paths go
+// down from it, with slashes.
+type Tree struct {
+	names []string // sorted
+	load  func(names []string) ([]string, error)
+}
+
+// match lists the files of a pattern.
+func (t Tree) match(pattern string) (out []string) {
+	for _, name := range t.names {
+		if doublestar.MatchUnvalidated(pattern, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// Dir is a folder on the disk. What begins with a dot, and node_modules, is not
+// looked into; links are not followed.
+func Dir(folder string) (Tree, error) {
+	t := Tree{load: func(names []string) (texts []string, err error) {
+		for _, name := range names {
+			raw, err := os.ReadFile(filepath.Join(folder, filepath.FromSlash(name)))
+			if err != nil {
+				return nil, err
+			}
+			texts = append(texts, string(raw))
+		}
+		return texts, nil
+	}}
+	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		base := d.Name()
+		if d.IsDir() && path != folder && (strings.HasPrefix(base, ".") || base == "node_modules") {
+			return fs.SkipDir
+		}
+		if !d.Type().IsRegular() {
+			return nil
+		}
+		name, err := filepath.Rel(folder, path)
+		t.names = append(t.names, filepath.ToSlash(name))
+		return err
+	})
+	slices.Sort(t.names)
+	if errors.Is(err, fs.ErrNotExist) {
+		return t, fmt.Errorf("there is no folder %s", folder)
+	}
+	return t, err
+}
+
+// Git is a folder as it was at a commit, a branch or a tag. It is read by the
+// program git; nothing is checked out. A folder that was not there then is
+// empty.
+func Git(ctx context.Context, folder, ref string) (Tree, error) {
+	commit, err := git(ctx, folder, nil, "rev-parse", "--verify", "--quiet", "--end-of-options", ref+"^{commit}")
+	if err != nil {
+		return Tree{}, fmt.Errorf("git knows no commit %q in %s%s; a shallow clone holds only the newest: fetch more (fetch-depth: 0 in GitHub, GIT_DEPTH: 0 in GitLab)", ref, folder, because(err))
+	}
+	listed, err := git(ctx, folder, nil, "ls-tree", "-r", "-z", strings.TrimSpace(string(commit)))
+	if err != nil {
+		return Tree{}, fmt.Errorf("git cannot list %s at %s%s", folder, ref, because(err))
+	}
+	blobs := map[string]string{}
+	var t Tree
+	for line := range strings.SplitSeq(strings.TrimSuffix(string(listed), "\x00"), "\x00") {
+		about, name, _ := strings.Cut(line, "\t")
+		mode, about, _ := strings.Cut(about, " ")
+		if _, blob, _ := strings.Cut(about, " "); mode == "100644" || mode == "100755" {
+			blobs[name] = blob
+			t.names = append(t.names, name)
+		}
+	}
+	slices.Sort(t.names)
+	t.load = func(names []string) ([]string, error) {
+		var ask bytes.Buffer
+		for _, name := range names {
+			ask.WriteString(blobs[name] + "\n")
+		}
+		raw, err := git(ctx, folder, &ask, "cat-file", "--batch")
+		if err != nil {
+			return nil, fmt.Errorf("git cannot read %s at %s%s", folder, ref, because(err))
+		}
+		return unbatch(raw, len(names))
+	}
+	return t, nil
+}
+
+// unbatch takes apart what git cat-file --batch writes: for each object its
+// name, type and size on a line, its bytes, and a line end.
+func unbatch(raw []byte, n int) ([]string, error) {
+	r := bufio.NewReader(bytes.NewReader(raw))
+	var texts []string
+	for range n {
+		var blob, kind string
+		var size int
+		if _, err := fmt.Fscanf(r, "%s %s %d\n", &blob, &kind, &size); err != nil || size < 0 || size > len(raw) {
+			return nil, errors.New("git's answer has another form than it documents (git cat-file --batch)")
+		}
+		text := make([]byte, size+1)
+		if _, err := io.ReadFull(r, text); err != nil {
+			return nil, err
+		}
+		texts = append(texts, string(text[:size]))
+	}
+	return texts, nil
+}
+
+func git(ctx context.Context, folder string, in io.Reader, args ...string) ([]byte, error) {
+	c := exec.CommandContext(ctx, "git", append([]string{"-C", folder}, args...)...)
+	c.Stdin = in
+	return c.Output()
+}
+
+// because is what git itself says, if it says anything.
+func because(err error) string {
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok {
+		return ": " + err.Error()
+	}
+	if said := strings.TrimSpace(string(exit.Stderr)); said != "" {
+		return ": " + said
+	}
+	return ""
+}
