@@ -186,6 +186,7 @@ func (p *parser) dropFrom(n tables.Name) error {
 	}
 	_ = p.take("column")
 	lenient := p.ifExists()
+	at = p.at()
 	name, err := p.name()
 	if err != nil {
 		return err
@@ -237,6 +238,7 @@ func (p *parser) rename(n *tables.Name) error {
 	constraint := p.take("constraint")
 	if !constraint {
 		_ = p.take("column")
+		at = p.at()
 	}
 	from, err := p.name()
 	if err != nil {

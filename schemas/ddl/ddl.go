@@ -93,6 +93,16 @@ func (p *parser) placed(err error) []error {
 	return out
 }
 
+// Unread notes something that was not read and changes nothing.
+func (d *Database) Unread(at tables.Place, message, mend string) { d.note(at, message, mend) }
+
+// Blind notes something that was not read and may change tables: what is missing
+// from here on may have been made by it.
+func (d *Database) Blind(at tables.Place, what, mend string) {
+	d.blind = true
+	d.note(at, what+" is not read: what it does to tables is not known", mend)
+}
+
 func (d *Database) note(at tables.Place, message, mend string) {
 	const most = 100
 	if len(d.Notes) < most {
@@ -102,8 +112,7 @@ func (d *Database) note(at tables.Place, message, mend string) {
 
 // unseen notes a statement that may change tables and cannot be seen through.
 func (p *parser) unseen(what string) {
-	p.d.blind = true
-	p.d.note(p.start, what+" is not read: what it does to tables is not known", "say what changes tables in statements of their own")
+	p.d.Blind(p.start, what, "say what changes tables in statements of their own")
 }
 
 // madeName is the name of what a statement makes.

@@ -146,7 +146,7 @@ func TestReadersMiss(t *testing.T) {
 		verdict gate.Verdict
 		want    []string
 	}{
-		{"ALTER TABLE item DROP COLUMN price;", gate.Fail, []string{"CG053 2.sql:1:23 price"}},
+		{"ALTER TABLE item DROP COLUMN price;", gate.Fail, []string{"CG053 2.sql:1:30 price"}},
 		{"ALTER TABLE item RENAME sku TO code;", gate.Fail, []string{"CG053 2.sql:1:25 sku"}},
 		{"ALTER TABLE item ALTER price TYPE bigint;", gate.Fail, []string{"CG053 2.sql:1:24 price"}},
 		{"DROP TABLE item;", gate.Fail, []string{"CG053 2.sql:1:1 "}},
