@@ -189,6 +189,7 @@ func TestRewrapGoesOn(t *testing.T) {
 		t.Errorf("cut off after %d: %v", n, err)
 	}
 	f.opens(t, after, f.kek)
+	f.nobodyWaits(t)
 	if err := tx.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -196,6 +197,25 @@ func TestRewrapGoesOn(t *testing.T) {
 		t.Errorf("again: %d, %v", n, err)
 	}
 	f.opens(t, after)
+}
+
+// nobodyWaits waits until PostgreSQL has given up the statement of whoever was
+// cut off: let go before, it would go through.
+func (f filled) nobodyWaits(t *testing.T) {
+	t.Helper()
+	const q = `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database()))`
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		var waits bool
+		if err := f.db.QueryRow(t.Context(), q).Scan(&waits); err != nil {
+			t.Fatal(err)
+		}
+		if !waits {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("a statement still waits")
+		}
+	}
 }
 
 // A server that has not been restarted opens what a restarted one wraps, as

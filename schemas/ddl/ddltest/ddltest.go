@@ -102,7 +102,8 @@ func Look(t testing.TB, db querier) string {
 		  FROM mine JOIN pg_constraint k ON k.conrelid = mine.oid AND k.contype IN ('p', 'u', 'f')) AS lines
 		 ORDER BY key COLLATE "C"`
 	// Type names are printed with their schema where the search path hides it.
-	if rows, err := db.Query(t.Context(), `SELECT set_config('search_path', 'public', false)`); err != nil {
+	const qPath = `SELECT set_config('search_path', 'public', false)`
+	if rows, err := db.Query(t.Context(), qPath); err != nil {
 		t.Fatal(err)
 	} else {
 		rows.Close()
