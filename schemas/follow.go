@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -47,13 +48,31 @@ func (r *Registry) followOnce(ctx context.Context) error {
 	select {
 	case <-r.subjects.fresh:
 	default:
-		return nil
+		_, err := r.loadAll(ctx, r.db, r.subjects.registered())
+		return err
 	}
 	err := r.readAll(ctx)
 	if err != nil {
-		r.subjects.again() // from the beginning: begun anew, it finds more in memory
+		r.subjects.again()
 	}
 	return err
+}
+
+// complete notes that every subject was read.
+func (s *snapshot) complete() {
+	s.whole.Store(true)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.former = nil
+}
+
+// registered lists the contents that were registered since it was last asked.
+func (s *snapshot) registered() []contentID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ids := s.brought
+	s.brought = nil
+	return ids
 }
 
 // readAll reads every subject, and contents.
@@ -69,6 +88,7 @@ func (r *Registry) readAll(ctx context.Context) error {
 			return err
 		}
 		if len(found) < subjectsRead {
+			r.subjects.complete()
 			return r.readContents(ctx)
 		}
 		at = found[len(found)-1].place
@@ -106,6 +126,16 @@ func (s *snapshot) contents() (latest, others []contentID) {
 		}
 	}
 	return latest, others
+}
+
+var errReading = errors.New("subjects are still being read into memory")
+
+// Ready reports whether every subject has been in memory.
+func (r *Registry) Ready(context.Context) error {
+	if !r.subjects.whole.Load() {
+		return errReading
+	}
+	return nil
 }
 
 // AsOf is the moment from which on memory may be behind, because the database

@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,12 +30,12 @@ type snapshot struct {
 	ended func([]contentID) // told which ids stand for nothing any more
 
 	turns   sync.Mutex
-	waiting *turn // for the look that begins next
-	looking bool
+	waiting *turn     // for the look that begins next
+	since   time.Time // when the one under way began
 
-	away     atomic.Bool  // the last look did not reach the database
-	lookedAt atomic.Int64 // when it ended, in nanoseconds
-	exactAt  atomic.Int64 // when the last one began that did
+	whole   atomic.Bool  // every subject has been read
+	away    atomic.Bool  // the last look did not reach the database
+	exactAt atomic.Int64 // when the last one began that did, in nanoseconds
 
 	// Of the one look under way.
 	position string
@@ -42,12 +43,14 @@ type snapshot struct {
 
 	mu       sync.RWMutex
 	subjects map[place]*state
+	former   map[place]*state // as they were before all had to be read anew, until that is done
 	levels   map[string]layer // above the subjects, by context
 	count    uint64           // of looks
 	changes  uint64           // looks that found something
 	floor    uint64           // what was read before this one counts for nothing
 	loading  int              // reads under way
 	touched  map[place]uint64 // what changed while they are
+	brought  []contentID      // whose contents may not be in memory yet
 	fresh    chan struct{}    // a token whenever everything is to be read anew
 }
 
@@ -62,51 +65,55 @@ type turn struct {
 }
 
 const (
-	lookFor   = 1500 * time.Millisecond // patience with one look
-	lookAgain = 500 * time.Millisecond  // between looks at a database that is away
+	lookFor     = 1500 * time.Millisecond // patience with one look
+	lookBriefly = 50 * time.Millisecond   // … of a request while the database is away
 )
 
 // errAway refuses what memory cannot answer while the database is away.
 var errAway = fault.New(fault.Unavailable, "UNAVAILABLE", "the registry cannot reach its database; it answers what it has in memory, and takes nothing new; try again soon")
 
 // exact waits until the snapshot holds all that was committed when it was
-// called. While the database is away nobody waits: what was known last holds,
-// and reading goes on.
+// called. While the database is away nobody waits for long: what was known last
+// holds, and reading goes on.
 func (s *snapshot) exact(ctx context.Context) error {
+	t, since := s.join()
+	var enough <-chan time.Time
 	if s.away.Load() {
-		if time.Now().UnixNano()-s.lookedAt.Load() > int64(lookAgain) {
-			s.join(true)
+		if !since.IsZero() && time.Since(since) > lookBriefly {
+			return nil
 		}
-		return nil
+		timer := time.NewTimer(lookBriefly)
+		defer timer.Stop()
+		enough = timer.C
 	}
-	t := s.join(false)
 	select {
 	case <-t.done:
 		if t.err != nil && postgres.Away(t.err) {
 			return nil
 		}
 		return t.err
+	case <-enough:
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
 // join takes part in the look that begins next, and begins it if none is under
-// way. Idle joins only where nobody looks.
-func (s *snapshot) join(idle bool) *turn {
+// way. It tells since when one is.
+func (s *snapshot) join() (*turn, time.Time) {
 	s.turns.Lock()
 	defer s.turns.Unlock()
-	if idle && s.looking {
-		return nil
-	}
 	if s.waiting == nil {
 		s.waiting = &turn{done: make(chan struct{})}
 	}
-	if !s.looking {
-		s.looking = true
+	t := s.waiting
+	if s.since.IsZero() {
+		s.since = time.Now()
 		go s.look()
+		return t, time.Time{}
 	}
-	return s.waiting
+	return t, s.since
 }
 
 // look takes looks for as long as somebody waits for one.
@@ -114,15 +121,15 @@ func (s *snapshot) look() {
 	for {
 		s.turns.Lock()
 		t := s.waiting
-		s.waiting, s.looking = nil, t != nil
+		if s.waiting, s.since = nil, time.Now(); t == nil {
+			s.since = time.Time{}
+		}
+		began := s.since
 		s.turns.Unlock()
 		if t == nil {
 			return
 		}
-		began := time.Now()
-		t.err = s.once()
-		s.lookedAt.Store(time.Now().UnixNano())
-		if t.err == nil {
+		if t.err = s.once(); t.err == nil {
 			s.exactAt.Store(began.UnixNano())
 		}
 		s.away.Store(t.err != nil && postgres.Away(t.err))
@@ -188,6 +195,10 @@ func (s *snapshot) begin(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.changes++
+	if s.former == nil {
+		s.former = map[place]*state{}
+	}
+	maps.Copy(s.former, s.subjects)
 	s.floor, s.levels, s.subjects = s.changes, levels, map[place]*state{}
 	s.again()
 	return nil
@@ -210,6 +221,7 @@ type news struct {
 	server   time.Time
 	subjects map[uuid.UUID][]int // the versions that changed, by subject
 	ended    []contentID         // ids that stand for nothing any more
+	brought  []contentID         // ids that were registered
 	above    bool                // something above the subjects
 	many     bool                // more than is worth following
 }
@@ -247,6 +259,9 @@ func (s *snapshot) follow(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.changes++
+	if len(s.brought) < mostFollowed {
+		s.brought = append(s.brought, n.brought...)
+	}
 	if n.above {
 		s.levels = levels
 		s.forgetSet()
@@ -313,8 +328,12 @@ func newsSince(ctx context.Context, tx pgx.Tx, position string) (news, error) {
 			versions = append(versions, *c.Version)
 		}
 		n.subjects[*c.SubjectID] = versions
-		if c.Kind == "PURGED" && c.SchemaID != nil {
+		switch {
+		case c.SchemaID == nil:
+		case c.Kind == "PURGED":
 			n.ended = append(n.ended, contentID{c.Context, *c.SchemaID})
+		case c.Kind == "REGISTERED":
+			n.brought = append(n.brought, contentID{c.Context, *c.SchemaID})
 		}
 	}
 	return n, err
@@ -367,12 +386,14 @@ func (s *snapshot) reread(ctx context.Context, tx pgx.Tx, changed map[uuid.UUID]
 // is none.
 func (s *snapshot) subject(ctx context.Context, p place) (*state, error) {
 	s.mu.RLock()
-	st := s.subjects[p]
+	st, was := s.subjects[p], s.former[p]
 	s.mu.RUnlock()
-	if st != nil {
+	switch {
+	case st != nil:
 		return st, nil
-	}
-	if s.away.Load() {
+	case s.away.Load() && was != nil:
+		return was, nil
+	case s.away.Load():
 		return nil, errAway
 	}
 	var found *state

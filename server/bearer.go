@@ -9,12 +9,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 
 	"github.com/coreos/go-oidc/v3/oidc"
-	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/catalog/apikey"
 	"github.com/flowmart/lethe/internal/access"
@@ -76,6 +74,7 @@ type bearer struct {
 	now      func() time.Time
 	people   *people
 	keys     *holders // whom API keys stand for; nil where there are none
+	believed *beliefs
 }
 
 func newBearer(conf OIDC, keys oidc.KeySet, now func() time.Time, people *people) *bearer {
@@ -87,7 +86,27 @@ func newBearer(conf OIDC, keys oidc.KeySet, now func() time.Time, people *people
 	// and the audience here, for it lets in a token without subject, one from
 	// the future, and five minutes of skew.
 	verifier := oidc.NewVerifier(conf.Issuer, keys, &oidc.Config{SupportedSigningAlgs: names, SkipClientIDCheck: true, SkipExpiryCheck: true})
-	return &bearer{conf: conf, verifier: verifier, now: now, people: people}
+	return &bearer{conf: conf, verifier: verifier, now: now, people: people, believed: &beliefs{now: now}}
+}
+
+// recall is standing for a token that was verified a moment ago, which costs a
+// hash and no more.
+func (b *bearer) recall(r *http.Request) (standing, bool) {
+	headers := r.Header["Authorization"]
+	if len(headers) != 1 {
+		return standing{}, false
+	}
+	scheme, token, _ := strings.Cut(headers[0], " ")
+	if strings.EqualFold(scheme, "Basic") && strings.HasPrefix(r.URL.Path, "/registry/") {
+		_, token, _ = r.BasicAuth()
+	} else if !strings.EqualFold(scheme, "Bearer") {
+		return standing{}, false
+	}
+	by, c, ok := b.believed.get(strings.TrimSpace(token))
+	if !ok {
+		return standing{}, false
+	}
+	return standing{by: by, left: b.left(c)}, true
 }
 
 // standing recognises the caller of a request by its Authorization header. It
@@ -116,6 +135,9 @@ func (b *bearer) standing(r *http.Request) (standing, error) {
 		return standing{}, err
 	}
 	by, err := b.people.principal(r.Context(), c)
+	if err == nil {
+		b.believed.put(token, by, c)
+	}
 	return standing{by: by, left: b.left(c)}, err
 }
 
@@ -233,29 +255,6 @@ func groups(token *oidc.IDToken, claim string) []string {
 	return list
 }
 
-// people turns claims into principals. The row of a principal is looked up
-// once in a while, not at each call.
-type people struct {
-	conf   OIDC
-	ensure func(ctx context.Context, issuer, subject, name string) (uuid.UUID, error)
-	now    func() time.Time
-
-	mu    sync.Mutex
-	known map[identity]knownAs
-}
-
-type identity struct{ issuer, subject, name string }
-
-type knownAs struct {
-	id    uuid.UUID
-	until time.Time
-}
-
-const (
-	knownFor = 10 * time.Minute
-	knownMax = 10_000
-)
-
 // principal maps groups to roles and teams, and binds machines to a service.
 func (p *people) principal(ctx context.Context, c claims) (access.Principal, error) {
 	by := access.Principal{Name: c.Name}
@@ -294,25 +293,4 @@ func (p *people) principal(ctx context.Context, c claims) (access.Principal, err
 	var err error
 	by.ID, err = p.row(ctx, identity{c.Issuer, c.Subject, by.Name})
 	return by, err
-}
-
-func (p *people) row(ctx context.Context, who identity) (uuid.UUID, error) {
-	now := p.now()
-	p.mu.Lock()
-	k, ok := p.known[who]
-	p.mu.Unlock()
-	if ok && now.Before(k.until) {
-		return k.id, nil
-	}
-	id, err := p.ensure(ctx, who.issuer, who.subject, who.name)
-	if err != nil {
-		return uuid.Nil, err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.known == nil || len(p.known) >= knownMax {
-		p.known = map[identity]knownAs{}
-	}
-	p.known[who] = knownAs{id, now.Add(knownFor)}
-	return id, nil
 }

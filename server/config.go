@@ -125,6 +125,9 @@ var Parts = []Part{Registry, Intake, Requests, Web}
 // Runs reports whether this process does a part.
 func (c Config) Runs(p Part) bool { return slices.Contains(c.Only, p) }
 
+// runsAlone reports whether this process does one part and nothing else.
+func (c Config) runsAlone(p Part) bool { return slices.Equal(c.Only, []Part{p}) }
+
 // clusters names the Kafka clusters.
 func (c Config) clusters() []string {
 	out := make([]string, len(c.Kafka))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -47,7 +48,8 @@ type lane struct {
 	streams  bool          // long-lived by nature
 	events   bool          // long-lived when the caller asks for text/event-stream
 	unlogged bool
-	registry bool // its clients read errors in the form of Confluent's API
+	registry bool         // its clients read errors in the form of Confluent's API, and are so many that only what fails is logged
+	handler  http.Handler // of the request, where it is known
 }
 
 type callers int
@@ -112,7 +114,7 @@ func (f *front) patience(l lane) time.Duration {
 // ServeHTTP guards a request and hands it to its door.
 func (f *front) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	started := time.Now()
-	_, route := f.mux.Handler(r)
+	handler, route := f.mux.Handler(r)
 	w := &answer{ResponseWriter: out, status: http.StatusOK}
 	id := uuid.NewString()
 	f.headers(w.Header(), id)
@@ -123,7 +125,7 @@ func (f *front) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 		f.recovered(w, r, id, recover())
 		took := time.Since(started)
 		f.metrics.requests.WithLabelValues(method(r), route, strconv.Itoa(w.status/100)+"xx").Observe(took.Seconds())
-		if !l.unlogged {
+		if !l.unlogged && !(l.registry && w.status < http.StatusBadRequest) {
 			f.log.InfoContext(r.Context(), "request", "request_id", id, "method", method(r), "route", route, "status", w.status, "bytes", w.bytes, "duration_ms", took.Milliseconds())
 		}
 	}()
@@ -135,6 +137,9 @@ func (f *front) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	if status, err := f.refuse(r, l); err != nil {
 		f.turnAway(w, l, status, err)
 		return
+	}
+	if l.registry {
+		l.handler = handler // it has no pattern to look up once more
 	}
 	asked := time.Now()
 	st, err := f.caller(w, r, l)
@@ -156,7 +161,7 @@ func (f *front) pass(st standing, spent time.Duration, w *answer, r *http.Reques
 	case l.signIns:
 		slots = f.signIns
 	}
-	if l.body > 0 {
+	if l.body > 0 && r.Body != http.NoBody {
 		r.Body = arrived(http.MaxBytesReader(w.ResponseWriter, r.Body, l.body))
 	}
 	l.events = l.events && strings.Contains(r.Header.Get("Accept"), "text/event-stream")
@@ -199,6 +204,9 @@ func (f *front) pass(st standing, spent time.Duration, w *answer, r *http.Reques
 // door finds who answers. The portal is not a pattern of the mux: it would
 // turn every wrong method of an API into a page that was not found.
 func (f *front) door(r *http.Request, l lane) http.Handler {
+	if l.handler != nil {
+		return l.handler
+	}
 	if _, pattern := f.mux.Handler(r); pattern == "" && l.prefix == "/" && f.site != nil {
 		return f.site
 	}
@@ -237,6 +245,9 @@ func (f *front) knowsHost(hostport string) bool {
 func (f *front) caller(w http.ResponseWriter, r *http.Request, l lane) (standing, error) {
 	if l.callers == anybody {
 		return standing{}, nil
+	}
+	if st, known := f.bearer.recall(r); known {
+		return st, nil
 	}
 	// A database or an issuer that hangs must not hang us with it.
 	ctx, cancel := context.WithTimeout(r.Context(), callerFor)
@@ -306,18 +317,27 @@ func (f *front) recovered(w *answer, r *http.Request, id string, what any) {
 // headers are the same for every answer; the portal widens the policy for its
 // own pages.
 func (f *front) headers(h http.Header, id string) {
-	h.Set(problem.RequestID, id)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	h.Set("Cache-Control", "no-store")
+	h[problem.RequestID] = []string{id}
+	maps.Copy(h, usualHeaders)
 	if f.https {
-		h.Set("Strict-Transport-Security", "max-age=63072000")
+		h["Strict-Transport-Security"] = strictTransport
 	}
 }
+
+// What every answer says. The names are in canonical form, and whoever changes
+// one sets it anew, so all answers share the values.
+var (
+	usualHeaders = http.Header{
+		"X-Content-Type-Options":       {"nosniff"},
+		"X-Frame-Options":              {"DENY"},
+		"Referrer-Policy":              {"no-referrer"},
+		"Cross-Origin-Opener-Policy":   {"same-origin"},
+		"Cross-Origin-Resource-Policy": {"same-origin"},
+		"Content-Security-Policy":      {"default-src 'none'; frame-ancestors 'none'"},
+		"Cache-Control":                {"no-store"},
+	}
+	strictTransport = []string{"max-age=63072000"}
+)
 
 func laneOf(path string) lane {
 	for _, l := range lanes {

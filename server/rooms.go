@@ -50,11 +50,7 @@ func wireRooms(g *ground, h *house, log *audit.Log) error {
 		return err
 	}
 	if g.conf.Runs(Registry) {
-		h.doors = append(h.doors, rest.New(r.registry, g.log), pipeline.New(r.registry, g.log), storesrest.New(stores.New(g.web), g.log))
-		h.loops = append(h.loops, loop{"fields", newFiller(g).run}, loop{"registry", func(ctx context.Context) error {
-			r.registry.Follow(ctx, func(err error) { report(ctx, g.log, "reading what is registered", err) })
-			return nil
-		}})
+		wireRegistry(g, h, r)
 	}
 	if g.conf.Runs(Intake) {
 		wireUpkeep(g, h, r)
@@ -71,6 +67,17 @@ func wireRooms(g *ground, h *house, log *audit.Log) error {
 		return wireWeb(g, h, r)
 	}
 	return nil
+}
+
+// wireRegistry opens the doors to schemas.
+func wireRegistry(g *ground, h *house, r *rooms) {
+	h.doors = append(h.doors, rest.New(r.registry, g.log), pipeline.New(r.registry, g.log), storesrest.New(stores.New(g.web), g.log))
+	h.checks = append(h.checks, check{"registry", g.conf.runsAlone(Registry), r.registry.Ready})
+	g.metrics.watchRegistry(r.registry.AsOf)
+	h.loops = append(h.loops, loop{"fields", newFiller(g).run}, loop{"registry", func(ctx context.Context) error {
+		r.registry.Follow(ctx, func(err error) { report(ctx, g.log, "reading what is registered", err) })
+		return nil
+	}})
 }
 
 func makeRooms(g *ground, log *audit.Log) (*rooms, error) {

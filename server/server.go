@@ -187,9 +187,10 @@ func (s *Server) openFront() error {
 	if err != nil {
 		return err
 	}
+	alone := s.conf.runsAlone(Registry) // which goes on without the database
 	s.health = &health{checks: append([]check{
-		{"database", true, s.ground.web.Ping},
-		{"migrations", true, func(ctx context.Context) error { return migrated(ctx, s.ground.web) }},
+		{"database", !alone, s.ground.web.Ping},
+		{"migrations", !alone, func(ctx context.Context) error { return migrated(ctx, s.ground.web) }},
 		{"keystore", false, s.ground.vault.Check},
 		{"database log", false, s.quiet},
 		{"issuer", false, func(ctx context.Context) error { return login.issuer.look(ctx) }},

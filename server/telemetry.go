@@ -154,6 +154,19 @@ func (m *metrics) watchPool(name string, pool *pgxpool.Pool) {
 		func() float64 { return float64(pool.Stat().EmptyAcquireCount()) }))
 }
 
+// watchRegistry shows for how long the registry has answered from memory alone.
+func (m *metrics) watchRegistry(asOf func() time.Time) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "lethe_registry_behind_seconds",
+		Help: "How long ago the registry last saw its database, while that is away; 0 while it is not."},
+		func() float64 {
+			at := asOf()
+			if at.IsZero() {
+				return 0
+			}
+			return time.Since(at).Seconds()
+		}))
+}
+
 // opsHandler serves metrics, profiles and health, on a listener of its own.
 func (m *metrics) opsHandler(health *health) http.Handler {
 	mux := http.NewServeMux()

@@ -84,6 +84,9 @@ func (p *Program) end(ask syscall.Signal, patience time.Duration) {
 // Signal sends the program a signal and waits for nothing.
 func (p *Program) Signal(s syscall.Signal) error { return p.child.cmd.Process.Signal(s) }
 
+// Pid is the number of the process, while it runs.
+func (p *Program) Pid() int { return p.child.cmd.Process.Pid }
+
 // ExitCode is how the program ended, once it has.
 func (p *Program) ExitCode() int { return p.child.cmd.ProcessState.ExitCode() }
 

@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -178,5 +180,6 @@ func Away(err error) bool {
 		return len(pg.Code) == 5 && (pg.Code[:2] == "08" || pg.Code[:2] == "53" || pg.Code[:3] == "57P")
 	}
 	_, connect := errors.AsType[*pgconn.ConnectError](err)
-	return connect || pgconn.SafeToRetry(err) || errors.Is(err, context.DeadlineExceeded)
+	_, broken := errors.AsType[*net.OpError](err)
+	return connect || broken || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err) || errors.Is(err, context.DeadlineExceeded)
 }

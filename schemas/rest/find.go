@@ -65,7 +65,7 @@ func (d *Door) withProperties(c *call) (any, error) {
 }
 
 func (d *Door) list(c *call) (any, error) {
-	prefix := c.qualified(c.URL.Query().Get("subjectPrefix"))
+	prefix := c.qualified(c.query("subjectPrefix"))
 	if c.context == "" && !c.URL.Query().Has("subjectPrefix") {
 		prefix = ":*:"
 	}

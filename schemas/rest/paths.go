@@ -18,7 +18,7 @@ func (d *Door) root(*call) (any, error) { return struct{}{}, nil }
 func (d *Door) types(*call) (any, error) { return schemas.Types(), nil }
 
 func (d *Door) contexts(c *call) (any, error) {
-	names, err := d.registry.Contexts(c.Context(), access.From(c.Context()), c.URL.Query().Get("contextPrefix"))
+	names, err := d.registry.Contexts(c.Context(), access.From(c.Context()), c.query("contextPrefix"))
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (c *call) which() schemas.Which {
 }
 
 func (d *Door) subjects(c *call) (any, error) {
-	prefix := c.qualified(c.URL.Query().Get("subjectPrefix"))
+	prefix := c.qualified(c.query("subjectPrefix"))
 	if c.context == "" && !c.URL.Query().Has("subjectPrefix") {
 		prefix = ":*:"
 	}
@@ -103,7 +103,7 @@ func window[T any](c *call, list []T) ([]T, error) {
 func bounds(c *call) (offset, limit int, err error) {
 	limit = -1
 	for name, into := range map[string]*int{"offset": &offset, "limit": &limit} {
-		text := c.URL.Query().Get(name)
+		text := c.query(name)
 		if text == "" {
 			continue
 		}
@@ -176,7 +176,7 @@ func (d *Door) byID(c *call) (schemas.Schema, error) {
 	if err != nil {
 		return schemas.Schema{}, failure{http.StatusNotFound, http.StatusNotFound, "an id is a whole number; take it from the answer to a registration"}
 	}
-	return d.registry.ByID(c.Context(), access.From(c.Context()), int(id), c.qualified(c.URL.Query().Get("subject")))
+	return d.registry.ByID(c.Context(), access.From(c.Context()), int(id), c.qualified(c.query("subject")))
 }
 
 func (d *Door) schema(c *call) (any, error) {
@@ -186,7 +186,7 @@ func (d *Door) schema(c *call) (any, error) {
 	}
 	b := bodyOf(s)
 	if err == nil && c.flag("fetchMaxId") {
-		b.MaxID, err = d.registry.MaxID(c.Context(), access.From(c.Context()), c.qualified(c.URL.Query().Get("subject")))
+		b.MaxID, err = d.registry.MaxID(c.Context(), access.From(c.Context()), c.qualified(c.query("subject")))
 	}
 	return b, err
 }
@@ -206,7 +206,7 @@ func (d *Door) uses(c *call) ([]schemas.SubjectVersion, error) {
 	if err != nil {
 		return nil, err
 	}
-	subject := c.qualified(c.URL.Query().Get("subject"))
+	subject := c.qualified(c.query("subject"))
 	uses, err := d.registry.UsesOf(c.Context(), access.From(c.Context()), s.ID, subject, c.which())
 	if subject != "" && !strings.HasSuffix(subject, ":") {
 		uses = slices.DeleteFunc(uses, func(u schemas.SubjectVersion) bool { return u.Subject != subject })

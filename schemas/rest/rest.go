@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/flowmart/lethe/schemas"
 )
@@ -24,6 +25,7 @@ type Door struct {
 	registry *schemas.Registry
 	log      *slog.Logger
 	routes   []route
+	patterns [][]string // of the routes' paths, by segment
 }
 
 // New returns a door to a registry. It logs only what went wrong on our side.
@@ -68,6 +70,9 @@ func New(registry *schemas.Registry, log *slog.Logger) *Door {
 		{"GET", "contexts", d.contexts},
 		{"DELETE", "contexts/*", d.deleteContext},
 	}
+	for _, r := range d.routes {
+		d.patterns = append(d.patterns, strings.Split(r.path, "/"))
+	}
 	return d
 }
 
@@ -108,7 +113,15 @@ func (c *call) qualified(name string) string {
 }
 
 // flag reads a query parameter that is true or false.
-func (c *call) flag(name string) bool { return strings.EqualFold(c.URL.Query().Get(name), "true") }
+func (c *call) flag(name string) bool { return strings.EqualFold(c.query(name), "true") }
+
+// query reads a query parameter; "" where there is none.
+func (c *call) query(name string) string {
+	if c.URL.RawQuery == "" {
+		return ""
+	}
+	return c.URL.Query().Get(name)
+}
 
 // plain is an answer that is text and no JSON value.
 type plain string
@@ -132,6 +145,9 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	body, err := route.do(&call{req, args, context})
+	if at := d.registry.AsOf(); !at.IsZero() {
+		w.Header().Set("X-Lethe-As-Of", at.Format(time.RFC3339))
+	}
 	if err != nil {
 		d.fail(w, req, answer, err)
 		return
@@ -146,25 +162,28 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 // find matches the path, segment by segment before it is decoded: a subject
 // may hold a slash. The whole API is there again within each context.
 func (d *Door) find(req *http.Request) (r route, args []string, context string, err error) {
-	path := strings.Trim(strings.TrimPrefix(req.URL.EscapedPath(), Prefix), "/")
-	segments := strings.Split(path, "/")
-	if len(segments) > 2 && segments[0] == "contexts" {
-		if context, err = url.PathUnescape(segments[1]); err != nil || context == "" {
+	segments := strings.Split(strings.Trim(strings.TrimPrefix(req.URL.EscapedPath(), Prefix), "/"), "/")
+	for i, segment := range segments {
+		if segments[i], err = url.PathUnescape(segment); err != nil {
 			return r, nil, "", errNoPath
 		}
-		context, segments = dotted(context), segments[2:]
+	}
+	if len(segments) > 2 && segments[0] == "contexts" {
+		if segments[1] == "" {
+			return r, nil, "", errNoPath
+		}
+		context, segments = dotted(segments[1]), segments[2:]
 	}
 	method := req.Method
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
 	var takes []string
-	for _, r := range d.routes {
-		args, ok := match(strings.Split(r.path, "/"), segments)
-		if ok && r.method == method {
+	for i, r := range d.routes {
+		switch args, ok := match(d.patterns[i], segments); {
+		case ok && r.method == method:
 			return r, args, context, nil
-		}
-		if ok {
+		case ok:
 			takes = append(takes, r.method)
 		}
 	}
@@ -191,12 +210,13 @@ func match(pattern, segments []string) (args []string, ok bool) {
 		return nil, false
 	}
 	for i, p := range pattern {
-		decoded, err := url.PathUnescape(segments[i])
-		if err != nil || p != "*" && p != decoded || p == "*" && decoded == "" {
+		if p == "*" && segments[i] == "" || p != "*" && p != segments[i] {
 			return nil, false
 		}
+	}
+	for i, p := range pattern {
 		if p == "*" {
-			args = append(args, decoded)
+			args = append(args, segments[i])
 		}
 	}
 	return args, true
@@ -204,6 +224,9 @@ func match(pattern, segments []string) (args []string, ok bool) {
 
 // acceptable chooses the media type of the answer.
 func acceptable(accept []string) (string, bool) {
+	if len(accept) == 1 && slices.Contains(mediaTypes, accept[0]) {
+		return accept[0], true
+	}
 	var wanted []string
 	for _, header := range accept {
 		for one := range strings.SplitSeq(header, ",") {
@@ -226,6 +249,9 @@ func acceptable(accept []string) (string, bool) {
 func checkBodyType(req *http.Request) error {
 	sent := req.Header.Get("Content-Type")
 	if sent == "" || req.Method == http.MethodGet || req.Method == http.MethodHead {
+		return nil
+	}
+	if sent == mediaTypes[0] {
 		return nil
 	}
 	media, _, err := mime.ParseMediaType(sent)

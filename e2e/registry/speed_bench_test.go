@@ -1,0 +1,161 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/flowmart/lethe/internal/devstack"
+)
+
+// TestMain is also the bare server: this program, started anew with an address
+// in BARE, answers every request with the bytes of the file in BARE_BODY.
+func TestMain(m *testing.M) {
+	at := os.Getenv("BARE")
+	if at == "" {
+		os.Exit(m.Run())
+	}
+	body, err := os.ReadFile(os.Getenv("BARE_BODY"))
+	if err == nil {
+		length := strconv.Itoa(len(body))
+		err = http.ListenAndServe(at, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.Header().Set("Content-Type", "application/vnd.schemaregistry.v1+json")
+			w.Header().Set("Content-Length", length)
+			_, _ = w.Write(body)
+		}))
+	}
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
+const connections = 16
+
+// lasting is how long each row is measured; SECONDS changes it.
+func lasting() time.Duration {
+	if n, err := strconv.Atoi(os.Getenv("SECONDS")); err == nil {
+		return time.Duration(n) * time.Second
+	}
+	return 4 * time.Second
+}
+
+// BenchmarkRegistry measures a replica as clients meet it: sign-in on,
+// PostgreSQL on the same processors, 16 connections, a schema of 20 nullable
+// documented fields. Each row has the processor time of the replica's process
+// for one request, and the ratio to a bare net/http handler in a process of its
+// own that answers the same bytes to the same load right after.
+func BenchmarkRegistry(b *testing.B) {
+	s := open(b, 1)
+	ask := func(method, path string, body any) answer {
+		a, err := s.call(0, "admin", method, path, body)
+		s.must(err)
+		if a.status != http.StatusOK {
+			b.Fatalf("%s %s: %d %s", method, path, a.status, a.text)
+		}
+		return a
+	}
+	known := ask("POST", "/subjects/orders-value/versions", submission(schema(0)))
+	id := int(known.body["id"].(float64))
+	ask("PUT", "/config/hot-value", map[string]string{"compatibility": "BACKWARD"})
+	body := func(n int) []byte { text, _ := json.Marshal(submission(schema(n))); return text }
+	fixed := func(method, path string, body []byte) func(int64) []byte {
+		text := request(method, s.listen[0], "/registry"+path, s.token("admin"), body)
+		return func(int64) []byte { return text }
+	}
+	fresh := func(method string, path func(n int64) string) func(int64) []byte {
+		return func(n int64) []byte {
+			return request(method, s.listen[0], "/registry"+path(n), s.token("admin"), body(1_000_000+int(n)))
+		}
+	}
+	b.Logf("load of the machine before: %s", busy())
+	for _, row := range []struct {
+		name string
+		next func(int64) []byte
+	}{
+		{"by id", fixed("GET", fmt.Sprintf("/schemas/ids/%d", id), nil)},
+		{"latest", fixed("GET", "/subjects/orders-value/versions/latest", nil)},
+		{"register known", fixed("POST", "/subjects/orders-value/versions", body(0))},
+		{"look up", fixed("POST", "/subjects/orders-value", body(0))},
+		{"test repeated", fixed("POST", "/compatibility/subjects/orders-value/versions/latest", body(1))},
+		{"test new", fresh("POST", func(int64) string { return "/compatibility/subjects/orders-value/versions/latest" })},
+		{"register new, many subjects", fresh("POST", func(n int64) string { return fmt.Sprintf("/subjects/s%d-value/versions", n) })},
+		{"register new, one subject", fresh("POST", func(int64) string { return "/subjects/hot-value/versions" })},
+	} {
+		s.row(b, row.name, row.next)
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// row measures one kind of request.
+func (s *stack) row(b *testing.B, name string, next func(int64) []byte) {
+	b.Helper()
+	l := load{at: s.listen[0], connections: connections, next: next, status: http.StatusOK}
+	_, err := l.run(time.Second) // warm
+	s.must(err)
+	pid := s.replicas[0].Pid()
+	stop := s.profile(name)
+	before := seconds(pid)
+	got, err := l.run(lasting())
+	s.must(err)
+	used := seconds(pid) - before
+	stop()
+	floor, floorUsed := s.bare(name, l)
+	each := func(seconds float64, n int64) float64 { return seconds / float64(n) * 1000 }
+	b.Logf("%-28s %7.0f/s, %.3f ms processor a request; bare %7.0f/s, %.3f ms; ratio %.2f; %d MiB resident",
+		name, got.rate(), each(used, got.requests), floor.rate(), each(floorUsed, floor.requests), got.rate()/floor.rate(), resident(pid))
+}
+
+// bare measures a handler that does nothing but answer what the replica did.
+func (s *stack) bare(name string, l load) (result, float64) {
+	s.tb.Helper()
+	at, err := devstack.FreeAddress()
+	s.must(err)
+	file := s.file("bare-" + at)
+	s.must(os.WriteFile(file, s.sample(l), 0o600))
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	p, err := devstack.StartProgram(ctx, devstack.ProgramOptions{Path: os.Args[0], Env: []string{"BARE=" + at, "BARE_BODY=" + file}, Log: s.file("bare.log"), Ready: "http://" + at + "/"})
+	s.must(err)
+	defer p.Stop()
+	l.at = at
+	_, err = l.run(500 * time.Millisecond)
+	s.must(err)
+	before := seconds(p.Pid())
+	got, err := l.run(lasting() / 2)
+	s.must(err)
+	return got, seconds(p.Pid()) - before
+}
+
+// sample is the body that a replica answers a load with.
+func (s *stack) sample(l load) []byte {
+	s.tb.Helper()
+	body, err := l.body()
+	s.must(err)
+	return body
+}
+
+// profile keeps a processor profile of the replica in the directory PROFILE.
+func (s *stack) profile(name string) (stop func()) {
+	dir := os.Getenv("PROFILE")
+	if dir == "" {
+		return func() {}
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		resp, err := http.Get(fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", s.ops[0], int(lasting().Seconds())))
+		if err != nil {
+			return
+		}
+		defer resp.Body.Close()
+		text, _ := io.ReadAll(resp.Body)
+		_ = os.WriteFile(dir+"/"+name+".pprof", text, 0o600)
+	}()
+	return func() { <-done }
+}

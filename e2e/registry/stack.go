@@ -1,0 +1,171 @@
+// Package registry runs the schema registry the way it is run, replicas of the
+// real binary with sign-in on a private PostgreSQL that writes durably, and
+// measures it and takes things away from it. Its tests carry the build tag
+// chaos where they take minutes (make chaos); its benchmark runs with make
+// bench.
+package registry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flowmart/lethe/internal/devstack"
+)
+
+// stack is everything that runs.
+type stack struct {
+	tb       testing.TB
+	dir      string
+	pg       *devstack.Postgres
+	issuer   *devstack.Issuer
+	lethe    devstack.Lethe
+	replicas []*devstack.Program
+	listen   []string
+	ops      []string
+	tokens   map[string]string
+}
+
+// open starts replicas that last as long as the test. They serve the registry
+// and nothing else, after the first, which serves everything until the catalog
+// is in place.
+func open(tb testing.TB, replicas int, env ...string) *stack {
+	tb.Helper()
+	s := &stack{tb: tb, dir: tb.TempDir(), tokens: map[string]string{}}
+	tb.Cleanup(s.close)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	s.must(s.install(ctx, replicas, env))
+	for i := range replicas {
+		s.must(s.serve(ctx, i))
+	}
+	return s
+}
+
+func (s *stack) must(err error) {
+	s.tb.Helper()
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+}
+
+func (s *stack) file(name string) string { return filepath.Join(s.dir, name) }
+
+func (s *stack) install(ctx context.Context, replicas int, env []string) (err error) {
+	if s.pg, err = devstack.StartPostgres(ctx, devstack.PostgresOptions{}); err != nil {
+		return err
+	}
+	for range replicas {
+		for _, into := range []*[]string{&s.listen, &s.ops} {
+			at, err := devstack.FreeAddress()
+			if err != nil {
+				return err
+			}
+			*into = append(*into, at)
+		}
+	}
+	if s.issuer, err = devstack.StartIssuer(ctx, devstack.IssuerOptions{Audience: "lethe", Lifetime: 12 * time.Hour}); err != nil {
+		return err
+	}
+	s.lethe = devstack.Lethe{Dir: s.dir, URL: "http://" + s.listen[0], Issuer: s.issuer.URL(), Client: "lethe-portal", Audience: "lethe", Env: append([]string{"LETHE_ONLY=registry"}, env...)}
+	if s.lethe.Binary, err = devstack.BuildLethe(ctx, s.dir); err != nil {
+		return err
+	}
+	if err := s.lethe.Create(ctx, s.pg, "lethe"); err != nil {
+		return err
+	}
+	return s.lethe.SetUp(ctx)
+}
+
+// serve starts a replica.
+func (s *stack) serve(ctx context.Context, replica int) error {
+	p, err := s.lethe.Serve(ctx, s.listen[replica], s.ops[replica], s.file(fmt.Sprintf("lethe-%d.log", replica)))
+	if err == nil {
+		s.replicas = append(s.replicas, p)
+	}
+	return err
+}
+
+func (s *stack) close() {
+	for _, p := range s.replicas {
+		p.Stop()
+	}
+	if s.issuer != nil {
+		s.issuer.Stop()
+	}
+	if s.pg != nil {
+		s.pg.Stop()
+	}
+}
+
+// token signs somebody in.
+func (s *stack) token(as string) string {
+	s.tb.Helper()
+	if s.tokens[as] == "" {
+		token, err := s.issuer.Mint(as)
+		s.must(err)
+		s.tokens[as] = token
+	}
+	return s.tokens[as]
+}
+
+// answer is what a replica said.
+type answer struct {
+	status int
+	code   int // of an error
+	header http.Header
+	body   map[string]any
+	text   string
+}
+
+var client = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute}}
+
+// call asks a replica.
+func (s *stack) call(replica int, as, method, path string, body any) (a answer, err error) {
+	var text []byte
+	if body != nil {
+		if text, err = json.Marshal(body); err != nil {
+			return a, err
+		}
+	}
+	req, err := http.NewRequest(method, "http://"+s.listen[replica]+"/registry"+path, bytes.NewReader(text))
+	if err != nil {
+		return a, err
+	}
+	req.Header.Set("Authorization", "Bearer "+s.token(as))
+	req.Header.Set("Content-Type", "application/vnd.schemaregistry.v1+json")
+	resp, err := client.Do(req)
+	if err != nil {
+		return a, err
+	}
+	defer resp.Body.Close()
+	read, err := io.ReadAll(resp.Body)
+	a.status, a.header, a.text = resp.StatusCode, resp.Header, strings.TrimSpace(string(read))
+	if json.Unmarshal(read, &a.body) == nil {
+		code, _ := a.body["error_code"].(float64)
+		a.code = int(code)
+	}
+	return a, err
+}
+
+// schema is a record of 20 nullable, documented fields, and one more that
+// tells it from others.
+func schema(n int) string {
+	var b strings.Builder
+	b.WriteString(`{"type":"record","name":"Order","namespace":"shop.orders","doc":"An order of the shop.","fields":[`)
+	for i := range 20 {
+		fmt.Fprintf(&b, `{"name":"field_%02d","type":["null","string"],"doc":"What field %02d holds.","default":null},`, i, i)
+	}
+	fmt.Fprintf(&b, `{"name":"version_%d","type":["null","int"],"default":null}]}`, n)
+	return b.String()
+}
+
+// submission is the body of a registration, a lookup or a test.
+func submission(text string) map[string]any { return map[string]any{"schema": text} }
