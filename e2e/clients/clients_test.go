@@ -34,6 +34,8 @@ const (
 // lethe is the server that all tests share.
 var lethe struct {
 	registry, issuer, token, key string
+	// start starts another server, on databases of its own.
+	start func(ctx context.Context, dir, name string) (*devstack.Lethe, *devstack.Program, error)
 }
 
 // orders is the service whose machines the clients are.
@@ -77,28 +79,18 @@ func serving(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer issuer.Stop()
-	at, err := devstack.FreeAddress()
-	if err != nil {
+	if lethe.token, err = issuer.Mint("admin"); err != nil {
 		return 1, err
 	}
-	ops, err := devstack.FreeAddress()
-	if err != nil {
-		return 1, err
+	lethe.start = func(ctx context.Context, dir, name string) (*devstack.Lethe, *devstack.Program, error) {
+		return start(ctx, devstack.Lethe{Binary: binary, Dir: dir, Issuer: issuer.URL(), Client: "lethe-portal", Audience: "lethe", Env: []string{"LETHE_TOKEN=" + lethe.token}}, pg, name)
 	}
-	l := devstack.Lethe{Binary: binary, Dir: dir, URL: "http://" + at, Issuer: issuer.URL(), Client: "lethe-portal", Audience: "lethe"}
-	if err := errors.Join(l.Create(ctx, pg, "clients"), l.SetUp(ctx)); err != nil {
-		return 1, err
-	}
-	program, err := l.Serve(ctx, at, ops, filepath.Join(dir, "log"))
+	l, program, err := lethe.start(ctx, dir, "clients")
 	if err != nil {
 		return 1, err
 	}
 	defer program.Kill()
 	lethe.registry, lethe.issuer = l.URL+"/registry", issuer.URL()
-	if lethe.token, err = issuer.Mint("admin"); err != nil {
-		return 1, err
-	}
-	l.Env = append(l.Env, "LETHE_TOKEN="+lethe.token)
 	if _, err := l.Run(ctx, []byte(orders), "catalog", "import", "-"); err != nil {
 		return 1, err
 	}
@@ -109,6 +101,27 @@ func serving(m *testing.M) (code int, err error) {
 	}
 	lethe.key = made.Secret
 	return m.Run(), nil
+}
+
+// start makes an installation and serves it.
+func start(ctx context.Context, l devstack.Lethe, pg *devstack.Postgres, name string) (*devstack.Lethe, *devstack.Program, error) {
+	at, err := devstack.FreeAddress()
+	if err != nil {
+		return nil, nil, err
+	}
+	ops, err := devstack.FreeAddress()
+	if err != nil {
+		return nil, nil, err
+	}
+	l.URL = "http://" + at
+	if err := l.Create(ctx, pg, name); err != nil {
+		return nil, nil, err
+	}
+	if err := l.SetUp(ctx); err != nil {
+		return nil, nil, err
+	}
+	program, err := l.Serve(ctx, at, ops, filepath.Join(l.Dir, "log"))
+	return &l, program, err
 }
 
 // run runs a client's program and returns the steps it did and the message it

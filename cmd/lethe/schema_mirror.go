@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flowmart/lethe/schemas/mirror"
+)
+
+// mirroring is what lethe schema mirror is told.
+type mirroring struct {
+	from, user, passwordFile, tokenFile    string
+	back, dryRun, follow, compare, handOff bool
+	every                                  time.Duration
+	mirror.Mirror
+}
+
+func newSchemaMirror(e *env) *cobra.Command {
+	m := &mirroring{}
+	c := &cobra.Command{
+		Use:   "mirror",
+		Short: "Make Lethe's registry what another one is, ids kept, and switch over",
+		Long: `Copies subjects, versions, ids, deletions and settings from another registry that
+speaks Confluent's REST API, in every context, and keeps Lethe's in the mode
+IMPORT meanwhile: it takes nothing from others. A dry run says what differs.
+With --follow it goes on until it is stopped; --switch closes the other registry,
+takes what is left, and opens Lethe's once nothing differs; --back goes the
+other way. Exit code 1 means that something differs or could not be done.`,
+		Example: "  lethe schema mirror --from https://registry.example --from-user key --from-password-file secret --dry-run\n" +
+			"  lethe schema mirror --from https://registry.example --from-token-file token --follow\n" +
+			"  lethe schema mirror --from https://registry.example --from-token-file token --switch",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return m.run(cmd, e) },
+	}
+	f := c.Flags()
+	f.StringVar(&m.from, "from", "", "URL of the other registry")
+	f.StringVar(&m.user, "from-user", "", "its user")
+	f.StringVar(&m.passwordFile, "from-password-file", "", "file with the user's password")
+	f.StringVar(&m.tokenFile, "from-token-file", "", "file with a bearer token for it")
+	f.StringVar(&m.Prefix, "prefix", "", "only subjects that start with this")
+	f.BoolVar(&m.dryRun, "dry-run", false, "say what differs, and change nothing")
+	f.BoolVar(&m.compare, "compare", false, "then ask both what clients ask, and say where they answer differently")
+	f.BoolVar(&m.follow, "follow", false, "go on until stopped")
+	f.DurationVar(&m.every, "every", 10*time.Second, "how long to wait between rounds")
+	f.BoolVar(&m.handOff, "switch", false, "close the other registry and open this one, if nothing differs")
+	f.BoolVar(&m.back, "back", false, "mirror Lethe's registry to the other one")
+	f.BoolVar(&m.Purge, "purge", false, "delete for good what the other registry does not have")
+	f.BoolVar(&m.Force, "force", false, "enter the mode IMPORT where versions are registered already")
+	_ = c.MarkFlagRequired("from")
+	c.MarkFlagsMutuallyExclusive("dry-run", "follow", "switch")
+	return visitFlags(c)
+}
+
+func (m *mirroring) run(cmd *cobra.Command, e *env) error {
+	if err := m.reach(cmd, e); err != nil {
+		return err
+	}
+	switch {
+	case m.handOff:
+		return m.switchOver(cmd)
+	case m.follow:
+		return m.goOn(cmd, e)
+	}
+	return m.once(cmd)
+}
+
+// reach says where the registries are. Files are read anew each time: tokens
+// end before a mirror does.
+func (m *mirroring) reach(cmd *cobra.Command, e *env) error {
+	c, err := visit(cmd, e)
+	if err != nil {
+		return err
+	}
+	client := &http.Client{Timeout: time.Minute}
+	ours := mirror.Registry{URL: c.url + "/registry", Token: c.token, Client: client}
+	theirs := mirror.Registry{URL: m.from, User: m.user, Client: client}
+	for path, into := range map[string]*string{m.passwordFile: &theirs.Password, m.tokenFile: &theirs.Token} {
+		if path == "" {
+			continue
+		}
+		raw, err := readInput(e, path)
+		if err != nil {
+			return usage(err)
+		}
+		*into = strings.TrimSpace(string(raw))
+	}
+	from, to := theirs, ours
+	if m.back {
+		from, to = ours, theirs
+	}
+	if m.From == nil {
+		m.From, m.To = &mirror.Registry{}, &mirror.Registry{} // whom the mirror knows them by
+	}
+	*m.From, *m.To = from, to
+	return nil
+}
+
+// mirrored is what came of a round.
+type mirrored struct {
+	Steps  []mirror.Step         `json:"steps"`
+	Asked  int                   `json:"asked,omitempty"`
+	Differ []mirror.Disagreement `json:"differ,omitempty"`
+}
+
+func (m *mirroring) once(cmd *cobra.Command) error {
+	done, err := m.round(cmd.Context())
+	if err != nil {
+		return away(err)
+	}
+	if err := show(cmd, done, func(w io.Writer) { m.tell(w, done) }); err != nil {
+		return err
+	}
+	if m.dryRun && len(done.Steps) > 0 || open(done.Steps) > 0 || len(done.Differ) > 0 {
+		return no(errors.New("the registries differ"))
+	}
+	return nil
+}
+
+func (m *mirroring) round(ctx context.Context) (done mirrored, err error) {
+	if done.Steps, err = m.Plan(ctx); err == nil && !m.dryRun {
+		done.Steps, err = m.Apply(ctx, done.Steps)
+	}
+	if err == nil && m.compare {
+		done.Asked, done.Differ, err = m.Compare(ctx)
+	}
+	return done, err
+}
+
+// open counts the steps that are left.
+func open(steps []mirror.Step) (n int) {
+	for _, s := range steps {
+		if s.Failed != "" || s.Act == mirror.Conflict {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *mirroring) tell(w io.Writer, done mirrored) {
+	for _, s := range done.Steps {
+		what := s.Subject
+		if what == "" {
+			what = "the registry"
+		}
+		if s.Version > 0 {
+			what += fmt.Sprintf(" version %d, id %d", s.Version, s.ID)
+		}
+		for _, why := range []string{s.Why, s.Failed} {
+			if why != "" {
+				what += ": " + why
+			}
+		}
+		fmt.Fprintf(w, "%-9s %s\n", s.Act, what)
+	}
+	for _, d := range done.Differ {
+		fmt.Fprintf(w, "DIFFERS   GET %s\n  there %s\n  here  %s\n", d.Asked, d.There, d.Here)
+	}
+	switch left := open(done.Steps); {
+	case len(done.Steps) == 0:
+		fmt.Fprintln(w, "Nothing differs.")
+	case m.dryRun:
+		fmt.Fprintf(w, "%d differences. Nothing was changed.\n", len(done.Steps))
+	default:
+		fmt.Fprintf(w, "%d differences, %d of them left.\n", len(done.Steps), left)
+	}
+	if done.Asked > 0 {
+		fmt.Fprintf(w, "%d questions were asked of both; %d were answered differently.\n", done.Asked, len(done.Differ))
+	}
+}
+
+// goOn mirrors until it is stopped. A registry that is away for a while is
+// waited for.
+func (m *mirroring) goOn(cmd *cobra.Command, e *env) error {
+	ctx := cmd.Context()
+	before := mirrored{}
+	for {
+		done, err := m.round(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			fmt.Fprintln(cmd.ErrOrStderr(), "lethe:", err)
+		case !reflect.DeepEqual(done, before): // what nobody can mend is told once
+			before = done
+			if err := show(cmd, done, func(w io.Writer) { m.tell(w, done) }); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(m.every):
+		}
+		if err := m.reach(cmd, e); err != nil {
+			return err
+		}
+	}
+}
+
+func (m *mirroring) switchOver(cmd *cobra.Command) error {
+	left, err := m.Switch(cmd.Context())
+	if errors.Is(err, mirror.ErrDiffers) {
+		if shown := show(cmd, mirrored{Steps: left}, func(w io.Writer) { m.tell(w, mirrored{Steps: left}) }); shown != nil {
+			return shown
+		}
+		return no(err)
+	}
+	if err != nil {
+		return away(err)
+	}
+	return show(cmd, map[string]bool{"switched": true}, func(w io.Writer) {
+		fmt.Fprintf(w, "%s is closed (READONLY); %s is open (READWRITE).\n", m.From.URL, m.To.URL)
+	})
+}

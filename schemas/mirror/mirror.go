@@ -1,0 +1,366 @@
+// Package mirror keeps one registry as another is: subjects, versions, ids,
+// deletions and settings. Both are spoken to by the REST API of Confluent's
+// schema registry alone, so that either may be Lethe, and what was mirrored can
+// be mirrored back.
+//
+// Ids are kept, because they stand in front of every message: the registry that
+// is written to is in the mode IMPORT, takes ids and numbers as they come, and
+// takes nothing from others until the switch.
+package mirror
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Mirror makes To what From is. What it has read once of a version it does not
+// read again, so following costs little; the newest version of each subject is
+// read each time.
+type Mirror struct {
+	From, To *Registry
+	Prefix   string // of the subjects that are mirrored; "" for all of every context
+	Purge    bool   // delete for good what From does not have
+	Force    bool   // enter IMPORT where versions are registered already
+
+	read map[*Registry]map[place]Version
+}
+
+// place is where a version is.
+type place struct {
+	subject string
+	version int
+}
+
+// Act is what is done, or has to be done by people.
+type Act string
+
+// The acts, in the order in which they are done.
+const (
+	Take      Act = "TAKE"      // register a version with its id
+	Hide      Act = "DELETE"    // delete it softly, as it is there
+	Purge     Act = "PURGE"     // delete for good what is not there
+	Configure Act = "CONFIGURE" // settings
+	Conflict  Act = "CONFLICT"  // the same version is another schema, or has another id: nobody can mend this by copying
+	Surplus   Act = "SURPLUS"   // what From does not have; left alone without Purge
+)
+
+// Step is one difference, and what mends it.
+type Step struct {
+	Act     Act    `json:"act"`
+	Subject string `json:"subject,omitempty"` // "" for the registry's settings
+	Version int    `json:"version,omitempty"`
+	ID      int    `json:"id,omitempty"`
+	Why     string `json:"why,omitempty"`
+	Failed  string `json:"failed,omitempty"` // why it could not be done
+
+	content  Version
+	settings map[string]any
+}
+
+// mends reports whether the step is done by copying.
+func (s Step) mends() bool { return s.Act != Conflict && s.Act != Surplus }
+
+// Plan lists what differs. It writes nothing.
+func (m *Mirror) Plan(ctx context.Context) ([]Step, error) {
+	from, err := m.inventory(ctx, m.From)
+	if err != nil {
+		return nil, fmt.Errorf("the registry that is mirrored: %w", err)
+	}
+	to, err := m.inventory(ctx, m.To)
+	if err != nil {
+		return nil, fmt.Errorf("the registry that is written to: %w", err)
+	}
+	steps := versions(from, to, m.Purge)
+	settings, err := m.settings(ctx, from)
+	return append(steps, settings...), err
+}
+
+// versions compares two inventories.
+func versions(from, to map[place]Version, purge bool) []Step {
+	var takes, rest []Step
+	living := map[string]map[int]bool{} // ids of live versions by subject
+	for p, v := range from {
+		if !v.deleted {
+			if living[p.subject] == nil {
+				living[p.subject] = map[int]bool{}
+			}
+			living[p.subject][v.ID] = true
+		}
+	}
+	for _, v := range ordered(from) {
+		p := place{v.Subject, v.Version}
+		step := Step{Subject: v.Subject, Version: v.Version, ID: v.ID, content: v}
+		there, has := to[p]
+		switch {
+		case !has && v.deleted && living[p.subject][v.ID]:
+			// Registered again, its content is another version now, and the
+			// deleted one is not kept.
+		case !has:
+			step.Act = Take
+			takes = append(takes, step)
+		case alike(v, there) != "":
+			step.Act, step.Why = Conflict, alike(v, there)
+			rest = append(rest, step)
+		case v.deleted && !there.deleted:
+			step.Act = Hide
+			rest = append(rest, step)
+		case !v.deleted && there.deleted:
+			step.Act, step.Why = Conflict, "it lives there, and is deleted here; a deleted version does not come back under its number"
+			rest = append(rest, step)
+		}
+	}
+	for _, v := range slices.Backward(ordered(to)) {
+		if _, has := from[place{v.Subject, v.Version}]; has {
+			continue
+		}
+		step := Step{Act: Surplus, Subject: v.Subject, Version: v.Version, ID: v.ID, content: v}
+		if purge {
+			step.Act = Purge
+		}
+		rest = append(rest, step)
+	}
+	return append(takes, rest...)
+}
+
+// alike says how two versions differ, or "".
+func alike(a, b Version) string {
+	switch {
+	case a.ID != b.ID:
+		return fmt.Sprintf("its id is %d there and %d here", a.ID, b.ID)
+	case kind(a) != kind(b):
+		return "its type differs"
+	case text(a) != text(b):
+		return "its text differs"
+	case !slices.Equal(a.References, b.References):
+		return "its references differ"
+	case !same(a.Metadata, b.Metadata):
+		return "its metadata differs"
+	case !same(a.RuleSet, b.RuleSet):
+		return "its rules differ"
+	}
+	return ""
+}
+
+func kind(v Version) string {
+	if v.Type == "" {
+		return "AVRO"
+	}
+	return v.Type
+}
+
+// text is a schema without what only lays it out.
+func text(v Version) string {
+	if kind(v) == "PROTOBUF" {
+		return strings.Join(strings.Fields(v.Schema), " ")
+	}
+	var b bytes.Buffer
+	if json.Compact(&b, []byte(v.Schema)) != nil {
+		return v.Schema
+	}
+	return b.String()
+}
+
+// same compares two JSON values; what is empty is as if it were not there.
+func same(a, b json.RawMessage) bool {
+	return reflect.DeepEqual(decoded(a), decoded(b))
+}
+
+func decoded(raw json.RawMessage) any {
+	var v any
+	if len(raw) == 0 || json.Unmarshal(raw, &v) != nil {
+		return nil
+	}
+	return bare(v)
+}
+
+// bare is a value without members that say nothing.
+func bare(v any) any {
+	object, ok := v.(map[string]any)
+	if !ok {
+		if list, is := v.([]any); is && len(list) == 0 {
+			return nil
+		}
+		return v
+	}
+	out := map[string]any{}
+	for name, member := range object {
+		if member = bare(member); member != nil {
+			out[name] = member
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+// ordered lists versions so that each comes after those it refers to, and after
+// the earlier ones of its subject.
+func ordered(all map[place]Version) []Version {
+	places := slices.SortedFunc(maps.Keys(all), func(a, b place) int {
+		if c := strings.Compare(a.subject, b.subject); c != 0 {
+			return c
+		}
+		return a.version - b.version
+	})
+	var out []Version
+	seen := map[place]bool{}
+	var visit func(p place)
+	visit = func(p place) {
+		v, there := all[p]
+		if seen[p] || !there {
+			return
+		}
+		seen[p] = true
+		for _, ref := range v.References {
+			visit(place{qualified(v.Subject, ref.Subject), ref.Version})
+		}
+		out = append(out, v)
+	}
+	for _, p := range places {
+		visit(p)
+	}
+	return out
+}
+
+// qualified is the full name of a subject that is named within another's
+// context.
+func qualified(within, subject string) string {
+	if strings.HasPrefix(subject, ":.") || !strings.HasPrefix(within, ":.") {
+		return subject
+	}
+	context, _, _ := strings.Cut(within[1:], ":")
+	return ":" + context + ":" + subject
+}
+
+// settings compares what is set on the registry and on each subject.
+func (m *Mirror) settings(ctx context.Context, from map[place]Version) ([]Step, error) {
+	subjects := map[string]bool{"": m.Prefix == ""}
+	for p := range from {
+		subjects[p.subject] = true
+	}
+	var out []Step
+	for _, subject := range slices.Sorted(maps.Keys(subjects)) {
+		if !subjects[subject] {
+			continue
+		}
+		there, err := m.From.config(ctx, subject)
+		if err != nil {
+			return nil, err
+		}
+		here, err := m.To.config(ctx, subject)
+		if err != nil {
+			return nil, err
+		}
+		if reflect.DeepEqual(bare(there), bare(here)) {
+			continue
+		}
+		for name := range here {
+			if _, kept := there[name]; there != nil && !kept {
+				there[name] = nil // clears it
+			}
+		}
+		out = append(out, Step{Act: Configure, Subject: subject, settings: there})
+	}
+	return out, nil
+}
+
+// Apply does what a plan says, in its order, and notes in each step what could
+// not be done. It fails only where nothing could be: the registry that is
+// written to does not take ids.
+func (m *Mirror) Apply(ctx context.Context, plan []Step) ([]Step, error) {
+	if slices.ContainsFunc(plan, Step.mends) {
+		if err := m.open(ctx); err != nil {
+			return plan, err
+		}
+	}
+	for i := range plan {
+		if ctx.Err() != nil {
+			return plan, ctx.Err()
+		}
+		if err := m.do(ctx, plan[i]); err != nil {
+			plan[i].Failed = err.Error()
+		}
+	}
+	return plan, nil
+}
+
+func (m *Mirror) do(ctx context.Context, s Step) error {
+	switch s.Act {
+	case Take:
+		if err := m.To.take(ctx, s.content); err != nil || !s.content.deleted {
+			return err
+		}
+		return m.To.hide(ctx, s.Subject, s.Version)
+	case Hide:
+		return m.To.hide(ctx, s.Subject, s.Version)
+	case Purge:
+		delete(m.read[m.To], place{s.Subject, s.Version})
+		if !s.content.deleted {
+			if err := m.To.hide(ctx, s.Subject, s.Version); err != nil {
+				return err
+			}
+		}
+		return m.To.purge(ctx, s.Subject, s.Version)
+	case Configure:
+		return m.To.setConfig(ctx, s.Subject, s.settings)
+	}
+	return nil
+}
+
+// open has the registry that is written to take ids and numbers.
+func (m *Mirror) open(ctx context.Context) error {
+	mode, err := m.To.mode(ctx)
+	if err != nil || mode == "IMPORT" {
+		return err
+	}
+	if err := m.To.setMode(ctx, "IMPORT", m.Force); err != nil {
+		return fmt.Errorf("the registry that is written to does not enter the mode IMPORT: %w", err)
+	}
+	return nil
+}
+
+// ErrDiffers is why a switch did not come about.
+var ErrDiffers = errors.New("the registries differ; nothing was switched")
+
+// Switch makes To the registry that is written to by everybody: From is closed
+// first, what was registered meanwhile is taken, and only when nothing differs
+// To is opened. If something does, From is opened again.
+func (m *Mirror) Switch(ctx context.Context) (left []Step, err error) {
+	was, err := m.From.mode(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.From.setMode(ctx, "READONLY", false); err != nil {
+		return nil, err
+	}
+	if left, err = m.settled(ctx); err == nil {
+		err = m.To.setMode(ctx, "READWRITE", false)
+	}
+	if err != nil {
+		return left, errors.Join(err, m.From.setMode(context.WithoutCancel(ctx), was, true))
+	}
+	return nil, nil
+}
+
+// settled takes what is left and fails if anything still differs.
+func (m *Mirror) settled(ctx context.Context) ([]Step, error) {
+	plan, err := m.Plan(ctx)
+	if err != nil {
+		return plan, err
+	}
+	if plan, err = m.Apply(ctx, plan); err != nil {
+		return plan, err
+	}
+	if plan, err = m.Plan(ctx); err != nil || len(plan) > 0 {
+		return plan, errors.Join(err, ErrDiffers)
+	}
+	return nil, nil
+}

@@ -1,0 +1,248 @@
+package mirror_test
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/postgres/pgtest"
+	"github.com/flowmart/lethe/schemas"
+	"github.com/flowmart/lethe/schemas/mirror"
+	"github.com/flowmart/lethe/schemas/rest"
+)
+
+// other is a registry on a database of its own, reached over HTTP by an admin.
+type other struct {
+	t *testing.T
+	mirror.Registry
+}
+
+type borrower struct{ testing.TB }
+
+func open(t *testing.T) *other {
+	t.Helper()
+	db := pgtest.New(&borrower{t}) // a database for each, not one a test
+	id, err := audit.EnsurePrincipal(t.Context(), db, "test", "admin", "admin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := access.Principal{ID: id, Roles: []access.Role{access.Admin}}
+	door := rest.New(schemas.New(db, time.Now), slog.New(slog.DiscardHandler))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, password, _ := r.BasicAuth(); password != "secret" && r.Header.Get("Authorization") != "Bearer secret" {
+			rest.Refuse(w, http.StatusUnauthorized, "who is it?")
+			return
+		}
+		door.ServeHTTP(w, r.WithContext(access.With(r.Context(), admin)))
+	}))
+	t.Cleanup(server.Close)
+	return &other{t, mirror.Registry{URL: server.URL + rest.Prefix, User: "admin", Password: "secret"}}
+}
+
+// must asks by hand, and returns the answer.
+func (o *other) must(ask string, bodies ...string) string {
+	o.t.Helper()
+	method, path, _ := strings.Cut(ask, " ")
+	r, err := http.NewRequestWithContext(o.t.Context(), method, o.URL+path, strings.NewReader(strings.Join(bodies, "")))
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer secret")
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(resp.Body)
+	if resp.StatusCode >= 300 {
+		o.t.Fatalf("%s: %d %s", ask, resp.StatusCode, text)
+	}
+	return strings.TrimSpace(string(text))
+}
+
+const (
+	order = `{"schema":"{\"type\":\"record\",\"name\":\"Order\",\"namespace\":\"shop\",\"fields\":[{\"name\":\"id\",\"type\":\"string\"}]}"`
+	wider = `{"schema":"{\"type\":\"record\",\"name\":\"Order\",\"namespace\":\"shop\",\"fields\":[{\"name\":\"id\",\"type\":\"string\"},{\"name\":\"note\",\"type\":\"string\",\"default\":\"\"}]}"`
+	list  = `{"schema":"{\"type\":\"array\",\"items\":\"shop.Order\"}","references":[{"name":"shop.Order","subject":"order","version":1}]`
+)
+
+// furnish registers what a registry in use has: contexts, references that sort
+// before what they refer to, metadata, deletions, levels.
+func (o *other) furnish() {
+	o.must("POST /subjects/order/versions", order, "}")
+	o.must("POST /subjects/order/versions", wider, "}")
+	o.must("POST /subjects/all-orders/versions", list, "}")
+	o.must("POST /subjects/order/versions", wider, `,"metadata":{"properties":{"team":"shop"}},"ruleSet":{"domainRules":[{"name":"r","kind":"CONDITION","expr":"x"}]}}`)
+	o.must("POST /subjects/gone/versions", order, "}")
+	o.must("POST /subjects/gone/versions", wider, "}")
+	o.must("DELETE /subjects/gone/versions/1")
+	o.must("POST /subjects/again/versions", wider, "}")
+	o.must("DELETE /subjects/again")
+	o.must("POST /subjects/again/versions", wider, "}")
+	o.must("POST /subjects/number%20two%2F/versions", `{"schema":"\"long\""}`)
+	o.must("DELETE /subjects/number%20two%2F")
+	o.must("DELETE /subjects/number%20two%2F?permanent=true") // an id that is not given again
+	o.must("POST /subjects/number%20two%2F/versions", `{"schema":"\"int\""}`)
+	o.must("POST /contexts/dev/subjects/order/versions", wider, "}")
+	o.must("POST /contexts/dev/subjects/list/versions", list, "}")
+	o.must("PUT /config/order", `{"compatibility":"FULL","compatibilityGroup":"major"}`)
+	o.must("PUT /config", `{"compatibility":"FORWARD"}`)
+}
+
+func acts(steps []mirror.Step) (out []string) {
+	for _, s := range steps {
+		out = append(out, strings.TrimSpace(string(s.Act)+" "+s.Subject+s.Failed))
+	}
+	return out
+}
+
+func follow(t *testing.T, m *mirror.Mirror) []mirror.Step {
+	t.Helper()
+	plan, err := m.Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plan, err = m.Apply(t.Context(), plan); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range plan {
+		if s.Failed != "" {
+			t.Errorf("%s %s %d: %s", s.Act, s.Subject, s.Version, s.Failed)
+		}
+	}
+	return plan
+}
+
+func settled(t *testing.T, m *mirror.Mirror) {
+	t.Helper()
+	left, err := m.Plan(t.Context())
+	if err != nil || len(left) > 0 {
+		t.Errorf("left are %v %v", acts(left), err)
+	}
+	asked, found, err := m.Compare(t.Context())
+	if err != nil || len(found) > 0 || asked < 20 {
+		t.Errorf("of %d answers differ %+v %v", asked, found, err)
+	}
+}
+
+// What is copied answers as the other does, with the same ids; what changes
+// there is followed; a dry run writes nothing.
+func TestMirrorFollows(t *testing.T) {
+	t.Parallel()
+	from, to := open(t), open(t)
+	from.furnish()
+	m := &mirror.Mirror{From: &from.Registry, To: &to.Registry}
+	plan, err := m.Plan(t.Context())
+	if err != nil || len(plan) < 10 || to.must("GET /subjects?deleted=true") != "[]" || to.must("GET /mode") != `{"mode":"READWRITE"}` {
+		t.Fatalf("a dry run: %v %v", acts(plan), err)
+	}
+	follow(t, m)
+	settled(t, m)
+	if got := to.must("GET /schemas/ids/2/versions"); !strings.Contains(got, `{"subject":"order","version":2}`) {
+		t.Errorf("id 2 is %s", got)
+	}
+
+	from.must("PUT /config/order", `{"compatibility":"NONE","compatibilityGroup":null}`)
+	from.must("POST /subjects/order/versions", `{"schema":"\"string\""}`)
+	from.must("DELETE /subjects/all-orders")
+	from.must("DELETE /config/order")
+	if got := acts(follow(t, m)); !slices.Equal(got, []string{"TAKE order", "DELETE all-orders", "CONFIGURE order"}) {
+		t.Errorf("followed by %q", got)
+	}
+	settled(t, m)
+
+	// What is gone for good there stays here, unless that is asked for.
+	from.must("DELETE /subjects/all-orders?permanent=true")
+	if got := acts(follow(t, m)); !slices.Equal(got, []string{"SURPLUS all-orders"}) {
+		t.Errorf("followed by %q", got)
+	}
+	m.Purge = true
+	if got := acts(follow(t, m)); !slices.Equal(got, []string{"PURGE all-orders"}) {
+		t.Errorf("followed by %q", got)
+	}
+	settled(t, m)
+}
+
+// After the switch the other registry is written to, and mirrored back.
+func TestMirrorSwitchesAndBack(t *testing.T) {
+	t.Parallel()
+	from, to := open(t), open(t)
+	from.furnish()
+	there := &mirror.Mirror{From: &from.Registry, To: &to.Registry}
+	follow(t, there)
+	from.must("POST /subjects/late/versions", order, "}") // between the last round and the switch
+	if left, err := there.Switch(t.Context()); err != nil {
+		t.Fatalf("%v %v", acts(left), err)
+	}
+	if from.must("GET /mode") != `{"mode":"READONLY"}` || to.must("GET /mode") != `{"mode":"READWRITE"}` {
+		t.Error("the modes are others")
+	}
+	if got := to.must("POST /subjects/late/versions", wider, "}"); !strings.HasPrefix(got, `{"id":2,"version":2`) {
+		t.Errorf("after the switch: %s", got)
+	}
+	made := to.must("POST /subjects/fresh/versions", `{"schema":"\"bytes\""}`)
+
+	back := &mirror.Mirror{From: &to.Registry, To: &from.Registry}
+	plan, err := back.Plan(t.Context())
+	if err != nil || !slices.Equal(acts(plan), []string{"TAKE fresh", "TAKE late"}) {
+		t.Fatalf("%v %v", acts(plan), err)
+	}
+	if _, err := back.Apply(t.Context(), plan); err == nil {
+		t.Error("a registry in use was written to without force")
+	}
+	back.Force = true
+	follow(t, back)
+	settled(t, back)
+	if got := from.must("GET /subjects/fresh/versions/1"); !strings.Contains(made, strings.Split(got, ",")[2][len(`"id":`):]) {
+		t.Errorf("mirrored back: %s and %s", made, got)
+	}
+}
+
+// Two registries that gave one number to different schemas cannot be made one,
+// and are not switched.
+func TestMirrorTellsOfConflicts(t *testing.T) {
+	t.Parallel()
+	from, to := open(t), open(t)
+	from.must("POST /subjects/a/versions", order, "}")
+	from.must("POST /subjects/b/versions", `{"schema":"\"long\""}`)
+	to.must("POST /subjects/a/versions", wider, "}")
+	to.must("POST /subjects/c/versions", `{"schema":"\"int\""}`)
+	m := &mirror.Mirror{From: &from.Registry, To: &to.Registry, Force: true}
+	plan, err := m.Plan(t.Context())
+	if err != nil || !slices.Equal(acts(plan), []string{"TAKE b", "CONFLICT a", "SURPLUS c"}) || plan[1].Why == "" {
+		t.Fatalf("%v %v", acts(plan), err)
+	}
+	// The id is another schema's here: told, and the rest goes on.
+	if plan, err = m.Apply(t.Context(), plan); err != nil || !strings.Contains(plan[0].Failed, "42207") {
+		t.Errorf("%+v %v", plan, err)
+	}
+	if left, err := m.Switch(t.Context()); !errors.Is(err, mirror.ErrDiffers) || len(left) != 3 {
+		t.Errorf("%v %v", acts(left), err)
+	}
+	if from.must("GET /mode") != `{"mode":"READWRITE"}` || to.must("GET /mode") != `{"mode":"IMPORT"}` {
+		t.Error("a switch that failed left the mirrored registry closed")
+	}
+	if _, found, err := m.Compare(t.Context()); err != nil || len(found) == 0 {
+		t.Errorf("%+v %v", found, err)
+	}
+}
+
+// A registry that cannot be read is no empty one: nothing is deleted for it.
+func TestMirrorOfARegistryThatRefuses(t *testing.T) {
+	t.Parallel()
+	from, to := open(t), open(t)
+	to.must("POST /subjects/a/versions", order, "}")
+	from.Password = "wrong"
+	m := &mirror.Mirror{From: &from.Registry, To: &to.Registry, Purge: true}
+	if plan, err := m.Plan(t.Context()); err == nil || plan != nil || !strings.Contains(err.Error(), "401") {
+		t.Errorf("%v %v", acts(plan), err)
+	}
+}
