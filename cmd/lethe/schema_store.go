@@ -108,7 +108,7 @@ func (f *storeFlags) ask(cmd *cobra.Command, e *env, args []string, what string)
 	sub := stores.Submission{Namespace: f.namespace}
 	sub.Format, sub.Root, sub.Placeholders = f.format, filepath.ToSlash(f.root), f.placeholders
 	for _, path := range args[1:] {
-		files, err := readFiles(e, path)
+		files, err := readMigrations(e, path)
 		if err != nil {
 			return usage(err)
 		}
@@ -158,8 +158,8 @@ func tellStore(cmd *cobra.Command, a stores.Answer) error {
 // kept are the endings of files that migrations may be.
 var kept = []string{".sql", ".xml", ".yaml", ".yml", ".json", ".js", ".go", ".java"}
 
-// readFiles reads a file, or those of a folder and what is below it.
-func readFiles(e *env, path string) ([]migration.File, error) {
+// readMigrations reads a file, or those of a folder and what is below it.
+func readMigrations(e *env, path string) ([]migration.File, error) {
 	info, err := os.Stat(path)
 	if path == "-" || err == nil && !info.IsDir() || errors.Is(err, os.ErrNotExist) {
 		raw, err := readInput(e, path)
