@@ -49,7 +49,7 @@ no manifest is needed. Exit code 1 means that the verdict is FAIL.`,
 			if kind != "" {
 				return usage(errors.New("--type goes with --subject; in a manifest each entry has its type"))
 			}
-			files, err := readFiles(cmd)
+			files, err := readManifest(cmd)
 			if err != nil {
 				return err
 			}
@@ -100,9 +100,9 @@ type files struct {
 	entries []manifest.Entry
 }
 
-// readFiles reads the manifest and what it names. Mistakes in it are told in
+// readManifest reads the manifest and what it names. Mistakes in it are told in
 // the form that was asked for, too, so that a pipeline shows them at the line.
-func readFiles(cmd *cobra.Command) (f files, err error) {
+func readManifest(cmd *cobra.Command) (f files, err error) {
 	path, _ := cmd.Flags().GetString("manifest")
 	text, err := readInput(&env{in: cmd.InOrStdin()}, path)
 	if err != nil {
