@@ -12,15 +12,17 @@ import (
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas/avro"
+	"github.com/flowmart/lethe/schemas/contract"
 	"github.com/flowmart/lethe/schemas/format"
 	"github.com/flowmart/lethe/schemas/gate"
 	"github.com/flowmart/lethe/schemas/jsonschema"
 )
 
 // Answer is what registering a schema would come to. The codes of its findings
-// are those of the gate, and four of the registry itself: CG001 the schema
-// cannot be read, CG002 it may not follow, CG005 the subject takes nothing now,
-// CG050 what it refers to is not there.
+// are those of the gate, and five of the registry itself: CG001 the schema
+// cannot be read, CG002 it may not follow, CG004 a consumer could not read what
+// is written with it, CG005 the subject takes nothing now, CG050 what it refers
+// to is not there.
 type Answer struct {
 	Subject string
 	Version int  // that it has, or would get; 0 if it cannot be read
@@ -29,6 +31,11 @@ type Answer struct {
 	Level   Level
 	Policy  gate.Policy
 	gate.Result
+
+	// Fingerprint and Needs are of a change that breaks somebody: what those who
+	// are affected agree to, and who they are.
+	Fingerprint []byte
+	Needs       []contract.Need
 }
 
 // mostChecked is how many schemas one call checks.
@@ -51,7 +58,7 @@ func (r *Registry) Check(ctx context.Context, by access.Principal, all []Submiss
 	var out []Answer
 	if !slices.ContainsFunc(all, func(s Submission) bool { return needed(all, s.Subject) }) {
 		for _, s := range all {
-			a, err := r.check(ctx, r.db, s)
+			a, err := r.check(ctx, r.db, by, s)
 			if err != nil {
 				return nil, err
 			}
@@ -60,7 +67,7 @@ func (r *Registry) Check(ctx context.Context, by access.Principal, all []Submiss
 		return out, nil
 	}
 	err := postgres.Work(ctx, r.db, func(tx pgx.Tx) (err error) {
-		if out, err = r.rehearse(ctx, tx, all); err == nil {
+		if out, err = r.rehearse(ctx, tx, by, all); err == nil {
 			err = errRehearsed
 		}
 		return err
@@ -82,11 +89,11 @@ func needed(all []Submission, subject string) bool {
 // rehearse checks schemas in a unit of work that will not be committed, in
 // which those that others refer to are registered. It is done by a registry of
 // its own: what one remembers has to have been committed.
-func (r *Registry) rehearse(ctx context.Context, tx pgx.Tx, all []Submission) ([]Answer, error) {
+func (r *Registry) rehearse(ctx context.Context, tx pgx.Tx, by access.Principal, all []Submission) ([]Answer, error) {
 	dry := New(r.db, r.now, r.clusters...)
 	var out []Answer
 	for _, s := range all {
-		a, err := dry.check(ctx, tx, s)
+		a, err := dry.check(ctx, tx, by, s)
 		if err != nil {
 			return nil, err
 		}
@@ -107,7 +114,7 @@ func (r *Registry) rehearse(ctx context.Context, tx pgx.Tx, all []Submission) ([
 }
 
 // check judges one schema as it would be registered now.
-func (r *Registry) check(ctx context.Context, db postgres.DB, s Submission) (Answer, error) {
+func (r *Registry) check(ctx context.Context, db postgres.DB, by access.Principal, s Submission) (Answer, error) {
 	a := Answer{Subject: s.Subject, Level: Backward, Policy: gate.Warn}
 	p, err := placeOf(s.Subject)
 	if err == nil {
@@ -123,14 +130,14 @@ func (r *Registry) check(ctx context.Context, db postgres.DB, s Submission) (Ans
 	if err != nil {
 		return a.unreadable(s, err)
 	}
-	err = r.judgeAll(ctx, db, &a, p, s, c)
+	err = r.judgeAll(ctx, db, by, &a, p, s, c)
 	a.Findings = placed(a.Findings, fieldsOf(c, p))
 	a.Verdict = gate.Judge(a.Policy, a.Findings)
 	return a, err
 }
 
 // judgeAll fills in what is said of a schema that was read.
-func (r *Registry) judgeAll(ctx context.Context, db postgres.DB, a *Answer, p place, s Submission, c *content) error {
+func (r *Registry) judgeAll(ctx context.Context, db postgres.DB, by access.Principal, a *Answer, p place, s Submission, c *content) error {
 	layers, err := layersOf(ctx, db, p)
 	if err != nil {
 		return err
@@ -151,44 +158,37 @@ func (r *Registry) judgeAll(ctx context.Context, db postgres.DB, a *Answer, p pl
 	}
 	a.Known, a.Version, a.ID = known, v.Version, v.ID
 	if known {
-		live = []earlier{{v.Version, v.Context, v.ID}}
+		return r.asItIs(ctx, db, a, p, v, config, c)
 	}
-	if !known {
-		if err := r.wouldFollow(ctx, db, a, p, s, c, config, live, mode); err != nil {
-			return err
-		}
-	}
-	found, err := r.gated(ctx, db, p, live, config, c)
-	if err != nil {
-		return err
-	}
-	a.Findings = append(a.Findings, found.Findings...)
-	a.Tags, a.Difference = found.Tags, found.Difference
-	return nil
+	return r.asNext(ctx, db, by, a, p, s, c, config, live, mode)
 }
 
-// wouldFollow finds what keeps a new schema from becoming the next version.
-func (r *Registry) wouldFollow(ctx context.Context, db postgres.DB, a *Answer, p place, s Submission, c *content, config Config, live []earlier, mode Mode) error {
-	next, err := nextOf(ctx, db, p)
-	if err != nil {
+// asItIs judges a version that is registered, against itself.
+func (r *Registry) asItIs(ctx context.Context, db postgres.DB, a *Answer, p place, v Version, config Config, c *content) (err error) {
+	a.Result, err = r.gated(ctx, db, p, []earlier{{v.Version, v.Context, v.ID}}, config, c)
+	return err
+}
+
+// asNext judges a schema as the next version.
+func (r *Registry) asNext(ctx context.Context, db postgres.DB, by access.Principal, a *Answer, p place, s Submission, c *content, config Config, live []earlier, mode Mode) (err error) {
+	if a.Version, err = nextOf(ctx, db, p); err != nil {
 		return err
 	}
-	a.Version = next
-	if err := mode.admits(s); err != nil {
-		a.Findings = append(a.Findings, gate.Finding{Code: "CG005", Severity: gate.Refused, Message: fault.All(err)[0].Message, Mend: "ask a steward of the subject"})
-	}
+	closed := mode.admits(s)
 	if mode == Import {
-		return nil
+		a.Result, err = r.gated(ctx, db, p, live, config, c)
+	} else {
+		if c, err = c.numbered(a.Version, s.Version > 0); err != nil {
+			return err
+		}
+		j, failed := r.weighed(ctx, db, by, p, live, config, c, true)
+		a.Result, a.Fingerprint, a.Needs, err = j.gate, j.fingerprint, j.needs, failed
+		a.Findings = j.findings(p)
 	}
-	if live, err = r.grouped(ctx, db, live, config, c); err != nil {
-		return err
+	if closed != nil {
+		a.Findings = append(a.Findings, gate.Finding{Code: "CG005", Severity: gate.Refused, Message: fault.All(closed)[0].Message, Mend: "ask a steward of the subject"})
 	}
-	verdict, err := r.judge(ctx, db, c, config, live)
-	if err != nil {
-		return err
-	}
-	a.Findings = append(a.Findings, incompatible(verdict, p)...)
-	return nil
+	return err
 }
 
 // incompatible turns differences into findings.

@@ -78,21 +78,17 @@ func (r *Registry) gated(ctx context.Context, db postgres.DB, p place, live []ea
 	return gate.Check(change), nil
 }
 
-// guard refuses a content in which the gate finds what a subject enforces.
-func (r *Registry) guard(ctx context.Context, db postgres.DB, p place, live []earlier, config Config, c *content) error {
-	if config.policy() != gate.Enforce {
+// guard refuses what a subject enforces, of what was found.
+func guard(findings []gate.Finding, asked string) error {
+	if gate.Judge(gate.Enforce, findings) != gate.Fail {
 		return nil
-	}
-	found, err := r.gated(ctx, db, p, live, config, c)
-	if err != nil || found.Verdict != gate.Fail {
-		return err
 	}
 	const most = 5
 	var needs []string
 	more := 0
-	for _, f := range found.Findings {
+	for _, f := range findings {
 		switch {
-		case f.Baseline || f.Severity == gate.Advice:
+		case f.Baseline || f.Approved || f.Severity == gate.Advice:
 		case len(needs) == most:
 			more++
 		default:
@@ -101,6 +97,9 @@ func (r *Registry) guard(ctx context.Context, db postgres.DB, p place, live []ea
 	}
 	if more > 0 {
 		needs = append(needs, fmt.Sprintf("and %d more", more))
+	}
+	if asked != "" {
+		needs = append(needs, asked)
 	}
 	return fault.New(fault.Invalid, "GATE_FAILED", "the gate of this subject refuses the schema: %s", strings.Join(needs, "; "))
 }

@@ -44,6 +44,7 @@ func (v Verdict) Compatible() bool { return len(v.Mismatches) == 0 }
 // and tells every difference.
 type IncompatibleError struct {
 	Verdict
+	Asked string // who has to agree before it passes as it is
 	fault *fault.Fault
 }
 
@@ -51,7 +52,8 @@ func (e *IncompatibleError) Error() string { return e.fault.Error() }
 func (e *IncompatibleError) Unwrap() error { return e.fault }
 
 // refuse turns a verdict that says no into words.
-func refuse(v Verdict) error {
+func refuse(j judgement) error {
+	v := j.verdict
 	var lines []string
 	more := 0
 	for _, m := range v.Mismatches {
@@ -70,7 +72,11 @@ func refuse(v Verdict) error {
 	if more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
-	return &IncompatibleError{v, fault.New(fault.Conflict, "SCHEMA_INCOMPATIBLE",
+	asked := j.asked()
+	if asked != "" {
+		lines = append(lines, asked)
+	}
+	return &IncompatibleError{v, asked, fault.New(fault.Conflict, "SCHEMA_INCOMPATIBLE",
 		"the schema may not follow under the level %s: %s", v.Level, strings.Join(lines, "; "))}
 }
 

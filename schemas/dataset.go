@@ -83,7 +83,7 @@ func (r *Registry) authoriseRemoval(ctx context.Context, tx pgx.Tx, by access.Pr
 }
 
 // steward lets a steward of every owner's team pass.
-func steward(ctx context.Context, tx pgx.Tx, by access.Principal, owners []catalog.Service) error {
+func steward(ctx context.Context, tx postgres.DB, by access.Principal, owners []catalog.Service) error {
 	if err := by.Require(access.Steward); err != nil {
 		return err
 	}

@@ -135,30 +135,15 @@ func (r *Registry) register(ctx context.Context, tx pgx.Tx, by access.Principal,
 		if c, err = c.numbered(next, s.Version > 0); err != nil {
 			return Version{}, err
 		}
-		if err := r.fits(ctx, tx, live, config, c); err != nil {
+		j, err := r.weighed(ctx, tx, by, p, live, config, c, false)
+		if err != nil {
 			return Version{}, err
 		}
-		if err := r.guard(ctx, tx, p, live, config, c); err != nil {
+		if err := j.mayPass(config, p); err != nil {
 			return Version{}, err
 		}
 	}
 	return r.keep(ctx, tx, by, subject, next, s.ID, c)
-}
-
-// fits refuses a content that may not follow the versions of a subject.
-func (r *Registry) fits(ctx context.Context, tx pgx.Tx, live []earlier, config Config, c *content) error {
-	live, err := r.grouped(ctx, tx, live, config, c)
-	if err != nil {
-		return err
-	}
-	verdict, err := r.judge(ctx, tx, c, config, live)
-	if err != nil {
-		return err
-	}
-	if !verdict.Compatible() {
-		return refuse(verdict)
-	}
-	return nil
 }
 
 // asKept is a content as it is to be kept: normalized where the subject asks

@@ -62,6 +62,9 @@ type Finding struct {
 	// Baseline is true for what was there before and was not touched: it is
 	// told, and does not count.
 	Baseline bool
+	// Approved is true for what everybody whom it affects agreed to: it is told,
+	// and fails nothing.
+	Approved bool
 }
 
 // Field is a field of a schema, with what the schema itself says of it.
@@ -127,6 +130,8 @@ func Judge(policy Policy, findings []Finding) Verdict {
 	v := Pass
 	for _, f := range findings {
 		switch {
+		case f.Approved:
+			v = Warning
 		case f.Severity == Refused:
 			return Fail
 		case policy == Off || f.Baseline:

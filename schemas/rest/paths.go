@@ -316,13 +316,16 @@ func (d *Door) incompatible(c *call, e *schemas.IncompatibleError) error {
 		subject = strings.ToValidUTF8(subject[:200], "") + "…"
 	}
 	details := said("errorType", e.Mismatches)
-	told, size := 0, 500 // what stands around them
+	told, size := 0, 500+len(e.Asked) // what stands around them
 	for told < len(details) && size+len(details[told]) < mostTold {
 		size += len(details[told]) + len(", ")
 		told++
 	}
 	if left := len(details) - told; left > 0 {
 		details = append(details[:told], fmt.Sprintf("{more: %d, description:'test it with verbose=true to see them'}", left))
+	}
+	if e.Asked != "" {
+		details = append(details, fmt.Sprintf("{approval: '%s'}", e.Asked))
 	}
 	return failure{http.StatusConflict, http.StatusConflict, fmt.Sprintf("Schema being registered is incompatible with an earlier schema for subject %q, details: [%s]",
 		subject, strings.Join(append(details, against(e.Verdict)...), ", "))}
