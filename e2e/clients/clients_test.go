@@ -27,6 +27,9 @@ const (
 	breaking = `{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"string"},{"name":"customer","type":"string"}]}`
 	anOrder  = `{"id":"A-1","total":1999,"card":null}`
 
+	aJSON        = `{"$schema":"http://json-schema.org/draft-07/schema#","title":"Order","type":"object","properties":{"id":{"type":"string"},"total":{"type":"integer"}},"required":["id"],"additionalProperties":false}`
+	jsonBreaking = `{"$schema":"http://json-schema.org/draft-07/schema#","title":"Order","type":"object","properties":{"id":{"type":"integer"},"total":{"type":"integer"}},"required":["id"],"additionalProperties":false}`
+
 	secret = "a secret of machines that is long enough"
 	shared = "shared" // the topic that every client writes the order to
 )
@@ -131,7 +134,8 @@ func run(t *testing.T, topic string, args []string) (steps []string, message str
 	cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), "LETHE_REGISTRY="+lethe.registry, "LETHE_TOKEN="+lethe.token, "LETHE_API_KEY="+lethe.key, "LETHE_TOKEN_ENDPOINT="+lethe.issuer+"/token",
 		"LETHE_CLIENT=orders-pipeline", "LETHE_SECRET="+secret, "LETHE_TOPIC="+topic, "LETHE_SHARED="+shared,
-		"LETHE_V1="+v1, "LETHE_V2="+v2, "LETHE_BREAKING="+breaking, "LETHE_ORDER="+anOrder)
+		"LETHE_V1="+v1, "LETHE_V2="+v2, "LETHE_BREAKING="+breaking, "LETHE_ORDER="+anOrder,
+		"LETHE_JSON="+aJSON, "LETHE_JSON_BREAKING="+jsonBreaking)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
@@ -162,7 +166,7 @@ func goes(t *testing.T, want []string, topic string, args ...string) {
 }
 
 var confluent = []string{"register", "look up", "serialize and deserialize", "the id in a header", "register while serializing", "evolve",
-	"refuse what is incompatible", "references", "metadata", "configure", "delete", "sign in as a machine", "sign in with an API key"}
+	"refuse what is incompatible", "references", "JSON Schema", "metadata", "configure", "delete", "sign in as a machine", "sign in with an API key"}
 
 func TestConfluentForJavaScript(t *testing.T) {
 	t.Parallel()
@@ -176,7 +180,7 @@ func TestConfluentForPython(t *testing.T) {
 
 func TestKafkaJS(t *testing.T) {
 	t.Parallel()
-	goes(t, []string{"register", "look up", "serialize and deserialize", "evolve", "refuse what is incompatible", "references", "sign in", "sign in with an API key"},
+	goes(t, []string{"register", "look up", "serialize and deserialize", "evolve", "refuse what is incompatible", "references", "JSON Schema", "sign in", "sign in with an API key"},
 		"kafkajs", node(t, "kafkajs.mjs")...)
 }
 

@@ -3,7 +3,10 @@
 import assert from 'node:assert/strict'
 import registry from '@confluentinc/schemaregistry'
 
-const { AvroDeserializer, AvroSerializer, HeaderSchemaIdSerializer, RestError, SchemaRegistryClient, SerdeType } = registry
+const {
+  AvroDeserializer, AvroSerializer, HeaderSchemaIdSerializer, JsonDeserializer, JsonSerializer,
+  RestError, SchemaRegistryClient, SerdeType,
+} = registry
 const { LETHE_REGISTRY, LETHE_TOKEN, LETHE_TOKEN_ENDPOINT, LETHE_CLIENT, LETHE_SECRET, LETHE_TOPIC, LETHE_SHARED } = process.env
 const v1 = { schema: process.env.LETHE_V1 }
 const v2 = { schema: process.env.LETHE_V2 }
@@ -83,6 +86,17 @@ await step('references', async () => {
   const payload = await new AvroSerializer(other(), SerdeType.VALUE, { useLatestVersion: true }).serialize(`${LETHE_TOPIC}-list`, [order])
   const read = await new AvroDeserializer(other(), SerdeType.VALUE, {}).deserialize(`${LETHE_TOPIC}-list`, payload)
   assert.deepEqual(read.map((one) => ({ ...one })), [order])
+})
+await step('JSON Schema', async () => {
+  const topic = `${LETHE_TOPIC}-json`
+  const made = await client.registerFullResponse(`${topic}-value`, { schemaType: 'JSON', schema: process.env.LETHE_JSON })
+  assert.equal((await other().getBySubjectAndId(`${topic}-value`, made.id)).schemaType, 'JSON')
+  const serializer = new JsonSerializer(other(), SerdeType.VALUE, { useLatestVersion: true, validate: true })
+  const payload = await serializer.serialize(topic, { id: 'A-1', total: 1999 })
+  assert.equal(payload.readInt32BE(1), made.id)
+  assert.deepEqual(await new JsonDeserializer(other(), SerdeType.VALUE, {}).deserialize(topic, payload), { id: 'A-1', total: 1999 })
+  await assert.rejects(serializer.serialize(topic, { id: 7 }))
+  await refused(client.register(`${topic}-value`, { schemaType: 'JSON', schema: process.env.LETHE_JSON_BREAKING }), 409, 409)
 })
 await step('metadata', async () => {
   await client.register(`${LETHE_TOPIC}-meta`, { ...v1, metadata: { properties: { team: 'shop' } } })

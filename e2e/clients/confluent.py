@@ -18,7 +18,8 @@ from confluent_kafka.schema_registry import (
     header_schema_id_serializer,
 )
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
-from confluent_kafka.serialization import MessageField, SerializationContext
+from confluent_kafka.schema_registry.json_schema import JSONDeserializer, JSONSerializer
+from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
 
 env = os.environ
 topic = env["LETHE_TOPIC"]
@@ -127,6 +128,21 @@ with step("references"):
     orders = Schema('{"type":"array","items":"shop.Order"}', "AVRO", [SchemaReference("shop.Order", subject, 1)])
     payload = AvroSerializer(ours, orders)([order], value(topic + "-list"))
     assert AvroDeserializer(bearer())(payload, value(topic + "-list")) == [order]
+with step("JSON Schema"):
+    at = topic + "-json"
+    serializer = JSONSerializer(env["LETHE_JSON"], ours)
+    payload = serializer({"id": "A-1", "total": 1999}, value(at))
+    read = JSONDeserializer(None, schema_registry_client=bearer())(payload, value(at))
+    assert read == {"id": "A-1", "total": 1999}, read
+    assert bearer().get_latest_version(at + "-value").schema.schema_type == "JSON"
+    try:
+        serializer({"id": 7}, value(at))
+    except SerializationError:
+        pass
+    else:
+        raise AssertionError("it was not refused")
+    with refused(409, 409):
+        ours.register_schema(at + "-value", Schema(env["LETHE_JSON_BREAKING"], "JSON"))
 with step("metadata"):
     tagged = Schema(v1.schema_str, "AVRO", metadata=Metadata(None, MetadataProperties({"team": "shop"}), None))
     ours.register_schema(topic + "-meta", tagged)

@@ -62,6 +62,14 @@ await step('references', async () => {
   const read = await open(LETHE_TOKEN).decode(await client.encode(made.id, { orders: [order] }))
   assert.deepEqual(read.orders.map((one) => ({ ...one })), [order])
 })
+await step('JSON Schema', async () => {
+  const subject = `${LETHE_TOPIC}-json-value`
+  const made = await client.register({ type: SchemaType.JSON, schema: process.env.LETHE_JSON }, { subject })
+  const payload = await client.encode(made.id, { id: 'A-1', total: 1999 })
+  assert.deepEqual(await open(LETHE_TOKEN).decode(payload), { id: 'A-1', total: 1999 })
+  await assert.rejects(client.encode(made.id, { id: 7 }), { name: 'ConfluentSchemaRegistryValidationError' })
+  await refused(client.register({ type: SchemaType.JSON, schema: process.env.LETHE_JSON_BREAKING }, { subject }), 'ResponseError', 409)
+})
 await step('sign in', async () => {
   await refused(open('wrong').getLatestSchemaId(subject), 'ResponseError', 401)
 })
