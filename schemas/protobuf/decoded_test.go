@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	pairsMade = flag.Int("pairs", 2000, "evolutions that TestDecodedData makes up")
+	pairsMade = flag.Int("pairs", 1000, "evolutions that TestDecodedData makes up")
 	pairsSeed = flag.Uint64("seed", 1, "where TestDecodedData begins")
 )
 

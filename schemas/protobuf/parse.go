@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -73,7 +74,26 @@ func read(text string, texts map[string]string) (*Schema, error) {
 		return nil, err
 	}
 	s.text = write(s, false)
-	return s, nil
+	return s, s.keeps(text)
+}
+
+// keeps makes sure that a schema can be kept: that its canonical text is within
+// the limits, and read again says the same.
+func (s *Schema) keeps(sent string) error {
+	if sent == s.text {
+		return nil
+	}
+	if len(s.text) > MaxBytes {
+		return fault.New(fault.TooLarge, "SCHEMA_TOO_LARGE", "the schema has %d bytes as it would be kept; at most %d are taken", len(s.text), MaxBytes)
+	}
+	again, err := read(s.text, s.texts)
+	if err != nil {
+		return fault.New(fault.Invalid, codeInvalid, "the schema cannot be kept: written in the canonical way, %s", cut(err.Error(), maxFault)).With(err)
+	}
+	if again.text != s.text || !slices.Equal(serialized(s), serialized(again)) {
+		return fault.New(fault.Invalid, codeInvalid, "the schema cannot be kept: written in the canonical way it says something else; put it in simpler words")
+	}
+	return nil
 }
 
 // gather collects what references bring: the files by the path they are

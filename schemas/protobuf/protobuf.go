@@ -44,12 +44,18 @@ var _ interface {
 func (s *Schema) Canonical() string { return s.text }
 
 // Normalized implements format.Normal: imports are sorted and types are called
-// by their full name. Options are sorted in either text.
-func (s *Schema) Normalized() string { return write(s, true) }
+// by their full name. Options are sorted in either text. Where that is too large
+// to be read again, it is the canonical text.
+func (s *Schema) Normalized() string {
+	if text := write(s, true); len(text) <= MaxBytes {
+		return text
+	}
+	return s.text
+}
 
 // Shape implements format.Shaped: what is left without comments, which
 // descriptors do not have.
-func (s *Schema) Shape() (string, bool) { return uncommented(write(s, true)), true }
+func (s *Schema) Shape() (string, bool) { return uncommented(s.Normalized()), true }
 
 // IsFoundAs implements format.Particular. Comments are part of a schema, and who
 // sends none asks for the schema whatever is said in it.
@@ -64,10 +70,17 @@ func (s *Schema) Print(form string) (string, bool) {
 	if form != "serialized" {
 		return "", false
 	}
+	return base64.StdEncoding.EncodeToString(serialized(s)), true
+}
+
+func serialized(s *Schema) []byte {
 	bare := proto.CloneOf(s.descriptor)
 	bare.SourceCodeInfo = nil
-	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(bare)
-	return base64.StdEncoding.EncodeToString(b), err == nil
+	b, err := proto.MarshalOptions{Deterministic: true, AllowPartial: true}.Marshal(bare)
+	if err != nil {
+		return nil // it was read from such bytes, or could have been
+	}
+	return b
 }
 
 // Places implements format.Schema.
