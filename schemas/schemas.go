@@ -111,6 +111,15 @@ type Submission struct {
 	Version int
 }
 
+// Form names the form that the text is in, if it is not that of a text: a
+// descriptor of Protobuf. Show writes a schema in it.
+func (s Submission) Form() string {
+	if s.Type != "PROTOBUF" {
+		return ""
+	}
+	return protobuf.FormOf(s.Text)
+}
+
 // Schema is the content that an id stands for.
 type Schema struct {
 	Context    string // that gave the id

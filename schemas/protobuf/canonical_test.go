@@ -164,3 +164,19 @@ service Orders {
 		t.Error("a text was taken for base64")
 	}
 }
+
+// A descriptor that was made at run time has no JSON names.
+func TestADescriptorWithoutJSONNames(t *testing.T) {
+	t.Parallel()
+	s := mustRead(t, `syntax = "proto3"; message A { string a_b = 1; map<string, B> b = 2; message B { string c = 1; string d = 2; } }`)
+	d := proto.CloneOf(s.descriptor)
+	d.SourceCodeInfo = nil
+	for _, m := range []*descriptorpb.DescriptorProto{d.MessageType[0], d.MessageType[0].NestedType[0], d.MessageType[0].NestedType[1]} {
+		for _, f := range m.Field {
+			f.JsonName = nil
+		}
+	}
+	if bare := mustRead(t, encoded(t, d)); bare.Canonical() != s.Canonical() {
+		t.Errorf("got\n%s", bare.Canonical())
+	}
+}

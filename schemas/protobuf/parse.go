@@ -221,6 +221,7 @@ func textOf(b []byte, texts map[string]string) (string, error) {
 	}
 	name := self
 	d.Name, d.SourceCodeInfo = &name, nil
+	nameInJSON(d.MessageType)
 	file, err := compile(protocompile.SearchResult{Proto: d}, nil, texts)
 	if err != nil {
 		return "", err
@@ -240,6 +241,20 @@ func textOf(b []byte, texts map[string]string) (string, error) {
 		return "", fault.New(fault.Invalid, codeInvalid, "an option of the descriptor is not of the type that its definition says").With(err)
 	}
 	return write(&Schema{file: file, descriptor: whole}, false), nil
+}
+
+// nameInJSON gives fields the JSON names that protoc would: descriptors that are
+// made at run time lack them, and the compiler takes that for one name.
+func nameInJSON(messages []*descriptorpb.DescriptorProto) {
+	for _, m := range messages {
+		for _, f := range m.Field {
+			if f.GetJsonName() == "" {
+				name := jsonName(f.GetName())
+				f.JsonName = &name
+			}
+		}
+		nameInJSON(m.NestedType)
+	}
 }
 
 // bound refuses a descriptor that a text of it could not be.

@@ -64,10 +64,22 @@ func (s *Schema) IsFoundAs(text string) bool {
 	return said == "" || said == comments(text)
 }
 
+// asDescriptor is what clients call the form of a descriptor.
+const asDescriptor = "serialized"
+
+// FormOf names the form, as Print has it, that a text is in; "" for that of a
+// file.
+func FormOf(text string) string {
+	if _, err := base64.StdEncoding.DecodeString(text); err != nil || text == "" {
+		return ""
+	}
+	return asDescriptor
+}
+
 // Print implements format.Printed: as a FileDescriptorProto in base64, without
 // comments, for clients that have no parser.
 func (s *Schema) Print(form string) (string, bool) {
-	if form != "serialized" {
+	if form != asDescriptor {
 		return "", false
 	}
 	return base64.StdEncoding.EncodeToString(serialized(s)), true

@@ -125,7 +125,21 @@ func (d *Door) register(c *call) (any, error) {
 	if e, ok := errors.AsType[*schemas.IncompatibleError](err); ok {
 		return nil, d.incompatible(c, e)
 	}
+	if err == nil {
+		v.Schema, err = d.asSent(c, s, v.Schema)
+	}
 	return d.registered(c, v, err)
+}
+
+// asSent puts a text into the form in which it was sent, unless the request
+// asks for another: clients that send descriptors remember what they are
+// answered, and read it as one.
+func (d *Door) asSent(c *call, s schemas.Submission, found schemas.Schema) (schemas.Schema, error) {
+	form := s.Form()
+	if form == "" || c.URL.Query().Get("format") != "" {
+		return found, nil
+	}
+	return d.registry.Show(c.Context(), access.From(c.Context()), found, schemas.View{Form: form})
 }
 
 // registered answers a registration.
@@ -142,6 +156,9 @@ func (d *Door) lookup(c *call) (any, error) {
 		return nil, err
 	}
 	v, err := d.registry.Lookup(c.Context(), access.From(c.Context()), s, c.which())
+	if err == nil {
+		v.Schema, err = d.asSent(c, s, v.Schema)
+	}
 	if err == nil {
 		v.Schema, err = d.shown(c, v.Schema)
 	}
