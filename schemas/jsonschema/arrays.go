@@ -98,7 +98,7 @@ func (c *comparison) everythingInPlace(n *node) []*node {
 		}
 		c.inPlace[n] = out
 	}
-	c.steps -= len(out) / 10
+	c.steps -= len(out) / 5
 	return out
 }
 
@@ -129,7 +129,7 @@ func (d *judging) items(prefix []*node, rest *node, keyword string) {
 		if i < len(prefix) {
 			reader = prefix[i]
 		}
-		if reader == nil {
+		if reader == nil || d.steps <= 0 {
 			continue
 		}
 		writer := d.itemAt(d.w, i)

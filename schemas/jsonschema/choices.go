@@ -26,6 +26,9 @@ func (d *judging) combined() {
 // number. If none does, it tells of the one that was plainly meant, or else
 // that none is.
 func (d *judging) someOf(branches []*node, keyword string) int {
+	if i := d.sameBranch(d.w, branches); i >= 0 {
+		return i
+	}
 	var close []difference
 	several := false
 	for i, b := range branches {
@@ -67,7 +70,7 @@ func (d *judging) oneOf() {
 		return
 	}
 	for k, other := range d.r.oneOf {
-		if k != i && !d.nothing(d.w.and(other), 0) {
+		if k != i && !d.refuted(d.w, other) && !d.nothing(d.w.and(other), 0) {
 			d.tell("SUM_TYPE_OVERLAPS", "/oneOf", other.at, "what "+d.r.oneOf[i].at+" takes, "+other.at+" may take as well, and oneOf refuses what two branches take; tell them apart by a required property with a const, close them, use anyOf, or set the compatibilityPolicy LENIENT")
 			return
 		}
@@ -132,7 +135,7 @@ func (c *comparison) nothing(w conjunction, level int) bool {
 	if values, finite := c.valuesOf(w); finite && len(values) == 0 {
 		return true
 	}
-	if c.denied(w) {
+	if slices.ContainsFunc(w, func(one claim) bool { return c.refuted(w, one.node) }) || c.denied(w) {
 		return true
 	}
 	set := kindsOf(w)

@@ -13,7 +13,7 @@ import (
 
 const (
 	mostDifferences = 50      // told of one comparison
-	mostSteps       = 100_000 // taken by one comparison
+	mostSteps       = 200_000 // taken by one comparison
 )
 
 // CanRead implements format.Schema: whether every instance that the writer's
@@ -22,11 +22,13 @@ const (
 // It is decided by a proof that goes along the schemas. What it calls readable
 // is; what it cannot prove it calls unreadable, and says what it missed.
 func (s *schema) CanRead(writer format.Schema, o format.Options) ([]format.Difference, error) {
+	w := writer.(*schema)
 	c := &comparison{
-		lenient: o.Lenient, steps: mostSteps, ids: map[*node]uint32{}, known: map[string]known{}, regexps: map[string]*regexp.Regexp{},
-		denials: map[*node]*node{}, inPlace: map[*node][]*node{}, listed: map[*node]map[string]bool{},
+		lenient: o.Lenient, steps: mostSteps, reader: s.nodes, writer: w.nodes,
+		ids: map[*node]uint32{}, known: map[string]known{}, regexps: map[string]*regexp.Regexp{}, denials: map[*node]*node{},
+		inPlace: map[*node][]*node{}, listed: map[*node]map[string]bool{}, classes: map[*node]int{}, texts: map[string]int{}, places: map[*node]map[int]int{},
 	}
-	found := c.covers(conjunction{{node: writer.(*schema).root}}, s.root)
+	found := c.covers(conjunction{{node: w.root}}, s.root)
 	if c.steps <= 0 {
 		return nil, fault.New(fault.Invalid, codeInvalid, "the schema is too large to compare with an earlier version; make what anyOf, oneOf and allOf combine smaller")
 	}
@@ -96,6 +98,12 @@ type comparison struct {
 	denials map[*node]*node
 	inPlace map[*node][]*node
 	listed  map[*node]map[string]bool
+
+	reader, writer map[*value]*node // of either text
+	classes        map[*node]int
+	texts          map[string]int
+	places         map[*node]map[int]int // by the first of several branches
+	looping        bool
 }
 
 // known is what was found out about a pair before, or is being found out.
@@ -133,10 +141,11 @@ func (c *comparison) covers(w conjunction, r *node) []difference {
 		return []difference{{kind: "TOO_LARGE", at: r.at}}
 	}
 	w = flatten(w)
-	if c.hopeless(w) || slices.ContainsFunc(w, func(one claim) bool { return one.node == r }) {
+	c.steps -= len(w)
+	is := c.class(r)
+	if c.hopeless(w) || slices.ContainsFunc(w, func(one claim) bool { return c.class(one.node) == is }) {
 		return nil
 	}
-	c.steps -= len(w)
 	key := c.key(w, r)
 	if k, met := c.known[key]; met {
 		if k.under && k.depth == c.depth {
@@ -227,6 +236,9 @@ func (c *comparison) reasons(w conjunction, r *node) []difference {
 	var found []difference
 	reader := flatten(conjunction{{node: r}})
 	for _, one := range reader {
+		if c.steps -= 1 + len(w)/10; c.steps <= 0 {
+			break
+		}
 		found = append(found, c.keywords(w, one.node, reader)...)
 	}
 	if len(found) == 0 {
@@ -326,6 +338,9 @@ type judging struct {
 	found []difference
 	names []string        // the properties that w names
 	sure  map[string]bool // those that it requires
+
+	patterned []string // the patterns for names that w has
+	byPattern map[string]conjunction
 }
 
 // lenient lists what the policy LENIENT lets pass: that data may hold more than
@@ -414,7 +429,7 @@ func bounded[T any](d *judging, name, keyword string, was, is *T, within func(wa
 	case was == nil:
 		d.tell(name+"_ADDED", "/"+keyword, write(*is), keyword+" is new; old data need not keep to it: leave it out")
 	case !within(*was, *is):
-		d.tell(name+"_"+tightened, "/"+keyword, write(*was)+" to "+write(*is), "the old schema says "+write(*was)+" for "+keyword+"; say no less and no more than old data keep to")
+		d.tell(name+"_"+tightened, "/"+keyword, write(*was)+" to "+write(*is), "old data keep to "+write(*was)+", and "+keyword+" asks for "+write(*is)+"; ask for no more than the old schema did")
 	}
 }
 

@@ -40,13 +40,14 @@ func Read(text string, given []format.Reference) (format.Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &schema{doc: doc, root: top, places: places}, nil
+	return &schema{doc: doc, root: top, nodes: p.nodes, places: places}, nil
 }
 
 // schema is a schema text that was read.
 type schema struct {
 	doc    *document
 	root   *node
+	nodes  map[*value]*node
 	places []format.Field
 }
 
@@ -74,8 +75,10 @@ type node struct {
 	at      string // where it stands: a JSON pointer as a fragment, "#/properties/a"
 	named   string // the last name on the way to it, where that is a definition's
 	never   bool   // the schema false
-	ref     *node  // $ref
-	foreign string // $ref to what is not looked into: a schema of the specification itself
+	draft   draft
+	ref     *node    // $ref
+	refs    []string // how it is written; more than one with $dynamicRef beside it
+	foreign string   // $ref to what is not looked into: a schema of the specification itself
 
 	title, doc, format string
 	encoded            bool   // contentEncoding or contentMediaType: bytes or another language within a string
@@ -85,6 +88,7 @@ type node struct {
 	types     kinds // allowed types; 0 for all
 	hasEnum   bool  // enum or const stands there
 	enum      []*value
+	listed    kinds // the types of its values
 	number    numbers
 	text      texts
 	array     arrays

@@ -19,7 +19,7 @@ func Locate(text string, path []string) (line, column int) {
 	r := &reader{jsontext.NewDecoder(strings.NewReader(text)), text}
 	v, err := r.value()
 	if err != nil {
-		return l.place(min(int(r.InputOffset()), max(0, len(text)-1)))
+		return l.place(min(r.stopped(err), max(0, len(text)-1)))
 	}
 	for _, step := range path {
 		inner := v.child(step)

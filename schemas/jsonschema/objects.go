@@ -146,16 +146,30 @@ func (d *judging) named() []string {
 // patternsOf lists the patterns for names that the writer's schemas have, each
 // once.
 func (d *judging) patternsOf() []string {
-	var out []string
+	if d.byPattern != nil {
+		return d.patterned
+	}
+	d.byPattern = map[string]conjunction{}
 	for _, n := range d.describing() {
 		for _, p := range n.object.patterns {
-			if !slices.Contains(out, p.name) {
-				out = append(out, p.name)
+			if _, known := d.byPattern[p.name]; !known {
+				d.byPattern[p.name] = nil
+				d.patterned = append(d.patterned, p.name)
 			}
 		}
 	}
-	d.steps -= len(out)
-	return out
+	for _, one := range d.w {
+		for _, p := range one.object.patterns {
+			d.byPattern[p.name] = append(d.byPattern[p.name], claim{node: p.schema})
+		}
+	}
+	return d.patterned
+}
+
+// ofPattern is what holds of a property because its name is of a pattern.
+func (d *judging) ofPattern(pattern string) conjunction {
+	d.patternsOf()
+	return d.byPattern[pattern]
 }
 
 // describing lists the schemas that say something of the writer's properties:
@@ -178,6 +192,7 @@ func (c *comparison) valueIn(w conjunction, name string) conjunction {
 	var out conjunction
 	for _, one := range w {
 		o := one.object
+		c.steps -= len(o.patterns) / 5
 		known, uncertain := o.byName[name], false
 		if known != nil {
 			out = append(out, claim{node: known})
@@ -242,19 +257,6 @@ func (c *comparison) mayEvaluateAny(n *node) bool {
 	})
 }
 
-// ofPattern is what holds of a property because its name is of a pattern.
-func (w conjunction) ofPattern(pattern string) conjunction {
-	var out conjunction
-	for _, one := range w {
-		for _, p := range one.object.patterns {
-			if p.name == pattern {
-				out = append(out, claim{node: p.schema})
-			}
-		}
-	}
-	return out
-}
-
 // properties compares the properties that the reader names.
 func (d *judging) properties() {
 	named := make(map[string]bool, len(d.named()))
@@ -262,6 +264,9 @@ func (d *judging) properties() {
 		named[name] = true
 	}
 	for _, p := range d.r.object.properties {
+		if d.steps <= 0 {
+			return
+		}
 		writer := d.value(p.name)
 		found := d.inside(writer, p.schema, "."+fieldpath.Escape(p.name))
 		switch {
@@ -278,7 +283,7 @@ func (d *judging) properties() {
 
 // property notes a difference about a property as a whole.
 func (d *judging) property(kind, name string, reader *node, message string) {
-	one := difference{kind: kind, path: "." + fieldpath.Escape(name), at: d.r.at, detail: cut(name, 100), message: message, writer: d.writer()}
+	one := difference{kind: kind, path: "." + fieldpath.Escape(name), at: d.r.at, detail: cut(name, 100), message: message, reader: d.r.raw, writer: d.writer()}
 	if reader != nil {
 		one.at, one.reader = reader.at, reader.raw
 	}
@@ -295,25 +300,28 @@ func (d *judging) property(kind, name string, reader *node, message string) {
 // is looked into where both are plain.
 func (d *judging) patterns() {
 	for _, p := range d.r.object.patterns {
-		if same := d.w.ofPattern(p.name); len(same) > 0 && len(d.inside(same, p.schema, "{}")) == 0 {
+		if d.steps <= 0 {
+			return
+		}
+		if same := d.ofPattern(p.name); len(same) > 0 && len(d.inside(same, p.schema, "{}")) == 0 {
 			continue
 		}
 		for _, name := range d.named() {
-			if d.matches(p.name, name) == no {
+			if d.steps <= 0 || d.matches(p.name, name) == no {
 				continue
 			}
 			d.add(d.inside(d.value(name), p.schema, "."+fieldpath.Escape(name))...)
 		}
 		var found []difference
 		for _, other := range d.patternsOf() {
-			found = append(found, d.inside(d.w.ofPattern(other), p.schema, "{}")...)
+			found = append(found, d.inside(d.ofPattern(other), p.schema, "{}")...)
 		}
-		if len(d.w.ofPattern(p.name)) == 0 {
+		if len(d.ofPattern(p.name)) == 0 {
 			found = append(found, d.inside(d.others(d.w), p.schema, "{}")...)
 		}
 		switch {
 		case len(found) == 0:
-		case len(d.w.ofPattern(p.name)) > 0:
+		case len(d.ofPattern(p.name)) > 0:
 			d.add(found...)
 		case len(d.others(d.w)) == 0:
 			d.property("PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL", p.name, p.schema, "the old schema lets anything stand under names of the pattern "+quote(p.name)+"; close it before, or set the compatibilityPolicy LENIENT")
@@ -331,7 +339,7 @@ func (d *judging) content(names map[string]*node, patterns []property, rest *nod
 		kind, why = "PROPERTY_REMOVED_FROM_CLOSED_CONTENT_MODEL", " is gone and no other properties may stand; keep it, or open the model"
 	}
 	for _, name := range d.named() {
-		if names[name] != nil || slices.ContainsFunc(patterns, func(p property) bool { return d.matches(p.name, name) == yes }) {
+		if d.steps <= 0 || names[name] != nil || slices.ContainsFunc(patterns, func(p property) bool { return d.matches(p.name, name) == yes }) {
 			continue
 		}
 		if found := d.inside(d.value(name), rest, ""); len(found) > 0 {
@@ -342,7 +350,7 @@ func (d *judging) content(names map[string]*node, patterns []property, rest *nod
 		if slices.ContainsFunc(patterns, func(p property) bool { return p.name == pattern }) {
 			continue
 		}
-		if found := d.inside(d.w.ofPattern(pattern), rest, "{}"); len(found) > 0 {
+		if found := d.inside(d.ofPattern(pattern), rest, "{}"); len(found) > 0 {
 			d.property(kind, pattern, nil, "the pattern "+quote(pattern)+why)
 		}
 	}
@@ -397,6 +405,9 @@ var anyText = &node{raw: &value{kind: '{'}, at: "#", types: isString}
 // dependencies compares what a property asks for beside it.
 func (d *judging) dependencies() {
 	for _, with := range d.r.object.requiredWith {
+		if d.steps -= d.w.weight(); d.steps <= 0 {
+			return
+		}
 		there := d.present(with.name)
 		if there == nil {
 			continue
@@ -413,6 +424,15 @@ func (d *judging) dependencies() {
 			d.add(d.covers(there, with.schema)...)
 		}
 	}
+}
+
+// weight is how many dependencies have to be looked through.
+func (w conjunction) weight() int {
+	n := 0
+	for _, one := range w {
+		n += len(one.object.requiredWith) + len(one.object.required)
+	}
+	return 1 + n/5
 }
 
 // present is what holds of a written object that has a property; nil if none

@@ -76,6 +76,7 @@ func (p *parser) schema(v *value, outer scope, at string) *node {
 	p.nodes[v] = n
 	p.order = append(p.order, n)
 	s := outer.within(v)
+	n.draft = s.draft
 	switch {
 	case v.kind == 't' && s.draft > draft4:
 		n.never = !v.truth
@@ -189,23 +190,19 @@ func (k *keywords) reference() bool {
 			k.fail(pointer(k.at, name), "%s is a URI in quotes, not %s", name, m.kindName())
 			continue
 		}
+		k.n.refs = append(k.n.refs, m.text)
 		_, anchor, _ := strings.Cut(m.text, "#")
 		if name == "$dynamicRef" && k.scope.doc.dynamic[anchor] > 1 {
 			k.n.foreign = m.text + " in " + print(k.scope.doc.root)
 			continue
 		}
-		if k.n.ref != nil || k.pending() {
+		if len(k.n.refs) > 1 {
 			k.n.allOf = append(k.n.allOf, k.also(m.text, name))
 			continue
 		}
 		k.refs = append(k.refs, pendingRef{k.n, m.text, k.scope, pointer(k.at, name)})
 	}
 	return k.v.get("$ref") != nil
-}
-
-// pending reports whether the schema has a $ref already.
-func (k *keywords) pending() bool {
-	return len(k.refs) > 0 && k.refs[len(k.refs)-1].from == k.n
 }
 
 // also is a schema of its own for a second reference.
@@ -247,15 +244,16 @@ func (k *keywords) values() {
 		}
 		k.n.hasEnum, k.n.enum = true, m.items
 	}
-	one := k.v.get("const")
-	if one == nil || k.scope.draft < draft6 {
-		return
+	if one := k.v.get("const"); one != nil && k.scope.draft >= draft6 {
+		both := []*value{one}
+		if k.n.hasEnum && !slices.ContainsFunc(k.n.enum, func(v *value) bool { return equal(v, one) }) {
+			both = nil
+		}
+		k.n.hasEnum, k.n.enum = true, both
 	}
-	both := []*value{one}
-	if k.n.hasEnum && !slices.ContainsFunc(k.n.enum, func(v *value) bool { return equal(v, one) }) {
-		both = nil
+	for _, v := range k.n.enum {
+		k.n.listed |= kindOf(v)
 	}
-	k.n.hasEnum, k.n.enum = true, both
 }
 
 // combined reads the keywords that apply schemas to the same value.

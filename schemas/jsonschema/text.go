@@ -76,9 +76,9 @@ func decode(text string) (*value, error) {
 	case err == nil:
 		return v, nil
 	case errors.Is(err, jsontext.ErrDuplicateName):
-		return nil, fault.New(fault.Invalid, codeInvalid, "a member stands twice in one object, at byte %d; readers disagree on which of the two counts: drop one", r.InputOffset())
+		return nil, fault.New(fault.Invalid, codeInvalid, "a member stands twice in one object, at byte %d; readers disagree on which of the two counts: drop one", r.stopped(err))
 	}
-	return nil, fault.New(fault.Invalid, codeInvalid, "the schema is not JSON, at byte %d", r.InputOffset())
+	return nil, fault.New(fault.Invalid, codeInvalid, "the schema is not JSON, at byte %d", r.stopped(err))
 }
 
 // deeperThan scans the brackets of a JSON text, outside its strings.
@@ -112,6 +112,15 @@ type reader struct {
 func (r *reader) next() int {
 	at := int(r.InputOffset())
 	return at + len(r.text[at:]) - len(strings.TrimLeft(r.text[at:], " \t\r\n,:"))
+}
+
+// stopped is where reading failed.
+func (r *reader) stopped(err error) int {
+	at := r.InputOffset()
+	if s, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		at = s.ByteOffset
+	}
+	return min(int(at), len(r.text))
 }
 
 func (r *reader) value() (*value, error) {

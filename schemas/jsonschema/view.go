@@ -183,11 +183,7 @@ func (n *node) kinds() kinds {
 		set = n.types
 	}
 	if n.hasEnum {
-		listed := kinds(0)
-		for _, v := range n.enum {
-			listed |= kindOf(v)
-		}
-		set &= listed
+		set &= n.listed
 	}
 	if n.never {
 		return 0
