@@ -1,0 +1,304 @@
+package migration
+
+import (
+	"errors"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas/ddl"
+	"github.com/flowmart/lethe/schemas/tables"
+)
+
+// liquibase runs changelogs: the root, and what it includes where it includes
+// it, as in an empty database without contexts or labels chosen.
+// https://docs.liquibase.com/concepts/changelogs/home.html
+type liquibase struct {
+	d      *ddl.Database
+	files  map[string]File
+	values map[string]string // of ${…}
+	open   []string          // the changelogs being read, so that none includes itself
+	faults []error
+}
+
+func readLiquibase(s Source, d *ddl.Database) error {
+	l := &liquibase{d: d, files: map[string]File{}, values: map[string]string{}}
+	for _, f := range s.Files {
+		l.files[f.Path] = f
+	}
+	for name, value := range s.Placeholders {
+		l.values[name] = value
+	}
+	root, err := l.root(s.Root)
+	if err != nil {
+		return err
+	}
+	l.changelog(root)
+	return errors.Join(l.faults...)
+}
+
+// rootNames are the usual names of the changelog that includes the others.
+var rootNames = []string{"db.changelog-master", "changelog-master", "db.changelog-root", "changelog-root", "db.changelog", "changelog", "master"}
+
+// root finds the changelog to begin with.
+func (l *liquibase) root(said string) (File, error) {
+	if said != "" {
+		f, ok := l.find(said)
+		if !ok {
+			return f, fault.Bad("root", "FILE_UNKNOWN", "%s", fault.Suggest("the changelog to begin with is not among the files", said, l.paths()))
+		}
+		return f, nil
+	}
+	if len(l.files) == 1 {
+		return l.files[l.paths()[0]], nil
+	}
+	for _, name := range rootNames {
+		for _, p := range l.paths() {
+			if base := path.Base(p); strings.TrimSuffix(base, path.Ext(base)) == name {
+				return l.files[p], nil
+			}
+		}
+	}
+	return File{}, fault.Bad("root", "REQUIRED", "say with which changelog Liquibase begins: --root db/changelog/db.changelog-master.xml")
+}
+
+func (l *liquibase) paths() []string {
+	var out []string
+	for p := range l.files {
+		out = append(out, p)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// find finds a file by its path, or by the end of it: a changelog names others
+// as they lie in the class path.
+func (l *liquibase) find(name string) (File, bool) {
+	name = strings.TrimPrefix(path.Clean(strings.TrimPrefix(strings.ReplaceAll(name, `\`, "/"), "classpath:")), "/")
+	if f, ok := l.files[name]; ok {
+		return f, true
+	}
+	for _, p := range l.paths() {
+		if strings.HasSuffix("/"+p, "/"+name) {
+			return l.files[p], true
+		}
+	}
+	return File{}, false
+}
+
+func (l *liquibase) fail(err error) {
+	const most = 100
+	if err != nil && len(l.faults) < most {
+		l.faults = append(l.faults, err)
+	}
+}
+
+// changelog runs a changelog of whatever form.
+func (l *liquibase) changelog(f File) {
+	if slices.Contains(l.open, f.Path) || len(l.open) > deepest {
+		l.fail(fault.New(fault.Invalid, "INCLUDES_ITSELF", "this changelog includes itself, by way of %s", l.open[len(l.open)-1]).At(f.Path + ":1:1"))
+		return
+	}
+	l.open = append(l.open, f.Path)
+	defer func() { l.open = l.open[:len(l.open)-1] }()
+	if strings.EqualFold(path.Ext(f.Path), ".sql") {
+		l.fail(l.d.Run(tables.Place{File: f.Path}, l.fill(formatted(f.Text))))
+		return
+	}
+	doc, err := document(f)
+	if err != nil {
+		l.fail(err)
+		return
+	}
+	root := doc.kid("databaseChangeLog")
+	if root == nil {
+		l.fail(badDocument(tables.Place{File: f.Path, Line: 1, Column: 1}, "a changelog begins with databaseChangeLog"))
+		return
+	}
+	for _, e := range root.entries("") {
+		l.entry(f, e)
+	}
+}
+
+func (l *liquibase) entry(f File, e *node) {
+	switch e.name {
+	case "changeSet":
+		l.changeSet(f, e)
+	case "property":
+		if name := e.attr("name"); name != "" && forPostgreSQL(e.attr("dbms")) {
+			if _, said := l.values[name]; !said { // the first value holds
+				l.values[name] = l.fill(e.attr("value"))
+			}
+		}
+	case "include":
+		if included, ok := l.find(l.beside(f, e, e.attr("file"))); ok {
+			l.changelog(included)
+		} else {
+			l.fail(fault.New(fault.Invalid, "FILE_UNKNOWN", "%s", fault.Suggest("the file that is included is not among those given", e.attr("file"), l.paths())).At(e.at.String()))
+		}
+	case "includeAll":
+		l.includeAll(l.beside(f, e, e.attr("path")), e)
+	}
+}
+
+// beside is a path as it is meant in a changelog.
+func (l *liquibase) beside(f File, e *node, name string) string {
+	name = l.fill(name)
+	if e.is("relativeToChangelogFile") {
+		return path.Join(path.Dir(f.Path), name)
+	}
+	return name
+}
+
+// includeAll runs the changelogs of a folder by their paths.
+func (l *liquibase) includeAll(dir string, e *node) {
+	dir = strings.Trim(path.Clean(strings.TrimPrefix(dir, "classpath:")), "/")
+	found := false
+	for _, p := range l.paths() {
+		in := path.Dir(p)
+		if dir != "." && in != dir && !strings.HasPrefix(in, dir+"/") && !strings.HasSuffix(in, "/"+dir) && !strings.Contains(in, "/"+dir+"/") {
+			continue
+		}
+		if slices.Contains([]string{".sql", ".xml", ".yaml", ".yml", ".json"}, strings.ToLower(path.Ext(p))) && !slices.Contains(l.open, p) {
+			found = true
+			l.changelog(l.files[p])
+		}
+	}
+	if !found && e.attr("errorIfMissingOrEmpty") != "false" {
+		l.fail(fault.New(fault.Invalid, "FILE_UNKNOWN", "no changelog of this folder is among the files given").At(e.at.String()))
+	}
+}
+
+// forPostgreSQL reads a dbms attribute: names with commas between, !name for all
+// others.
+func forPostgreSQL(dbms string) bool {
+	if strings.TrimSpace(dbms) == "" {
+		return true
+	}
+	none := true
+	for name := range strings.SplitSeq(dbms, ",") {
+		switch name = strings.TrimSpace(strings.ToLower(name)); {
+		case name == "postgresql", name == "all":
+			return true
+		case name == "!postgresql", name == "none":
+			return false
+		case !strings.HasPrefix(name, "!"):
+			none = false
+		}
+	}
+	return none
+}
+
+// fill puts values in the place of ${…}; one without a value stays, as Liquibase
+// leaves it.
+func (l *liquibase) fill(text string) string {
+	if !strings.Contains(text, "${") {
+		return text
+	}
+	return placeholder.ReplaceAllStringFunc(text, func(found string) string {
+		if v, ok := l.values[found[2:len(found)-1]]; ok {
+			return v
+		}
+		return found
+	})
+}
+
+func (l *liquibase) changeSet(f File, e *node) {
+	if !forPostgreSQL(e.attr("dbms")) || e.is("ignore") {
+		return
+	}
+	if conditions := e.kid("preConditions"); conditions != nil {
+		holds, known := l.all(conditions)
+		if skip := conditions.attr("onFail"); known && !holds && (skip == "MARK_RAN" || skip == "CONTINUE") {
+			return
+		}
+	}
+	for _, change := range e.entries("changes") {
+		l.change(f, change)
+	}
+}
+
+// all evaluates conditions that all have to hold, as far as that can be told
+// from the tables; what else there is is taken to hold.
+func (l *liquibase) all(n *node) (holds, known bool) {
+	holds, known = true, true
+	for _, c := range n.entries("") {
+		if c.value != "" && len(c.kids) == 0 {
+			continue // onFail and its like
+		}
+		h, k := l.condition(c)
+		holds, known = holds && h, known && k
+	}
+	return holds, known
+}
+
+func (l *liquibase) condition(c *node) (holds, known bool) {
+	switch c.name {
+	case "and", "":
+		return l.all(c)
+	case "not":
+		holds, known = l.all(c)
+		return !holds, known
+	case "or":
+		holds, known = false, true
+		for _, o := range c.entries("") {
+			h, k := l.condition(o)
+			holds, known = holds || h, known && k
+		}
+		return holds, known
+	case "tableExists":
+		return l.d.State.Has(l.tableOf(c)), true
+	case "columnExists":
+		t, err := l.d.State.Table(l.tableOf(c))
+		return err == nil && t.Index(folded(c.attr("columnName"))) >= 0, true
+	case "dbms":
+		return forPostgreSQL(c.attr("type")), true
+	}
+	return true, false
+}
+
+// tableOf is the table that a node names.
+func (l *liquibase) tableOf(c *node) tables.Name {
+	n := tables.Name{Schema: l.fill(c.attr("schemaName")), Table: folded(l.fill(c.attr("tableName")))}
+	if n.Schema == "" {
+		n.Schema = "public"
+	}
+	return n
+}
+
+var formattedMark = regexp.MustCompile(`(?i)^\s*--\s*(changeset)\s+(.*)$`)
+
+// formatted leaves of SQL with Liquibase's comments what runs on PostgreSQL; the
+// lines of the rest are empty, so that places stay right.
+func formatted(text string) string {
+	var b strings.Builder
+	skip, delimiter := false, ""
+	for line := range strings.Lines(text) {
+		if m := formattedMark.FindStringSubmatch(strings.TrimRight(line, "\r\n")); m != nil {
+			skip, delimiter = !forPostgreSQL(option(m[2], "dbms")) || strings.EqualFold(option(m[2], "ignore"), "true"), option(m[2], "endDelimiter")
+			b.WriteString(";\n") // the change set before has ended
+			continue
+		}
+		switch {
+		case skip:
+			b.WriteString("\n")
+		case delimiter != "" && delimiter != ";" && strings.HasSuffix(strings.TrimSpace(line), delimiter):
+			b.WriteString(strings.TrimSuffix(strings.TrimSpace(line), delimiter) + ";\n")
+		default:
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
+// option reads name:value of a change set's comment.
+func option(said, name string) string {
+	for word := range strings.FieldsSeq(said) {
+		if key, value, ok := strings.Cut(word, ":"); ok && strings.EqualFold(key, name) {
+			return strings.Trim(value, `"`)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,139 @@
+package migration_test
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/flowmart/lethe/schemas/ddl/ddltest"
+	"github.com/flowmart/lethe/schemas/migration"
+)
+
+// folder reads the files below a folder of testdata.
+func folder(t *testing.T, dir string) []migration.File {
+	t.Helper()
+	var out []migration.File
+	err := filepath.WalkDir("testdata/"+dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		out = append(out, migration.File{Path: filepath.ToSlash(path), Text: string(raw)})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// A changelog in XML that includes one in YAML, one in JSON and one in SQL comes
+// to what PostgreSQL has after the statements that Liquibase sends for it.
+func TestSameAsLiquibase(t *testing.T) {
+	t.Parallel()
+	want, err := os.ReadFile("testdata/shop/expected.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := migration.Read(migration.Source{Format: "liquibase", Files: folder(t, "shop")})
+	if err != nil || len(r.Notes) != 0 {
+		t.Fatalf("%v %v", err, r.Notes)
+	}
+	if got, want := ddltest.Read(r.State), ddltest.After(t, ddltest.Connect(t), string(want)); got != want {
+		t.Errorf("read:\n%s\nPostgreSQL has:\n%s", got, want)
+	}
+	at := map[string]string{}
+	for _, table := range r.State.All() {
+		at[table.Name.Table] = table.At.String()
+		for _, c := range table.Columns {
+			at[table.Name.Table+"."+c.Name] = c.At.String()
+		}
+	}
+	for name, want := range map[string]string{"customer.vip": "shop/db.changelog-master.xml:6", "by_hand": "shop/db.changelog-master.xml:57:7", "by_file": "shop/hand.sql:1:1",
+		"orders": "shop/more/orders.yaml:6", "orders.note": "shop/more/orders.yaml:35", "slashed": "shop/later/01.sql:11:1", "by_json.full_name": "shop/later/02.json:4"} {
+		if got := strings.TrimPrefix(at[name], "testdata/"); got != want {
+			t.Errorf("%s is described at %s, want %s", name, got, want)
+		}
+	}
+}
+
+func TestLiquibaseMistakes(t *testing.T) {
+	t.Parallel()
+	xml := func(body string) string { return "<databaseChangeLog>\n" + body + "\n</databaseChangeLog>" }
+	for _, c := range []struct {
+		name  string
+		files []migration.File
+		root  string
+		want  []string
+	}{
+		{"no root", files("a.xml", "", "b.xml", ""), "", []string{"root REQUIRED"}},
+		{"another root", files("a.xml", ""), "c.xml", []string{"root FILE_UNKNOWN"}},
+		{"no XML", files("a.xml", "<databaseChangeLog>\n<changeSet></databaseChangeLog>"), "", []string{"a.xml:2:12 BAD_DOCUMENT"}},
+		{"no YAML", files("a.yaml", "a: [\nb"), "", []string{"a.yaml:1:4 BAD_DOCUMENT"}},
+		{"no JSON", files("a.json", "{\n\"a\": }"), "", []string{"a.json:2:6 BAD_DOCUMENT"}},
+		{"no changelog", files("a.json", "{}"), "", []string{"a.json:1:1 BAD_DOCUMENT"}},
+		{"a file that is not there", files("a.xml", xml(`<include file="b.xml"/>`)), "", []string{"a.xml:2:1 FILE_UNKNOWN"}},
+		{"an empty folder", files("a.xml", xml(`<includeAll path="b"/>`)), "", []string{"a.xml:2:1 FILE_UNKNOWN"}},
+		{"includes itself", files("changelog.xml", xml(`<include file="b.xml"/>`), "b.xml", xml(`<include file="changelog.xml"/>`)), "", []string{"changelog.xml:1:1 INCLUDES_ITSELF"}},
+		{"no such table", files("a.xml", xml(`<changeSet id="1"><dropTable tableName="t"/><dropPrimaryKey tableName="t"/></changeSet>`)), "", []string{"a.xml:2 TABLE_UNKNOWN", "a.xml:2:45 TABLE_UNKNOWN"}},
+		{"SQL that is none", files("a.xml", xml("<changeSet id=\"1\"><sql><![CDATA[SELECT 1;\n CREAT]]></sql></changeSet>")), "", []string{"a.xml:3:2 BAD_SQL"}},
+		{"anchors", files("a.yaml", "a: &b c"), "", []string{"a.yaml:1:4 BAD_DOCUMENT"}},
+		{"deep XML", files("a.xml", strings.Repeat("<a>", 100_000)), "", []string{"a.xml:1:298 BAD_DOCUMENT"}},
+		{"deep JSON", files("a.json", strings.Repeat("[", 100_000)), "", []string{"a.json:1:102 BAD_DOCUMENT"}},
+		{"deep YAML", files("a.yaml", strings.Repeat("[", 100_000)), "", []string{"a.yaml:1:101 BAD_DOCUMENT"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := migration.Read(migration.Source{Format: "liquibase", Root: c.root, Files: c.files})
+			if got := faults(err); !reflect.DeepEqual(got, c.want) {
+				t.Errorf("%q, want %q: %v", got, c.want, err)
+			}
+		})
+	}
+}
+
+// Conditions are evaluated as far as the tables tell.
+func TestPreConditions(t *testing.T) {
+	t.Parallel()
+	for conditions, runs := range map[string]bool{
+		`<tableExists tableName="T"/>`:                                                              true,
+		`<tableExists tableName="u"/>`:                                                              false,
+		`<not><columnExists tableName="t" columnName="a"/></not>`:                                   false,
+		`<or><tableExists tableName="u"/><columnExists tableName="t" columnName="a"/></or>`:         true,
+		`<and><tableExists tableName="t"/><not><tableExists tableName="u"/></not></and>`:            true,
+		`<dbms type="oracle"/>`:                                                                     false,
+		`<sqlCheck expectedResult="0">SELECT count(*) FROM t</sqlCheck>`:                            true,
+		`<not><sqlCheck expectedResult="0">SELECT 1</sqlCheck></not><tableExists tableName="nix"/>`: true,
+	} {
+		s := `<databaseChangeLog><changeSet id="1"><createTable tableName="t"><column name="a" type="int"/></createTable></changeSet>
+			<changeSet id="2"><preConditions onFail="MARK_RAN">` + conditions + `</preConditions><createTable tableName="ran"><column name="a" type="int"/></createTable></changeSet></databaseChangeLog>`
+		r, err := migration.Read(migration.Source{Format: "liquibase", Files: files("a.xml", s)})
+		if err != nil || (len(r.State.All()) == 2) != runs {
+			t.Errorf("%s: runs %t, want %t; %v", conditions, !runs, runs, err)
+		}
+	}
+}
+
+// Whatever is sent, nothing panics, and every mistake says where it is.
+func FuzzRead(f *testing.F) {
+	for _, format := range migration.Formats() {
+		f.Add(format, "V1__a.sql", "CREATE TABLE a (id int);", "1_b.sql", "-- +goose Up\nDROP TABLE a")
+		f.Add(format, "changelog.xml", `<databaseChangeLog><include file="b.yaml"/><changeSet><createTable tableName="t"><column name="a" type="int"/></createTable></changeSet></databaseChangeLog>`,
+			"b.yaml", "databaseChangeLog:\n- changeSet:\n    changes:\n    - sql:\n        sql: |\n          DROP TABLE t\n")
+		f.Add(format, "a.json", `{"databaseChangeLog":[{"changeSet":{"changes":[{"addColumn":{"tableName":"t","columns":[{"column":{"name":"a","type":"clob"}}]}}]}}]}`, "b.sql", "--liquibase formatted sql\n--changeset a:1 endDelimiter:/\nSELECT 1/")
+		f.Add(format, "a.json", `{"customers":{"$jsonSchema":{"bsonType":"object","properties":{"a":{"bsonType":["string","null"]},"b":{"items":{"properties":{"c":{}}}}}}}}`, "b.js", `db.createCollection("x", {validator: {$jsonSchema: {properties: {'a': {bsonType: "int"}}}}}) // x`)
+	}
+	f.Fuzz(func(t *testing.T, format, first, text, second, other string) {
+		_, err := migration.Read(migration.Source{Format: format, Files: files(first, text, second, other)})
+		if err != nil && len(faults(err)) == 0 {
+			t.Errorf("%v is no fault", err)
+		}
+		for _, f := range faults(err) {
+			if strings.HasPrefix(f, " ") {
+				t.Errorf("%s says no place", f)
+			}
+		}
+	})
+}

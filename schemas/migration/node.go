@@ -1,0 +1,335 @@
+package migration
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"sort"
+	"strings"
+
+	goyaml "github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas/tables"
+)
+
+// node is a piece of a document in XML, YAML or JSON, in one form: an element
+// with its attributes and children, a mapping with its members, a list with its
+// items, or a value.
+type node struct {
+	name  string // "" for an item of a list
+	value string
+	list  bool
+	kids  []*node
+	at    tables.Place
+	text  tables.Place // where the value begins, if it has lines of its own
+}
+
+// Bounds of a document: none that people write comes near.
+const (
+	deepest      = 100
+	mostOnALine  = 2000
+	largestNodes = 4 << 20
+)
+
+// kid finds a part by its name, or nil.
+func (n *node) kid(name string) *node {
+	for _, k := range n.kids {
+		if k.name == name {
+			return k
+		}
+	}
+	return nil
+}
+
+// attr is the value of a part, "" if there is none.
+func (n *node) attr(names ...string) string {
+	for _, name := range names {
+		if k := n.kid(name); k != nil && k.value != "" {
+			return k.value
+		}
+	}
+	return ""
+}
+
+// is reports whether a part says true.
+func (n *node) is(name string) bool { return strings.EqualFold(n.attr(name), "true") }
+
+// entries are the named things in a node: its elements in XML, and in YAML and
+// JSON those of a list, each of which has one name.
+func (n *node) entries(list string) []*node {
+	if k := n.kid(list); k != nil && k.list {
+		n = k
+	}
+	if !n.list {
+		return n.kids
+	}
+	var out []*node
+	for _, item := range n.kids {
+		out = append(out, item.kids...)
+	}
+	return out
+}
+
+// all are the entries of one name.
+func (n *node) all(list, name string) []*node {
+	var out []*node
+	for _, k := range n.entries(list) {
+		if k.name == name && !k.list {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// document reads a file by its ending.
+func document(f File) (n *node, err error) {
+	if len(f.Text) > largestNodes {
+		return nil, fault.New(fault.TooLarge, "FILE_TOO_LARGE", "a changelog has at most %d MiB; split it, and include the parts", largestNodes>>20).At(f.Path + ":1:1")
+	}
+	defer func() {
+		// The parsers are not ours; what they cannot bear is still only a bad file.
+		if recover() != nil {
+			n, err = nil, fault.New(fault.Invalid, "BAD_DOCUMENT", "this cannot be read").At(f.Path+":1:1")
+		}
+	}()
+	switch strings.ToLower(path.Ext(f.Path)) {
+	case ".xml":
+		return readXML(f)
+	case ".json":
+		return readJSON(f)
+	}
+	return readYAML(f)
+}
+
+func badDocument(at tables.Place, message string, args ...any) error {
+	if len(message) > 300 {
+		message = message[:300]
+	}
+	return fault.New(fault.Invalid, "BAD_DOCUMENT", message, args...).At(at.String())
+}
+
+func tooDeep(at tables.Place) error {
+	return badDocument(at, "this is nested more than %d deep", deepest)
+}
+
+func readXML(f File) (*node, error) {
+	d := xml.NewDecoder(strings.NewReader(f.Text))
+	root := &node{at: tables.Place{File: f.Path, Line: 1, Column: 1}}
+	open := []*node{root}
+	for {
+		line, column := d.InputPos()
+		at := tables.Place{File: f.Path, Line: line, Column: column}
+		t, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return root, nil
+		}
+		if err != nil {
+			return nil, badDocument(at, "this is not XML: %s", strings.TrimPrefix(err.Error(), "XML syntax error on "))
+		}
+		top := open[len(open)-1]
+		switch t := t.(type) {
+		case xml.StartElement:
+			n := &node{name: t.Name.Local, at: at}
+			for _, a := range t.Attr {
+				n.kids = append(n.kids, &node{name: a.Name.Local, value: a.Value, at: at})
+			}
+			top.kids = append(top.kids, n)
+			if open = append(open, n); len(open) > deepest {
+				return nil, tooDeep(at)
+			}
+		case xml.EndElement:
+			open = open[:len(open)-1]
+		case xml.CharData:
+			if top.value == "" {
+				top.text = at
+				if strings.HasPrefix(f.Text[min(len(f.Text), offset(f.Text, line, column)):], "<![CDATA[") {
+					top.text.Column += len("<![CDATA[")
+				}
+			}
+			top.value += string(t)
+		}
+	}
+}
+
+// offset is the byte at a line and column.
+func offset(text string, line, column int) int {
+	at := 0
+	for ; line > 1; line-- {
+		i := strings.IndexByte(text[at:], '\n')
+		if i < 0 {
+			return len(text)
+		}
+		at += i + 1
+	}
+	return at + column - 1
+}
+
+func readJSON(f File) (*node, error) {
+	d := json.NewDecoder(strings.NewReader(f.Text))
+	d.UseNumber()
+	var lines []int
+	for i := range len(f.Text) {
+		if f.Text[i] == '\n' {
+			lines = append(lines, i)
+		}
+	}
+	at := func() tables.Place {
+		i := int(d.InputOffset())
+		line := sort.SearchInts(lines, i)
+		column := i + 1
+		if line > 0 {
+			column = i - lines[line-1]
+		}
+		return tables.Place{File: f.Path, Line: line + 1, Column: max(column, 1)}
+	}
+	var value func(n *node, depth int) error
+	value = func(n *node, depth int) error {
+		if depth > deepest {
+			return tooDeep(at())
+		}
+		t, err := d.Token()
+		if err != nil {
+			return badDocument(at(), "this is not JSON: %v", err)
+		}
+		n.at = at()
+		switch t {
+		case json.Delim('{'):
+			for d.More() {
+				key, err := d.Token()
+				if err != nil {
+					return badDocument(at(), "this is not JSON: %v", err)
+				}
+				k := &node{name: fmt.Sprint(key)}
+				if err := value(k, depth+1); err != nil {
+					return err
+				}
+				n.kids = append(n.kids, k)
+			}
+			_, err = d.Token()
+		case json.Delim('['):
+			n.list = true
+			for d.More() {
+				k := &node{}
+				if err := value(k, depth+1); err != nil {
+					return err
+				}
+				n.kids = append(n.kids, k)
+			}
+			_, err = d.Token()
+		case nil:
+		default:
+			n.value = fmt.Sprint(t)
+		}
+		if err != nil {
+			return badDocument(at(), "this is not JSON: %v", err)
+		}
+		return nil
+	}
+	root := &node{}
+	return root, value(root, 0)
+}
+
+func readYAML(f File) (*node, error) {
+	first := tables.Place{File: f.Path, Line: 1, Column: 1}
+	tokens := lexer.Tokenize(f.Text)
+	depth, line, onLine := 0, 0, 0
+	for _, t := range tokens {
+		if t.Position.Line != line {
+			line, onLine = t.Position.Line, 0
+		}
+		onLine++
+		switch t.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			depth++
+		case token.SequenceEndType, token.MappingEndType:
+			depth--
+		case token.AnchorType, token.AliasType, token.MergeKeyType:
+			return nil, badDocument(tables.Place{File: f.Path, Line: t.Position.Line, Column: t.Position.Column}, "anchors and aliases are not read here; write out what they stand for")
+		}
+		if depth > deepest || onLine > mostOnALine {
+			return nil, tooDeep(tables.Place{File: f.Path, Line: t.Position.Line, Column: t.Position.Column})
+		}
+	}
+	file, err := parser.Parse(tokens, 0)
+	if err != nil {
+		message := "this is not YAML"
+		if y, ok := errors.AsType[goyaml.Error](err); ok {
+			message += ": " + y.GetMessage()
+			if t := y.GetToken(); t != nil && t.Position != nil {
+				first.Line, first.Column = t.Position.Line, t.Position.Column
+			}
+		}
+		return nil, badDocument(first, "%s", message)
+	}
+	root := &node{at: first}
+	for _, doc := range file.Docs {
+		if doc.Body == nil {
+			continue
+		}
+		if err := fromYAML(root, doc.Body, f.Path, 0); err != nil {
+			return nil, err
+		}
+	}
+	return root, nil
+}
+
+func fromYAML(n *node, from ast.Node, file string, depth int) error {
+	if p := from.GetToken().Position; p != nil {
+		n.at = tables.Place{File: file, Line: p.Line, Column: p.Column}
+	}
+	if depth > deepest {
+		return tooDeep(n.at)
+	}
+	switch from := from.(type) {
+	case *ast.MappingNode:
+		for _, pair := range from.Values {
+			if err := memberYAML(n, pair, file, depth); err != nil {
+				return err
+			}
+		}
+	case *ast.MappingValueNode:
+		return memberYAML(n, from, file, depth)
+	case *ast.SequenceNode:
+		n.list = true
+		for _, item := range from.Values {
+			k := &node{}
+			if err := fromYAML(k, item, file, depth+1); err != nil {
+				return err
+			}
+			n.kids = append(n.kids, k)
+		}
+	case *ast.LiteralNode:
+		n.value = from.Value.Value
+	case *ast.StringNode:
+		n.value = from.Value
+	case *ast.TagNode:
+		return fromYAML(n, from.Value, file, depth+1)
+	case *ast.NullNode:
+	default:
+		n.value = from.String()
+	}
+	return nil
+}
+
+func memberYAML(n *node, pair *ast.MappingValueNode, file string, depth int) error {
+	k := &node{}
+	if pair.Value != nil {
+		if err := fromYAML(k, pair.Value, file, depth+1); err != nil {
+			return err
+		}
+	}
+	k.name = strings.Trim(pair.Key.String(), `"'`)
+	if p := pair.Key.GetToken().Position; p != nil {
+		k.at = tables.Place{File: file, Line: p.Line, Column: p.Column}
+	}
+	n.kids = append(n.kids, k)
+	return nil
+}
