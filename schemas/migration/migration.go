@@ -38,7 +38,7 @@ type Result struct {
 
 // formats are the readers, by name.
 var formats = map[string]func(Source, *ddl.Database) error{
-	"sql": readSQL, "flyway": readFlyway, "goose": readGoose, "liquibase": readLiquibase,
+	"sql": readSQL, "flyway": readFlyway, "goose": readGoose, "liquibase": readLiquibase, "mongodb": readMongo,
 }
 
 // Formats names what can be read.

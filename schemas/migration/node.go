@@ -126,7 +126,7 @@ func readXML(f File) (*node, error) {
 	open := []*node{root}
 	for {
 		line, column := d.InputPos()
-		at := tables.Place{File: f.Path, Line: line, Column: column}
+		at, from := tables.Place{File: f.Path, Line: line, Column: column}, int(d.InputOffset())
 		t, err := d.Token()
 		if errors.Is(err, io.EOF) {
 			return root, nil
@@ -150,7 +150,7 @@ func readXML(f File) (*node, error) {
 		case xml.CharData:
 			if top.value == "" {
 				top.text = at
-				if strings.HasPrefix(f.Text[min(len(f.Text), offset(f.Text, line, column)):], "<![CDATA[") {
+				if strings.HasPrefix(f.Text[min(from, len(f.Text)):], "<![CDATA[") {
 					top.text.Column += len("<![CDATA[")
 				}
 			}
@@ -159,58 +159,61 @@ func readXML(f File) (*node, error) {
 	}
 }
 
-// offset is the byte at a line and column.
-func offset(text string, line, column int) int {
-	at := 0
-	for ; line > 1; line-- {
-		i := strings.IndexByte(text[at:], '\n')
-		if i < 0 {
-			return len(text)
+// lines knows where each line of a file begins.
+type lines struct {
+	file   string
+	begins []int
+}
+
+func linesOf(f File) lines {
+	l := lines{f.Path, []int{0}}
+	for i := range len(f.Text) {
+		if f.Text[i] == '\n' {
+			l.begins = append(l.begins, i+1)
 		}
-		at += i + 1
 	}
-	return at + column - 1
+	return l
+}
+
+// place is that of a byte.
+func (l lines) place(at int) tables.Place {
+	line := sort.SearchInts(l.begins, at+1)
+	return tables.Place{File: l.file, Line: line, Column: at - l.begins[line-1] + 1}
 }
 
 func readJSON(f File) (*node, error) {
 	d := json.NewDecoder(strings.NewReader(f.Text))
 	d.UseNumber()
-	var lines []int
-	for i := range len(f.Text) {
-		if f.Text[i] == '\n' {
-			lines = append(lines, i)
-		}
-	}
-	at := func() tables.Place {
+	lines := linesOf(f)
+	at := func() tables.Place { // of the token that comes next
 		i := int(d.InputOffset())
-		line := sort.SearchInts(lines, i)
-		column := i + 1
-		if line > 0 {
-			column = i - lines[line-1]
+		for i < len(f.Text) && strings.IndexByte(" \t\r\n,:", f.Text[i]) >= 0 {
+			i++
 		}
-		return tables.Place{File: f.Path, Line: line + 1, Column: max(column, 1)}
+		return lines.place(i)
 	}
 	var value func(n *node, depth int) error
 	value = func(n *node, depth int) error {
-		if depth > deepest {
-			return tooDeep(at())
+		if n.at = at(); depth > deepest {
+			return tooDeep(n.at)
 		}
 		t, err := d.Token()
 		if err != nil {
-			return badDocument(at(), "this is not JSON: %v", err)
+			return badDocument(n.at, "this is not JSON: %v", err)
 		}
-		n.at = at()
 		switch t {
 		case json.Delim('{'):
 			for d.More() {
+				begins := at()
 				key, err := d.Token()
 				if err != nil {
-					return badDocument(at(), "this is not JSON: %v", err)
+					return badDocument(begins, "this is not JSON: %v", err)
 				}
 				k := &node{name: fmt.Sprint(key)}
 				if err := value(k, depth+1); err != nil {
 					return err
 				}
+				k.at = begins
 				n.kids = append(n.kids, k)
 			}
 			_, err = d.Token()
