@@ -16,6 +16,7 @@ import (
 	"github.com/flowmart/lethe/schemas/format"
 	"github.com/flowmart/lethe/schemas/gate"
 	"github.com/flowmart/lethe/schemas/jsonschema"
+	"github.com/flowmart/lethe/schemas/protobuf"
 )
 
 // Answer is what registering a schema would come to. The codes of its findings
@@ -229,6 +230,8 @@ func (a Answer) unreadable(s Submission, err error) (Answer, error) {
 			finding.Line, finding.Column = avro.Locate(s.Text, f.Path)
 		case "JSON":
 			finding.Line, finding.Column = jsonschema.Locate(s.Text, f.Path)
+		case "PROTOBUF":
+			finding.Line, finding.Column = protobuf.Locate(s.Text, f.Path)
 		}
 		a.Findings = append(a.Findings, finding)
 	}

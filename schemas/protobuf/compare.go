@@ -71,7 +71,14 @@ type pair struct {
 // opened is a pair that waits to be looked at.
 type opened struct {
 	pair
-	at string
+	at spot
+}
+
+// spot is where a message stands: by the names that lead to it in the file, and
+// by the path of the places that it stands in first.
+type spot struct {
+	names string
+	path  string
 }
 
 func compare(reader, writer *Schema) *comparison {
@@ -107,29 +114,44 @@ func name(of string) string {
 func (c *comparison) meet(r, w protoreflect.MessageDescriptor, at string) {
 	if p := (pair{r, w}); !c.seen[p] {
 		c.seen[p] = true
-		c.open = append(c.open, opened{p, at})
+		c.open = append(c.open, opened{p, spot{at, c.pathOf(r, w, at)}})
 	}
+}
+
+// pathOf is the path of the first place that a message stands in, in the
+// reader's file or else the writer's; its name if it stands in none.
+func (c *comparison) pathOf(r, w protoreflect.MessageDescriptor, at string) string {
+	if path, ok := c.reader.records[r.FullName()]; ok {
+		return path
+	}
+	if path, ok := c.writer.records[w.FullName()]; ok {
+		return path
+	}
+	return at
 }
 
 // place is where a difference stands.
 type place struct {
-	at     string // the path of the message
-	field  string
-	number int
+	spot
+	field string
+	last  string // what the pointer ends with: a number, or the name of a oneof
 }
 
-func (p place) path() string {
-	if p.field == "" {
-		return p.at
+func (p place) where() string {
+	switch {
+	case p.field == "":
+		return p.path
+	case p.path == "":
+		return p.field
 	}
-	return p.at + "." + p.field
+	return p.path + "." + p.field
 }
 
 // pointer names messages by name and fields by number, as registries do.
 func (p place) pointer() string {
-	out := "#/" + strings.ReplaceAll(p.at, ".", "/")
-	if p.number != 0 {
-		out += "/" + strconv.Itoa(p.number)
+	out := "#/" + strings.ReplaceAll(p.names, ".", "/")
+	if p.last != "" {
+		out += "/" + p.last
 	}
 	return out
 }
@@ -147,14 +169,14 @@ func (c *comparison) add(to []format.Difference, kind DifferenceKind, at place, 
 		return to
 	}
 	return append(to, format.Difference{
-		Kind: string(kind), Path: cut(at.path(), maxPath), Pointer: cut(at.pointer(), maxPath), Detail: cut(detail, maxFault),
+		Kind: string(kind), Path: cut(at.where(), maxPath), Pointer: cut(at.pointer(), maxPath), Detail: cut(detail, maxFault),
 		Message: cut(fmt.Sprintf(message, args...), 2*maxFault),
 		Reader:  fragment(c.readerOut, r), Writer: fragment(c.writerOut, w),
 	})
 }
 
 // messages compares two messages that stand for each other.
-func (c *comparison) messages(r, w protoreflect.MessageDescriptor, at string) {
+func (c *comparison) messages(r, w protoreflect.MessageDescriptor, at spot) {
 	for i := range w.Fields().Len() {
 		c.steps--
 		old := w.Fields().Get(i)
@@ -192,12 +214,12 @@ func (c *comparison) field(m protoreflect.MessageDescriptor, number protoreflect
 	return index[number]
 }
 
-func placeOf(f protoreflect.FieldDescriptor, at string) place {
-	return place{at: at, field: string(f.Name()), number: int(f.Number())}
+func placeOf(f protoreflect.FieldDescriptor, at spot) place {
+	return place{at, string(f.Name()), strconv.Itoa(int(f.Number()))}
 }
 
 // fields compares two fields of one number.
-func (c *comparison) fields(r, w protoreflect.FieldDescriptor, at string) {
+func (c *comparison) fields(r, w protoreflect.FieldDescriptor, at spot) {
 	here := placeOf(r, at)
 	if r.Name() != w.Name() {
 		c.warn(FieldRenamed, here, r, w, string(w.Name())+" to "+string(r.Name()),
@@ -245,7 +267,7 @@ func (c *comparison) types(r, w protoreflect.FieldDescriptor, here place, of str
 				"the type of the %sfield was %s and is %s; keep it, or add a field with a number of its own", of, w.Message().FullName(), r.Message().FullName())
 			return false
 		}
-		c.meet(r.Message(), w.Message(), here.path())
+		c.meet(r.Message(), w.Message(), here.names+"."+here.field)
 		return true
 	}
 	if wire[r.Kind()] != wire[w.Kind()] {
@@ -305,7 +327,8 @@ func (c *comparison) extensions() {
 	for _, x := range extensionsOf(c.reader.file) {
 		if w := was[fmt.Sprint(x.ContainingMessage().FullName(), "/", x.Number())]; w != nil {
 			c.steps--
-			c.fields(x, w, "extend "+string(x.ContainingMessage().FullName()))
+			name := "extend " + string(x.ContainingMessage().FullName())
+			c.fields(x, w, spot{name, name})
 		}
 	}
 }

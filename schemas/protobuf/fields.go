@@ -23,18 +23,20 @@ const (
 // one, and its fields are called by their names: that is the first message
 // which stands in no other one. A further one is set apart, as the branch of a
 // union is: <shop.Refund>.amount.
-func unfold(file protoreflect.FileDescriptor, text *layout) ([]format.Field, error) {
-	w := &unfolding{file: file, text: text, open: map[protoreflect.FullName]bool{}}
+//
+// It also returns where each message stands first.
+func unfold(file protoreflect.FileDescriptor, text *layout) ([]format.Field, map[protoreflect.FullName]string, error) {
+	w := &unfolding{file: file, text: text, open: map[protoreflect.FullName]bool{}, records: map[protoreflect.FullName]string{}}
 	for i, m := range rootsOf(file) {
 		at := ""
 		if i > 0 {
 			at = "<" + string(m.FullName()) + ">"
 		}
 		if err := w.message(m, at); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return w.out, nil
+	return w.out, w.records, nil
 }
 
 // rootsOf lists the messages of a file that stand in no other: each can be a
@@ -83,10 +85,15 @@ type unfolding struct {
 	out  []format.Field
 	open map[protoreflect.FullName]bool // messages that we are inside of
 
+	records map[protoreflect.FullName]string
+
 	line, column int // of the field of this file that we are at, or in
 }
 
 func (w *unfolding) message(m protoreflect.MessageDescriptor, path string) error {
+	if _, met := w.records[m.FullName()]; !met {
+		w.records[m.FullName()] = path
+	}
 	w.open[m.FullName()] = true
 	defer delete(w.open, m.FullName())
 	for i := range m.Fields().Len() {

@@ -57,10 +57,10 @@ func TestRefused(t *testing.T) {
 		"descriptor 3,000 deep":       {nested(t, 3000), "nests more than 100"},
 		"descriptor 200 deep":         {nested(t, 200), "nests more than 100"},
 		"import of itself":            {`syntax = "proto3"; import "default"; message A {}`, "cycle"},
-		"import that is not here":     {`syntax = "proto3"; import "a/b.proto"; message A {}`, `line 1, column 27: the import "a/b.proto" is not among the references`},
-		"import over http":            {`syntax = "proto3"; import "http://127.0.0.1:1/a.proto"; message A {}`, "is not among the references"},
-		"import of a local file":      {`syntax = "proto3"; import "/etc/passwd"; message A {}`, "is not among the references"},
-		"import of an unknown google": {`syntax = "proto3"; import "google/type/nothing.proto"; message A {}`, "is not among the references"},
+		"import that is not here":     {`syntax = "proto3"; import "a/b.proto"; message A {}`, `references.a/b.proto: the file imports it, and there is no such reference`},
+		"import over http":            {`syntax = "proto3"; import "http://127.0.0.1:1/a.proto"; message A {}`, "there is no such reference"},
+		"import of a local file":      {`syntax = "proto3"; import "/etc/passwd"; message A {}`, "there is no such reference"},
+		"import of an unknown google": {`syntax = "proto3"; import "google/type/nothing.proto"; message A {}`, "there is no such reference"},
 		"number twice":                {`syntax = "proto3"; message A { int32 a = 1; int32 b = 1; }`, "line 1, column 55"},
 		"number zero":                 {`syntax = "proto3"; message A { int32 a = 0; }`, "line 1"},
 		"reserved number":             {`syntax = "proto3"; message A { int32 a = 1; reserved 1; }`, "line 1"},
@@ -171,5 +171,29 @@ func TestAComparisonEnds(t *testing.T) {
 	_, err := mustRead(t, ring(2000, 7)).CanRead(mustRead(t, ring(2000, 11)), format.Options{})
 	if err == nil || !strings.Contains(err.Error(), "too large to compare") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// The path of a fault leads back to the place in the text.
+func TestLocate(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		text         string
+		line, column int
+	}{
+		{"syntax = \"proto3\";\n\nimport 'a/b.proto';", 3, 8},
+		{"syntax = \"proto3\";\nmessage A {\n\tB b = 1;\n}", 3, 2},
+		{"", 1, 1},
+		{"syntax = \"proto3\"; message A { int32 ü = 1; }", 1, 38},
+	} {
+		_, err := Read(c.text, nil)
+		faults := fault.All(err)
+		if len(faults) == 0 {
+			t.Errorf("%q was taken", c.text)
+			continue
+		}
+		if line, column := Locate(c.text, faults[0].Path); line != c.line || column != c.column {
+			t.Errorf("%q: %v is at %d:%d, want %d:%d", c.text, faults[0], line, column, c.line, c.column)
+		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 // oneofs compares which fields exclude one another. Where the reader thinks so
 // and the writer did not, data can hold both, and the reader drops one.
-func (c *comparison) oneofs(r, w protoreflect.MessageDescriptor, at string) {
+func (c *comparison) oneofs(r, w protoreflect.MessageDescriptor, at spot) {
 	names := map[protoreflect.Name]bool{}
 	for i := range r.Oneofs().Len() {
 		if o := r.Oneofs().Get(i); !o.IsSynthetic() {
@@ -33,33 +33,39 @@ func oneofOf(f protoreflect.FieldDescriptor) protoreflect.OneofDescriptor {
 
 // joined looks at the fields of a reader's oneof that the writer knows. One
 // alone may have joined; two must have excluded one another before.
-func (c *comparison) joined(o protoreflect.OneofDescriptor, w protoreflect.MessageDescriptor, at string) {
+func (c *comparison) joined(o protoreflect.OneofDescriptor, w protoreflect.MessageDescriptor, at spot) {
 	from := map[protoreflect.FullName]bool{} // oneofs they were in
 	var free []protoreflect.FieldDescriptor  // those that were in none
+	here := place{spot: at, last: string(o.Name())}
 	for i := range o.Fields().Len() {
-		old := c.field(w, o.Fields().Get(i).Number())
-		switch {
-		case old == nil:
-		case oneofOf(old) != nil:
-			from[oneofOf(old).FullName()] = true
-		default:
+		f := o.Fields().Get(i)
+		old := c.field(w, f.Number())
+		if old == nil {
+			continue
+		}
+		here.field = string(f.Name())
+		if was := oneofOf(old); was != nil {
+			from[was.FullName()] = true
+		} else {
 			free = append(free, old)
 		}
+		if len(from)+len(free) > 1 {
+			break // this is the one that was not excluded from the others
+		}
 	}
-	here := place{at: at, field: string(o.Name())}
 	switch {
-	case len(from) == 0 && len(free) > 1:
+	case len(free) > 1:
 		c.tell(SeveralMovedToOneof, here, nil, nil, string(free[0].Name())+", "+string(free[1].Name()),
 			"the fields %s and %s exclude one another now and did not before; older data may hold both; move one, or add new fields", free[0].Name(), free[1].Name())
 	case len(from) > 1 || len(from) == 1 && len(free) > 0:
 		c.tell(MovedToOneof, here, nil, nil, string(o.Name()),
-			"a field has moved to the oneof %s, which excludes it from fields it was not excluded from; older data may hold both; leave it where it was", o.Name())
+			"the field has moved to the oneof %s, which excludes it from fields it was not excluded from; older data may hold both; leave it where it was", o.Name())
 	}
 }
 
 // left looks for fields that are gone from a writer's oneof while the oneof
 // stays, by its name or with any of its fields: who reads cannot tell an unset oneof from one that held them.
-func (c *comparison) left(o protoreflect.OneofDescriptor, r protoreflect.MessageDescriptor, stays bool, at string) {
+func (c *comparison) left(o protoreflect.OneofDescriptor, r protoreflect.MessageDescriptor, stays bool, at spot) {
 	var gone []protoreflect.FieldDescriptor
 	for i := range o.Fields().Len() {
 		old := o.Fields().Get(i)

@@ -28,10 +28,10 @@ func (c *comparison) files() {
 		}
 		r := moved(m)
 		if r == nil {
-			c.tell(MessageRemoved, place{at: relative(m)}, nil, m, relative(m), "the message %s is gone; keep it: records of it may be about", relative(m))
+			c.tell(MessageRemoved, place{spot: spot{relative(m), c.writer.records[m.FullName()]}}, nil, m, relative(m), "the message %s is gone; keep it: records of it may be about", relative(m))
 			continue
 		}
-		c.warn(MessageMoved, place{at: relative(m)}, r, m, relative(m)+" to "+string(r.FullName()),
+		c.warn(MessageMoved, place{spot: spot{relative(m), c.pathOf(r, m, relative(m))}}, r, m, relative(m)+" to "+string(r.FullName()),
 			"the message %s is now %s; programs that name it must be told", relative(m), r.FullName())
 		c.meet(r, m, relative(m))
 	}

@@ -70,7 +70,7 @@ func read(text string, texts map[string]string) (*Schema, error) {
 		return nil, err
 	}
 	s := &Schema{file: file, descriptor: file.FileDescriptorProto(), texts: texts}
-	if s.places, err = unfold(file, l); err != nil {
+	if s.places, s.records, err = unfold(file, l); err != nil {
 		return nil, err
 	}
 	s.text = write(s, false)
@@ -168,19 +168,44 @@ var errEnough = errors.New("enough mistakes were found")
 
 // mistake puts what the compiler found into words, with its place.
 func mistake(e reporter.ErrorWithPos, l *layout) *fault.Fault {
-	message := e.Unwrap().Error()
 	if missing, ok := errors.AsType[*fault.Fault](e); ok {
-		message = missing.Message
+		return missing
 	}
-	pos, where := e.GetPosition(), ""
+	message := cut(strings.ToValidUTF8(e.Unwrap().Error(), "�"), maxFault)
+	pos := e.GetPosition()
 	switch {
 	case pos.Filename != self:
-		where = "in the imported file " + pos.Filename + ": "
-	case pos.Line > 0 && l != nil:
-		line, column := l.place(pos.Offset)
-		where = fmt.Sprintf("line %d, column %d: ", line, column)
+		return fault.New(fault.Invalid, codeInvalid, "in the imported file %s: %s", cut(pos.Filename, maxFault), message)
+	case pos.Line == 0 || l == nil:
+		return fault.New(fault.Invalid, codeInvalid, "%s", message)
 	}
-	return fault.New(fault.Invalid, codeInvalid, "%s", cut(where+strings.ToValidUTF8(message, "�"), maxFault))
+	line, column := l.place(pos.Offset)
+	return fault.New(fault.Invalid, codeInvalid, "%s", message).At(fmt.Sprintf(atLine, line, column))
+}
+
+// atLine is how the path of a fault says where in a text it is.
+const atLine = "line %d, column %d"
+
+// Locate finds the line and the column, from 1, of what the path of a fault of
+// Read names in a text.
+func Locate(text string, path []string) (line, column int) {
+	if len(path) == 0 {
+		return 1, 1
+	}
+	if n, err := fmt.Sscanf(path[0], atLine, &line, &column); err == nil && n == 2 {
+		return line, column
+	}
+	l, err := scan(text)
+	if err != nil || path[0] != "references" {
+		return 1, 1
+	}
+	name := strings.Join(path[1:], ".")
+	for _, quoted := range []string{`"` + name + `"`, "'" + name + "'"} {
+		if at := strings.Index(l.parsed, quoted); at >= 0 {
+			return l.place(at)
+		}
+	}
+	return 1, 1
 }
 
 // resolver finds imports among the known files and the references. Nothing is
@@ -205,8 +230,8 @@ func (r resolver) FindFileByPath(path string) (protocompile.SearchResult, error)
 		}
 		return protocompile.SearchResult{Source: strings.NewReader(l.parsed)}, nil
 	}
-	return protocompile.SearchResult{}, fault.Bad("references", codeInvalid,
-		"the import %q is not among the references; register that file under a subject of its own, and refer to it by this name", cut(path, maxFault/2))
+	return protocompile.SearchResult{}, fault.New(fault.Invalid, codeInvalid,
+		"the file imports it, and there is no such reference; register it under a subject of its own, and refer to it by this name").At("references", cut(path, maxFault))
 }
 
 // textOf writes a serialized descriptor as a text. What else is wrong with it is

@@ -26,6 +26,7 @@ type Schema struct {
 	text       string            // canonical
 	texts      map[string]string // of everything it imports, by path
 	places     []format.Field
+	records    map[protoreflect.FullName]string // the path of the place where a message stands first
 }
 
 var _ interface {

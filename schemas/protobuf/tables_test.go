@@ -291,7 +291,7 @@ func kinds(t *testing.T, reader, writer *Schema) string {
 	}
 	var out []string
 	for _, d := range found {
-		if d.Path == "" && d.Kind != packageChg || !strings.HasPrefix(d.Pointer, "#/") || d.Message == "" || d.Detail == "" || d.Reader+d.Writer == "" && d.Kind != packageChg && d.Kind != several && d.Kind != movedIn {
+		if d.Path == "" && d.Kind != packageChg && d.Kind != msgRemoved || !strings.HasPrefix(d.Pointer, "#/") || d.Message == "" || d.Detail == "" || d.Reader+d.Writer == "" && d.Kind != packageChg && d.Kind != several && d.Kind != movedIn {
 			t.Errorf("a difference that says too little: %+v", d)
 		}
 		out = append(out, d.Kind)

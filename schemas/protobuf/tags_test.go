@@ -94,7 +94,7 @@ func TestADifference(t *testing.T) {
 		t.Fatal(found, err)
 	}
 	want := format.Difference{
-		Kind: "FIELD_SCALAR_KIND_CHANGED", Path: "M.N.labels", Pointer: "#/M/N/4", Detail: "int32 to double",
+		Kind: "FIELD_SCALAR_KIND_CHANGED", Path: "<p.M>.n.labels", Pointer: "#/M/N/4", Detail: "int32 to double",
 		Message: "the value of the map was int32 and is double, which is written in another way; keep the type, or add a field with a number of its own",
 		Reader:  "map<string, double> labels = 4;", Writer: "map<string, int32> tags = 4;",
 	}

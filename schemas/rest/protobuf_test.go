@@ -27,7 +27,7 @@ func TestConformanceOfProtobuf(t *testing.T) {
 	)
 	serve(t).walk(t, []step{
 		{"GET /schemas/types", "", 200, 0, `~"PROTOBUF"`},
-		{"POST /subjects/order/versions", submission(order, inProto), 422, 42201, `~the import \"shop/money.proto\" is not among the references`},
+		{"POST /subjects/order/versions", submission(order, inProto), 422, 42201, `~references.shop/money.proto: the file imports it, and there is no such reference`},
 		{"POST /subjects/money/versions", submission(money, inProto), 200, 0, `~{"id":1,`},
 		{"POST /subjects/order/versions", submission(order, refers), 200, 0, `~{"id":2,`},
 		{"POST /subjects/order/versions", submission(spaced, refers), 200, 0, `~{"id":2,`},
