@@ -2,8 +2,10 @@ package schemas
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -187,6 +189,10 @@ func (r *Registry) judge(ctx context.Context, db postgres.DB, c *content, config
 	if level == None {
 		live = nil
 	}
+	question := asking(c, options, level, live)
+	if known, ok := r.verdicts.get(question); ok {
+		return known, nil
+	}
 	for _, e := range live {
 		id := contentID{e.Context, e.SchemaID}
 		stored, err := r.load(ctx, db, id)
@@ -212,7 +218,32 @@ func (r *Registry) judge(ctx context.Context, db postgres.DB, c *content, config
 			}
 		}
 	}
+	r.verdicts.put(question, verdict, verdict.weight())
 	return verdict, nil
+}
+
+// asking is what a verdict is remembered by: contents never change, so neither
+// does what is said of them.
+func asking(c *content, options format.Options, level Level, live []earlier) (sum [sha256.Size]byte) {
+	h := sha256.New()
+	h.Write(c.body[:])
+	for _, t := range c.references {
+		fmt.Fprintln(h, t.schemaID)
+	}
+	fmt.Fprintln(h, level, options, live)
+	h.Sum(sum[:0])
+	return sum
+}
+
+// weight is what it takes in memory, in bytes.
+func (v Verdict) weight() int {
+	total := 500
+	for _, m := range slices.Concat(v.Mismatches, v.Warnings) {
+		for _, d := range m.Found {
+			total += 300 + len(d.Path) + len(d.Message) + len(d.Reader) + len(d.Writer) + len(d.Detail)
+		}
+	}
+	return total
 }
 
 // strictness is how a format is to compare under the settings.

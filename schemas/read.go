@@ -338,7 +338,7 @@ func (r *Registry) knownAsKept(ctx context.Context, st *state, s Submission, c *
 
 // known is lookup in memory, as far as it goes by the text.
 func (r *Registry) known(ctx context.Context, st *state, s Submission, c *content, which Which) (Version, bool, error) {
-	named, err := c.with(s.Metadata, s.RuleSet)
+	named, err := c.named(s)
 	if err != nil {
 		return Version{}, false, err
 	}
@@ -361,9 +361,20 @@ func (r *Registry) known(ctx context.Context, st *state, s Submission, c *conten
 	return r.lookupAlike(ctx, r.db, st.place, s, named, which)
 }
 
+// named is a content with the metadata and the rules that a submission names.
+func (c *content) named(s Submission) (*content, error) {
+	if s.Metadata == nil && s.RuleSet == nil {
+		return c, nil
+	}
+	return c.with(s.Metadata, s.RuleSet)
+}
+
 // dressedAs reports whether a schema has the metadata and the rules that a
 // submission names.
 func (c *content) dressedAs(s Submission, stored Schema) (bool, error) {
+	if s.Metadata == nil && s.RuleSet == nil {
+		return true, nil
+	}
 	metadata, err := spelled(stored.Metadata)
 	if err != nil {
 		return false, err

@@ -35,6 +35,8 @@ type Registry struct {
 	parsed *lru[contentID, format.Schema]
 	byID   *lru[contentID, packed]
 
+	verdicts *lru[[sha256.Size]byte, Verdict]
+
 	subjects *snapshot
 }
 
@@ -50,6 +52,8 @@ func New(db *pgxpool.Pool, now func() time.Time, clusters ...string) *Registry {
 		texts:  newLRU[[sha256.Size]byte, *content](32 << 20),
 		parsed: newLRU[contentID, format.Schema](64 << 20),
 		byID:   newLRU[contentID, packed](256 << 20),
+
+		verdicts: newLRU[[sha256.Size]byte, Verdict](16 << 20),
 	}
 	r.subjects = newSnapshot(db, r.forget)
 	return r

@@ -247,8 +247,11 @@ func send(w http.ResponseWriter, media string, status int, body any) {
 		_, _ = io.WriteString(w, string(text))
 		return
 	}
+	text, err := spell(body)
+	if err != nil {
+		status = http.StatusInternalServerError
+	}
+	header["Content-Length"] = []string{strconv.Itoa(len(text))}
 	w.WriteHeader(status)
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(body) // the client has gone; nothing is left to tell it
+	_, _ = w.Write(text) // the client has gone; nothing is left to tell it
 }
