@@ -44,8 +44,16 @@ func TestWrongInputsAreExplainedAndChangeNothing(t *testing.T) {
 	mute := c.declare("registerService", "service", fmt.Sprintf(`ref: "mute", name: "Mute", controllerId: %q`, c.controller))
 	tag := (&cell{company: c, t: t, whose: "own"}).freshTag()
 	group := (&cell{company: c, t: t, whose: "own"}).seen(c.order, "exporter")
+	registered, tomorrow := (&cell{company: c, t: t, whose: "own"}).registered("orders-value"), (&cell{company: c, t: t, whose: "own"}).tomorrow()
 	tried := map[string]bool{}
 	for _, w := range []wrong{
+		{"declareSchemaReader", object("subject", registered, "service", "orders", "schema", `"strng"`), "INVALID_SCHEMA", "", "not known here"},
+		{"declareSchemaReader", object("subject", registered, "service", "ordres"), "SERVICE_NOT_FOUND", "", `did you mean "orders"?`},
+		{"declareSchemaReader", object("subject", registered, "service", "orders", "name", "a\nb"), "BAD_NAME", "input.name", "printable"},
+		{"endSchemaReader", object("id", c.orders), "READER_NOT_FOUND", "", "no reader"},
+		{"approveSchemaChange", object("subject", registered, "schema", `"long"`, "reason", "", "expiresAt", tomorrow), "REQUIRED", "input.reason", "auditor"},
+		{"approveSchemaChange", object("subject", registered, "schema", `"long"`, "reason", "so", "expiresAt", "2001-01-01T00:00:00Z"), "OUT_OF_RANGE", "input.expiresAt", "30 days"},
+		{"approveSchemaChange", object("subject", registered, "schema", `"string"`, "reason", "so", "expiresAt", tomorrow), "NOTHING_TO_APPROVE", "", "breaks nobody"},
 		{"openRequest", other(erasure, "ground", nil), "REQUIRED", "input.ground", "Art. 17(1)"},
 		{"openRequest", other(erasure, "ground", "17(1)(x)"), "UNKNOWN_GROUND", "input.ground", "17(1)(a)"},
 		{"openRequest", other(erasure, "type", "ACCESS"), "NOT_EXPECTED", "input.ground", "only an erasure"},

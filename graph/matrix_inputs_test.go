@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/graph/node"
+	"github.com/flowmart/lethe/schemas"
 )
 
 // variables are the arguments of an operation, for one cell of the matrix.
@@ -47,6 +48,8 @@ func (x *cell) variables(operation string) map[string]any {
 		return object("name", "orders-value")
 	case "checkSchema":
 		return input("subject", "orders-value", "schema", `"string"`)
+	case "safeToContract":
+		return input("subject", x.registered("orders-value"), "version", 1)
 	case "requestProgress":
 		return object("id", x.request("CLOSED"))
 
@@ -107,6 +110,12 @@ func (x *cell) variables(operation string) map[string]any {
 		return input("tags", []any{object("datasetId", dataset(), "term", "user.name")})
 	case "decideTags":
 		return input("ids", []any{x.suggestion()}, "state", "CONFIRMED")
+	case "declareSchemaReader":
+		return input("subject", x.registered("orders-value"), "service", x.of("", "orders", "payments"), "name", ref)
+	case "endSchemaReader":
+		return input("id", x.freshSchemaReader(ref))
+	case "approveSchemaChange":
+		return input("subject", x.breaking(ref), "schema", `"long"`, "reason", "nobody reads the old one", "expiresAt", x.tomorrow())
 	case "setOwner":
 		id := x.freshService(ref)
 		return input("entityId", id, "rev", 1, "ownerId", x.ordersTeam)
@@ -301,4 +310,28 @@ func (x *cell) reader() string {
 
 func (x *cell) purpose() string {
 	return x.declare("declarePurpose", "purpose", `ref: "p`+strings.ReplaceAll(uuid.NewString(), "-", "")+`", name: "Delivery", use: "essential.service", legalBasis: CONTRACT`)
+}
+
+func (x *cell) freshSchemaReader(ref string) string {
+	if x.whose == "absent" {
+		return missing("SchemaReader")
+	}
+	return x.declare("declareSchemaReader", "reader", `subject: "`+x.registered("orders-value")+`", service: "`+x.of("", "orders", "payments")+`", name: "`+ref+`"`)
+}
+
+// breaking is a subject that a service reads, and that the next version breaks.
+func (x *cell) breaking(ref string) string {
+	subject := ref + "-value"
+	if x.whose == "absent" {
+		return subject
+	}
+	x.declare("declareSchemaReader", "reader", `subject: "`+x.registered(subject)+`", service: "`+x.of("", "orders", "payments")+`"`)
+	return subject
+}
+
+// registered is a subject that has a version.
+func (x *cell) registered(subject string) string {
+	_, err := x.rooms.Schemas.Register(x.t.Context(), x.admin, schemas.Submission{Subject: subject, Text: `"string"`})
+	must(x.t, err)
+	return subject
 }

@@ -71,6 +71,7 @@ var matrix = map[string]cells{
 	"Query.schemaSubjects":    {everybody, "="},
 	"Query.schemaSubject":     {everybody, "="},
 	"Query.checkSchema":       {everybody, "="},
+	"Query.safeToContract":    {catalogued, "="},
 
 	"Mutation.registerService":        {"sm", "m"},
 	"Mutation.updateService":          {"sm", "m"},
@@ -102,6 +103,9 @@ var matrix = map[string]cells{
 	"Mutation.decideTags":             {"sm", "m"},
 	"Mutation.setOwner":               {"sm", "m"},
 	"Mutation.importCatalog":          {"sm", "m"},
+	"Mutation.declareSchemaReader":    {"smce", "m"},
+	"Mutation.endSchemaReader":        {"smce", "m"},
+	"Mutation.approveSchemaChange":    {"s", ""},
 
 	"Mutation.openRequest":         {"h", "="},
 	"Mutation.verifyIdentity":      {"h", "h"},

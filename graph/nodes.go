@@ -18,6 +18,7 @@ import (
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/lineage"
+	"github.com/flowmart/lethe/schemas/contract"
 )
 
 // The kinds of id.
@@ -39,6 +40,7 @@ const (
 	kindReaderName      node.Kind = "ReaderName"
 	kindDismissal       node.Kind = "ReaderDismissal"
 	kindFlow            node.Kind = "Flow"
+	kindSchemaReader    node.Kind = "SchemaReader"
 	kindFinding         node.Kind = "Finding"
 	kindRequest         node.Kind = "Request"
 	kindTask            node.Kind = "Task"
@@ -67,6 +69,7 @@ func finders() map[node.Kind]finder {
 		kindRetentionPolicy: byKey(catalog.RetentionPoliciesByID, catalog.Readers...),
 		kindTag:             byKey(catalog.TagsByID, catalog.Readers...),
 		kindFlow:            byKey(lineage.EdgesByID, catalog.Readers...),
+		kindSchemaReader:    byKey(contract.ReadersByID, catalog.Readers...),
 		kindDismissal:       byKey(catalog.DismissalsByID, catalog.Readers...),
 		kindConsumption:     byKey(catalog.ConsumptionByID, catalog.Readers...),
 		kindFinding:         byKey(findings.ByID, catalog.Readers...),

@@ -3,20 +3,27 @@ package graph
 import (
 	"context"
 
+	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/graph/exec"
+	"github.com/flowmart/lethe/graph/node"
 	"github.com/flowmart/lethe/graph/relay"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/page"
 	"github.com/flowmart/lethe/schemas"
+	"github.com/flowmart/lethe/schemas/contract"
 )
 
 type (
-	schemaSubjectResolver struct{ *resolver }
-	schemaCheckResolver   struct{}
+	schemaSubjectResolver  struct{ *resolver }
+	schemaCheckResolver    struct{}
+	schemaReaderResolver   struct{}
+	schemaApprovalResolver struct{}
 )
 
-func (r *resolver) SchemaSubject() exec.SchemaSubjectResolver { return schemaSubjectResolver{r} }
-func (r *resolver) SchemaCheck() exec.SchemaCheckResolver     { return schemaCheckResolver{} }
+func (r *resolver) SchemaSubject() exec.SchemaSubjectResolver   { return schemaSubjectResolver{r} }
+func (r *resolver) SchemaCheck() exec.SchemaCheckResolver       { return schemaCheckResolver{} }
+func (r *resolver) SchemaReader() exec.SchemaReaderResolver     { return schemaReaderResolver{} }
+func (r *resolver) SchemaApproval() exec.SchemaApprovalResolver { return schemaApprovalResolver{} }
 
 func (r queryResolver) SchemaSubjects(ctx context.Context, first int, after *string, prefix string) (relay.Connection[string], error) {
 	names, err := r.Schemas.Subjects(ctx, access.From(ctx), prefix, schemas.Live)
@@ -60,13 +67,61 @@ func (schemaCheckResolver) Compatibility(_ context.Context, a *schemas.Answer) (
 }
 
 func submitted(in exec.CheckSchemaInput) schemas.Submission {
-	s := schemas.Submission{Subject: in.Subject, Type: in.SchemaType, Text: in.Schema}
-	for _, ref := range in.References {
-		version := schemas.Latest
-		if ref.Version != nil {
-			version = *ref.Version
-		}
-		s.References = append(s.References, schemas.Reference{Name: ref.Name, Subject: ref.Subject, Version: version})
+	return schemas.Submission{Subject: in.Subject, Type: in.SchemaType, Text: in.Schema, References: references(in.References)}
+}
+
+func references(in []exec.SchemaReferenceInput) (out []schemas.Reference) {
+	for _, ref := range in {
+		out = append(out, schemas.Reference{Name: ref.Name, Subject: ref.Subject, Version: latestOr(ref.Version)})
 	}
-	return s
+	return out
+}
+
+func latestOr(version *int) int {
+	if version == nil {
+		return schemas.Latest
+	}
+	return *version
+}
+
+func (r queryResolver) SafeToContract(ctx context.Context, in exec.SafeToContractInput) (contract.Answer, error) {
+	q := contract.Question{Subject: orNil(in.Subject), Field: orNil(in.Field), Version: orNil(in.Version)}
+	if in.DatasetID != nil {
+		q.Dataset = in.DatasetID.Of(kindDataset)
+	}
+	return r.Schemas.SafeToContract(ctx, access.From(ctx), q)
+}
+
+func (r mutationResolver) DeclareSchemaReader(ctx context.Context, in exec.DeclareSchemaReaderInput) (exec.DeclareSchemaReaderPayload, error) {
+	s := schemas.Submission{Subject: in.Subject, Type: in.SchemaType, Text: orNil(in.Schema), References: references(in.References), Version: latestOr(in.Version)}
+	n, refused, err := outcome(r.Schemas.DeclareReader(ctx, access.From(ctx), in.Service, in.Name, s))
+	return exec.DeclareSchemaReaderPayload{Reader: n, UserErrors: refused, ClientMutationID: in.ClientMutationID}, err
+}
+
+func (r mutationResolver) EndSchemaReader(ctx context.Context, in exec.EndInput) (exec.EndPayload, error) {
+	_, refused, err := outcome(true, r.Schemas.EndReader(ctx, access.From(ctx), in.ID.Of(kindSchemaReader)))
+	return exec.EndPayload{Ended: err == nil && refused == nil, UserErrors: refused, ClientMutationID: in.ClientMutationID}, err
+}
+
+func (r mutationResolver) ApproveSchemaChange(ctx context.Context, in exec.ApproveSchemaChangeInput) (exec.ApproveSchemaChangePayload, error) {
+	s := schemas.Submission{Subject: in.Subject, Type: in.SchemaType, Text: in.Schema, References: references(in.References)}
+	given, err := r.Schemas.Approve(ctx, access.From(ctx), s, in.Reason, in.ExpiresAt)
+	refused, err := refusals(err)
+	return exec.ApproveSchemaChangePayload{Approvals: given, UserErrors: refused, ClientMutationID: in.ClientMutationID}, err
+}
+
+func (r schemaSubjectResolver) Readers(ctx context.Context, s *exec.SchemaSubject) ([]contract.Reader, error) {
+	return r.Schemas.Readers(ctx, access.From(ctx), s.Name)
+}
+
+func (schemaReaderResolver) ID(_ context.Context, n *contract.Reader) (node.ID, error) {
+	return named(kindSchemaReader, n.ID)
+}
+
+func (schemaReaderResolver) Service(ctx context.Context, n *contract.Reader) (catalog.Service, error) {
+	return load(ctx).services.must(ctx, n.ServiceID)
+}
+
+func (schemaApprovalResolver) Service(ctx context.Context, a *contract.Approval) (*catalog.Service, error) {
+	return load(ctx).services.may(ctx, a.ServiceID)
 }

@@ -3,6 +3,8 @@ package graph_test
 import (
 	"reflect"
 	"testing"
+
+	"github.com/flowmart/lethe/internal/access"
 )
 
 // GraphQL gives the verdict of the registry: the codes of catalog.md §13.
@@ -24,6 +26,49 @@ func TestCheckSchema(t *testing.T) {
 	}
 	a = c.do(c.handler, query, object("in", object("subject", "people-value", "schema", `"string"`, "references", []any{object("name", "x", "subject", "nowhere")})))
 	if got, _ := a.Data["checkSchema"].(map[string]any); got["verdict"] != "FAIL" {
+		t.Errorf("%s", a.Raw)
+	}
+}
+
+// From a reader that is declared to the change that its owner agrees to, over
+// the API.
+func TestAChangeIsAgreedTo(t *testing.T) {
+	t.Parallel()
+	c := furnish(t)
+	x := &cell{company: c, t: t, by: c.admin, whose: "own"}
+	steward := c.person(t, "olga", access.Steward)
+	steward.Teams = []string{"orders-team"}
+	subject := x.breaking("agreed")
+	change := object("subject", subject, "schema", `"long"`)
+	const check = `query($in: CheckSchemaInput!) { checkSchema(input: $in) { verdict fingerprint needs { service owner why approved } findings { code approved } } }`
+	a := c.do(steward, check, object("in", change))
+	if got := a.text(t, "checkSchema", "verdict"); got != "FAIL" || a.text(t, "checkSchema", "needs", 0, "service") != "orders" || a.text(t, "checkSchema", "needs", 0, "owner") != "orders-team" {
+		t.Fatalf("%s", a.Raw)
+	}
+	fingerprint := a.text(t, "checkSchema", "fingerprint")
+	agree := object("in", object("subject", subject, "schema", `"long"`, "reason", "the reader moves on", "expiresAt", x.tomorrow()))
+	a = c.do(steward, `mutation($in: ApproveSchemaChangeInput!) { approveSchemaChange(input: $in) { approvals { fingerprint service { ref } } userErrors { code message path } } }`, agree)
+	c.clean(a, "approveSchemaChange")
+	if got := a.text(t, "approveSchemaChange", "approvals", 0, "fingerprint"); got != fingerprint || a.text(t, "approveSchemaChange", "approvals", 0, "service", "ref") != "orders" {
+		t.Errorf("%s", a.Raw)
+	}
+	if a = c.do(c.admin, check, object("in", change)); a.text(t, "checkSchema", "verdict") != "WARN" {
+		t.Errorf("%s", a.Raw)
+	}
+	a = c.do(c.admin, `query($n: String!) { schemaSubject(name: $n) { readers { id subject name type text version service { ref } } } }`, object("n", subject))
+	id := a.text(t, "schemaSubject", "readers", 0, "id")
+	if a.text(t, "schemaSubject", "readers", 0, "service", "ref") != "orders" || a.text(t, "schemaSubject", "readers", 0, "text") != `"string"` {
+		t.Errorf("%s", a.Raw)
+	}
+	if a = c.do(c.admin, `query($i: ID!) { node(id: $i) { ... on SchemaReader { subject } } }`, object("i", id)); a.text(t, "node", "subject") != subject {
+		t.Errorf("%s", a.Raw)
+	}
+	const safe = `query($in: SafeToContractInput!) { safeToContract(input: $in) { safety witnesses { safety service owner group reason } } }`
+	a = c.do(c.admin, safe, object("in", object("subject", subject, "field", "#value")))
+	if a.text(t, "safeToContract", "safety") != "NO" || a.text(t, "safeToContract", "witnesses", 0, "service") != "orders" {
+		t.Errorf("%s", a.Raw)
+	}
+	if a = c.do(c.admin, safe, object("in", object("datasetId", id, "field", "x"))); a.code() != "DATASET_NOT_FOUND" {
 		t.Errorf("%s", a.Raw)
 	}
 }

@@ -170,7 +170,7 @@ func (r *Registry) declareReader(ctx context.Context, tx pgx.Tx, by access.Princ
 	if err != nil {
 		return n, err
 	}
-	n.SubjectID, n.ServiceID = subject.ID, s.ID
+	n.SubjectID, n.Subject, n.ServiceID = subject.ID, p.String(), s.ID
 	if n, err = contract.Declare(ctx, tx, n); err != nil {
 		return n, err
 	}
@@ -184,12 +184,13 @@ func (r *Registry) EndReader(ctx context.Context, by access.Principal, id uuid.U
 		return err
 	}
 	return postgres.Work(ctx, r.db, func(tx pgx.Tx) error {
-		n, err := contract.ByID(ctx, tx, id)
-		if errors.Is(err, postgres.ErrNotFound) {
-			return fault.Missing("reader", "no reader of this id declares a schema now")
-		}
+		known, err := contract.ReadersByID(ctx, tx, []uuid.UUID{id})
 		if err != nil {
 			return err
+		}
+		n, ok := known[id]
+		if !ok {
+			return fault.Missing("reader", "no reader of this id declares a schema now")
 		}
 		found, err := catalog.ServicesByID(ctx, tx, []uuid.UUID{n.ServiceID})
 		if err != nil {

@@ -30,6 +30,7 @@ import (
 	"github.com/flowmart/lethe/graph/scalar"
 	"github.com/flowmart/lethe/lineage"
 	"github.com/flowmart/lethe/schemas"
+	"github.com/flowmart/lethe/schemas/contract"
 	"github.com/google/uuid"
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -89,6 +90,9 @@ type MutationResolver interface {
 	TellPassphrase(ctx context.Context, input PackageInput) (TellPassphrasePayload, error)
 	StateFlow(ctx context.Context, input StateFlowInput) (StateFlowPayload, error)
 	EndFlow(ctx context.Context, input EndInput) (EndPayload, error)
+	DeclareSchemaReader(ctx context.Context, input DeclareSchemaReaderInput) (DeclareSchemaReaderPayload, error)
+	EndSchemaReader(ctx context.Context, input EndInput) (EndPayload, error)
+	ApproveSchemaChange(ctx context.Context, input ApproveSchemaChangeInput) (ApproveSchemaChangePayload, error)
 }
 type QueryResolver interface {
 	Viewer(ctx context.Context) (Viewer, error)
@@ -122,6 +126,7 @@ type QueryResolver interface {
 	SchemaSubjects(ctx context.Context, first int, after *string, prefix string) (relay.Connection[string], error)
 	SchemaSubject(ctx context.Context, name string) (*SchemaSubject, error)
 	CheckSchema(ctx context.Context, input CheckSchemaInput) (schemas.Answer, error)
+	SafeToContract(ctx context.Context, input SafeToContractInput) (contract.Answer, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -134,6 +139,20 @@ func (ec *executionContext) field_Mutation_approvePlan_args(ctx context.Context,
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (ApprovePlanInput, error) {
 			return ec.unmarshalNApprovePlanInput2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐApprovePlanInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_approveSchemaChange_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (ApproveSchemaChangeInput, error) {
+			return ec.unmarshalNApproveSchemaChangeInput2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐApproveSchemaChangeInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -352,6 +371,20 @@ func (ec *executionContext) field_Mutation_declareRetentionPolicy_args(ctx conte
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_declareSchemaReader_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (DeclareSchemaReaderInput, error) {
+			return ec.unmarshalNDeclareSchemaReaderInput2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐDeclareSchemaReaderInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_declareStoreReader_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -493,6 +526,20 @@ func (ec *executionContext) field_Mutation_endPermittedUse_args(ctx context.Cont
 }
 
 func (ec *executionContext) field_Mutation_endReader_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (EndInput, error) {
+			return ec.unmarshalNEndInput2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐEndInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_endSchemaReader_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
@@ -1293,6 +1340,20 @@ func (ec *executionContext) field_Query_retentionPolicies_args(ctx context.Conte
 		return nil, err
 	}
 	args["after"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_safeToContract_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (SafeToContractInput, error) {
+			return ec.unmarshalNSafeToContractInput2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐSafeToContractInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -3841,6 +3902,138 @@ func (ec *executionContext) fieldContext_Mutation_endFlow(ctx context.Context, f
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_declareSchemaReader(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_declareSchemaReader(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeclareSchemaReader(ctx, fc.Args["input"].(DeclareSchemaReaderInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v DeclareSchemaReaderPayload) graphql.Marshaler {
+			return ec.marshalNDeclareSchemaReaderPayload2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐDeclareSchemaReaderPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_declareSchemaReader(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeclareSchemaReaderPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_declareSchemaReader_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_endSchemaReader(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_endSchemaReader(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().EndSchemaReader(ctx, fc.Args["input"].(EndInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v EndPayload) graphql.Marshaler {
+			return ec.marshalNEndPayload2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐEndPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_endSchemaReader(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_EndPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_endSchemaReader_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_approveSchemaChange(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_approveSchemaChange(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ApproveSchemaChange(ctx, fc.Args["input"].(ApproveSchemaChangeInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ApproveSchemaChangePayload) graphql.Marshaler {
+			return ec.marshalNApproveSchemaChangePayload2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐApproveSchemaChangePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_approveSchemaChange(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ApproveSchemaChangePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_approveSchemaChange_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _PageInfo_hasNextPage(ctx context.Context, field graphql.CollectedField, obj *relay.PageInfo) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5249,6 +5442,50 @@ func (ec *executionContext) fieldContext_Query_checkSchema(ctx context.Context, 
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_safeToContract(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_safeToContract(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().SafeToContract(ctx, fc.Args["input"].(SafeToContractInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v contract.Answer) graphql.Marshaler {
+			return ec.marshalNSafeToContract2githubᚗcomᚋflowmartᚋletheᚋschemasᚋcontractᚐAnswer(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_safeToContract(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SafeToContract(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_safeToContract_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query___type(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5556,6 +5793,13 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Service(ctx, sel, obj)
+	case contract.Reader:
+		return ec._SchemaReader(ctx, sel, &obj)
+	case *contract.Reader:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._SchemaReader(ctx, sel, obj)
 	case catalog.RetentionPolicy:
 		return ec._RetentionPolicy(ctx, sel, &obj)
 	case *catalog.RetentionPolicy:
@@ -6102,6 +6346,27 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "endFlow":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_endFlow(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "declareSchemaReader":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_declareSchemaReader(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endSchemaReader":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_endSchemaReader(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "approveSchemaChange":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_approveSchemaChange(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -6870,6 +7135,28 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 					}
 				}()
 				res = ec._Query_checkSchema(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "safeToContract":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_safeToContract(ctx, field)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}

@@ -21,6 +21,7 @@ import (
 	"github.com/flowmart/lethe/graph/node"
 	"github.com/flowmart/lethe/graph/relay"
 	"github.com/flowmart/lethe/lineage"
+	"github.com/flowmart/lethe/schemas/contract"
 	"github.com/google/uuid"
 )
 
@@ -39,6 +40,34 @@ type ApprovePlanInput struct {
 	// The digest of the plan you read.
 	Digest []byte `json:"digest"`
 	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// A change of a schema, and why it may break those who read.
+type ApproveSchemaChangeInput struct {
+	// The subject, for example orders-value.
+	Subject string `json:"subject"`
+	// AVRO, JSON or PROTOBUF.
+	SchemaType string `json:"schemaType"`
+	// The text that is to be registered.
+	Schema string `json:"schema"`
+	// What it takes from other subjects.
+	References []SchemaReferenceInput `json:"references"`
+	// Why it may.
+	Reason string `json:"reason"`
+	// When the approval ends; within 30 days.
+	ExpiresAt time.Time `json:"expiresAt"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of approving a change.
+type ApproveSchemaChangePayload struct {
+	// One for each consumer that was spoken for.
+	Approvals []contract.Approval `json:"approvals"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
 	ClientMutationID *string `json:"clientMutationId,omitempty"`
 }
 
@@ -420,6 +449,36 @@ type DeclareRetentionPolicyInput struct {
 type DeclareRetentionPolicyPayload struct {
 	// As it is now; null if it was not done.
 	RetentionPolicy *catalog.RetentionPolicy `json:"retentionPolicy,omitempty"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// A service that reads a subject's data with a schema.
+type DeclareSchemaReaderInput struct {
+	// The subject, for example orders-value.
+	Subject string `json:"subject"`
+	// The service, by its ref.
+	Service string `json:"service"`
+	// The program, where the service has several that read.
+	Name string `json:"name"`
+	// AVRO, JSON or PROTOBUF.
+	SchemaType string `json:"schemaType"`
+	// The schema it reads with; absent where it is a version of the subject.
+	Schema *string `json:"schema,omitempty"`
+	// What the schema takes from other subjects.
+	References []SchemaReferenceInput `json:"references"`
+	// The version it reads with, where no schema is given; the latest when absent.
+	Version *int `json:"version,omitempty"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of declaring a reader.
+type DeclareSchemaReaderPayload struct {
+	// The reader as it stands; null if it was refused.
+	Reader *contract.Reader `json:"reader,omitempty"`
 	// Why it was not done; empty if it was.
 	UserErrors []UserError `json:"userErrors"`
 	// As given.
@@ -860,6 +919,18 @@ type RevokeKeyInput struct {
 	KeyID string `json:"keyId"`
 	// Comes back in the payload.
 	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What somebody would like to take away: one field or one version of a subject, or one field of a dataset.
+type SafeToContractInput struct {
+	// The subject, for example orders-value.
+	Subject *string `json:"subject,omitempty"`
+	// The dataset instead, such as a table.
+	DatasetID *node.ID `json:"datasetId,omitempty"`
+	// The path of the field or the name of the column.
+	Field *string `json:"field,omitempty"`
+	// The version instead.
+	Version *int `json:"version,omitempty"`
 }
 
 // What a schema takes from another subject.

@@ -49,7 +49,9 @@ type ResolverRoot interface {
 	ReaderName() ReaderNameResolver
 	Request() RequestResolver
 	RetentionPolicy() RetentionPolicyResolver
+	SchemaApproval() SchemaApprovalResolver
 	SchemaCheck() SchemaCheckResolver
+	SchemaReader() SchemaReaderResolver
 	SchemaSubject() SchemaSubjectResolver
 	SearchHit() SearchHitResolver
 	Service() ServiceResolver
@@ -89,6 +91,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
 		ec.unmarshalInputApprovePlanInput,
+		ec.unmarshalInputApproveSchemaChangeInput,
 		ec.unmarshalInputAssertTagsInput,
 		ec.unmarshalInputAuditFilter,
 		ec.unmarshalInputCheckSchemaInput,
@@ -103,6 +106,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputDeclarePurposeInput,
 		ec.unmarshalInputDeclareReaderInput,
 		ec.unmarshalInputDeclareRetentionPolicyInput,
+		ec.unmarshalInputDeclareSchemaReaderInput,
 		ec.unmarshalInputDeclareStoreInput,
 		ec.unmarshalInputDeclareStoreReaderInput,
 		ec.unmarshalInputDisableServiceInput,
@@ -127,6 +131,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputRequestInput,
 		ec.unmarshalInputRetryTaskInput,
 		ec.unmarshalInputRevokeKeyInput,
+		ec.unmarshalInputSafeToContractInput,
 		ec.unmarshalInputSchemaReferenceInput,
 		ec.unmarshalInputServiceActInput,
 		ec.unmarshalInputSetOwnerInput,
@@ -3423,6 +3428,175 @@ extend type Query {
   ): SchemaSubject
   "What registering a schema would come to; writes nothing. For everybody who is signed in."
   checkSchema("The schema." input: CheckSchemaInput!): SchemaCheck!
+  """
+  Whether a field, a column or a version can be taken away: who still reads it,
+  by what is declared and what was seen. For viewer and up, and pipelines.
+  """
+  safeToContract("What would be taken away." input: SafeToContractInput!): SafeToContract!
+}
+
+extend type Mutation {
+  """
+  Says with which schema a service reads the data of a subject: new versions are
+  held against it. What the same reader declared before ends. For ci and service
+  clients of the service, steward of its team and admin.
+  """
+  declareSchemaReader("The reader." input: DeclareSchemaReaderInput!): DeclareSchemaReaderPayload!
+  "Says that a service reads no more as it declared. For ci and service clients of the service, steward of its team and admin."
+  endSchemaReader("Which." input: EndInput!): EndPayload!
+  """
+  Agrees to a change that breaks consumers, for those of them that are yours:
+  to this content, after the version that is the latest now, with the effects
+  that it has now. Whoever agrees does not register. For steward of the teams
+  that checkSchema names, and admin where nobody owns the service.
+  """
+  approveSchemaChange("The change." input: ApproveSchemaChangeInput!): ApproveSchemaChangePayload!
+}
+
+"What somebody would like to take away: one field or one version of a subject, or one field of a dataset."
+input SafeToContractInput {
+  "The subject, for example orders-value."
+  subject: String
+  "The dataset instead, such as a table."
+  datasetId: ID
+  "The path of the field or the name of the column."
+  field: String
+  "The version instead."
+  version: Int
+}
+
+"Whether something can be taken away."
+enum ContractSafety {
+  "Nobody reads it."
+  YES
+  "Somebody reads it."
+  NO
+  "Somebody reads the data and does not say what, or nobody has looked."
+  UNKNOWN
+}
+
+"Who still reads what would be taken away."
+type SafeToContract {
+  "The answer."
+  safety: ContractSafety!
+  "The reasons: who says no first, then who leaves it open."
+  witnesses: [ContractWitness!]!
+}
+
+"One reason why something can or cannot be taken away."
+type ContractWitness {
+  "What follows from it."
+  safety: ContractSafety!
+  "The service that reads, by its ref; empty if it is about none."
+  service: String!
+  "The team that owns the service, by its ref; empty if nobody does."
+  owner: String!
+  "The consumer group that was seen; empty if none was."
+  group: String!
+  "The reason in words."
+  reason: String!
+}
+
+"A service that reads a subject's data with a schema."
+input DeclareSchemaReaderInput {
+  "The subject, for example orders-value."
+  subject: String!
+  "The service, by its ref."
+  service: String!
+  "The program, where the service has several that read."
+  name: String! = ""
+  "AVRO, JSON or PROTOBUF."
+  schemaType: String! = "AVRO"
+  "The schema it reads with; absent where it is a version of the subject."
+  schema: String
+  "What the schema takes from other subjects."
+  references: [SchemaReferenceInput!]! = []
+  "The version it reads with, where no schema is given; the latest when absent."
+  version: Int
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"What became of declaring a reader."
+type DeclareSchemaReaderPayload {
+  "The reader as it stands; null if it was refused."
+  reader: SchemaReader
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
+"A schema that a service reads a subject's data with."
+type SchemaReader implements Node {
+  "Opaque id."
+  id: ID!
+  "The subject."
+  subject: String!
+  "The service."
+  service: Service!
+  "The program; empty where the service has one."
+  name: String!
+  "AVRO, JSON or PROTOBUF."
+  type: String!
+  "The canonical text of the schema."
+  text: String!
+  "The version of the subject, where it was named by it."
+  version: Int
+  "When it was declared."
+  declaredAt: DateTime!
+}
+
+"A change of a schema, and why it may break those who read."
+input ApproveSchemaChangeInput {
+  "The subject, for example orders-value."
+  subject: String!
+  "AVRO, JSON or PROTOBUF."
+  schemaType: String! = "AVRO"
+  "The text that is to be registered."
+  schema: String!
+  "What it takes from other subjects."
+  references: [SchemaReferenceInput!]! = []
+  "Why it may."
+  reason: String!
+  "When the approval ends; within 30 days."
+  expiresAt: DateTime!
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"What became of approving a change."
+type ApproveSchemaChangePayload {
+  "One for each consumer that was spoken for."
+  approvals: [SchemaApproval!]!
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
+"That the owner of a consumer agrees to a change."
+type SchemaApproval {
+  "The consumer; null where the subject belongs to nobody."
+  service: Service
+  "What was agreed to: a digest of the content, of what it follows, and of whom it breaks."
+  fingerprint: Digest!
+  "When."
+  approvedAt: DateTime!
+  "When it ends."
+  expiresAt: DateTime!
+}
+
+"A consumer whose owner has to agree to a change."
+type SchemaNeed {
+  "The consumer, by its ref; empty where the subject belongs to nobody."
+  service: String!
+  "The team, by its ref; empty where nobody owns it: an admin agrees."
+  owner: String!
+  "Why, field by field."
+  why: [String!]!
+  "Whether somebody agreed who is not you."
+  approved: Boolean!
 }
 
 "A schema on its way to a subject."
@@ -3519,6 +3693,10 @@ type SchemaCheck {
   tags: [SchemaTag!]!
   "What it changes about the personal data of the version before."
   personalData: [PersonalDifference!]!
+  "Of a change that breaks somebody, what is agreed to; null else."
+  fingerprint: Digest
+  "Whose owners have to agree before it passes; empty if it breaks nobody."
+  needs: [SchemaNeed!]!
 }
 
 "One thing amiss in a schema."
@@ -3541,6 +3719,8 @@ type SchemaFinding {
   category: String!
   "Whether it was there before and was not touched: it does not count."
   baseline: Boolean!
+  "Whether everybody whom it affects agreed: it fails nothing."
+  approved: Boolean!
 }
 
 "A category that a field of a schema would have."
@@ -3582,6 +3762,8 @@ type SchemaSubject {
     "Its number; the latest when absent."
     number: Int
   ): SchemaVersion!
+  "Who declared with which schema they read, by service."
+  readers: [SchemaReader!]!
 }
 
 "One version of a schema subject."
@@ -3681,6 +3863,18 @@ func (ec *executionContext) childFields_Amount(ctx context.Context, field graphq
 		return ec.fieldContext_Amount_value(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Amount", field.Name)
+}
+
+func (ec *executionContext) childFields_ApproveSchemaChangePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "approvals":
+		return ec.fieldContext_ApproveSchemaChangePayload_approvals(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ApproveSchemaChangePayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_ApproveSchemaChangePayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApproveSchemaChangePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_AssertTagsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3841,6 +4035,22 @@ func (ec *executionContext) childFields_Consumption(ctx context.Context, field g
 		return ec.fieldContext_Consumption_validTo(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Consumption", field.Name)
+}
+
+func (ec *executionContext) childFields_ContractWitness(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "safety":
+		return ec.fieldContext_ContractWitness_safety(ctx, field)
+	case "service":
+		return ec.fieldContext_ContractWitness_service(ctx, field)
+	case "owner":
+		return ec.fieldContext_ContractWitness_owner(ctx, field)
+	case "group":
+		return ec.fieldContext_ContractWitness_group(ctx, field)
+	case "reason":
+		return ec.fieldContext_ContractWitness_reason(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ContractWitness", field.Name)
 }
 
 func (ec *executionContext) childFields_Controller(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4097,6 +4307,18 @@ func (ec *executionContext) childFields_DeclareRetentionPolicyPayload(ctx contex
 		return ec.fieldContext_DeclareRetentionPolicyPayload_clientMutationId(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeclareRetentionPolicyPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeclareSchemaReaderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "reader":
+		return ec.fieldContext_DeclareSchemaReaderPayload_reader(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeclareSchemaReaderPayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_DeclareSchemaReaderPayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeclareSchemaReaderPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_DeclareStorePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4991,6 +5213,30 @@ func (ec *executionContext) childFields_RetryTaskPayload(ctx context.Context, fi
 	return nil, fmt.Errorf("no field named %q was found under type RetryTaskPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_SafeToContract(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "safety":
+		return ec.fieldContext_SafeToContract_safety(ctx, field)
+	case "witnesses":
+		return ec.fieldContext_SafeToContract_witnesses(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SafeToContract", field.Name)
+}
+
+func (ec *executionContext) childFields_SchemaApproval(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "service":
+		return ec.fieldContext_SchemaApproval_service(ctx, field)
+	case "fingerprint":
+		return ec.fieldContext_SchemaApproval_fingerprint(ctx, field)
+	case "approvedAt":
+		return ec.fieldContext_SchemaApproval_approvedAt(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_SchemaApproval_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SchemaApproval", field.Name)
+}
+
 func (ec *executionContext) childFields_SchemaCheck(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "subject":
@@ -5011,6 +5257,10 @@ func (ec *executionContext) childFields_SchemaCheck(ctx context.Context, field g
 		return ec.fieldContext_SchemaCheck_tags(ctx, field)
 	case "personalData":
 		return ec.fieldContext_SchemaCheck_personalData(ctx, field)
+	case "fingerprint":
+		return ec.fieldContext_SchemaCheck_fingerprint(ctx, field)
+	case "needs":
+		return ec.fieldContext_SchemaCheck_needs(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SchemaCheck", field.Name)
 }
@@ -5035,6 +5285,8 @@ func (ec *executionContext) childFields_SchemaFinding(ctx context.Context, field
 		return ec.fieldContext_SchemaFinding_category(ctx, field)
 	case "baseline":
 		return ec.fieldContext_SchemaFinding_baseline(ctx, field)
+	case "approved":
+		return ec.fieldContext_SchemaFinding_approved(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SchemaFinding", field.Name)
 }
@@ -5061,6 +5313,42 @@ func (ec *executionContext) childFields_SchemaNameEdge(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type SchemaNameEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_SchemaNeed(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "service":
+		return ec.fieldContext_SchemaNeed_service(ctx, field)
+	case "owner":
+		return ec.fieldContext_SchemaNeed_owner(ctx, field)
+	case "why":
+		return ec.fieldContext_SchemaNeed_why(ctx, field)
+	case "approved":
+		return ec.fieldContext_SchemaNeed_approved(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SchemaNeed", field.Name)
+}
+
+func (ec *executionContext) childFields_SchemaReader(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_SchemaReader_id(ctx, field)
+	case "subject":
+		return ec.fieldContext_SchemaReader_subject(ctx, field)
+	case "service":
+		return ec.fieldContext_SchemaReader_service(ctx, field)
+	case "name":
+		return ec.fieldContext_SchemaReader_name(ctx, field)
+	case "type":
+		return ec.fieldContext_SchemaReader_type(ctx, field)
+	case "text":
+		return ec.fieldContext_SchemaReader_text(ctx, field)
+	case "version":
+		return ec.fieldContext_SchemaReader_version(ctx, field)
+	case "declaredAt":
+		return ec.fieldContext_SchemaReader_declaredAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SchemaReader", field.Name)
+}
+
 func (ec *executionContext) childFields_SchemaSubject(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
@@ -5071,6 +5359,8 @@ func (ec *executionContext) childFields_SchemaSubject(ctx context.Context, field
 		return ec.fieldContext_SchemaSubject_versions(ctx, field)
 	case "version":
 		return ec.fieldContext_SchemaSubject_version(ctx, field)
+	case "readers":
+		return ec.fieldContext_SchemaSubject_readers(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SchemaSubject", field.Name)
 }

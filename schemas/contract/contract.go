@@ -16,6 +16,7 @@ import (
 type Reader struct {
 	ID         uuid.UUID
 	SubjectID  uuid.UUID
+	Subject    string // its full name
 	ServiceID  uuid.UUID
 	Name       string // of the program, where a service has several; "" for the one
 	Type       string
@@ -62,19 +63,29 @@ func End(ctx context.Context, db postgres.DB, id uuid.UUID) error {
 	return err
 }
 
-// ByID finds what a reader declares now; postgres.ErrNotFound if nothing.
-func ByID(ctx context.Context, db postgres.DB, id uuid.UUID) (Reader, error) {
+// ReadersByID finds what readers declare now; who declares nothing any more is
+// absent.
+func ReadersByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uuid.UUID]Reader, error) {
 	const q = `
-		SELECT id, subject_id, service_id, name, type, text, refs, version, declared_by, declared_at
-		  FROM schemas_reader
-		 WHERE id = $1 AND ended_at IS NULL`
-	return postgres.One[Reader](ctx, db, q, id)
+		SELECT r.id, r.subject_id, CASE s.context WHEN '.' THEN s.name ELSE ':' || s.context || ':' || s.name END AS subject,
+		       r.service_id, r.name, r.type, r.text, r.refs, r.version, r.declared_by, r.declared_at
+		  FROM schemas_reader r
+		  JOIN schemas_subject s ON s.id = r.subject_id
+		 WHERE r.id = ANY ($1) AND r.ended_at IS NULL
+		 ORDER BY r.id`
+	rows, err := postgres.Many[Reader](ctx, db, q, ids)
+	out := make(map[uuid.UUID]Reader, len(rows))
+	for _, n := range rows {
+		out[n.ID] = n
+	}
+	return out, err
 }
 
 // Readers lists what consumers of a subject declare now.
 func Readers(ctx context.Context, db postgres.DB, inContext, subject string) ([]Reader, error) {
 	const q = `
-		SELECT r.id, r.subject_id, r.service_id, r.name, r.type, r.text, r.refs, r.version, r.declared_by, r.declared_at
+		SELECT r.id, r.subject_id, CASE s.context WHEN '.' THEN s.name ELSE ':' || s.context || ':' || s.name END AS subject,
+		       r.service_id, r.name, r.type, r.text, r.refs, r.version, r.declared_by, r.declared_at
 		  FROM schemas_reader r
 		  JOIN schemas_subject s ON s.id = r.subject_id
 		 WHERE s.context = $1 AND s.name = $2 AND r.ended_at IS NULL

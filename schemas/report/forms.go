@@ -48,6 +48,8 @@ func weigh(c Checked, f Finding) weight {
 	switch {
 	case f.Baseline:
 		return note
+	case f.Approved:
+		return warning
 	case f.Severity == string(gate.Refused), f.Severity == string(gate.Error) && c.Policy == gate.Enforce:
 		return failure
 	}
@@ -118,6 +120,9 @@ func writeText(w io.Writer, a Answer) error {
 			label := []string{"before", "warning", "error"}[weigh(c, f)]
 			fmt.Fprintf(&b, "  %s: %s %s %s\n    mend: %s\n", where(c, f), label, f.Code, strings.TrimPrefix(f.Path+": "+f.Message, ": "), f.Mend)
 		}
+		for _, n := range c.Needs {
+			fmt.Fprintf(&b, "  %s\n", n)
+		}
 		for _, t := range c.Tags {
 			fmt.Fprintf(&b, "  tag %s %s (%s)\n", t.Path, t.Category, strings.ToLower(t.Source))
 		}
@@ -128,6 +133,21 @@ func writeText(w io.Writer, a Answer) error {
 	fmt.Fprintf(&b, "%s\n", a.Verdict)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// String is a need in words.
+func (n Need) String() string {
+	who, state := "an admin", "has to agree"
+	if n.Owner != "" {
+		who = "team " + n.Owner
+	}
+	if n.Service != "" {
+		who += ", for " + n.Service + ","
+	}
+	if n.Approved {
+		state = "agreed"
+	}
+	return who + " " + state + ": " + strings.Join(n.Why, "; ")
 }
 
 // String is a difference in words.
@@ -275,6 +295,13 @@ func writeMarkdown(w io.Writer, a Answer) error {
 		label := []string{"before", "warning", "**error**"}[weigh(c, f)]
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", label, cell.Replace(where(c, f)), f.Code, cell.Replace(strings.TrimPrefix(f.Path+": "+f.Message, ": ")), cell.Replace(f.Mend))
 	})
+	head = "\nA breaking change passes when those agree whom it affects (`lethe schema approve`):\n\n"
+	for _, c := range a.Schemas {
+		for _, n := range c.Needs {
+			fmt.Fprintf(&b, "%s* %s: %s\n", head, cell.Replace(c.Subject), cell.Replace(n.String()))
+			head = ""
+		}
+	}
 	head = "\nPersonal data:\n"
 	for _, c := range a.Schemas {
 		for _, d := range c.Difference {

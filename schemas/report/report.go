@@ -3,6 +3,7 @@
 package report
 
 import (
+	"encoding/hex"
 	"strconv"
 
 	"github.com/flowmart/lethe/internal/fault"
@@ -30,6 +31,17 @@ type Checked struct {
 	Findings   []Finding    `json:"findings"`
 	Tags       []Tag        `json:"tags"`
 	Difference []Difference `json:"difference"`
+
+	Fingerprint string `json:"fingerprint,omitempty"` // of a change that breaks somebody
+	Needs       []Need `json:"needs,omitempty"`       // whose owners have to agree to it
+}
+
+// Need is a consumer whose owner has to agree to a change.
+type Need struct {
+	Service  string   `json:"service,omitempty"` // "" where the subject belongs to nobody
+	Owner    string   `json:"owner,omitempty"`   // "" where nobody owns it: an admin agrees
+	Why      []string `json:"why"`
+	Approved bool     `json:"approved"`
 }
 
 // Finding is one thing amiss, in the words of the API.
@@ -44,6 +56,7 @@ type Finding struct {
 	Rule     string `json:"rule,omitempty"`
 	Category string `json:"category,omitempty"`
 	Baseline bool   `json:"baseline,omitempty"`
+	Approved bool   `json:"approved,omitempty"`
 }
 
 // Tag is a category that a field would have.
@@ -70,13 +83,19 @@ func Of(found []schemas.Answer) Answer {
 		c := Checked{Subject: a.Subject, Verdict: a.Verdict, Policy: a.Policy, Level: string(a.Level), Version: a.Version, ID: a.ID, Known: a.Known,
 			Findings: []Finding{}, Tags: []Tag{}, Difference: []Difference{}}
 		for _, f := range a.Findings {
-			c.Findings = append(c.Findings, Finding{f.Code, string(f.Severity), f.Path, f.Line, f.Column, f.Message, f.Mend, f.Rule, f.Category, f.Baseline})
+			c.Findings = append(c.Findings, Finding{f.Code, string(f.Severity), f.Path, f.Line, f.Column, f.Message, f.Mend, f.Rule, f.Category, f.Baseline, f.Approved})
 		}
 		for _, t := range a.Tags {
 			c.Tags = append(c.Tags, Tag{t.Path, t.Category, string(t.Source), t.From})
 		}
 		for _, x := range a.Result.Difference {
 			c.Difference = append(c.Difference, Difference{string(x.Kind), x.Path, x.From, x.Category, x.Guessed})
+		}
+		if a.Fingerprint != nil {
+			c.Fingerprint = hex.EncodeToString(a.Fingerprint)
+		}
+		for _, n := range a.Needs {
+			c.Needs = append(c.Needs, Need{n.Service, n.Owner, n.Why, n.Approved})
 		}
 		out.Add(c)
 	}

@@ -20,7 +20,8 @@ func sample() Answer {
 			{Code: "CG011", Severity: "WARNING", Path: "name", Line: 2, Column: 3, Message: "it is probably user.name", Mend: "tag it"},
 			{Code: "CG031", Severity: "ERROR", Line: 1, Column: 1, Message: "nobody can be found", Mend: "add an id", Baseline: true},
 			{Code: "CG010", Severity: "ERROR", Path: "email", Line: 7, Column: 5, Message: "100% <sure>\x01\nof it", Mend: "tag it"},
-		}, Difference: []Difference{{Kind: "MOVED", Path: "a.email", From: "email", Category: "user.contact.email"}}},
+			{Code: "CG004", Severity: "ERROR", Path: "total", Line: 8, Column: 1, Message: "breaks billing", Mend: "leave it", Approved: true},
+		}, Needs: []Need{{"billing", "money", []string{"total: gone"}, true}, {"", "", []string{"nobody"}, false}}, Difference: []Difference{{Kind: "MOVED", Path: "a.email", From: "email", Category: "user.contact.email"}}},
 		{Subject: "money", Verdict: gate.Fail, Policy: gate.Off, Level: "BACKWARD", Findings: []Finding{{Code: "CG001", Severity: "REFUSED", Message: "no JSON", Mend: "correct it"}}},
 		{Subject: "calm", Verdict: gate.Pass, Policy: gate.Warn, Level: "BACKWARD", Version: 3, ID: 12, Known: true},
 	}}
@@ -43,6 +44,7 @@ func TestGitHub(t *testing.T) {
 	want := `::error file=schemas/a%2Cb%3Ac.avsc,line=7,col=5,title=Lethe CG010::email: 100%25 <sure>` + "\x01" + ` of it. To mend it: tag it
 ::error title=Lethe CG001::no JSON. To mend it: correct it
 ::warning file=schemas/a%2Cb%3Ac.avsc,line=2,col=3,title=Lethe CG011::name: it is probably user.name. To mend it: tag it
+::warning file=schemas/a%2Cb%3Ac.avsc,line=8,col=1,title=Lethe CG004::total: breaks billing. To mend it: leave it
 ::notice file=schemas/a%2Cb%3Ac.avsc,line=1,col=1,title=Lethe CG031::nobody can be found. To mend it: add an id
 FAIL
 `
@@ -63,11 +65,11 @@ func TestGitLab(t *testing.T) {
 			Lines struct{ Begin int }
 		}
 	}
-	if err := json.Unmarshal([]byte(written(t, "gitlab")), &issues); err != nil || len(issues) != 4 {
+	if err := json.Unmarshal([]byte(written(t, "gitlab")), &issues); err != nil || len(issues) != 5 {
 		t.Fatal(err, len(issues))
 	}
 	seen := map[string]bool{}
-	for i, want := range []string{"critical", "critical", "minor", "info"} {
+	for i, want := range []string{"critical", "critical", "minor", "minor", "info"} {
 		is := issues[i]
 		if is.Severity != want || is.Description == "" || is.CheckName == "" || is.Location.Path == "" || is.Location.Lines.Begin < 1 || len(is.Fingerprint) != 32 || seen[is.Fingerprint] {
 			t.Errorf("%+v, want %s", is, want)
@@ -151,7 +153,7 @@ func TestMarkdown(t *testing.T) {
 			t.Errorf("%d bars: %s", bars, line)
 		}
 	}
-	for _, part := range []string{"### Schemas: FAIL", `| orders\|value | FAIL | 2 (new) |`, "| **error** | schemas/a,b:c.avsc:7:5 | CG010 | email: 100% &lt;sure>", "moved: a.email user.contact.email, before at email"} {
+	for _, part := range []string{"### Schemas: FAIL", `| orders\|value | FAIL | 2 (new) |`, "| **error** | schemas/a,b:c.avsc:7:5 | CG010 | email: 100% &lt;sure>", "moved: a.email user.contact.email, before at email", "orders\\|value: team money, for billing, agreed: total: gone", "an admin has to agree"} {
 		if !strings.Contains(got, part) {
 			t.Errorf("%q is not in\n%s", part, got)
 		}
@@ -167,7 +169,7 @@ func TestForms(t *testing.T) {
 	}
 	for _, form := range Forms() {
 		got := written(t, form)
-		for _, code := range []string{"CG001", "CG010", "CG011", "CG031"} {
+		for _, code := range []string{"CG001", "CG004", "CG010", "CG011", "CG031"} {
 			if !strings.Contains(got, code) {
 				t.Errorf("%s does not tell %s", form, code)
 			}
