@@ -56,8 +56,7 @@ func (r *Registry) read(ctx context.Context, db postgres.DB, home string, s Subm
 	}
 	read := formats[s.Type]
 	if read == nil {
-		known := Types()
-		return nil, fault.Bad("schemaType", "INVALID_SCHEMA", "%s", fault.Suggest("only schemas of the types "+strings.Join(known, ", ")+" are taken", s.Type, known))
+		return nil, unknownType(s.Type)
 	}
 	targets, err := r.resolve(ctx, db, home, s.References)
 	if err != nil {
@@ -81,6 +80,11 @@ func (r *Registry) read(ctx context.Context, db postgres.DB, home string, s Subm
 	c.shape = sync.OnceValue(func() [sha256.Size]byte { return shapeOf(c.kind, schema, c.body) })
 	r.texts.put(key, c, weigh(s.Text))
 	return c, nil
+}
+
+func unknownType(kind string) error {
+	known := Types()
+	return fault.Bad("schemaType", "INVALID_SCHEMA", "%s", fault.Suggest("only schemas of the types "+strings.Join(known, ", ")+" are taken", kind, known))
 }
 
 // digest is the identity of a content. Each part is preceded by its length, so

@@ -20,7 +20,7 @@ import (
 
 func newSchema(e *env) *cobra.Command {
 	c := group("schema", "Check schemas before they are merged, and register them", "  lethe schema check\n  lethe schema check orders.avsc --subject orders-value",
-		newSchemaCheck(e), newSchemaStore(e))
+		newSchemaCheck(e), newSchemaLint(e), newSchemaStore(e))
 	c.AddCommand(newSchemaMirror(e))
 	c.PersistentFlags().StringP("output", "o", "text", strings.Join(report.Forms(), ", "))
 	c.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
@@ -30,7 +30,7 @@ func newSchema(e *env) *cobra.Command {
 }
 
 func newSchemaCheck(e *env) *cobra.Command {
-	var subject, kind string
+	var subject, kind, against string
 	c := &cobra.Command{
 		Use:   "check [FILE…]",
 		Short: "Tell what registering schemas would come to, and write nothing",
@@ -40,8 +40,13 @@ Each finding has a code, its line, and how to mend it.
 
 The schemas are those of the manifest (lethe.yaml), or of the files of it that
 are named. With --subject it is one file, which may be - for standard input, and
-no manifest is needed. Exit code 1 means that the verdict is FAIL.`,
-		Example: "  lethe schema check\n  lethe schema check --output github\n  lethe schema check orders.avsc --subject orders-value",
+no manifest is needed.
+
+Against git or a folder nothing is asked of a server: each schema is held against
+the one that its subject had there, under the level and the policy of the
+manifest (BACKWARD and WARN where it says none). What the catalog and consumers
+say does not count then. Exit code 1 means that the verdict is FAIL.`,
+		Example: "  lethe schema check\n  lethe schema check --output github\n  lethe schema check --against git:origin/main\n  lethe schema check orders.avsc --subject orders-value",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if subject != "" {
 				return checkOne(cmd, e, args, subject, kind)
@@ -53,7 +58,7 @@ no manifest is needed. Exit code 1 means that the verdict is FAIL.`,
 			if err != nil {
 				return err
 			}
-			a, err := askCheck(cmd, e, files.entries)
+			a, err := files.check(cmd, e, against)
 			if err != nil {
 				return err
 			}
@@ -63,6 +68,7 @@ no manifest is needed. Exit code 1 means that the verdict is FAIL.`,
 			return tellReport(cmd, a)
 		},
 	}
+	c.Flags().StringVar(&against, "against", "registry", "what the schemas follow: registry, git:REF, or dir:PATH with a copy of the manifest's folder; the last two need no server")
 	c.Flags().StringVar(&subject, "subject", "", "the subject that the one file is for")
 	c.Flags().StringVar(&kind, "type", "", "AVRO, JSON or PROTOBUF; by the name of the file where it is left out")
 	return visitFlags(manifestFlags(c))

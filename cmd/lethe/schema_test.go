@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -141,5 +142,57 @@ func TestManifestMistakesAreAnnotations(t *testing.T) {
 	}
 	if want := "lethe: " + m + `:3:5: an entry of schemas has no key "subjct"`; !strings.Contains(r.err, want) || !strings.Contains(r.err, `did you mean "subject"`) {
 		t.Errorf("%s", r.err)
+	}
+}
+
+// git runs git in the desk's folder.
+func (d *desk) git(t *testing.T, args ...string) {
+	t.Helper()
+	c := exec.Command("git", append([]string{"-C", d.dir, "-c", "user.name=x", "-c", "user.email=x@flowmart.example"}, args...)...)
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("git %q: %s", args, out)
+	}
+}
+
+// Without any server: what the branch changes against what was committed, or
+// against another folder, or nothing at all.
+func TestSchemaCheckOffline(t *testing.T) {
+	t.Parallel()
+	d := &desk{dir: t.TempDir()}
+	m := d.shop(t)
+	d.git(t, "init", "-q", "-b", "main")
+	d.git(t, "add", ".")
+	d.git(t, "commit", "-q", "-m", "first")
+	total := d.write(t, "events/total.avsc", "{\"type\": \"record\", \"name\": \"shop.Total\",\n \"fields\": [\n  {\"name\": \"cents\", \"type\": \"string\"}]}")
+	for _, c := range []struct {
+		args []string
+		code int
+		out  []string
+		err  string
+	}{
+		{[]string{"check", "--against", "git:main"}, exitNo, []string{
+			"FAIL  shop.total-value  changed since git:main", total + ":3:3: error CG002 cents: this version cannot read data of version 1 (BACKWARD)",
+			"FAIL  shop.order-value  as in git:main", "order.avsc:3:3: error CG002 total.cents"}, "the verdict is FAIL"},
+		{[]string{"check", "--against", "git:main", "-o", "github"}, exitNo, []string{"::error file=" + total + ",line=3,col=3,title=Lethe CG002::cents"}, ""},
+		{[]string{"check", "--against", "dir:" + d.dir}, exitOK, []string{"PASS  shop.total-value  as in dir:" + d.dir}, ""},
+		{[]string{"check", "--against", "dir:" + t.TempDir()}, exitOK, []string{"PASS  shop.total-value  new since dir:"}, ""},
+		{[]string{"check", "--against", "dir:/nowhere"}, exitUsage, nil, "there is no folder /nowhere"},
+		{[]string{"check", "--against", "git:nowhere"}, exitUsage, nil, "fetch-depth: 0"},
+		{[]string{"check", "--against", "gti:main"}, exitUsage, nil, `did you mean "git"`},
+		{[]string{"lint"}, exitOK, []string{"PASS  shop.total-value  can be read"}, ""},
+	} {
+		r := lethe(t, env{}, append(append([]string{"schema"}, c.args...), "-m", m)...)
+		if r.code != c.code || !strings.Contains(r.err, c.err) {
+			t.Errorf("%q: %d\n%s%s", c.args, r.code, r.out, r.err)
+		}
+		for _, part := range c.out {
+			if !strings.Contains(r.out, part) {
+				t.Errorf("%q: %q is not in\n%s", c.args, part, r.out)
+			}
+		}
+	}
+	d.write(t, "events/total.avsc", "{")
+	if r := lethe(t, env{}, "schema", "lint", "-m", m, "-o", "json"); r.code != exitNo || !strings.Contains(r.out, `"code": "CG001"`) || !strings.Contains(r.out, `type \"shop.Total\" is not known here`) {
+		t.Errorf("%d\n%s%s", r.code, r.out, r.err)
 	}
 }

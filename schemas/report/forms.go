@@ -112,6 +112,8 @@ func writeText(w io.Writer, a Answer) error {
 		switch {
 		case c.Known:
 			state = fmt.Sprintf("is version %d, id %d", c.Version, c.ID)
+		case c.State != "":
+			state = c.State
 		case c.Version == 0:
 			state = "cannot be read"
 		}
@@ -283,7 +285,9 @@ func writeMarkdown(w io.Writer, a Answer) error {
 	fmt.Fprintf(&b, "### Schemas: %s\n\n| subject | verdict | version |\n|---|---|---|\n", a.Verdict)
 	for _, c := range a.Schemas {
 		version := fmt.Sprint(c.Version)
-		if !c.Known {
+		if c.State != "" {
+			version = c.State
+		} else if !c.Known {
 			version += " (new)"
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", cell.Replace(c.Subject), c.Verdict, version)

@@ -28,6 +28,7 @@ type Checked struct {
 	Version    int          `json:"version,omitempty"` // that it has, or would get
 	ID         int          `json:"id,omitempty"`      // where it is registered
 	Known      bool         `json:"registered"`
+	State      string       `json:"state,omitempty"` // what it is beside what it was held against, where that is no registry
 	Findings   []Finding    `json:"findings"`
 	Tags       []Tag        `json:"tags"`
 	Difference []Difference `json:"difference"`
@@ -98,6 +99,35 @@ func Of(found []schemas.Answer) Answer {
 			c.Needs = append(c.Needs, Need{n.Service, n.Owner, n.Why, n.Approved})
 		}
 		out.Add(c)
+	}
+	return out
+}
+
+// OfCompared is what schemas come to beside those before, in the same words;
+// against says what these are, "" that there are none.
+func OfCompared(found []schemas.Comparison, against string) Answer {
+	var plain []schemas.Answer
+	for _, c := range found {
+		plain = append(plain, c.Answer)
+	}
+	out := Of(plain)
+	for i, c := range found {
+		checked := &out.Schemas[i]
+		checked.Known = false
+		switch {
+		case c.After == "" && c.Verdict == gate.Fail:
+			checked.State = "cannot be read"
+		case c.After == "":
+			checked.State = "was not judged"
+		case against == "":
+			checked.State = "can be read"
+		case c.Before == "":
+			checked.State = "new since " + against
+		case c.Known:
+			checked.State = "as in " + against
+		default:
+			checked.State = "changed since " + against
+		}
 	}
 	return out
 }
