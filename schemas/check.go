@@ -196,14 +196,18 @@ func (r *Registry) asNext(ctx context.Context, db postgres.DB, by access.Princip
 func incompatible(v Verdict, p place) []gate.Finding {
 	var out []gate.Finding
 	for _, m := range v.Mismatches {
-		who := "this version cannot read data of version %d"
+		before := fmt.Sprintf("version %d", m.Version)
+		if m.Version == 0 {
+			before = "the version before" // where there are no numbers
+		}
+		who := "this version cannot read data of " + before
 		if m.Direction == OldReadsNew {
-			who = "version %d cannot read data of this one"
+			who = before + " cannot read data of this one"
 		}
 		for _, d := range m.Found {
 			out = append(out, gate.Finding{
 				Code: "CG002", Severity: gate.Refused, Path: inPart(d.Path, p), Rule: d.Kind,
-				Message: fmt.Sprintf(who+" (%s)", m.Version, v.Level), Mend: d.Message,
+				Message: fmt.Sprintf("%s (%s)", who, v.Level), Mend: d.Message,
 			})
 		}
 	}

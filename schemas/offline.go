@@ -126,18 +126,18 @@ func follows(c, was *content, level Level, o format.Options) Verdict {
 		return v
 	}
 	if was.kind != c.kind {
-		v.Mismatches = []Mismatch{{1, NewReadsOld, []format.Difference{otherType(c.kind, was.kind)}}}
+		v.Mismatches = []Mismatch{{0, NewReadsOld, []format.Difference{otherType(c.kind, was.kind)}}}
 		return v
 	}
 	var err error
 	if level.backward() {
-		err = v.hold(1, NewReadsOld, c.schema, was.schema, o)
+		err = v.hold(0, NewReadsOld, c.schema, was.schema, o)
 	}
 	if level.forward() && err == nil {
-		err = v.hold(1, OldReadsNew, was.schema, c.schema, o)
+		err = v.hold(0, OldReadsNew, was.schema, c.schema, o)
 	}
 	if err != nil {
-		v.Mismatches = append(v.Mismatches, Mismatch{1, NewReadsOld, []format.Difference{{Kind: "UNDECIDED", Pointer: "/", Message: err.Error()}}})
+		v.Mismatches = append(v.Mismatches, Mismatch{0, NewReadsOld, []format.Difference{{Kind: "UNDECIDED", Pointer: "/", Message: err.Error()}}})
 	}
 	return v
 }

@@ -171,7 +171,7 @@ func TestSchemaCheckOffline(t *testing.T) {
 		err  string
 	}{
 		{[]string{"check", "--against", "git:main"}, exitNo, []string{
-			"FAIL  shop.total-value  changed since git:main", total + ":3:3: error CG002 cents: this version cannot read data of version 1 (BACKWARD)",
+			"FAIL  shop.total-value  changed since git:main", total + ":3:3: error CG002 cents: this version cannot read data of the version before (BACKWARD)",
 			"FAIL  shop.order-value  as in git:main", "order.avsc:3:3: error CG002 total.cents"}, "the verdict is FAIL"},
 		{[]string{"check", "--against", "git:main", "-o", "github"}, exitNo, []string{"::error file=" + total + ",line=3,col=3,title=Lethe CG002::cents"}, ""},
 		{[]string{"check", "--against", "dir:" + d.dir}, exitOK, []string{"PASS  shop.total-value  as in dir:" + d.dir}, ""},
