@@ -241,7 +241,7 @@ func (c *comparison) reasons(w conjunction, r *node) []difference {
 		}
 		found = append(found, c.keywords(w, one.node, reader)...)
 	}
-	if len(found) == 0 {
+	if len(found) == 0 || c.nothing(w, 0) {
 		return nil
 	}
 	branches, at := w.split()

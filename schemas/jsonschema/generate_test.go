@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 )
 
@@ -253,12 +254,16 @@ func places(s object) []object {
 	return out
 }
 
-// changed is a schema with a few changes, as people make them: most of them
-// lets more pass.
+// changed is a schema with one to three changes, each of which says something
+// else.
 func (m *maker) changed(s object) object {
 	s = copied(s)
-	for range 1 + m.IntN(3) {
+	for n := 1 + m.IntN(3); n > 0; {
+		before := copied(s)
 		m.change(pick(m, places(s)...))
+		if !reflect.DeepEqual(before, copied(s)) {
+			n--
+		}
 	}
 	return s
 }
@@ -439,9 +444,9 @@ func (m *maker) filled(o, doc object, depth int) any {
 		name := pick(m, names...)
 		if out[name] == nil && properties[name] == nil {
 			out[name] = m.value(o["additionalProperties"], doc, depth-1)
-			for _, p := range patterns {
+			for _, p := range slices.Sorted(maps.Keys(patterns)) {
 				if m.chance(2) {
-					out[name] = m.value(p, doc, depth-1)
+					out[name] = m.value(patterns[p], doc, depth-1)
 				}
 			}
 		}
@@ -464,6 +469,54 @@ func (m *maker) loose(depth int) any {
 	out := object{}
 	for range m.IntN(3) {
 		out[pick(m, names...)] = m.loose(depth - 1)
+	}
+	return out
+}
+
+// older writes a schema of 2020-12 as one of draft-07, where it can say the
+// same or something like it.
+func older(s any) any {
+	o, ok := s.(object)
+	if !ok {
+		return s
+	}
+	out := object{}
+	for _, k := range slices.Sorted(maps.Keys(o)) {
+		v := o[k]
+		switch k {
+		case "$schema":
+			out[k] = "http://json-schema.org/draft-07/schema#"
+		case "$ref":
+			out[k] = "#/definitions/" + v.(string)[len("#/$defs/"):]
+		case "$defs", "properties", "patternProperties", "dependentSchemas", "dependentRequired":
+			all := object{}
+			for name, one := range v.(object) {
+				all[name] = older(one)
+			}
+			if name := map[string]string{"$defs": "definitions", "dependentSchemas": "dependencies", "dependentRequired": "dependencies"}[k]; name != "" {
+				k = name
+			}
+			out[k] = all
+		case "prefixItems", "anyOf", "oneOf", "allOf":
+			all := []any{}
+			for _, one := range v.([]any) {
+				all = append(all, older(one))
+			}
+			if k == "prefixItems" {
+				k = "items"
+				if rest, ok := o["items"]; ok {
+					out["additionalItems"] = older(rest)
+				}
+			}
+			out[k] = all
+		case "items":
+			if o["prefixItems"] == nil {
+				out[k] = older(v)
+			}
+		case "minContains", "maxContains", "unevaluatedItems", "unevaluatedProperties":
+		default:
+			out[k] = older(v)
+		}
 	}
 	return out
 }
