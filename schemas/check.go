@@ -119,6 +119,9 @@ func (r *Registry) check(ctx context.Context, db postgres.DB, by access.Principa
 	a := Answer{Subject: s.Subject, Level: Backward, Policy: gate.Warn}
 	p, err := placeOf(s.Subject)
 	if err == nil {
+		p, err = r.meant(ctx, p, s)
+	}
+	if err == nil {
 		err = s.RuleSet.check("ruleSet")
 	}
 	if err == nil {

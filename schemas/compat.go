@@ -68,7 +68,10 @@ func refuse(j judgement) error {
 			if place == "" {
 				place = "the whole"
 			}
-			lines = append(lines, fmt.Sprintf("against version %d, %s: %s", m.Version, place, d.Message))
+			if m.Version > 0 {
+				place = fmt.Sprintf("against version %d, %s", m.Version, place)
+			}
+			lines = append(lines, place+": "+d.Message)
 		}
 	}
 	if more > 0 {
@@ -93,6 +96,9 @@ func (r *Registry) Test(ctx context.Context, by access.Principal, s Submission, 
 		return Verdict{}, err
 	}
 	p, err := placeOf(s.Subject)
+	if err == nil {
+		p, err = r.meant(ctx, p, s)
+	}
 	if err != nil {
 		return Verdict{}, err
 	}
@@ -124,6 +130,9 @@ func (r *Registry) TestAll(ctx context.Context, by access.Principal, s Submissio
 		return Verdict{}, err
 	}
 	p, err := placeOf(s.Subject)
+	if err == nil {
+		p, err = r.meant(ctx, p, s)
+	}
 	if err != nil {
 		return Verdict{}, err
 	}
@@ -183,6 +192,12 @@ func liveOf(ctx context.Context, db postgres.DB, p place) ([]earlier, error) {
 func (r *Registry) judge(ctx context.Context, db postgres.DB, c *content, config Config, live []earlier) (Verdict, error) {
 	level := config.Level
 	verdict, options := Verdict{Level: level}, config.strictness()
+	if config.reserves() {
+		var err error
+		if verdict.Mismatches, err = r.keptFree(ctx, db, c, live); err != nil {
+			return verdict, err
+		}
+	}
 	if !level.transitive() && len(live) > 1 {
 		live = live[:1]
 	}

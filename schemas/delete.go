@@ -208,7 +208,7 @@ func unreferenced(ctx context.Context, tx pgx.Tx, subject uuid.UUID, numbers []i
 	if err != nil {
 		return err
 	}
-	return fault.New(fault.Invalid, "REFERENCE_EXISTS", "version %d of the subject %q refers to version %d; delete that one first",
+	return fault.New(fault.Invalid, "REFERENCE_EXISTS", "a reference leads here: version %d of the subject %q refers to version %d; delete that one first",
 		found.Version, place{found.Context, found.Name}, found.TargetVersion)
 }
 

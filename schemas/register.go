@@ -27,6 +27,9 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 		return v, err
 	}
 	p, err := placeOf(s.Subject)
+	if err == nil {
+		p, err = r.meant(ctx, p, s)
+	}
 	if err != nil {
 		return v, err
 	}
@@ -67,6 +70,17 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 		return err
 	})
 	return v, err
+}
+
+// meant is the place that a submission is for: another, where the subject has an
+// alias. Reading follows it, so what was registered here would not be found. An
+// import names just what it means.
+func (r *Registry) meant(ctx context.Context, p place, s Submission) (place, error) {
+	st, err := r.subjectAt(ctx, p)
+	if err != nil || s.ID > 0 || st == nil || st.alias == nil {
+		return p, err
+	}
+	return *st.alias, nil
 }
 
 // texted gives a submission that has only metadata or rules the text of the

@@ -88,13 +88,15 @@ var routes = map[string]route{
 	"POST /registry/compatibility/subjects/*/versions/*": {members, members, "", func(v *visit) (string, string) {
 		return "/registry/compatibility/subjects/" + v.subject() + "/versions/1", anOrder
 	}},
-	"GET /registry/config":   {members, "=", "=", at("/registry/config")},
-	"PUT /registry/config":   {"m", "=", "=", func(*visit) (string, string) { return "/registry/config", level }},
-	"GET /registry/config/*": {members, members, "", func(v *visit) (string, string) { return "/registry/config/" + v.subject(), "" }},
-	"PUT /registry/config/*": {"sm", "m", "=", func(v *visit) (string, string) { return "/registry/config/" + v.subject(), level }},
-	"GET /registry/mode":     {members, "=", "=", at("/registry/mode")},
-	"GET /registry/mode/*":   {members, members, "=", func(v *visit) (string, string) { return "/registry/mode/" + v.subject() + "?defaultToGlobal=true", "" }},
-	"GET /registry/contexts": {members, "=", "=", at("/registry/contexts")},
+	"GET /registry/config":              {members, "=", "=", at("/registry/config")},
+	"PUT /registry/config":              {"m", "=", "=", func(*visit) (string, string) { return "/registry/config", level }},
+	"GET /registry/config/*":            {members, members, "", func(v *visit) (string, string) { return "/registry/config/" + v.subject(), "" }},
+	"PUT /registry/config/*":            {"sm", "m", "=", func(v *visit) (string, string) { return "/registry/config/" + v.subject(), level }},
+	"GET /registry/mode":                {members, "=", "=", at("/registry/mode")},
+	"GET /registry/mode/*":              {members, members, "=", func(v *visit) (string, string) { return "/registry/mode/" + v.subject() + "?defaultToGlobal=true", "" }},
+	"GET /registry/v1/metadata/id":      {members, "=", "=", at("/registry/v1/metadata/id")},
+	"GET /registry/v1/metadata/version": {members, "=", "=", at("/registry/v1/metadata/version")},
+	"GET /registry/contexts":            {members, "=", "=", at("/registry/contexts")},
 
 	"GET /registry/schemas":                            {members, "=", "=", at("/registry/schemas")},
 	"GET /registry/schemas/guids/*":                    {members, "=", "", schemaGUID("")},

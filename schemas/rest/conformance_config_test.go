@@ -44,6 +44,8 @@ func TestConformanceOfConfig(t *testing.T) {
 		{"GET /subjects/known-as/versions", "", 200, 0, "[1]"},
 		{"POST /subjects/known-as", one, 200, 0, `~"subject":"real"`},
 		{"POST /compatibility/subjects/known-as/versions/latest", other, 200, 0, `{"is_compatible":false}`},
+		{"POST /subjects/known-as/versions", two, 200, 0, `~{"id":2,"version":2,`},
+		{"GET /subjects/real/versions", "", 200, 0, "[1,2]"},
 		{"PUT /config/known-as", `{"alias":null}`, 200, 0, `{}`},
 		{"GET /subjects/known-as/versions", "", 404, 40401, ""},
 	})

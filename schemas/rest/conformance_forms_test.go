@@ -58,6 +58,8 @@ func TestConformanceOfForms(t *testing.T) {
 		{"GET /contexts/dev/subjects/list/versions/1?referenceFormat=qualified", "", 200, 0, `~"subject":":.dev:order"`},
 		{"GET /schemas/ids/2?referenceFormat=qualified", "", 200, 0, `~"subject":"order"`},
 		{"POST /", "", 200, 0, `{}`},
+		{"GET /v1/metadata/id", "", 200, 0, `~"scope":{"clusters":{"schema-registry-cluster":"lethe"},"path":[]}`},
+		{"GET /v1/metadata/version", "", 200, 0, `~"commitId":`},
 	})
 }
 

@@ -94,7 +94,7 @@ func window[T any](c *call, list []T) ([]T, error) {
 		return nil, err
 	}
 	list = list[min(max(offset, 0), len(list)):]
-	if limit >= 0 {
+	if limit > 0 { // none, as for clients of old: all
 		list = list[:min(limit, len(list))]
 	}
 	return append([]T{}, list...), nil
@@ -302,7 +302,11 @@ func against(v schemas.Verdict) []string {
 	if len(v.Mismatches) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("{oldSchemaVersion: %d}", v.Mismatches[0].Version), fmt.Sprintf("{compatibility: '%s'}", v.Level)}
+	level := fmt.Sprintf("{compatibility: '%s'}", v.Level)
+	if v.Mismatches[0].Version == 0 {
+		return []string{level}
+	}
+	return []string{fmt.Sprintf("{oldSchemaVersion: %d}", v.Mismatches[0].Version), level}
 }
 
 // said writes each difference with what stands there in both schemas.

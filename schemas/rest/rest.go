@@ -67,6 +67,8 @@ func New(registry *schemas.Registry, log *slog.Logger) *Door {
 		{"GET", "mode/*", d.mode},
 		{"PUT", "mode/*", d.setMode},
 		{"DELETE", "mode/*", d.deleteMode},
+		{"GET", "v1/metadata/id", d.clusterID},
+		{"GET", "v1/metadata/version", d.release},
 		{"GET", "contexts", d.contexts},
 		{"DELETE", "contexts/*", d.deleteContext},
 	}
