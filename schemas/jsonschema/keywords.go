@@ -14,6 +14,11 @@ func (k *keywords) numbers() {
 	c := &k.n.number
 	c.min, c.max = k.number("minimum"), k.number("maximum")
 	if k.scope.draft == draft4 {
+		for _, name := range []string{"Minimum", "Maximum"} {
+			if k.v.get("exclusive"+name) != nil && k.v.get(strings.ToLower(name)) == nil {
+				k.fail(pointer(k.at, "exclusive"+name), "exclusive%s stands beside a %s in draft-04", name, strings.ToLower(name))
+			}
+		}
 		if k.flag("exclusiveMinimum") {
 			c.min, c.above = nil, c.min
 		}
@@ -49,11 +54,12 @@ func (k *keywords) arrays() {
 	items := k.v.get("items")
 	switch {
 	case k.scope.draft >= draft2020:
-		c.prefix, c.rest = k.several("prefixItems", true), k.one("items")
+		c.prefix, c.rest = k.several("prefixItems"), k.one("items")
 	case items != nil && items.kind == '[':
-		c.prefix, c.rest = k.several("items", false), k.additional("additionalItems")
+		c.prefix, c.rest = k.several("items"), k.additional("additionalItems")
 	default:
 		c.rest = k.one("items")
+		k.additional("additionalItems") // says nothing without a list of items
 	}
 	if k.scope.draft >= draft6 {
 		c.contains, c.minContains = k.one("contains"), 1
@@ -75,6 +81,9 @@ func (k *keywords) objects() {
 	c.min, c.max = k.count("minProperties"), k.count("maxProperties")
 	if m := k.v.get("required"); m != nil {
 		c.required = k.words(m, "required")
+		if m.kind == '[' && len(m.items) == 0 && k.scope.draft == draft4 {
+			k.fail(pointer(k.at, "required"), "required names at least one property in draft-04; leave it out")
+		}
 	}
 	c.properties, c.patterns = k.named("properties"), k.named("patternProperties")
 	c.byName = make(map[string]*node, len(c.properties))

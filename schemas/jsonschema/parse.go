@@ -238,8 +238,8 @@ func (k *keywords) kinds() {
 // values reads enum and const. Values that stand in both are those allowed.
 func (k *keywords) values() {
 	if m := k.v.get("enum"); m != nil {
-		if m.kind != '[' {
-			k.fail(pointer(k.at, "enum"), "enum is an array of values, not %s", m.kindName())
+		if m.kind != '[' || len(m.items) == 0 && k.scope.draft < draft2019 {
+			k.fail(pointer(k.at, "enum"), "enum is an array of values, and up to draft-07 with at least one")
 			return
 		}
 		k.n.hasEnum, k.n.enum = true, m.items
@@ -258,12 +258,16 @@ func (k *keywords) values() {
 
 // combined reads the keywords that apply schemas to the same value.
 func (k *keywords) combined() {
-	k.n.allOf = append(k.n.allOf, k.several("allOf", true)...)
-	k.n.anyOf = k.several("anyOf", true)
-	k.n.oneOf = k.several("oneOf", true)
+	k.n.allOf = append(k.n.allOf, k.several("allOf")...)
+	k.n.anyOf = k.several("anyOf")
+	k.n.oneOf = k.several("oneOf")
 	k.n.not = k.one("not")
-	if k.scope.draft >= draft7 && k.v.get("if") != nil {
-		k.n.when, k.n.then, k.n.otherwise = k.one("if"), k.one("then"), k.one("else")
+	if k.scope.draft < draft7 {
+		return
+	}
+	when, then, otherwise := k.one("if"), k.one("then"), k.one("else")
+	if when != nil { // without a condition the others say nothing
+		k.n.when, k.n.then, k.n.otherwise = when, then, otherwise
 	}
 }
 
@@ -292,12 +296,12 @@ func (k *keywords) one(name string) *node {
 }
 
 // several reads a member that is an array of schemas.
-func (k *keywords) several(name string, some bool) []*node {
+func (k *keywords) several(name string) []*node {
 	m := k.v.get(name)
 	if m == nil {
 		return nil
 	}
-	if m.kind != '[' || some && len(m.items) == 0 {
+	if m.kind != '[' || len(m.items) == 0 {
 		k.fail(pointer(k.at, name), "%s is an array of schemas, with at least one", name)
 		return nil
 	}

@@ -26,7 +26,7 @@ func TestMistakesAreTold(t *testing.T) {
 		{"a type nobody knows", `{"properties":{"a":{"type":"strin"}}}`, `schema.properties.a.type: a type is null`},
 		{"and the one meant", `{"type":"strin"}`, `did you mean "string"`},
 		{"no types", `{"type":[]}`, "names at least one"},
-		{"enum", `{"enum":"a"}`, "enum is an array of values, not a string"},
+		{"enum", `{"enum":"a"}`, "enum is an array of values"},
 		{"a bound in quotes", `{"maximum":"5"}`, "maximum is a number, not a string"},
 		{"the older exclusiveMaximum", `{"exclusiveMaximum":true}`, "since draft-06 it is the bound itself"},
 		{"the newer exclusiveMaximum", `{` + in4 + `"exclusiveMaximum":5}`, "name a later draft in $schema"},
