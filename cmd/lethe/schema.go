@@ -21,7 +21,7 @@ import (
 func newSchema(e *env) *cobra.Command {
 	c := group("schema", "Check schemas before they are merged, and register them", "  lethe schema check\n  lethe schema check orders.avsc --subject orders-value",
 		newSchemaCheck(e), newSchemaLint(e), newSchemaStore(e))
-	c.AddCommand(newSchemaMirror(e))
+	c.AddCommand(newSchemaMirror(e), newSchemaApprove(e), newSchemaReads(e), newSchemaSafe(e))
 	c.PersistentFlags().StringP("output", "o", "text", strings.Join(report.Forms(), ", "))
 	c.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		return report.Known(output(cmd))
