@@ -137,6 +137,15 @@ type place struct {
 	last  string // what the pointer ends with: a number, or the name of a oneof
 }
 
+// inside are the names that lead into a field. A chain of pairs can be long;
+// what lies deeper is told without its end.
+func (p place) inside() string {
+	if len(p.names) > maxPath {
+		return p.names
+	}
+	return p.names + "." + p.field
+}
+
 func (p place) where() string {
 	switch {
 	case p.field == "":
@@ -267,7 +276,7 @@ func (c *comparison) types(r, w protoreflect.FieldDescriptor, here place, of str
 				"the type of the %sfield was %s and is %s; keep it, or add a field with a number of its own", of, w.Message().FullName(), r.Message().FullName())
 			return false
 		}
-		c.meet(r.Message(), w.Message(), here.names+"."+here.field)
+		c.meet(r.Message(), w.Message(), here.inside())
 		return true
 	}
 	if wire[r.Kind()] != wire[w.Kind()] {

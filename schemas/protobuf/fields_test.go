@@ -163,8 +163,13 @@ func TestPlacesOfAnImport(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), `imported as "m/money.proto"`) {
 		t.Errorf("two files of one path: %v", err)
 	}
-	if _, err := Read(`syntax = "proto3";`, []format.Reference{{Name: "google/protobuf/any.proto", Schema: other}}); err == nil {
-		t.Error("a file of Google's was defined anew")
+	// Who registers a file that everybody knows gets the one that everybody knows.
+	any := mustRead(t, `syntax = "proto3"; import "google/protobuf/any.proto"; message A { google.protobuf.Any a = 1; }`, format.Reference{Name: "google/protobuf/any.proto", Schema: other})
+	if got := line(any.Places()[0]); got != "a google.protobuf.Any nullable opaque" {
+		t.Errorf("a file of Google's was defined anew: %s", got)
+	}
+	if _, err := Read(`syntax = "proto3";`, []format.Reference{{Name: "default", Schema: other}}); err == nil {
+		t.Error("a file was imported by the name of none")
 	}
 }
 

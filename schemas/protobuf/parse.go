@@ -97,7 +97,8 @@ func (s *Schema) keeps(sent string) error {
 }
 
 // gather collects what references bring: the files by the path they are
-// imported by, with everything these import. One path is one file.
+// imported by, with everything these import. One path is one file; that of a
+// known file is the known one, whatever is registered under its name.
 func gather(given []format.Reference) (map[string]string, error) {
 	texts := map[string]string{}
 	total := 0
@@ -116,8 +117,8 @@ func gather(given []format.Reference) (map[string]string, error) {
 	}
 	for _, ref := range given {
 		s := ref.Schema.(*Schema)
-		if known(ref.Name) != nil || ref.Name == self {
-			return nil, fault.Bad("references."+ref.Name, codeInvalid, "this file is known without a reference, or is nobody's to define; leave the reference out")
+		if ref.Name == self {
+			return nil, fault.Bad("references."+ref.Name, codeInvalid, "no file can be imported by this name; import it by its path")
 		}
 		if err := add(ref.Name, s.text); err != nil {
 			return nil, err
