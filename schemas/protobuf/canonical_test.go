@@ -180,3 +180,28 @@ func TestADescriptorWithoutJSONNames(t *testing.T) {
 		t.Errorf("got\n%s", bare.Canonical())
 	}
 }
+
+// By hand: what extends is gone, and so are options in parentheses.
+func TestWithoutExtensions(t *testing.T) {
+	t.Parallel()
+	s := mustRead(t, `syntax = "proto2"; import "google/protobuf/descriptor.proto"; extend google.protobuf.FieldOptions { optional string x = 50000; }
+		message A { optional string a = 1 [(x) = "y", deprecated = true]; extensions 5; message B { extend A { optional int32 b = 5; } optional int32 c = 1 [(x) = "z"]; } }`)
+	const want = `syntax = "proto2";
+import "google/protobuf/descriptor.proto";
+message A {
+  optional string a = 1 [deprecated = true];
+  message B {
+    optional int32 c = 1;
+  }
+  extensions 5;
+}
+`
+	got, ok := s.Print("ignore_extensions")
+	if !ok || got != want {
+		t.Errorf("got %s", got)
+	}
+	mustRead(t, got)
+	if _, ok := s.Print("logical"); ok || !strings.Contains(s.Canonical(), "extend") {
+		t.Error("a form that is none, or the schema has changed")
+	}
+}

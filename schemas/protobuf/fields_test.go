@@ -2,9 +2,14 @@ package protobuf
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/bufbuild/protocompile"
 
 	"github.com/flowmart/lethe/catalog/fieldpath"
 	"github.com/flowmart/lethe/schemas/format"
@@ -201,5 +206,37 @@ func TestLongLines(t *testing.T) {
 	at := strings.Index(text, "string g77")
 	if want := fmt.Sprintf("line %d, column %d: ", strings.Count(text[:at], "\n")+1, at-strings.LastIndexByte(text[:at], '\n')); err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// Breaking lines moves no comment: the parser says the same of the text as it
+// was sent.
+func TestBrokenLinesKeepComments(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*.proto")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no files", err)
+	}
+	comment := regexp.MustCompile(`(?m)^([^"\n]*)//(.*)$`)
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		block := comment.ReplaceAllString(string(b), "$1/*$2 */")
+		for name, text := range map[string]string{"as it is": string(b), "in one line": strings.ReplaceAll(block, "\n", " "), "in two": strings.Replace(strings.ReplaceAll(block, "\n", "  "), "message", "\nmessage", 1)} {
+			l, err := scan(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			direct, err := compile(protocompile.SearchResult{Source: strings.NewReader(text)}, l, nil)
+			if err != nil {
+				t.Fatalf("%s %s: %v", file, name, err)
+			}
+			s := mustRead(t, text)
+			if got := write(&Schema{file: direct, descriptor: direct.FileDescriptorProto()}, false); got != s.Canonical() || name != "as it is" && len(l.breaks) == 0 {
+				t.Errorf("%s, %s, with %d breaks:\n%s\n%s", file, name, len(l.breaks), got, s.Canonical())
+			}
+		}
 	}
 }

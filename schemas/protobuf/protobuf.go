@@ -77,13 +77,40 @@ func FormOf(text string) string {
 	return asDescriptor
 }
 
+// withoutExtensions is what clients call the form without extensions.
+const withoutExtensions = "ignore_extensions"
+
 // Print implements format.Printed: as a FileDescriptorProto in base64, without
-// comments, for clients that have no parser.
+// comments, for clients that have no parser; or as a text without what extends
+// messages and without options of one's own, for those that cannot resolve
+// them.
 func (s *Schema) Print(form string) (string, bool) {
-	if form != asDescriptor {
-		return "", false
+	switch form {
+	case asDescriptor:
+		return base64.StdEncoding.EncodeToString(serialized(s)), true
+	case withoutExtensions:
+		d := proto.CloneOf(s.descriptor)
+		unextended(d.ProtoReflect())
+		return write(&Schema{file: s.file, descriptor: d}, false), true
 	}
-	return base64.StdEncoding.EncodeToString(serialized(s)), true
+	return "", false
+}
+
+// unextended drops extensions from a descriptor, and options that are such.
+func unextended(m protoreflect.Message) {
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.IsExtension(), f.Name() == "extension" && f.Message().Name() == "FieldDescriptorProto":
+			m.Clear(f)
+		case f.Message() != nil && f.IsList():
+			for i := range v.List().Len() {
+				unextended(v.List().Get(i).Message())
+			}
+		case f.Message() != nil && !f.IsMap():
+			unextended(v.Message())
+		}
+		return true
+	})
 }
 
 func serialized(s *Schema) []byte {
