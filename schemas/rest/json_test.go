@@ -43,6 +43,9 @@ func TestConformanceOfJSONSchema(t *testing.T) {
 		{"POST /subjects/open/versions", submission(opened, inJSON), 409, 409, `~PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL`},
 		{"PUT /config/open", `{"compatibilityPolicy":"LENIENT"}`, 200, 0, ""},
 		{"POST /subjects/open/versions", submission(opened, inJSON), 200, 0, `~{"id":6,`},
+		{"POST /subjects/open/versions/latest/tags", `{"tagsToAdd":[{"schemaEntity":{"entityPath":"object.note","entityType":"sr_field"},"tags":["PII"]}]}`, 200, 0, `~{"id":7,"version":3,`},
+		{"GET /schemas/ids/7/schema", "", 200, 0, `{"type":"object","properties":{"id":{"type":"string"},"note":{"type":"string","confluent:tags":["PII"]}}}`},
+		{"GET /schemas/ids/7?findTags=true", "", 200, 0, `~"schemaTags":[{"schemaEntity":{"entityPath":"object.note","entityType":"sr_field"},"tags":["PII"]}]`},
 		{"POST /subjects/broken/versions", submission(`{"type":"strin"}`, inJSON), 422, 42201, `~did you mean \"string\"`},
 		{"POST /subjects/broken/versions", submission(`{"$ref":"http://127.0.0.1:1/x.json"}`, inJSON), 422, 42201, `~nothing is fetched`},
 	})

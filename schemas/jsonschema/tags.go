@@ -1,0 +1,140 @@
+package jsonschema
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas/format"
+)
+
+// inlineTags is the keyword in which Confluent's tools write tags.
+const inlineTags = "confluent:tags"
+
+// Entities implements format.Taggable: they are the objects that the schema
+// describes itself, and their properties. Paths are Confluent's: "object.a" is a
+// property, "object.a.object" what it is a record of, "array" leads to items,
+// "oneof.0" to a branch, "object.definitions.B" to a definition.
+func (s *schema) Entities() []format.Tagged {
+	var out []format.Tagged
+	s.eachEntity(func(at format.Tagged, v *value) {
+		at.Tags = tagsIn(v)
+		out = append(out, at)
+	})
+	return out
+}
+
+// Retag implements format.Taggable. A tag is added once.
+func (s *schema) Retag(add, remove []format.Tagged) (string, error) {
+	at := map[entity]*value{}
+	s.eachEntity(func(t format.Tagged, v *value) { at[entity{t.Path, t.Field}] = v })
+	tags := map[*value][]string{}
+	for i, t := range slices.Concat(remove, add) {
+		v := at[entity{t.Path, t.Field}]
+		if v == nil {
+			return "", fault.New(fault.Invalid, codeInvalid, "nothing in the schema is called %s; a property is called like object.address.object.city, and what it is a record of like object.address.object", quote(t.Path))
+		}
+		if _, changed := tags[v]; !changed {
+			tags[v] = tagsIn(v)
+		}
+		tags[v] = slices.DeleteFunc(tags[v], func(tag string) bool { return slices.Contains(t.Tags, tag) })
+		if i >= len(remove) {
+			tags[v] = append(tags[v], t.Tags...)
+		}
+	}
+	return print(retagged(s.doc.root, tags)), nil
+}
+
+// entity is what is tagged, whatever the tags.
+type entity struct {
+	path  string
+	field bool
+}
+
+// tagsIn reads the tags of a schema. What is no list of texts is none.
+func tagsIn(v *value) []string {
+	list := v.get(inlineTags)
+	if list == nil {
+		return nil
+	}
+	var out []string
+	for _, item := range list.items {
+		if item.kind != '"' {
+			return nil
+		}
+		out = append(out, item.text)
+	}
+	return out
+}
+
+// retagged is a value with other tags at some of the schemas in it.
+func retagged(v *value, tags map[*value][]string) *value {
+	out := &value{kind: v.kind, text: v.text, truth: v.truth}
+	for _, item := range v.items {
+		out.items = append(out.items, retagged(item, tags))
+	}
+	now, changed := tags[v]
+	list := &value{kind: '['}
+	for _, tag := range now {
+		list.items = append(list.items, &value{kind: '"', text: tag})
+	}
+	for _, m := range v.members {
+		switch {
+		case m.name != inlineTags || !changed:
+			out.members = append(out.members, member{m.name, retagged(m.value, tags)})
+		case len(now) > 0:
+			out.members = append(out.members, member{inlineTags, list})
+		}
+	}
+	if len(now) > 0 && v.get(inlineTags) == nil {
+		out.members = append(out.members, member{inlineTags, list})
+	}
+	return out
+}
+
+// eachEntity visits everything that can be tagged, in the order of the text. A
+// definition is visited where it stands, not where it is referred to.
+func (s *schema) eachEntity(visit func(format.Tagged, *value)) {
+	seen := map[*node]bool{}
+	var walk func(n *node, path string)
+	each := func(all []*node, path string) {
+		for i, one := range all {
+			walk(one, path+strconv.Itoa(i)+".")
+		}
+	}
+	walk = func(n *node, path string) {
+		if n == nil || seen[n] || n.raw.kind != '{' || len(path) > maxPath {
+			return
+		}
+		seen[n] = true
+		inner := path
+		if len(n.object.properties) > 0 || n.types&isObject != 0 {
+			visit(format.Tagged{Path: path + "object"}, n.raw)
+			inner = path + "object."
+		}
+		for _, p := range n.object.properties {
+			if p.schema.raw.kind == '{' {
+				visit(format.Tagged{Path: inner + p.name, Field: true}, p.schema.raw)
+				walk(p.schema, inner+p.name+".")
+			}
+		}
+		for _, item := range n.items() {
+			walk(item, path+"array.")
+		}
+		each(n.allOf, path+"allof.")
+		each(n.anyOf, path+"anyof.")
+		each(n.oneOf, path+"oneof.")
+		walk(n.not, path+"not.")
+		walk(n.when, path+"conditional.if.")
+		walk(n.then, path+"conditional.then.")
+		walk(n.otherwise, path+"conditional.else.")
+		for _, name := range []string{"definitions", "$defs"} {
+			if all := n.raw.get(name); all != nil {
+				for _, m := range all.members {
+					walk(s.nodes[m.value], inner+name+"."+m.name+".")
+				}
+			}
+		}
+	}
+	walk(s.root, "")
+}
