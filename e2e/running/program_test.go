@@ -166,8 +166,11 @@ func (r *replica) wait(patience time.Duration) time.Duration {
 	return time.Since(started)
 }
 
-// token is for a person of a role.
+// token is for a person of a role, or for the pipeline of a service: ci:orders.
 func (h *house) token(role string) string {
+	if service, ok := strings.CutPrefix(role, "ci:"); ok {
+		return h.issuer.Access(issuertest.Claims{"sub": service + "-ci", "groups": []string{"lethe:ci"}, "lethe_service": service})
+	}
 	return h.issuer.Access(issuertest.Claims{"sub": "the-" + role, "name": "The " + role, "groups": []string{"lethe:" + role}})
 }
 

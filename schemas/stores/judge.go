@@ -12,6 +12,8 @@ import (
 
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/catalog/taxonomy"
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas/gate"
 	"github.com/flowmart/lethe/schemas/report"
 	"github.com/flowmart/lethe/schemas/tables"
@@ -108,8 +110,29 @@ func (v *work) judgeTables(ctx context.Context, now *tables.State) ([]*judged, e
 		for _, f := range j.result.Findings {
 			j.findings = append(j.findings, finding{j.placeOf(f.Path), f})
 		}
+		if v.policy != gate.Off {
+			j.findings = append(j.findings, j.slips()...)
+		}
 	}
 	return all, nil
+}
+
+// slips are tags of a whole table that are no words of the vocabulary.
+func (j *judged) slips() []finding {
+	var out []finding
+	_, tags := tagsIn(j.Doc)
+	for _, tag := range tags {
+		if _, err := ofTable(tag); err != nil {
+			out = append(out, finding{j.At, gate.Finding{Code: "CG012", Severity: gate.Error,
+				Message: "a tag of the table is not of the vocabulary: " + fault.All(err)[0].Message, Mend: "write a key of the vocabulary"}})
+		}
+	}
+	return out
+}
+
+// ofTable finds what a whole table may be tagged with.
+func ofTable(tag string) (taxonomy.Term, error) {
+	return taxonomy.Find("", tag, taxonomy.Category, taxonomy.Subject, taxonomy.Sensitivity)
 }
 
 // said fills in what the catalog says of the fields of a dataset.
@@ -190,7 +213,10 @@ func (v *work) datasets(ctx context.Context, all []*judged) (map[string]uuid.UUI
 		  FROM catalog_dataset_alias
 		 WHERE environment = 'production' AND namespace = $1 AND name = ANY ($2)
 		 ORDER BY name`
-	rows, err := postgresMany(ctx, v.db, q, v.namespace, names)
+	rows, err := postgres.Many[struct {
+		Name      string
+		DatasetID uuid.UUID
+	}](ctx, v.db, q, v.namespace, names)
 	out := make(map[string]uuid.UUID, len(rows))
 	for _, r := range rows {
 		out[r.Name] = r.DatasetID

@@ -129,6 +129,12 @@ func (v *work) classify(ctx context.Context, by access.Principal, all []*judged)
 		for _, f := range known[j.dataset] {
 			at[f.Path] = &f.ID
 		}
+		_, own := tagsIn(j.Doc)
+		for _, tag := range own {
+			if _, err := ofTable(tag); err == nil {
+				tags = append(tags, catalog.Tag{DatasetID: j.dataset, Term: tag, Source: "SCHEMA"})
+			}
+		}
 		for _, t := range gate.Tags(j.change) {
 			if at[t.Path] == nil || t.Source == gate.Inherited || t.Source == gate.Confirmed && t.From == t.Path {
 				continue

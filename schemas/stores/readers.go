@@ -10,24 +10,10 @@ import (
 
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/catalog/fieldpath"
-	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas/gate"
 )
 
 func pathOf(column string) string { return fieldpath.Escape(column) }
-
-// named is a dataset by a name that it has or had.
-type named struct {
-	Name      string
-	DatasetID uuid.UUID
-}
-
-func postgresMany(ctx context.Context, db postgres.DB, q, namespace string, names []string) ([]named, error) {
-	if len(names) == 0 {
-		return nil, nil
-	}
-	return postgres.Many[named](ctx, db, q, namespace, names)
-}
 
 // reader is a service that reads a dataset of another.
 type reader struct {
@@ -52,16 +38,14 @@ func (v *work) readers(ctx context.Context, datasets []uuid.UUID) (readers, erro
 	if err != nil {
 		return readers{}, err
 	}
-	const q = `
-		SELECT service_id
-		  FROM catalog_store_reader
-		 WHERE store_id = $1 AND valid_to IS NULL
-		 ORDER BY service_id`
-	whole, err := postgres.Scalars[uuid.UUID](ctx, v.db, q, v.store.ID)
+	whole, err := catalog.ReadersByStore(ctx, v.db, []uuid.UUID{v.store.ID})
 	if err != nil {
 		return readers{}, err
 	}
-	ids := slices.Clone(whole)
+	var ids []uuid.UUID
+	for _, n := range whole[v.store.ID] {
+		ids = append(ids, n.ServiceID)
+	}
 	for _, all := range said {
 		for _, c := range all {
 			ids = append(ids, c.ServiceID)
@@ -77,9 +61,9 @@ func (v *work) readers(ctx context.Context, datasets []uuid.UUID) (readers, erro
 			}
 		}
 	}
-	for _, id := range whole {
-		if others(id) {
-			r.store = append(r.store, reader{services[id].Ref, nil})
+	for _, n := range whole[v.store.ID] {
+		if others(n.ServiceID) {
+			r.store = append(r.store, reader{services[n.ServiceID].Ref, nil})
 		}
 	}
 	return r, err
@@ -97,7 +81,7 @@ func (r readersOf) missing(c Change) []finding {
 			named = append(named, reader.service)
 		}
 	}
-	f := finding{c.At, gate.Finding{Code: "CG053", Path: c.Field}}
+	f := finding{c.At, gate.Finding{Code: "CG004", Path: c.Field}}
 	switch {
 	case len(named) > 0:
 		f.Severity = gate.Error

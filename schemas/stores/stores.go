@@ -3,9 +3,9 @@
 // was pushed, and enters tables and columns into the catalog as datasets and
 // fields of the store. A store belongs to its service.
 //
-// The codes of findings are those of the gate, and three of its own: CG001 a
-// file cannot be read, CG004 a part of it was not, CG053 something is taken away
-// that somebody reads.
+// The codes of findings are those of the gate, and CG001 a file cannot be read,
+// CG004 something is taken away that somebody reads, CG006 a part of a file was
+// not read.
 package stores
 
 import (
@@ -171,7 +171,7 @@ func readAll(src migration.Source) (reading, error) {
 	}
 	r := reading{state: found.State}
 	for _, n := range found.Notes {
-		r.notes = append(r.notes, finding{n.At, gate.Finding{Code: "CG004", Severity: gate.Advice, Message: n.Message, Mend: n.Mend}})
+		r.notes = append(r.notes, finding{n.At, gate.Finding{Code: "CG006", Severity: gate.Advice, Message: n.Message, Mend: n.Mend}})
 	}
 	for _, f := range fault.All(err) {
 		r.wrong = append(r.wrong, finding{placeOf(f.Path), gate.Finding{

@@ -16,7 +16,7 @@ const first = `CREATE TABLE customer (
   id bigint PRIMARY KEY,
   created_at timestamptz NOT NULL
 );
-COMMENT ON TABLE customer IS 'Everybody who ever bought something.';
+COMMENT ON TABLE customer IS 'Everybody who ever bought something. @tags(customer)';
 COMMENT ON COLUMN customer.id IS 'Number. @tags(user.unique_id)';
 `
 
@@ -52,6 +52,9 @@ func TestPush(t *testing.T) {
 		if f.Source != "SCHEMA" || *f.FirstVersion != first || *f.LastVersion != last {
 			t.Errorf("%s: %s, versions %d to %d", f.Path, f.Source, *f.FirstVersion, *f.LastVersion)
 		}
+	}
+	if !slices.ContainsFunc(all.Tags, func(t catalog.Tag) bool { return t.FieldID == nil && t.Term == "customer" && t.Source == "SCHEMA" }) {
+		t.Errorf("the table's own tag is not in the catalog: %+v", all.Tags)
 	}
 	if d := all.Datasets[0]; d.Kind != "TABLE" || d.Doc != "Everybody who ever bought something." || *d.StoreID != b.store.ID {
 		t.Errorf("%+v", d)
@@ -108,6 +111,10 @@ func TestGateAsksTheCatalog(t *testing.T) {
 	if got, want := told(a), []string{"CG012 1.sql:10:1 contact", "CG013 1.sql:10:1 contact"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
+	a = must(b.Check(ctx, b.viewer, "orders-db", scripts("CREATE TABLE t (a int);\nCOMMENT ON TABLE t IS '@tags(custommer)';")))(t)
+	if got, want := told(a), []string{"CG012 1.sql:1:1 "}; !reflect.DeepEqual(got, want) {
+		t.Errorf("a slip in the table's tag: %q, want %q", got, want)
+	}
 	all := must(b.catalog.Snapshot(ctx, b.admin))(t)
 	if len(all.Datasets) != 1 || all.Datasets[0].Doc != "Ours." {
 		t.Errorf("%+v", all.Datasets)
@@ -146,11 +153,11 @@ func TestReadersMiss(t *testing.T) {
 		verdict gate.Verdict
 		want    []string
 	}{
-		{"ALTER TABLE item DROP COLUMN price;", gate.Fail, []string{"CG053 2.sql:1:30 price"}},
-		{"ALTER TABLE item RENAME sku TO code;", gate.Fail, []string{"CG053 2.sql:1:25 sku"}},
-		{"ALTER TABLE item ALTER price TYPE bigint;", gate.Fail, []string{"CG053 2.sql:1:24 price"}},
-		{"DROP TABLE item;", gate.Fail, []string{"CG053 2.sql:1:1 "}},
-		{"ALTER TABLE item RENAME TO line;", gate.Fail, []string{"CG053 2.sql:1:1 "}},
+		{"ALTER TABLE item DROP COLUMN price;", gate.Fail, []string{"CG004 2.sql:1:30 price"}},
+		{"ALTER TABLE item RENAME sku TO code;", gate.Fail, []string{"CG004 2.sql:1:25 sku"}},
+		{"ALTER TABLE item ALTER price TYPE bigint;", gate.Fail, []string{"CG004 2.sql:1:24 price"}},
+		{"DROP TABLE item;", gate.Fail, []string{"CG004 2.sql:1:1 "}},
+		{"ALTER TABLE item RENAME TO line;", gate.Fail, []string{"CG004 2.sql:1:1 "}},
 		{"ALTER TABLE item DROP COLUMN at; DROP TABLE other;", gate.Pass, []string{}},
 		{"ALTER TABLE item ADD COLUMN tax int;", gate.Pass, []string{}},
 	} {
@@ -193,7 +200,7 @@ func TestUnreadable(t *testing.T) {
 		t.Errorf("%s %q, want %q", a.Verdict, got, want)
 	}
 	a = must(b.Check(ctx, b.viewer, "orders-db", scripts("DO $$ BEGIN END $$;\nCREATE TABLE a (id int);")))(t)
-	if got, want := told(a), []string{"CG004 1.sql:1:1 "}; a.Verdict != gate.Warning || !reflect.DeepEqual(got, want) {
+	if got, want := told(a), []string{"CG006 1.sql:1:1 "}; a.Verdict != gate.Warning || !reflect.DeepEqual(got, want) {
 		t.Errorf("%s %q, want %q", a.Verdict, got, want)
 	}
 	_, err := b.Check(ctx, b.viewer, "orders-db", stores.Submission{})
