@@ -19,14 +19,21 @@ type liquibase struct {
 	d      *ddl.Database
 	files  map[string]File
 	values map[string]string // of ${…}
+	paths  []string          // of the files, in order
 	open   []string          // the changelogs being read, so that none includes itself
+	done   map[string]bool   // those that were read: what is included again has run already
+	looks  int               // how often a path was compared with a folder
 	faults []error
 }
 
+// mostLooks bounds what including folders within folders may cost.
+const mostLooks = 200_000
+
 func readLiquibase(s Source, d *ddl.Database) error {
-	l := &liquibase{d: d, files: map[string]File{}, values: map[string]string{}}
-	for _, f := range s.Files {
+	l := &liquibase{d: d, files: map[string]File{}, values: map[string]string{}, done: map[string]bool{}}
+	for _, f := range byPath(s.Files) {
 		l.files[f.Path] = f
+		l.paths = append(l.paths, f.Path)
 	}
 	for name, value := range s.Placeholders {
 		l.values[name] = value
@@ -47,30 +54,21 @@ func (l *liquibase) root(said string) (File, error) {
 	if said != "" {
 		f, ok := l.find(said)
 		if !ok {
-			return f, fault.Bad("root", "FILE_UNKNOWN", "%s", fault.Suggest("the changelog to begin with is not among the files", said, l.paths()))
+			return f, fault.Bad("root", "FILE_UNKNOWN", "%s", fault.Suggest("the changelog to begin with is not among the files", said, l.paths))
 		}
 		return f, nil
 	}
 	if len(l.files) == 1 {
-		return l.files[l.paths()[0]], nil
+		return l.files[l.paths[0]], nil
 	}
 	for _, name := range rootNames {
-		for _, p := range l.paths() {
+		for _, p := range l.paths {
 			if base := path.Base(p); strings.TrimSuffix(base, path.Ext(base)) == name {
 				return l.files[p], nil
 			}
 		}
 	}
 	return File{}, fault.Bad("root", "REQUIRED", "say with which changelog Liquibase begins: --root db/changelog/db.changelog-master.xml")
-}
-
-func (l *liquibase) paths() []string {
-	var out []string
-	for p := range l.files {
-		out = append(out, p)
-	}
-	slices.Sort(out)
-	return out
 }
 
 // find finds a file by its path, or by the end of it: a changelog names others
@@ -80,7 +78,7 @@ func (l *liquibase) find(name string) (File, bool) {
 	if f, ok := l.files[name]; ok {
 		return f, true
 	}
-	for _, p := range l.paths() {
+	for _, p := range l.paths {
 		if strings.HasSuffix("/"+p, "/"+name) {
 			return l.files[p], true
 		}
@@ -89,7 +87,7 @@ func (l *liquibase) find(name string) (File, bool) {
 }
 
 func (l *liquibase) fail(err error) {
-	const most = 100
+	const most = 20
 	if err != nil && len(l.faults) < most {
 		l.faults = append(l.faults, err)
 	}
@@ -101,6 +99,10 @@ func (l *liquibase) changelog(f File) {
 		l.fail(fault.New(fault.Invalid, "INCLUDES_ITSELF", "this changelog includes itself, by way of %s", l.open[len(l.open)-1]).At(f.Path + ":1:1"))
 		return
 	}
+	if l.done[f.Path] {
+		return
+	}
+	l.done[f.Path] = true
 	l.open = append(l.open, f.Path)
 	defer func() { l.open = l.open[:len(l.open)-1] }()
 	if strings.EqualFold(path.Ext(f.Path), ".sql") {
@@ -136,7 +138,7 @@ func (l *liquibase) entry(f File, e *node) {
 		if included, ok := l.find(l.beside(f, e, e.attr("file"))); ok {
 			l.changelog(included)
 		} else {
-			l.fail(fault.New(fault.Invalid, "FILE_UNKNOWN", "%s", fault.Suggest("the file that is included is not among those given", e.attr("file"), l.paths())).At(e.at.String()))
+			l.fail(fault.New(fault.Invalid, "FILE_UNKNOWN", "%s", fault.Suggest("the file that is included is not among those given", e.attr("file"), l.paths)).At(e.at.String()))
 		}
 	case "includeAll":
 		l.includeAll(l.beside(f, e, e.attr("path")), e)
@@ -156,7 +158,11 @@ func (l *liquibase) beside(f File, e *node, name string) string {
 func (l *liquibase) includeAll(dir string, e *node) {
 	dir = strings.Trim(path.Clean(strings.TrimPrefix(dir, "classpath:")), "/")
 	found := false
-	for _, p := range l.paths() {
+	for _, p := range l.paths {
+		if l.looks++; l.looks > mostLooks {
+			l.fail(fault.New(fault.TooLarge, "TOO_MANY_INCLUDES", "folders are included in one another too often; name the changelogs one by one").At(e.at.String()))
+			return
+		}
 		in := path.Dir(p)
 		if dir != "." && in != dir && !strings.HasPrefix(in, dir+"/") && !strings.HasSuffix(in, "/"+dir) && !strings.Contains(in, "/"+dir+"/") {
 			continue

@@ -1,12 +1,15 @@
 package migration_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas/ddl/ddltest"
 	"github.com/flowmart/lethe/schemas/migration"
 )
@@ -116,6 +119,49 @@ func TestPreConditions(t *testing.T) {
 	}
 }
 
+// Input that is made to hurt is read or refused quickly, and no message repeats
+// it.
+func TestHostileFiles(t *testing.T) {
+	t.Parallel()
+	const n = 100_000
+	xml := func(body string) string {
+		return "<databaseChangeLog><changeSet id=\"1\">" + body + "</changeSet></databaseChangeLog>"
+	}
+	many := make([]migration.File, 5_000)
+	for i := range many {
+		many[i] = migration.File{Path: fmt.Sprintf("db/changelog/%d.xml", i), Text: `<databaseChangeLog><includeAll path="db/changelog"/></databaseChangeLog>`}
+	}
+	for name, s := range map[string]migration.Source{
+		"many elements":      {Format: "liquibase", Files: files("a.xml", xml(strings.Repeat("<a>x</a>", n)))},
+		"one long attribute": {Format: "liquibase", Files: files("a.xml", xml(`<dropTable tableName="`+strings.Repeat("a", 10*n)+`"/>`))},
+		"entities":           {Format: "liquibase", Files: files("a.xml", `<!DOCTYPE a [<!ENTITY b "c"><!ENTITY d SYSTEM "file:///etc/passwd">]><databaseChangeLog>&d;</databaseChangeLog>`)},
+		"many conditions":    {Format: "liquibase", Files: files("a.xml", xml("<preConditions>"+strings.Repeat("<not/>", n)+"</preConditions>"))},
+		"a wide line":        {Format: "liquibase", Files: files("a.yaml", "a: ["+strings.Repeat("b, ", n)+"]")},
+		"many lines":         {Format: "liquibase", Files: files("a.yaml", "databaseChangeLog:\n"+strings.Repeat("- a: b\n", n))},
+		"many members":       {Format: "liquibase", Files: files("a.json", "{"+strings.Repeat(`"a":"b",`, n)+`"c":1}`)},
+		"includes all":       {Format: "liquibase", Root: "db/changelog/0.xml", Files: many},
+		"placeholders":       {Format: "flyway", Files: files("V1__a.sql", strings.Repeat("${a} ", n))},
+		"deep in script":     {Format: "mongodb", Files: files("a.js", "db.createCollection("+strings.Repeat("[", n))},
+		"calls in script":    {Format: "mongodb", Files: files("a.js", strings.Repeat("db.createCollection('", n/10))},
+		"deep validator":     {Format: "mongodb", Files: files("a.js", "db.createCollection('a', {validator: {$jsonSchema: "+strings.Repeat("{properties: {a: ", n))},
+		"many properties":    {Format: "mongodb", Files: files("a.json", `{"bsonType":"object","properties":{`+strings.Repeat(`"a":{},`, n/10)+`"b":{}}}`)},
+		"a long version":     {Format: "flyway", Files: files("V"+strings.Repeat("9", 400)+"__a.sql", "CREATE TABLE a (id int)")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			_, err := migration.Read(s)
+			if took := time.Since(start); took > 3*slack*time.Second {
+				t.Errorf("took %v", took)
+			}
+			for _, f := range fault.All(err) {
+				if len(f.Message) > 2000 {
+					t.Errorf("a message of %d bytes", len(f.Message))
+				}
+			}
+		})
+	}
+}
+
 // Whatever is sent, nothing panics, and every mistake says where it is.
 func FuzzRead(f *testing.F) {
 	for _, format := range migration.Formats() {
@@ -130,9 +176,9 @@ func FuzzRead(f *testing.F) {
 		if err != nil && len(faults(err)) == 0 {
 			t.Errorf("%v is no fault", err)
 		}
-		for _, f := range faults(err) {
-			if strings.HasPrefix(f, " ") {
-				t.Errorf("%s says no place", f)
+		for _, f := range fault.All(err) {
+			if len(f.Path) == 0 || f.Path[0] == "" || f.Message == "" || len(f.Message) > 2000 {
+				t.Errorf("%v says no place", f)
 			}
 		}
 	})

@@ -8,8 +8,12 @@ package migration
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas/ddl"
@@ -52,25 +56,33 @@ const mostFiles = 10_000
 func Read(s Source) (Result, error) {
 	read, known := formats[s.Format]
 	if !known {
-		return Result{}, fault.Bad("format", "UNKNOWN_FORMAT", "%s", fault.Suggest("the format is one of "+list(Formats()), s.Format, Formats()))
+		return Result{}, fault.Bad("format", "UNKNOWN_FORMAT", "%s", fault.Suggest("the format is one of "+strings.Join(Formats(), ", "), s.Format, Formats()))
 	}
 	if len(s.Files) == 0 || len(s.Files) > mostFiles {
 		return Result{}, fault.Bad("files", "OUT_OF_RANGE", "give 1 to %d files", mostFiles)
+	}
+	seen := map[string]bool{}
+	for i, f := range s.Files {
+		if err := f.named(i); err != nil {
+			return Result{}, err
+		}
+		if seen[f.Path] {
+			return Result{}, fault.Bad(fmt.Sprintf("files.%d.path", i), "TWICE", "give each file once: %s", f.Path)
+		}
+		seen[f.Path] = true
 	}
 	d := ddl.New()
 	err := read(s, d)
 	return Result{d.State, d.Notes}, err
 }
 
-func list(words []string) string {
-	out := ""
-	for i, w := range words {
-		if i > 0 {
-			out += ", "
-		}
-		out += w
+// named refuses a file without a path that can be shown.
+func (f File) named(i int) error {
+	const longest = 500
+	if f.Path == "" || len(f.Path) > longest || !utf8.ValidString(f.Path) || strings.ContainsFunc(f.Path, unicode.IsControl) {
+		return fault.Bad(fmt.Sprintf("files.%d.path", i), "BAD_PATH", "the path of a file has 1 to %d bytes of UTF-8 and no control characters", longest)
 	}
-	return out
+	return nil
 }
 
 // readSQL runs scripts in the order in which they were given.

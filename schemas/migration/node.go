@@ -36,6 +36,7 @@ type node struct {
 const (
 	deepest      = 100
 	mostOnALine  = 2000
+	mostWords    = 200_000 // of YAML, whose parser takes its time
 	largestNodes = 4 << 20
 )
 
@@ -243,6 +244,9 @@ func readJSON(f File) (*node, error) {
 func readYAML(f File) (*node, error) {
 	first := tables.Place{File: f.Path, Line: 1, Column: 1}
 	tokens := lexer.Tokenize(f.Text)
+	if len(tokens) > mostWords {
+		return nil, fault.New(fault.TooLarge, "FILE_TOO_LARGE", "a changelog in YAML has at most %d words; split it, and include the parts", mostWords).At(f.Path + ":1:1")
+	}
 	depth, line, onLine := 0, 0, 0
 	for _, t := range tokens {
 		if t.Position.Line != line {
