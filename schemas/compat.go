@@ -188,16 +188,22 @@ func liveOf(ctx context.Context, db postgres.DB, p place) ([]earlier, error) {
 }
 
 // judge holds a content against the versions that a level names, of those
-// given newest first.
+// given newest first, and against what its metadata reserve.
 func (r *Registry) judge(ctx context.Context, db postgres.DB, c *content, config Config, live []earlier) (Verdict, error) {
+	verdict, err := r.compared(ctx, db, c, config, live)
+	if err != nil || !config.reserves() {
+		return verdict, err
+	}
+	taken, err := r.keptFree(ctx, db, c, live)
+	verdict.Mismatches = append(taken, verdict.Mismatches...)
+	return verdict, err
+}
+
+// compared holds a content against the versions that a level names. What was
+// compared before is remembered.
+func (r *Registry) compared(ctx context.Context, db postgres.DB, c *content, config Config, live []earlier) (Verdict, error) {
 	level := config.Level
 	verdict, options := Verdict{Level: level}, config.strictness()
-	if config.reserves() {
-		var err error
-		if verdict.Mismatches, err = r.keptFree(ctx, db, c, live); err != nil {
-			return verdict, err
-		}
-	}
 	if !level.transitive() && len(live) > 1 {
 		live = live[:1]
 	}
