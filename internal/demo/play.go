@@ -71,7 +71,7 @@ func Run(ctx context.Context, o Options, out io.Writer, keep bool) (failed int, 
 }
 
 func (s *scene) play(ctx context.Context) error {
-	for _, act := range []func(context.Context) error{s.furnish, s.openShops, s.migrate, s.readers, s.choose, s.forget, s.handOver, s.prove, s.lookAround} {
+	for _, act := range []func(context.Context) error{s.furnish, s.openShops, s.migrate, s.readers, s.gate, s.choose, s.forget, s.handOver, s.prove, s.lookAround} {
 		if err := act(ctx); err != nil {
 			return err
 		}
