@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -204,4 +205,37 @@ message A {
 	if _, ok := s.Print("logical"); ok || !strings.Contains(s.Canonical(), "extend") {
 		t.Error("a form that is none, or the schema has changed")
 	}
+}
+
+// A schema is remembered, and many look at it at once.
+func TestASchemaIsShared(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("testdata/everything3.proto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := mustRead(t, string(text)), mustRead(t, strings.Replace(string(text), "map<string, bytes> blobs", "map<int32, bytes> blobs", 1))
+	given := []format.Reference{{Name: "a.proto", Schema: a}}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			found, err := b.CanRead(a, format.Options{})
+			if err != nil || len(found) != 1 || found[0].Reader == "" {
+				t.Errorf("got %v, %v", found, err)
+			}
+			for _, form := range []string{"serialized", "ignore_extensions"} {
+				if _, ok := a.Print(form); !ok {
+					t.Error(form)
+				}
+			}
+			if _, err := a.Retag([]format.Tagged{{Path: "shop.Thing.name", Field: true, Tags: []string{"T"}}}, nil); err != nil {
+				t.Error(err)
+			}
+			if _, err := Read(`syntax = "proto3"; import "a.proto"; message Z { shop.Thing t = 1; }`, given); err != nil {
+				t.Error(err)
+			}
+			a.Shape()
+		})
+	}
+	all.Wait()
 }
