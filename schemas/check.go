@@ -58,6 +58,9 @@ func (r *Registry) Check(ctx context.Context, by access.Principal, all []Submiss
 	}
 	var out []Answer
 	if !slices.ContainsFunc(all, func(s Submission) bool { return needed(all, s.Subject) }) {
+		if err := r.subjects.exact(ctx); err != nil {
+			return nil, err
+		}
 		for _, s := range all {
 			a, err := r.check(ctx, r.db, by, s)
 			if err != nil {
@@ -105,7 +108,7 @@ func (r *Registry) rehearse(ctx context.Context, tx pgx.Tx, by access.Principal,
 		p := split(s.Subject)
 		c, err := dry.read(ctx, tx, p.context, s)
 		if err == nil {
-			_, err = dry.register(ctx, tx, access.System, p, s, c)
+			_, _, err = dry.register(ctx, tx, access.System, p, s, c)
 		}
 		if err != nil && fault.All(err) == nil {
 			return nil, err
@@ -156,7 +159,11 @@ func (r *Registry) judgeAll(ctx context.Context, db postgres.DB, by access.Princ
 	if c, err = r.asKept(ctx, db, s, live, mode, config, c); err != nil {
 		return err
 	}
-	v, known, err := r.lookup(ctx, db, p, s, c, Live)
+	st, err := r.subjectIn(ctx, db, p)
+	if err != nil {
+		return err
+	}
+	v, known, err := r.known(ctx, db, st, s, c, Live)
 	if err != nil {
 		return err
 	}

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
@@ -166,17 +164,8 @@ type earlier struct {
 	SchemaID int
 }
 
-// earlierOf lists the live versions of a subject, newest first.
-func earlierOf(ctx context.Context, db postgres.DB, subject uuid.UUID) ([]earlier, error) {
-	const q = `
-		SELECT version, context, schema_id
-		  FROM schemas_version
-		 WHERE subject_id = $1 AND deleted_at IS NULL
-		 ORDER BY version DESC`
-	return postgres.Many[earlier](ctx, db, q, subject)
-}
-
-// liveOf is earlierOf by a subject's name, which may be no subject's yet.
+// liveOf lists the live versions of a subject, which may be none yet, newest
+// first.
 func liveOf(ctx context.Context, db postgres.DB, p place) ([]earlier, error) {
 	const q = `
 		SELECT v.version, v.context, v.schema_id

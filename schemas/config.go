@@ -400,7 +400,7 @@ func keepAlias(ctx context.Context, tx pgx.Tx, subject uuid.UUID, p place, alias
 }
 
 func (r *Registry) recordLevel(ctx context.Context, tx pgx.Tx, by access.Principal, l level, act, code string) error {
-	if err := r.changed(ctx, tx, change{kind: "CONFIGURED", context: l.place.context, subject: l.subject}); err != nil {
+	if _, err := r.changed(ctx, tx, change{kind: "CONFIGURED", context: l.place.context, subject: l.subject}); err != nil {
 		return err
 	}
 	entity := uuid.Nil

@@ -66,7 +66,7 @@ func (r *Registry) consumersOf(ctx context.Context, db postgres.DB, p place) (ou
 // belongsTo names the services that a subject belongs to; it may be no subject
 // yet.
 func (r *Registry) belongsTo(ctx context.Context, db postgres.DB, p place) ([]catalog.Service, error) {
-	const q = `SELECT id, context, name, service_id FROM schemas_subject WHERE context = $1 AND name = $2 ORDER BY id`
+	const q = `SELECT id, context, name, service_id, head FROM schemas_subject WHERE context = $1 AND name = $2 ORDER BY id`
 	found, err := postgres.Many[subject](ctx, db, q, p.context, p.name)
 	if err != nil {
 		return nil, err

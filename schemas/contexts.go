@@ -60,7 +60,7 @@ func (r *Registry) DeleteContext(ctx context.Context, by access.Principal, name 
 		if _, err := tx.Exec(ctx, qAliases, name); err != nil {
 			return err
 		}
-		if err := r.changed(ctx, tx, change{kind: "CONFIGURED", context: name}); err != nil {
+		if _, err := r.changed(ctx, tx, change{kind: "CONFIGURED", context: name}); err != nil {
 			return err
 		}
 		return audit.Append(ctx, tx, audit.Entry{Actor: by.ID, Act: "schema.context_deleted"})

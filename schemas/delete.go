@@ -219,7 +219,7 @@ func (r *Registry) hide(ctx context.Context, tx pgx.Tx, s subject, numbers []int
 		return err
 	}
 	for _, n := range numbers {
-		if err := r.changed(ctx, tx, change{kind: "DELETED", context: s.Context, subject: &s.ID, version: &n}); err != nil {
+		if _, err := r.changed(ctx, tx, change{kind: "DELETED", context: s.Context, subject: &s.ID, version: &n}); err != nil {
 			return err
 		}
 	}
@@ -273,7 +273,7 @@ func (r *Registry) purge(ctx context.Context, tx pgx.Tx, s subject, chosen []kep
 		if slices.Contains(ended, k.SchemaID) {
 			c.schema = &k.SchemaID
 		}
-		if err := r.changed(ctx, tx, c); err != nil {
+		if _, err := r.changed(ctx, tx, c); err != nil {
 			return nil, err
 		}
 	}

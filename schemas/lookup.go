@@ -2,7 +2,6 @@ package schemas
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -34,7 +33,7 @@ func (r *Registry) Lookup(ctx context.Context, by access.Principal, s Submission
 	if s.Normalize {
 		c = c.normal()
 	}
-	v, found, err := r.known(ctx, st, s, c, which)
+	v, found, err := r.known(ctx, r.db, st, s, c, which)
 	if err == nil && !found {
 		v, found, err = r.knownAsKept(ctx, st, s, c, which)
 	}
@@ -71,17 +70,19 @@ func (r *Registry) knownAsKept(ctx context.Context, st *state, s Submission, c *
 	if s.RuleSet != nil {
 		s.RuleSet = config.OverrideRuleSet.over(s.RuleSet.over(config.DefaultRuleSet))
 	}
-	return r.known(ctx, st, s, c, which)
+	return r.known(ctx, r.db, st, s, c, which)
 }
 
-// known is lookup in memory, as far as it goes by the text.
-func (r *Registry) known(ctx context.Context, st *state, s Submission, c *content, which Which) (Version, bool, error) {
+// known finds a content among the versions of a subject, a live one first and
+// the newest first: by its text or, where none has that, one that says the
+// same. Metadata and rules that the submission does not name do not count.
+func (r *Registry) known(ctx context.Context, db postgres.DB, st *state, s Submission, c *content, which Which) (Version, bool, error) {
 	named, err := c.named(s)
 	if err != nil {
 		return Version{}, false, err
 	}
-	for _, n := range st.having(c.body, which) {
-		v, err := r.numbered(ctx, st.place, n)
+	for _, n := range st.having(which, func(v numbered) bool { return v.body == c.body }) {
+		v, err := r.numbered(ctx, db, st.place, n)
 		if err != nil {
 			return v, false, err
 		}
@@ -90,13 +91,21 @@ func (r *Registry) known(ctx context.Context, st *state, s Submission, c *conten
 			return v, same, err
 		}
 	}
-	if st == nil || s.ID > 0 { // an import is of just this content
+	if s.ID > 0 { // an import is of just this content
 		return Version{}, false, nil
 	}
-	if err := r.reachable(); err != nil {
-		return Version{}, false, err
+	shape := named.shape()
+	for _, n := range st.having(which, func(v numbered) bool { return v.shape == shape }) {
+		v, err := r.numbered(ctx, db, st.place, n)
+		if err != nil {
+			return v, false, err
+		}
+		same, err := named.dressedAs(s, v.Schema)
+		if err != nil || same && named.stands(v.Schema) {
+			return v, same, err
+		}
 	}
-	return r.lookupAlike(ctx, r.db, st.place, s, named, which)
+	return Version{}, false, nil
 }
 
 // named is a content with the metadata and the rules that a submission names.
@@ -122,64 +131,6 @@ func (c *content) dressedAs(s Submission, stored Schema) (bool, error) {
 }
 
 func equal(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }
-
-// lookup finds a content among the versions of a subject, a live one first and
-// the newest first: by its text or, where none has that, one that says the
-// same. Metadata and rules that the submission does not name do not count.
-func (r *Registry) lookup(ctx context.Context, db postgres.DB, p place, s Submission, c *content, which Which) (Version, bool, error) {
-	named, err := c.with(s.Metadata, s.RuleSet)
-	if err != nil {
-		return Version{}, false, err
-	}
-	const q = `
-		SELECT s.context, s.name, v.version, c.id AS schema_id, v.registered_at, v.deleted_at IS NOT NULL AS deleted
-		  FROM schemas_schema c
-		  JOIN schemas_subject s ON s.context = c.context AND s.name = $2
-		  JOIN schemas_version v ON v.subject_id = s.id AND v.schema_id = c.id AND (v.deleted_at IS NULL OR $4)
-		 WHERE c.context = $1 AND coalesce(c.body_hash, c.hash) = $3
-		   AND (NOT $5 OR c.metadata IS NOT DISTINCT FROM $6::jsonb) AND (NOT $7 OR c.rule_set IS NOT DISTINCT FROM $8::jsonb)
-		 ORDER BY v.deleted_at IS NULL DESC, v.version DESC
-		 LIMIT 1`
-	f, err := postgres.One[stored](ctx, db, q, p.context, p.name, c.body[:], which.deleted(), s.Metadata != nil, named.metadata, s.RuleSet != nil, named.ruleSet)
-	if errors.Is(err, postgres.ErrNotFound) && s.ID <= 0 { // an import is of just this content
-		return r.lookupAlike(ctx, db, p, s, named, which)
-	}
-	if errors.Is(err, postgres.ErrNotFound) {
-		return Version{}, false, nil
-	}
-	if err != nil {
-		return Version{}, false, err
-	}
-	content, err := r.load(ctx, db, f.content())
-	return f.of(content), err == nil, err
-}
-
-// lookupAlike is lookup by what a text says.
-func (r *Registry) lookupAlike(ctx context.Context, db postgres.DB, p place, s Submission, named *content, which Which) (Version, bool, error) {
-	const q = `
-		SELECT s.context, s.name, v.version, c.id AS schema_id, v.registered_at, v.deleted_at IS NOT NULL AS deleted
-		  FROM schemas_schema c
-		  JOIN schemas_subject s ON s.context = c.context AND s.name = $2
-		  JOIN schemas_version v ON v.subject_id = s.id AND v.schema_id = c.id AND (v.deleted_at IS NULL OR $4)
-		 WHERE c.context = $1 AND coalesce(c.shape_hash, c.body_hash, c.hash) = $3
-		   AND (NOT $5 OR c.metadata IS NOT DISTINCT FROM $6::jsonb) AND (NOT $7 OR c.rule_set IS NOT DISTINCT FROM $8::jsonb)
-		 ORDER BY v.deleted_at IS NULL DESC, v.version DESC`
-	shape := named.shape()
-	alike, err := postgres.Many[stored](ctx, db, q, p.context, p.name, shape[:], which.deleted(), s.Metadata != nil, named.metadata, s.RuleSet != nil, named.ruleSet)
-	if err != nil {
-		return Version{}, false, err
-	}
-	for _, f := range alike {
-		content, err := r.load(ctx, db, f.content())
-		if err != nil {
-			return Version{}, false, err
-		}
-		if named.stands(content) {
-			return f.of(content), true, nil
-		}
-	}
-	return Version{}, false, nil
-}
 
 // as tells a content as a version of a subject.
 func (c *content) as(p place, version, id int, at time.Time) Version {

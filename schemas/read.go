@@ -104,10 +104,15 @@ func (r *Registry) loadAll(ctx context.Context, db postgres.DB, ids []contentID)
 		id := contentID{s.Context, s.ID}
 		s.References = references[id]
 		out[id] = s
-		p := pack(s)
-		r.byID.put(id, p, p.weight())
+		r.remember(s)
 	}
 	return out, nil
+}
+
+// remember keeps a content in memory.
+func (r *Registry) remember(s Schema) {
+	p := pack(s)
+	r.byID.put(contentID{s.Context, s.ID}, p, p.weight())
 }
 
 // referencesOf lists what schemas refer to, in their order.
@@ -182,12 +187,12 @@ func (r *Registry) version(ctx context.Context, p place, version int, which Whic
 	if err != nil {
 		return Version{}, err
 	}
-	return r.numbered(ctx, st.place, v)
+	return r.numbered(ctx, r.db, st.place, v)
 }
 
 // numbered is a version with its content.
-func (r *Registry) numbered(ctx context.Context, p place, v numbered) (Version, error) {
-	s, err := r.load(ctx, r.db, contentID{p.context, int(v.schema)})
+func (r *Registry) numbered(ctx context.Context, db postgres.DB, p place, v numbered) (Version, error) {
+	s, err := r.load(ctx, db, contentID{p.context, int(v.schema)})
 	return Version{p.String(), int(v.version), v.time(), v.deleted, s}, err
 }
 

@@ -58,17 +58,21 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 	if err != nil {
 		return v, err
 	}
-	v, found, err := r.known(ctx, st, s, c, Live)
+	v, found, err := r.known(ctx, r.db, st, s, c, Live)
 	if err != nil || found {
 		return v, asked(v, s, err)
 	}
 	if err := r.reachable(); err != nil {
 		return v, err
 	}
+	var w written
 	err = postgres.Work(ctx, r.db, func(tx pgx.Tx) error {
-		v, err = r.register(ctx, tx, by, p, s, c)
+		v, w, err = r.register(ctx, tx, by, p, s, c)
 		return err
 	})
+	if r.subjects.settle(w, err == nil); err == nil {
+		r.remember(v.Schema)
+	}
 	return v, err
 }
 
@@ -112,52 +116,53 @@ func asked(v Version, s Submission, err error) error {
 
 // register is Register under the subject's lock. What was read before the lock
 // is read again: the last holder may have changed it.
-func (r *Registry) register(ctx context.Context, tx pgx.Tx, by access.Principal, p place, s Submission, c *content) (Version, error) {
+func (r *Registry) register(ctx context.Context, tx pgx.Tx, by access.Principal, p place, s Submission, c *content) (v Version, w written, err error) {
 	subject, err := r.lockSubject(ctx, tx, p)
 	if err != nil {
-		return Version{}, err
+		return v, w, err
 	}
-	if v, found, err := r.lookup(ctx, tx, p, s, c, Live); err != nil || found {
-		return v, asked(v, s, err)
+	st, err := r.held(ctx, tx, subject)
+	if err != nil {
+		return v, w, err
+	}
+	if v, found, err := r.known(ctx, tx, st, s, c, Live); err != nil || found {
+		return v, w, asked(v, s, err)
 	}
 	if err := r.authorise(ctx, tx, by, subject); err != nil {
-		return Version{}, err
+		return v, w, err
 	}
 	layers, err := heldLayers(ctx, tx, p)
 	if err != nil {
-		return Version{}, err
+		return v, w, err
 	}
-	live, err := earlierOf(ctx, tx, subject.ID)
-	if err != nil {
-		return Version{}, err
-	}
+	live := st.live()
 	mode, config := holdingMode(layers), holding(layers)
 	if c, err = r.asKept(ctx, tx, s, live, mode, config, c); err != nil {
-		return Version{}, err
+		return v, w, err
 	}
-	if v, found, err := r.lookup(ctx, tx, p, Submission{ID: s.ID, Metadata: said(c.Metadata), RuleSet: said(c.RuleSet)}, c, Live); err != nil || found {
-		return v, asked(v, s, err)
+	if v, found, err := r.known(ctx, tx, st, Submission{ID: s.ID, Metadata: said(c.Metadata), RuleSet: said(c.RuleSet)}, c, Live); err != nil || found {
+		return v, w, asked(v, s, err)
 	}
 	if err := mode.admits(s); err != nil {
-		return Version{}, err
+		return v, w, err
 	}
-	next, err := r.numberFor(ctx, tx, subject, s, mode)
+	next, err := st.numberFor(s, mode)
 	if err != nil {
-		return Version{}, err
+		return v, w, err
 	}
 	if mode != Import {
 		if c, err = c.numbered(next, s.Version > 0); err != nil {
-			return Version{}, err
+			return v, w, err
 		}
 		j, err := r.weighed(ctx, tx, by, p, live, config, c, false)
 		if err != nil {
-			return Version{}, err
+			return v, w, err
 		}
 		if err := j.mayPass(config, p); err != nil {
-			return Version{}, err
+			return v, w, err
 		}
 	}
-	return r.keep(ctx, tx, by, subject, next, s.ID, c)
+	return r.keep(ctx, tx, by, subject, st, next, s.ID, c)
 }
 
 // asKept is a content as it is to be kept: normalized where the subject asks
@@ -213,57 +218,62 @@ func (r *Registry) grouped(ctx context.Context, db postgres.DB, live []earlier, 
 
 // numberFor is the number of a new version: the next one, or in the mode IMPORT
 // any that is free.
-func (r *Registry) numberFor(ctx context.Context, tx pgx.Tx, subject subject, s Submission, mode Mode) (int, error) {
-	next, err := nextVersion(ctx, tx, subject.ID)
-	if err != nil || s.Version <= 0 || s.Version == next {
-		return next, err
+func (st *state) numberFor(s Submission, mode Mode) (int, error) {
+	next := st.next()
+	if s.Version <= 0 || s.Version == next {
+		return next, nil
 	}
 	if mode != Import {
 		return 0, fault.Bad("version", "INVALID_SCHEMA", "the next version of the subject is %d; ask for that, or leave the version out", next)
 	}
-	const q = `SELECT EXISTS (SELECT FROM schemas_version WHERE subject_id = $1 AND version = $2)`
-	taken, err := postgres.Scalar[bool](ctx, tx, q, subject.ID, s.Version)
-	if err == nil && taken {
-		err = fault.Bad("version", "INVALID_SCHEMA", "version %d of the subject is another schema; delete that one for good first", s.Version)
+	if _, taken := st.find(s.Version); taken {
+		return 0, fault.Bad("version", "INVALID_SCHEMA", "version %d of the subject is another schema; delete that one for good first", s.Version)
 	}
-	return s.Version, err
+	return s.Version, nil
 }
 
 // keep writes what a registration brings: content, version, fields, and the
 // records of it.
-func (r *Registry) keep(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, version, asked int, c *content) (Version, error) {
+func (r *Registry) keep(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, st *state, version, asked int, c *content) (v Version, w written, err error) {
 	if err := r.tellCatalog(ctx, tx, by, s.place(), version, c.schema.Places()); err != nil {
-		return Version{}, err
+		return v, w, err
 	}
 	if err := lockTargets(ctx, tx, c.references); err != nil {
-		return Version{}, err
+		return v, w, err
 	}
 	id, err := r.idFor(ctx, tx, s.Context, asked, c)
 	if err != nil {
-		return Version{}, err
+		return v, w, err
 	}
-	v := c.as(s.place(), version, id, r.now())
+	v = c.as(s.place(), version, id, r.now())
 	const q = `
 		INSERT INTO schemas_version (subject_id, version, context, schema_id, registered_by, registered_at)
 		VALUES ($1, $2, $3, $4, $5, $6)`
 	if _, err := tx.Exec(ctx, q, s.ID, version, s.Context, id, by.ID, v.RegisteredAt); err != nil {
-		return v, err
+		return v, w, err
 	}
-	if err := r.dropEarlier(ctx, tx, s, id); err != nil {
-		return v, err
+	gone, err := r.dropEarlier(ctx, tx, s, st, id)
+	if err != nil {
+		return v, w, err
 	}
-	if err := r.changed(ctx, tx, change{kind: "REGISTERED", context: s.Context, subject: &s.ID, version: &version, schema: &id}); err != nil {
-		return v, err
+	head, err := r.changed(ctx, tx, change{kind: "REGISTERED", context: s.Context, subject: &s.ID, version: &version, schema: &id})
+	if err != nil {
+		return v, w, err
 	}
-	return v, audit.Append(ctx, tx, audit.Entry{
+	n := numbered{int32(version), int32(id), false, v.RegisteredAt.UnixMicro(), c.body, c.shape()}
+	w = r.subjects.expect(st, st.with(n, gone, head))
+	return v, w, audit.Append(ctx, tx, audit.Entry{
 		Actor: by.ID, Act: "schema.registered", Entity: s.ID, Digest: c.hash[:],
 		Amounts: map[string]int64{"version": int64(version), "schema": int64(id)},
 	})
 }
 
 // dropEarlier removes the deleted versions whose content was registered again,
-// unless something refers to them.
-func (r *Registry) dropEarlier(ctx context.Context, tx pgx.Tx, s subject, id int) error {
+// unless something refers to them, and returns their numbers.
+func (r *Registry) dropEarlier(ctx context.Context, tx pgx.Tx, s subject, st *state, id int) ([]int, error) {
+	if !slices.ContainsFunc(st.versions, func(v numbered) bool { return v.deleted && int(v.schema) == id }) {
+		return nil, nil
+	}
 	const q = `
 		DELETE FROM schemas_version v
 		 WHERE v.subject_id = $1 AND v.schema_id = $2 AND v.deleted_at IS NOT NULL
@@ -271,9 +281,10 @@ func (r *Registry) dropEarlier(ctx context.Context, tx pgx.Tx, s subject, id int
 		RETURNING v.version -- any order`
 	gone, err := postgres.Scalars[int](ctx, tx, q, s.ID, id)
 	for _, version := range gone {
-		err = errors.Join(err, r.changed(ctx, tx, change{kind: "PURGED", context: s.Context, subject: &s.ID, version: &version}))
+		_, failed := r.changed(ctx, tx, change{kind: "PURGED", context: s.Context, subject: &s.ID, version: &version})
+		err = errors.Join(err, failed)
 	}
-	return err
+	return gone, err
 }
 
 // idFor is the id of a content: that which it has, the next one, or in an
@@ -404,16 +415,17 @@ type change struct {
 	schema  *int // what was registered; of what was deleted for good, the id that ended with it
 }
 
-// changed notes a change for whoever follows the registry, and on the subject.
-func (r *Registry) changed(ctx context.Context, db postgres.DB, c change) error {
+// changed notes a change for whoever follows the registry, and on the subject,
+// and returns its number.
+func (r *Registry) changed(ctx context.Context, db postgres.DB, c change) (int64, error) {
 	const q = `
 		WITH change AS (
 		    INSERT INTO schemas_change (kind, context, subject_id, version, schema_id, at)
 		    VALUES ($1, $2, $3, $4, $5, $6)
-		    RETURNING seq)
-		UPDATE schemas_subject s SET head = change.seq FROM change WHERE s.id = $3`
-	_, err := db.Exec(ctx, q, c.kind, c.context, c.subject, c.version, c.schema, r.now())
-	return err
+		    RETURNING seq),
+		head AS (UPDATE schemas_subject s SET head = change.seq FROM change WHERE s.id = $3)
+		SELECT seq FROM change`
+	return postgres.Scalar[int64](ctx, db, q, c.kind, c.context, c.subject, c.version, c.schema, r.now())
 }
 
 // bound reports whether a principal is a machine that registers schemas.

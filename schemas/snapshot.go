@@ -44,17 +44,15 @@ type snapshot struct {
 	subjects map[place]*state
 	former   map[place]*state // as they were before all had to be read anew, until that is done
 	levels   map[string]layer // above the subjects, by context
-	count    uint64           // of looks
 	changes  uint64           // looks that found something
 	floor    uint64           // what was read before this one counts for nothing
-	loading  int              // reads under way
-	touched  map[place]uint64 // what changed while they are
+	expected map[place]*state // as they will be once a unit of work of ours is committed
 	brought  []contentID      // whose contents may not be in memory yet
 	fresh    chan struct{}    // a token whenever everything is to be read anew
 }
 
 func newSnapshot(db *pgxpool.Pool, ended func([]contentID)) *snapshot {
-	return &snapshot{db: db, looks: db, ended: ended, subjects: map[place]*state{}, touched: map[place]uint64{}, fresh: make(chan struct{}, 1)}
+	return &snapshot{db: db, looks: db, ended: ended, subjects: map[place]*state{}, expected: map[place]*state{}, fresh: make(chan struct{}, 1)}
 }
 
 // sight is what a look sees at first.
@@ -67,9 +65,6 @@ type sight struct {
 func (s *snapshot) once() error {
 	ctx, cancel := context.WithTimeout(context.Background(), lookFor)
 	defer cancel()
-	s.mu.Lock()
-	s.count++
-	s.mu.Unlock()
 	const q = `
 		SELECT pg_current_snapshot()::text, pg_postmaster_start_time(),
 		       EXISTS (SELECT FROM schemas_change c
@@ -155,7 +150,6 @@ func (s *snapshot) follow(ctx context.Context) error {
 	var n news
 	var changed []*state
 	var levels map[string]layer
-	known := map[uuid.UUID]*state{}
 	err := postgres.WorkTx(ctx, s.looks, oneMoment, func(tx pgx.Tx) (err error) {
 		if n, err = newsSince(ctx, tx, s.position); err != nil || n.many {
 			return err
@@ -165,7 +159,7 @@ func (s *snapshot) follow(ctx context.Context) error {
 				return err
 			}
 		}
-		changed, err = s.reread(ctx, tx, n.subjects, known)
+		changed, err = s.reread(ctx, tx, n.subjects)
 		return err
 	})
 	switch {
@@ -187,21 +181,17 @@ func (s *snapshot) follow(ctx context.Context) error {
 		s.forgetSet()
 	}
 	for _, st := range changed {
-		s.touch(st.place)
-		if there := s.subjects[st.place]; there != nil && there != known[st.id] {
-			delete(s.subjects, st.place) // somebody read it meanwhile; whose is newer nobody knows
-			continue
-		}
-		s.subjects[st.place] = st
+		s.put(st)
 	}
 	return nil
 }
 
-// touch notes a change for the reads under way, which may have seen what was
-// before.
-func (s *snapshot) touch(p place) {
-	if s.loading > 0 {
-		s.touched[p] = s.changes
+// put keeps a state unless a newer one is there. Whoever changes a subject
+// holds its lock while the change is given its number, so heads rise in the
+// order of changes.
+func (s *snapshot) put(st *state) {
+	if there := s.subjects[st.place]; there == nil || there.head < st.head {
+		s.subjects[st.place] = st
 	}
 }
 
@@ -260,8 +250,8 @@ func newsSince(ctx context.Context, tx pgx.Tx, position string) (news, error) {
 }
 
 // reread reads subjects that changed: of those in memory what changed, of others
-// all. It notes which of those in memory it went on from.
-func (s *snapshot) reread(ctx context.Context, tx pgx.Tx, changed map[uuid.UUID][]int, known map[uuid.UUID]*state) ([]*state, error) {
+// all.
+func (s *snapshot) reread(ctx context.Context, tx pgx.Tx, changed map[uuid.UUID][]int) ([]*state, error) {
 	var ids, whole, of []uuid.UUID
 	var versions []int
 	for id := range changed {
@@ -271,19 +261,26 @@ func (s *snapshot) reread(ctx context.Context, tx pgx.Tx, changed map[uuid.UUID]
 	if err != nil {
 		return nil, err
 	}
+	known := map[uuid.UUID]*state{}
 	s.mu.RLock()
 	for id, st := range read {
-		there := s.subjects[st.place]
-		if there == nil || there.look == s.count { // what was read during this look may be newer
-			whole = append(whole, id)
-			continue
-		}
-		known[id] = there
-		for _, v := range changed[id] {
-			of, versions = append(of, id), append(versions, v)
+		if there := s.subjects[st.place]; there != nil {
+			known[id] = there
 		}
 	}
 	s.mu.RUnlock()
+	for id := range read {
+		switch there := known[id]; {
+		case there == nil:
+			whole = append(whole, id)
+		case there.head >= read[id].head: // read by itself meanwhile, or changed by us
+			delete(read, id)
+		default:
+			for _, v := range changed[id] {
+				of, versions = append(of, id), append(versions, v)
+			}
+		}
+	}
 	all, err := versionsWhole(ctx, tx, whole)
 	if err != nil {
 		return nil, err
@@ -326,13 +323,12 @@ func (s *snapshot) subject(ctx context.Context, p place) (*state, error) {
 	return found, err
 }
 
-// reading runs a read, all of one moment, and keeps what it brings, unless that
-// changed meanwhile.
+// reading runs a read, all of one moment, and keeps what it brings that is not
+// older than what came meanwhile.
 func (s *snapshot) reading(ctx context.Context, read func(pgx.Tx) ([]*state, error)) error {
-	s.mu.Lock()
-	s.loading++
+	s.mu.RLock()
 	began := s.changes
-	s.mu.Unlock()
+	s.mu.RUnlock()
 	var found []*state
 	err := postgres.WorkTx(ctx, s.db, oneMoment, func(tx pgx.Tx) (err error) {
 		found, err = read(tx)
@@ -340,16 +336,13 @@ func (s *snapshot) reading(ctx context.Context, read func(pgx.Tx) ([]*state, err
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err != nil || began < s.floor {
+		return err
+	}
 	for _, st := range found {
-		if err == nil && began >= s.floor && s.touched[st.place] <= began && s.subjects[st.place] == nil {
-			st.look = s.count
-			s.subjects[st.place] = st
-		}
+		s.put(st)
 	}
-	if s.loading--; s.loading == 0 {
-		clear(s.touched)
-	}
-	return err
+	return nil
 }
 
 // layers are the levels that hold at a place, the nearest first.

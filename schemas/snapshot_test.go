@@ -156,7 +156,11 @@ func TestAChangeThatIsCommittedLateIsSeen(t *testing.T) {
 	must(other.Version(ctx, b.viewer, "late", schemas.Latest, schemas.Live))(t)
 	err := postgres.Work(ctx, b.db, func(tx pgx.Tx) error {
 		must(tx.Exec(ctx, `UPDATE schemas_version SET deleted_at = now() WHERE subject_id = (SELECT id FROM schemas_subject WHERE name = 'late')`))(t)
-		must(tx.Exec(ctx, `INSERT INTO schemas_change (kind, context, subject_id, version, at) SELECT 'DELETED', '.', id, 1, now() FROM schemas_subject WHERE name = 'late'`))(t)
+		must(tx.Exec(ctx, `
+			WITH change AS (
+			    INSERT INTO schemas_change (kind, context, subject_id, version, at) SELECT 'DELETED', '.', id, 1, now() FROM schemas_subject WHERE name = 'late'
+			    RETURNING seq, subject_id)
+			UPDATE schemas_subject s SET head = change.seq FROM change WHERE s.id = change.subject_id`))(t)
 		for n := range 3 { // others come, and are seen, before this one is committed
 			b.put(t, b.admin, "soon", record("id", fmt.Sprintf("f%d?", n)))
 			if v := must(other.Version(ctx, b.viewer, "soon", schemas.Latest, schemas.Live))(t); v.Version != n+2 {

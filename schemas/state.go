@@ -21,7 +21,7 @@ type state struct {
 	alias    *place
 	own      *layer
 	versions []numbered // rising
-	look     uint64     // during which it was read by itself
+	head     int64      // the number of the last change
 }
 
 // numbered is a version without its content.
@@ -31,6 +31,7 @@ type numbered struct {
 	deleted bool
 	at      int64             // microseconds
 	body    [sha256.Size]byte // the hash of the content without metadata and rules
+	shape   [sha256.Size]byte // … and without what may be put into other words
 }
 
 func (n numbered) time() time.Time { return time.UnixMicro(n.at).UTC() }
@@ -97,16 +98,15 @@ func (st *state) live() []earlier {
 	return out
 }
 
-// having lists the versions with a content, those that live first, and the
-// newest first.
-func (st *state) having(body [sha256.Size]byte, which Which) []numbered {
+// having lists versions: those that live first, and the newest first.
+func (st *state) having(which Which, wanted func(numbered) bool) []numbered {
 	var live, deleted []numbered
 	if st == nil {
 		return nil
 	}
 	for _, v := range slices.Backward(st.versions) {
 		switch {
-		case v.body != body:
+		case !wanted(v):
 		case !v.deleted:
 			live = append(live, v)
 		case which.deleted():
@@ -114,6 +114,22 @@ func (st *state) having(body [sha256.Size]byte, which Which) []numbered {
 		}
 	}
 	return append(live, deleted...)
+}
+
+// next is the number of the next version. Deleted ones count too: a number is
+// not used again while one is kept.
+func (st *state) next() int {
+	if len(st.versions) == 0 {
+		return 1
+	}
+	return int(st.versions[len(st.versions)-1].version) + 1
+}
+
+// with is the state after a version was registered, and others went for it.
+func (st *state) with(v numbered, gone []int, head int64) *state {
+	out := *st
+	out.versions, out.head = replaced(st.versions, append(gone, int(v.version)), []numbered{v}), head
+	return &out
 }
 
 // replaced returns versions with some of them read again: those not found are
@@ -125,11 +141,7 @@ func replaced(versions []numbered, again []int, found []numbered) []numbered {
 	}
 	for _, v := range found {
 		at, _ := slices.BinarySearchFunc(rest, v.version, func(v numbered, n int32) int { return cmp.Compare(v.version, n) })
-		if at == len(rest) {
-			rest = append(rest, v) // beyond the end of what others read
-			continue
-		}
-		rest = slices.Insert(slices.Clone(rest), at, v)
+		rest = slices.Insert(slices.Clip(rest), at, v)
 	}
 	return rest
 }
@@ -144,10 +156,11 @@ type subjectRow struct {
 	Compatibility *Level
 	Mode          *Mode
 	Settings      *Settings
+	Head          int64
 }
 
 func (r subjectRow) state() *state {
-	st := &state{id: r.ID, place: place{intern(r.Context), r.Name}}
+	st := &state{id: r.ID, place: place{intern(r.Context), r.Name}, head: r.Head}
 	if r.AliasName != nil {
 		st.alias = &place{*r.AliasContext, *r.AliasName}
 	}
@@ -170,7 +183,7 @@ func intern(context string) string {
 
 func statesByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uuid.UUID]*state, error) {
 	const q = `
-		SELECT s.id, s.context, s.name, s.alias_context, s.alias_name, g.context IS NOT NULL AS set, g.compatibility, g.mode, g.settings
+		SELECT s.id, s.context, s.name, s.alias_context, s.alias_name, g.context IS NOT NULL AS set, g.compatibility, g.mode, g.settings, s.head
 		  FROM schemas_subject s
 		  LEFT JOIN schemas_config g ON g.subject_id = s.id
 		 WHERE s.id = ANY ($1) -- any order`
@@ -185,7 +198,7 @@ func statesByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uuid.
 // stateAt reads the subject at a place; nil where there is none.
 func stateAt(ctx context.Context, db postgres.DB, p place) (*state, error) {
 	const q = `
-		SELECT s.id, s.context, s.name, s.alias_context, s.alias_name, g.context IS NOT NULL AS set, g.compatibility, g.mode, g.settings
+		SELECT s.id, s.context, s.name, s.alias_context, s.alias_name, g.context IS NOT NULL AS set, g.compatibility, g.mode, g.settings, s.head
 		  FROM schemas_subject s
 		  LEFT JOIN schemas_config g ON g.subject_id = s.id
 		 WHERE s.context = $1 AND s.name = $2`
@@ -206,7 +219,7 @@ func stateAt(ctx context.Context, db postgres.DB, p place) (*state, error) {
 // statesAfter reads the subjects that come after a place.
 func statesAfter(ctx context.Context, db postgres.DB, p place, most int) ([]*state, error) {
 	const q = `
-		SELECT s.id, s.context, s.name, s.alias_context, s.alias_name, g.context IS NOT NULL AS set, g.compatibility, g.mode, g.settings
+		SELECT s.id, s.context, s.name, s.alias_context, s.alias_name, g.context IS NOT NULL AS set, g.compatibility, g.mode, g.settings, s.head
 		  FROM schemas_subject s
 		  LEFT JOIN schemas_config g ON g.subject_id = s.id
 		 WHERE (s.context, s.name) > ($1, $2)
@@ -239,13 +252,13 @@ type versionRow struct {
 	SchemaID     int32
 	RegisteredAt time.Time
 	Deleted      bool
-	Body         []byte
+	Body, Shape  []byte
 }
 
 func byNumber(rows []versionRow) map[uuid.UUID][]numbered {
 	out := map[uuid.UUID][]numbered{}
 	for _, r := range rows {
-		v := numbered{r.Version, r.SchemaID, r.Deleted, r.RegisteredAt.UnixMicro(), [sha256.Size]byte(r.Body)}
+		v := numbered{r.Version, r.SchemaID, r.Deleted, r.RegisteredAt.UnixMicro(), [sha256.Size]byte(r.Body), [sha256.Size]byte(r.Shape)}
 		out[r.SubjectID] = append(out[r.SubjectID], v)
 	}
 	return out
@@ -257,7 +270,7 @@ func versionsWhole(ctx context.Context, db postgres.DB, of []uuid.UUID) (map[uui
 		return nil, nil
 	}
 	const q = `
-		SELECT v.subject_id, v.version, v.schema_id, v.registered_at, v.deleted_at IS NOT NULL AS deleted, coalesce(c.body_hash, c.hash) AS body
+		SELECT v.subject_id, v.version, v.schema_id, v.registered_at, v.deleted_at IS NOT NULL AS deleted, coalesce(c.body_hash, c.hash) AS body, coalesce(c.shape_hash, c.body_hash, c.hash) AS shape
 		  FROM schemas_version v
 		  JOIN schemas_schema c ON c.context = v.context AND c.id = v.schema_id
 		 WHERE v.subject_id = ANY ($1)
@@ -272,7 +285,7 @@ func versionsNamed(ctx context.Context, db postgres.DB, of []uuid.UUID, versions
 		return nil, nil
 	}
 	const q = `
-		SELECT v.subject_id, v.version, v.schema_id, v.registered_at, v.deleted_at IS NOT NULL AS deleted, coalesce(c.body_hash, c.hash) AS body
+		SELECT v.subject_id, v.version, v.schema_id, v.registered_at, v.deleted_at IS NOT NULL AS deleted, coalesce(c.body_hash, c.hash) AS body, coalesce(c.shape_hash, c.body_hash, c.hash) AS shape
 		  FROM (SELECT DISTINCT w.subject_id, w.version FROM unnest($1::uuid[], $2::int[]) AS w (subject_id, version)) AS w
 		  JOIN schemas_version v ON v.subject_id = w.subject_id AND v.version = w.version
 		  JOIN schemas_schema c ON c.context = v.context AND c.id = v.schema_id

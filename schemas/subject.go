@@ -16,6 +16,7 @@ type subject struct {
 	Context   string
 	Name      string
 	ServiceID *uuid.UUID
+	Head      int64
 }
 
 func (s subject) place() place { return place{s.Context, s.Name} }
@@ -37,18 +38,76 @@ func (r *Registry) lockSubject(ctx context.Context, tx pgx.Tx, p place) (subject
 }
 
 func lockKnown(ctx context.Context, tx pgx.Tx, p place) (subject, error) {
-	const q = `SELECT id, context, name, service_id FROM schemas_subject WHERE context = $1 AND name = $2 FOR UPDATE`
+	const q = `SELECT id, context, name, service_id, head FROM schemas_subject WHERE context = $1 AND name = $2 FOR UPDATE`
 	return postgres.One[subject](ctx, tx, q, p.context, p.name)
 }
 
-// nextVersion counts deleted versions too: a number is not used again while
-// one is kept.
-func nextVersion(ctx context.Context, tx pgx.Tx, subject uuid.UUID) (int, error) {
-	const q = `SELECT coalesce(max(version), 0) + 1 FROM schemas_version WHERE subject_id = $1`
-	return postgres.Scalar[int](ctx, tx, q, subject)
+// held is a subject's state under its lock. What is in memory is that state if
+// the last change is the same; whoever holds the lock need not fear another.
+func (r *Registry) held(ctx context.Context, tx pgx.Tx, s subject) (*state, error) {
+	if s.Head == 0 {
+		return &state{id: s.ID, place: s.place()}, nil
+	}
+	st, older := r.subjects.at(s)
+	if st == nil && older && r.subjects.looks != r.db { // else looks could wait for us
+		if err := r.subjects.exact(ctx); err != nil {
+			return nil, err
+		}
+		st, _ = r.subjects.at(s)
+	}
+	if st != nil {
+		return st, nil
+	}
+	return stateAt(ctx, tx, s.place())
 }
 
-// nextOf is nextVersion by a subject's name, which may be no subject's yet.
+// at is the state of a subject as of its last change; if that is not known, it
+// tells whether an older one is.
+func (s *snapshot) at(is subject) (st *state, older bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	there := s.subjects[is.place()]
+	for _, st := range []*state{there, s.expected[is.place()]} {
+		if st != nil && st.id == is.ID && st.head == is.Head {
+			return st, false
+		}
+	}
+	return nil, there != nil
+}
+
+// written is a change of ours to a subject.
+type written struct {
+	after, st *state
+	floor     uint64
+}
+
+// expect notes a state that holds once it is committed. Nobody takes it for
+// true before: a head is seen by others only then.
+func (s *snapshot) expect(after, st *state) written {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expected[st.place] = st
+	return written{after, st, s.floor}
+}
+
+// settle keeps what was expected, if it was committed and follows on what is in
+// memory, and expects it no more. Else a look will find it.
+func (s *snapshot) settle(w written, committed bool) {
+	if w.st == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	there := s.subjects[w.st.place]
+	if committed && w.floor == s.floor && (there == w.after || there == nil && w.after.head == 0) {
+		s.subjects[w.st.place] = w.st
+	}
+	if s.expected[w.st.place] == w.st {
+		delete(s.expected, w.st.place)
+	}
+}
+
+// nextOf is the number of the next version of a subject, which may be none yet.
 func nextOf(ctx context.Context, db postgres.DB, p place) (int, error) {
 	const q = `
 		SELECT coalesce(max(v.version), 0) + 1
