@@ -32,7 +32,7 @@ func (d *apiKeys) Mount(mux *http.ServeMux) {
 	mux.HandleFunc("DELETE /api/v1/keys/{id}", d.revoke)
 }
 
-// shownKey is a key in an answer; its secret only when it is made.
+// shownKey is what an answer tells of a key; the key itself only when it is made.
 type shownKey struct {
 	ID        string     `json:"id"`
 	Service   string     `json:"service"`
@@ -41,7 +41,7 @@ type shownKey struct {
 	CreatedAt time.Time  `json:"createdAt"`
 	ExpiresAt time.Time  `json:"expiresAt"`
 	RevokedAt *time.Time `json:"revokedAt,omitempty"`
-	Secret    string     `json:"secret,omitempty"`
+	Key       string     `json:"key,omitempty"`
 }
 
 func showKey(k apikey.Key, secret string) shownKey {

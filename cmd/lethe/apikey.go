@@ -28,7 +28,7 @@ type apiKey struct {
 	CreatedAt time.Time  `json:"createdAt"`
 	ExpiresAt time.Time  `json:"expiresAt"`
 	RevokedAt *time.Time `json:"revokedAt,omitempty"`
-	Secret    string     `json:"secret,omitempty"`
+	Key       string     `json:"key,omitempty"`
 }
 
 func newAPIKeyCreate(e *env) *cobra.Command {
@@ -50,7 +50,7 @@ name, or as a bearer token. The key opens the registry and nothing else.`,
 			}
 			return show(cmd, made, func(w io.Writer) {
 				fmt.Fprintf(w, "%s\nThis is shown once. It is a %s of %s until %s; revoke it with: lethe apikey revoke %s\n",
-					made.Secret, made.Role, made.Service, made.ExpiresAt.Format(time.DateOnly), made.ID)
+					made.Key, made.Role, made.Service, made.ExpiresAt.Format(time.DateOnly), made.ID)
 			})
 		},
 	}

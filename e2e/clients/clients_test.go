@@ -98,11 +98,11 @@ func serving(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	out, err := l.Run(ctx, nil, "apikey", "create", "--service", "orders", "--label", "producers", "--output", "json")
-	var made struct{ Secret string }
+	var made struct{ Key string }
 	if err := errors.Join(err, json.Unmarshal([]byte(out), &made)); err != nil {
 		return 1, err
 	}
-	lethe.key = made.Secret
+	lethe.key = made.Key
 	return m.Run(), nil
 }
 
