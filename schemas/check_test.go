@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -168,4 +169,37 @@ func TestCheckIsForWhoeverIsKnown(t *testing.T) {
 	wants(t, err, "OUT_OF_RANGE")
 	_, err = b.SetConfig(t.Context(), b.admin, "orders-value", schemas.Patch{"gate": json.RawMessage(`"STRICT"`)})
 	wants(t, err, "INVALID_CONFIG")
+}
+
+// What the catalog lacks for the data is a finding of the schema that brings
+// it: each rule is tried in package gate, here that the catalog is asked.
+func TestCheckAsksWhatIsAround(t *testing.T) {
+	t.Parallel()
+	m, ctx := newMarket(t), t.Context()
+	text := strings.Replace(record("id", "email"), `"name":"email",`, `"name":"email","tags":"user.contact.email",`, 1)
+	s := schemas.Submission{Subject: "orders-value", Text: text}
+	check := func(want ...string) {
+		t.Helper()
+		if got := codes(m.checked(t, s).Findings); !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	check()
+	advertising := must(m.catalog.DeclarePurpose(ctx, m.admin, catalog.Purpose{Ref: "ads", Name: "Advertising", Use: "marketing", LegalBasis: "CONSENT"}))(t)
+	n := must(m.catalog.DeclareConsumption(ctx, m.admin, catalog.Consumption{ServiceID: m.billing.ID, DatasetID: m.topic.ID, PurposeIDs: []uuid.UUID{advertising.ID}}))(t)
+	check("CG021 email")
+	if err := m.catalog.EndConsumption(ctx, m.admin, n.ID); err != nil {
+		t.Fatal(err)
+	}
+	must(m.catalog.DeclareConsumption(ctx, m.admin, catalog.Consumption{ServiceID: m.billing.ID, DatasetID: m.topic.ID, Fields: []string{"#key", "id", "gone"}}))(t)
+	check("CG023 email", "CG051 ")
+	m.observed(t, "compact", 31*24*time.Hour)
+	check("CG040 ", "CG041 ", "CG023 email", "CG051 ")
+	uses := must(catalog.PermittedUsesByDataset(ctx, m.db, []uuid.UUID{m.topic.ID}))(t)[m.topic.ID]
+	if err := m.catalog.EndPermittedUse(ctx, m.admin, uses[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	check("CG020 ", "CG040 ", "CG041 ", "CG023 email", "CG051 ")
+	m.policy(t, "orders-value", gate.Off)
+	check()
 }

@@ -74,7 +74,11 @@ func (r *Registry) gated(ctx context.Context, db postgres.DB, p place, live []ea
 		}
 		change.Old = gateFields(old.Places(), p)
 	}
-	change.Policy = config.policy()
+	if change.Policy = config.policy(); change.Policy != gate.Off {
+		if change.Around, err = r.around(ctx, db, p); err != nil {
+			return gate.Result{}, err
+		}
+	}
 	return gate.Check(change), nil
 }
 

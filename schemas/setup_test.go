@@ -51,7 +51,10 @@ func setup(t testing.TB) *bench {
 		services[ref] = must(c.RegisterService(ctx, b.admin, catalog.Service{Ref: ref, Name: ref, OwnerID: &team.ID, ControllerID: controller.ID}))(t).ID
 	}
 	of := services["orders"]
-	b.topic = must(c.DeclareDataset(ctx, b.admin, catalog.Dataset{Namespace: "kafka://default", Name: "orders", Kind: "TOPIC", ServiceID: &of}))(t)
+	policy := must(c.DeclareRetentionPolicy(ctx, b.admin, catalog.RetentionPolicy{Ref: "month", Name: "A month", Duration: "P30D", Trigger: "CREATION", Action: "DELETE"}))(t)
+	b.topic = must(c.DeclareDataset(ctx, b.admin, catalog.Dataset{Namespace: "kafka://default", Name: "orders", Kind: "TOPIC", ServiceID: &of, RetentionPolicyID: &policy.ID}))(t)
+	purpose := must(c.DeclarePurpose(ctx, b.admin, catalog.Purpose{Ref: "delivery", Name: "Delivery", Use: "essential.service", LegalBasis: "CONTRACT"}))(t)
+	must(c.DeclarePermittedUse(ctx, b.admin, catalog.PermittedUse{DatasetID: b.topic.ID, PurposeID: purpose.ID}))(t)
 	return b
 }
 

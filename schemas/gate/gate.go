@@ -97,6 +97,7 @@ type Change struct {
 	Confirmed map[string][]string    // path → categories the catalog confirms
 	Rejected  map[string][]Rejection // path → suggestions that were rejected
 	Policy    Policy
+	Around    *Around // what the catalog says of the data; nil: it knows nothing of it
 }
 
 // Result is what the gate has to say about a change.
@@ -114,6 +115,9 @@ func Check(c Change) Result {
 	r := Result{Tags: now.list(), Difference: c.difference(before, now)}
 	if c.Policy != Off {
 		r.Findings = c.find(now, r.Difference)
+		if c.Around != nil {
+			r.Findings = append(r.Findings, c.Around.find(c, now, r.Difference)...)
+		}
 	}
 	if untouched(c.Old, c.New) {
 		for i := range r.Findings {

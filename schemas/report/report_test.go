@@ -4,6 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -183,5 +187,40 @@ func TestForms(t *testing.T) {
 	}
 	if err := Known("sarfi"); err == nil || !strings.Contains(err.Error(), `did you mean "sarif"`) {
 		t.Errorf("%v", err)
+	}
+}
+
+// Every code in the source of a gate is a rule of SARIF and stands in the
+// documents, and nothing else is.
+func TestEveryCodeIsExplained(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/registry.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]bool{}
+	code := regexp.MustCompile(`"(CG[0-9]{3})"`)
+	err = filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || d.Name() == "sarif.go" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range code.FindAllSubmatch(text, -1) {
+			found[string(m[1])] = true
+		}
+		return err
+	})
+	if err != nil || len(found) < 20 {
+		t.Fatalf("%d codes, %v", len(found), err)
+	}
+	for id := range found {
+		if rules[id] == "" || !bytes.Contains(page, []byte("| "+id+" |")) {
+			t.Errorf("%s is no rule, or docs/registry.md has no row of it", id)
+		}
+	}
+	for id := range rules {
+		if !found[id] {
+			t.Errorf("%s is a rule and no code of the source", id)
+		}
 	}
 }
