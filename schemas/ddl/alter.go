@@ -95,6 +95,10 @@ func (p *parser) action(n *tables.Name) error {
 		if err != nil {
 			return err
 		}
+		if schema == n.Schema { // it is there already
+			_, err = p.d.State.Table(*n)
+			return err
+		}
 		return p.move(n, tables.Name{Schema: schema, Table: n.Table})
 	case p.take("attach", "partition"):
 		part, err := p.qualified()
@@ -104,6 +108,7 @@ func (p *parser) action(n *tables.Name) error {
 		t, err := p.d.State.Table(p.d.found(part))
 		if err == nil {
 			t.PartOf = *n
+			inherited(t, true)
 		}
 		return err
 	case p.take("detach", "partition"):
@@ -114,6 +119,7 @@ func (p *parser) action(n *tables.Name) error {
 		t, err := p.d.State.Table(p.d.found(part))
 		if err == nil {
 			t.PartOf = tables.Name{}
+			inherited(t, false)
 		}
 		return err
 	case p.take("inherit"):
@@ -134,12 +140,20 @@ func (p *parser) action(n *tables.Name) error {
 		t, err := p.d.State.Table(*n)
 		if err == nil {
 			t.Parents = slices.DeleteFunc(slices.Clone(t.Parents), func(o tables.Name) bool { return o == p.d.found(parent) })
+			inherited(t, false)
 		}
 		return err
 	case slices.Contains(harmless, p.peek(0).text) && p.peek(0).class == word, p.is("of"), p.is("not", "of"), p.is("options"):
 		return nil
 	}
 	return p.bad("an action on the table, such as ADD COLUMN")
+}
+
+// inherited says whether a table has its columns from another alone.
+func inherited(t *tables.Table, from bool) {
+	for i := range t.Columns {
+		t.Columns[i].Inherited = from
+	}
 }
 
 func (p *parser) add(n tables.Name) error {
@@ -252,7 +266,7 @@ func (p *parser) rename(n *tables.Name) error {
 		return err
 	}
 	if constraint {
-		return p.d.renameKey(*n, from, to)
+		return p.d.State.RenameKey(*n, from, to)
 	}
 	return p.d.State.RenameColumn(*n, from, to, at)
 }
@@ -262,19 +276,6 @@ func (p *parser) move(n *tables.Name, to tables.Name) error {
 	err := p.d.State.Rename(*n, to, p.start)
 	*n = to
 	return err
-}
-
-func (d *Database) renameKey(n tables.Name, from, to string) error {
-	t, err := d.State.Table(n)
-	if err != nil {
-		return err
-	}
-	for i := range t.Keys {
-		if t.Keys[i].Name == from {
-			t.Keys[i].Name = to
-		}
-	}
-	return nil
 }
 
 func (p *parser) alterSchema() error {
@@ -333,29 +334,20 @@ func (p *parser) alterType() error {
 
 // retype spells a type by its new name wherever a column has it.
 func (d *Database) retype(from, to tables.Name, at tables.Place) error {
-	var was, now tables.Column
-	d.spelling(&was, from)
-	d.spelling(&now, to)
+	was, now := spelled(from), spelled(to)
 	for _, t := range d.State.All() {
 		for _, c := range t.Columns {
-			if strings.TrimSuffix(c.Type, "[]") != was.Type {
+			if strings.TrimSuffix(c.Type, "[]") != was {
 				continue
 			}
 			changed := c
-			changed.Type, changed.At = now.Type+strings.TrimPrefix(c.Type, was.Type), at
+			changed.Type, changed.At = now+strings.TrimPrefix(c.Type, was), at
 			if err := d.State.Retype(t.Name, c.Name, changed); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-func (d *Database) spelling(c *tables.Column, n tables.Name) {
-	c.Type = spell(n)
-	if slices.Contains(d.path, n.Schema) {
-		c.Type = spell(tables.Name{Table: n.Table})
-	}
 }
 
 func (p *parser) alterIndex() error {
@@ -372,7 +364,7 @@ func (p *parser) alterIndex() error {
 		if n.Schema != "" && t.Name.Schema != n.Schema {
 			continue
 		}
-		if err := p.d.renameKey(t.Name, n.Table, to); err != nil {
+		if err := p.d.State.RenameKey(t.Name, n.Table, to); err != nil {
 			return err
 		}
 	}

@@ -30,7 +30,7 @@ func (p *parser) elements(t *tables.Table, keys *[]tables.Key) error {
 
 func (p *parser) element(t *tables.Table, keys *[]tables.Key) error {
 	if p.take("like") {
-		return p.like(t, keys)
+		return p.like(t)
 	}
 	if found, err := p.tableConstraint(t, keys); found || err != nil {
 		return err
@@ -48,7 +48,7 @@ func (p *parser) element(t *tables.Table, keys *[]tables.Key) error {
 
 // like copies the columns of another table: always whether they may be null,
 // and keys and descriptions where it is said.
-func (p *parser) like(t *tables.Table, keys *[]tables.Key) error {
+func (p *parser) like(t *tables.Table) error {
 	n, err := p.qualified()
 	if err != nil {
 		return err
@@ -71,7 +71,7 @@ func (p *parser) like(t *tables.Table, keys *[]tables.Key) error {
 		return err
 	}
 	for _, c := range other.Columns {
-		c.At, c.Former = p.start, nil
+		c.At, c.Former, c.Inherited = p.start, nil, false
 		if !with["comments"] {
 			c.Doc = ""
 		}
@@ -80,7 +80,7 @@ func (p *parser) like(t *tables.Table, keys *[]tables.Key) error {
 	for _, k := range other.Keys {
 		if k.Kind != tables.Foreign && with["indexes"] {
 			k.Name = ""
-			*keys = append(*keys, k)
+			p.copied = append(p.copied, k)
 		}
 	}
 	return nil
@@ -219,10 +219,7 @@ func (p *parser) references(t *tables.Table, k *tables.Key) error {
 	if err != nil {
 		return err
 	}
-	k.To = p.d.found(n)
-	if n.Schema == "" && n.Table == t.Name.Table {
-		k.To = t.Name
-	}
+	k.To = p.d.seen(n, t.Name)
 	if p.is("(") {
 		if k.ToColumns, err = p.names(); err != nil {
 			return err
@@ -321,7 +318,7 @@ func (p *parser) keyOf(t *tables.Table, k *tables.Key) (err error) {
 			return err
 		}
 		if k.Name == "" && k.Kind == tables.Unique {
-			k.Name = keyName(t, slices.Concat(k.Columns, carried), "key")
+			k.Name = p.d.keyName(t, slices.Concat(k.Columns, carried), "key")
 		}
 	}
 	return nil

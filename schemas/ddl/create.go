@@ -89,7 +89,15 @@ func (p *parser) createTable(temporary bool) error {
 	if err := p.d.State.Create(t); err != nil {
 		return err
 	}
-	return p.addKeys(t.Name, keys)
+	if err := p.addKeys(t.Name, keys); err != nil {
+		return err
+	}
+	for _, k := range p.copied {
+		if err := p.addKeys(t.Name, []tables.Key{k}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // columnsOfQuery passes over the names of columns whose types a query has.
@@ -123,6 +131,9 @@ func (p *parser) partitionOf(t *tables.Table, keys *[]tables.Key) error {
 	}
 	t.PartOf = parent.Name
 	t.Columns = slices.Clone(parent.Columns)
+	for i := range t.Columns {
+		t.Columns[i].Inherited, t.Columns[i].Former = true, nil
+	}
 	for _, k := range parent.Keys {
 		k.Name = ""
 		*keys = append(*keys, k)
@@ -194,6 +205,7 @@ func (p *parser) inherits(t *tables.Table) error {
 			return
 		}
 		columns[i].Nullable = columns[i].Nullable && c.Nullable
+		columns[i].Inherited = columns[i].Inherited && c.Inherited
 	}
 	for _, n := range parents {
 		parent, err := p.d.State.Table(p.d.found(n))
@@ -202,7 +214,7 @@ func (p *parser) inherits(t *tables.Table) error {
 		}
 		t.Parents = append(t.Parents, parent.Name)
 		for _, c := range parent.Columns {
-			c.Doc, c.Former = "", nil
+			c.Doc, c.Former, c.Inherited = "", nil, true
 			add(c)
 		}
 	}
@@ -234,42 +246,68 @@ func (p *parser) list() (out []tables.Name, err error) {
 }
 
 // addKeys adds the keys of a statement, names made up where they have none.
+// PostgreSQL makes primary keys first, and foreign ones last.
 func (p *parser) addKeys(n tables.Name, keys []tables.Key) error {
 	labels := map[tables.KeyKind]string{tables.Primary: "pkey", tables.Unique: "key", tables.Foreign: "fkey"}
-	before := 0 // keys that the table had before this statement
-	if t, err := p.d.State.Table(n); err == nil {
-		before = len(t.Keys)
-	}
-	// PostgreSQL names primary keys first, and foreign ones last.
-	for _, kind := range []tables.KeyKind{tables.Primary, tables.Unique, tables.Foreign} {
-		for _, k := range keys {
-			if k.Kind != kind {
-				continue
-			}
-			t, err := p.d.State.Table(n)
-			if err != nil {
+	for _, k := range once(keys) {
+		t, err := p.d.State.Table(n)
+		if err != nil {
+			return err
+		}
+		if k.Kind == tables.Foreign {
+			if err := p.leads(&k); err != nil {
 				return err
 			}
-			if said(t, before, k) {
-				continue
-			}
-			k.Columns = slices.Clone(k.Columns)
-			if k.Name == "" {
-				k.Name = keyName(t, k.Columns, labels[kind])
-			}
-			if err := p.d.State.AddKey(n, k, p.start); err != nil {
-				return err
-			}
+		}
+		k.Columns = slices.Clone(k.Columns)
+		if k.Name == "" {
+			k.Name = p.d.keyName(t, k.Columns, labels[k.Kind])
+		}
+		if err := p.d.State.AddKey(n, k, p.start); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// said reports whether a statement says a unique key twice.
-func said(t *tables.Table, before int, k tables.Key) bool {
-	return k.Kind == tables.Unique && slices.ContainsFunc(t.Keys[min(before, len(t.Keys)):], func(o tables.Key) bool {
-		return o.Kind != tables.Foreign && slices.Equal(o.Columns, k.Columns)
-	})
+// once puts keys into their order. What a statement says twice is one key, with
+// the first name that it is given.
+func once(keys []tables.Key) []tables.Key {
+	var out []tables.Key
+	for _, kind := range []tables.KeyKind{tables.Primary, tables.Unique, tables.Foreign} {
+		for _, k := range keys {
+			if k.Kind != kind {
+				continue
+			}
+			i := slices.IndexFunc(out, func(o tables.Key) bool {
+				return kind == tables.Unique && o.Kind != tables.Foreign && slices.Equal(o.Columns, k.Columns)
+			})
+			switch {
+			case i < 0:
+				out = append(out, k)
+			case out[i].Name == "":
+				out[i].Name = k.Name
+			}
+		}
+	}
+	return out
+}
+
+// leads makes sure that a foreign key leads somewhere.
+func (p *parser) leads(k *tables.Key) error {
+	if p.d.others[k.To] {
+		return nil
+	}
+	to, err := p.d.State.Table(k.To)
+	if err != nil || to.Open {
+		return err
+	}
+	for _, c := range k.ToColumns {
+		if _, err := to.Find(c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *parser) createSchema() error {

@@ -12,7 +12,6 @@ package ddl
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas/tables"
@@ -124,13 +123,16 @@ func (d *Database) madeName(n tables.Name) tables.Name {
 }
 
 // found is the full name of the table that a statement means.
-func (d *Database) found(n tables.Name) tables.Name {
+func (d *Database) found(n tables.Name) tables.Name { return d.seen(n, tables.Name{}) }
+
+// seen is found while a table is being made.
+func (d *Database) seen(n, making tables.Name) tables.Name {
 	if n.Schema != "" {
 		return n
 	}
 	for _, schema := range d.path {
 		in := tables.Name{Schema: schema, Table: n.Table}
-		if d.State.Has(in) || d.others[in] {
+		if in == making || d.State.Has(in) || d.others[in] {
 			return in
 		}
 	}
@@ -140,7 +142,7 @@ func (d *Database) found(n tables.Name) tables.Name {
 // keyName is a name for a key that has none, as PostgreSQL makes them: of the
 // table, its columns and a word, the longer of the first two cut until all fit
 // into a name.
-func keyName(t *tables.Table, columns []string, label string) string {
+func (d *Database) keyName(t *tables.Table, columns []string, label string) string {
 	cols := ""
 	for i, c := range columns {
 		if i > 0 {
@@ -159,7 +161,7 @@ func keyName(t *tables.Table, columns []string, label string) string {
 			tail += fmt.Sprint(n)
 		}
 		name := joined(t.Name.Table, cols, tail)
-		if !slices.ContainsFunc(t.Keys, func(k tables.Key) bool { return k.Name == name }) {
+		if in := (tables.Name{Schema: t.Name.Schema, Table: name}); !d.State.Used(in) && !d.others[in] {
 			return name
 		}
 	}

@@ -84,11 +84,10 @@ func (p *parser) dropType(n tables.Name) error {
 	if !p.is("cascade") {
 		return nil
 	}
-	var gone tables.Column
-	p.d.spelling(&gone, full)
+	gone := spelled(full)
 	for _, t := range p.d.State.All() {
 		for _, c := range t.Columns {
-			if strings.TrimSuffix(c.Type, "[]") != gone.Type {
+			if strings.TrimSuffix(c.Type, "[]") != gone {
 				continue
 			}
 			if err := p.d.State.DropColumn(t.Name, c.Name, p.start); err != nil && fault.KindOf(err) != fault.Invalid {

@@ -15,6 +15,8 @@ type parser struct {
 	toks  []token
 	i     int
 	start tables.Place
+
+	copied []tables.Key // by LIKE, which PostgreSQL makes after the rest
 }
 
 func (p *parser) peek(n int) token {

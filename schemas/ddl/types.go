@@ -141,10 +141,7 @@ func (d *Database) resolve(c *tables.Column, n tables.Name, inQuotes bool, mods 
 		c.Opaque = slices.Contains(opaque, n.Table)
 		return
 	}
-	c.Type = spell(full)
-	if slices.Contains(d.path, full.Schema) {
-		c.Type = spell(tables.Name{Table: full.Table})
-	}
+	c.Type = spelled(full)
 	t := d.types[full]
 	c.Within = t.parts
 	if t.domain {
@@ -180,6 +177,15 @@ func withModifiers(name, mods string) string {
 		return head + mods + " " + tail
 	}
 	return name + mods
+}
+
+// spelled is how a type of one's own is written: as PostgreSQL prints it where
+// nothing is set, whatever the search path is.
+func spelled(n tables.Name) string {
+	if n.Schema == "public" {
+		n.Schema = ""
+	}
+	return spell(n)
 }
 
 // spell writes a name in quotes where it needs them.

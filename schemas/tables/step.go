@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/flowmart/lethe/internal/fault"
 )
 
 // String writes a key as SQL does, without its name.
@@ -24,6 +26,7 @@ func (s *State) Create(t Table) error {
 		return taken("table", t.Name.String(), old.At)
 	}
 	s.tables[t.Name] = &t
+	s.count(&t, 1)
 	s.did(TableAdded, t.Name, "", "", "", t.At)
 	return nil
 }
@@ -38,6 +41,7 @@ func (s *State) Drop(n Name, at Place) error {
 }
 
 func (s *State) drop(n Name, at Place) {
+	s.count(s.tables[n], -1)
 	delete(s.tables, n)
 	s.did(TableDropped, n, "", "", "", at)
 	for _, t := range s.where(func(t *Table) bool { return t.PartOf == n || slices.Contains(t.Parents, n) }) {
@@ -74,10 +78,17 @@ func (s *State) Rename(n, to Name, at Place) error {
 	if old := s.tables[to]; old != nil {
 		return taken("table", to.String(), old.At)
 	}
+	for _, k := range t.Keys {
+		if k.Kind != Foreign && to.Schema != n.Schema && s.Used(Name{to.Schema, k.Name}) {
+			return taken("index", to.Schema+"."+k.Name, t.At)
+		}
+	}
+	s.count(t, -1)
 	delete(s.tables, n)
 	t.Former = append([]Name{n}, t.Former...)
 	t.Name, t.At = to, at
 	s.tables[to] = t
+	s.count(t, 1)
 	for _, o := range s.tables {
 		o.follow(n, to)
 	}
@@ -127,6 +138,7 @@ func (s *State) AddColumn(n Name, c Column) error {
 		if h.Index(c.Name) >= 0 {
 			continue // an heir's own column and the inherited one become one
 		}
+		c.Inherited = h != t
 		h.Columns = append(h.Columns, c)
 		s.did(ColumnAdded, h.Name, c.Name, "", c.Type, c.At)
 	}
@@ -139,21 +151,31 @@ func (s *State) DropColumn(n Name, column string, at Place) error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.column(column); err != nil {
+	if _, err := t.Find(column); err != nil {
 		return err
 	}
-	for _, h := range s.heirs(t) {
+	s.dropColumn(t, column, at)
+	return nil
+}
+
+// dropColumn takes a column from a table and from those that have it from there
+// alone.
+func (s *State) dropColumn(t *Table, column string, at Place) {
+	i := t.Index(column)
+	was := t.Columns[i].Type
+	t.Columns = slices.Delete(slices.Clone(t.Columns), i, i+1)
+	s.did(ColumnDropped, t.Name, column, was, "", at)
+	s.dropKeys(t, func(k Key) bool { return slices.Contains(k.Columns, column) }, at)
+	s.dropKeysOfAll(func(k Key) bool { return k.To == t.Name && slices.Contains(k.ToColumns, column) }, at)
+	for _, h := range s.where(func(o *Table) bool { return o.PartOf == t.Name || slices.Contains(o.Parents, t.Name) }) {
 		i := h.Index(column)
-		if i < 0 {
+		if i < 0 || !h.Columns[i].Inherited {
 			continue
 		}
-		was := h.Columns[i].Type
-		h.Columns = slices.Delete(slices.Clone(h.Columns), i, i+1)
-		s.did(ColumnDropped, h.Name, column, was, "", at)
-		s.dropKeys(h, func(k Key) bool { return slices.Contains(k.Columns, column) }, at)
-		s.dropKeysOfAll(func(k Key) bool { return k.To == h.Name && slices.Contains(k.ToColumns, column) }, at)
+		if !slices.ContainsFunc(h.Parents, func(n Name) bool { return s.tables[n] != nil && s.tables[n].Index(column) >= 0 }) {
+			s.dropColumn(h, column, at)
+		}
 	}
-	return nil
 }
 
 // RenameColumn gives a column another name.
@@ -162,13 +184,16 @@ func (s *State) RenameColumn(n Name, column, to string, at Place) error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.column(column); err != nil {
+	if _, err := t.Find(column); err != nil {
 		return err
 	}
-	if i := t.Index(to); i >= 0 {
-		return taken("column", n.String()+"."+to, t.Columns[i].At)
+	heirs := s.heirs(t)
+	for _, h := range heirs {
+		if i := h.Index(to); i >= 0 {
+			return taken("column", h.Name.String()+"."+to, h.Columns[i].At)
+		}
 	}
-	for _, h := range s.heirs(t) {
+	for _, h := range heirs {
 		i := h.Index(column)
 		if i < 0 {
 			continue
@@ -227,7 +252,7 @@ func (s *State) edit(n Name, column string, change func(*Table, *Column)) error 
 	if err != nil {
 		return err
 	}
-	if _, err := t.column(column); err != nil {
+	if _, err := t.Find(column); err != nil {
 		return err
 	}
 	for _, h := range s.heirs(t) {
@@ -247,7 +272,7 @@ func (s *State) Describe(n Name, column, doc string, at Place) error {
 	}
 	said := &t.Doc
 	if column != "" {
-		c, err := t.column(column)
+		c, err := t.Find(column)
 		if err != nil {
 			return err
 		}
@@ -266,8 +291,11 @@ func (s *State) AddKey(n Name, k Key, at Place) error {
 	if err != nil {
 		return err
 	}
-	for _, column := range k.Columns {
-		if _, err := t.column(column); err != nil && !t.Open {
+	for i, column := range k.Columns {
+		if k.Kind != Foreign && slices.Contains(k.Columns[:i], column) {
+			return fault.New(fault.Invalid, "COLUMN_TWICE", "the key names the column %s twice; name it once", clip(column))
+		}
+		if _, err := t.Find(column); err != nil && !t.Open {
 			return err
 		}
 		if k.Kind == Primary && t.Index(column) >= 0 {
@@ -279,8 +307,28 @@ func (s *State) AddKey(n Name, k Key, at Place) error {
 	if slices.ContainsFunc(t.Keys, func(o Key) bool { return o.Name == k.Name }) {
 		return taken("constraint", k.Name, t.At)
 	}
+	if k.Kind != Foreign && s.Used(Name{n.Schema, k.Name}) {
+		return taken("index", n.Schema+"."+k.Name, t.At)
+	}
 	t.Keys = append(t.Keys, k)
+	s.named[Name{n.Schema, k.Name}]++
 	s.did(KeyAdded, n, "", "", k.String(), at)
+	return nil
+}
+
+// RenameKey gives a key of a table another name, if it has such a one.
+func (s *State) RenameKey(n Name, from, to string) error {
+	t, err := s.Table(n)
+	if err != nil {
+		return err
+	}
+	for i := range t.Keys {
+		if t.Keys[i].Name == from {
+			s.named[Name{n.Schema, from}]--
+			t.Keys[i].Name = to
+			s.named[Name{n.Schema, to}]++
+		}
+	}
 	return nil
 }
 
@@ -299,6 +347,7 @@ func (s *State) dropKeys(t *Table, which func(Key) bool, at Place) (found bool) 
 			return false
 		}
 		found = true
+		s.named[Name{t.Name.Schema, k.Name}]--
 		s.did(KeyDropped, t.Name, "", k.String(), "", at)
 		return true
 	})

@@ -58,6 +58,9 @@ type Column struct {
 	Within   []Column `json:"within,omitzero"` // the parts of a composite type or a document
 	List     bool     `json:"list,omitzero"`   // holds any number of them
 	At       Place    `json:"at,omitzero"`     // where it was last described
+	// Inherited is true for a column that its table has from another alone, and
+	// loses with it.
+	Inherited bool `json:"inherited,omitzero"`
 }
 
 // KeyKind says what a key is for.
@@ -103,17 +106,19 @@ func (t *Table) Index(name string) int {
 // State is the tables of a store after some steps.
 type State struct {
 	tables map[Name]*Table
+	named  map[Name]int // how often a key's name is used in a schema
 	log    []Change
 }
 
 // New returns the state of an empty store.
-func New() *State { return &State{tables: map[Name]*Table{}} }
+func New() *State { return &State{tables: map[Name]*Table{}, named: map[Name]int{}} }
 
 // Of returns the state in which these tables stand.
 func Of(all []Table) *State {
 	s := New()
 	for _, t := range all {
 		s.tables[t.Name] = &t
+		s.count(&t, 1)
 	}
 	return s
 }
@@ -130,6 +135,16 @@ func (s *State) All() []Table {
 
 // Log lists what was done, in order.
 func (s *State) Log() []Change { return s.log }
+
+// count notes that the names of a table's keys are used, or (-1) no longer.
+func (s *State) count(t *Table, by int) {
+	for _, k := range t.Keys {
+		s.named[Name{t.Name.Schema, k.Name}] += by
+	}
+}
+
+// Used reports whether a table or a key of a schema has a name.
+func (s *State) Used(n Name) bool { return s.tables[n] != nil || s.named[n] > 0 }
 
 // Has reports whether there is such a table.
 func (s *State) Has(n Name) bool { return s.tables[n] != nil }
@@ -152,8 +167,8 @@ func (s *State) names() []string {
 	return out
 }
 
-// column finds a column of a table.
-func (t *Table) column(name string) (*Column, error) {
+// Find finds a column of a table, or says that there is none.
+func (t *Table) Find(name string) (*Column, error) {
 	if i := t.Index(name); i >= 0 {
 		return &t.Columns[i], nil
 	}
