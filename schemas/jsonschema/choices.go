@@ -29,7 +29,7 @@ func (d *judging) someOf(branches []*node, keyword string) int {
 	if i := d.sameBranch(d.w, branches); i >= 0 {
 		return i
 	}
-	var close []difference
+	var meant []difference
 	several := false
 	for i, b := range branches {
 		found := d.covers(d.w, b)
@@ -39,11 +39,11 @@ func (d *judging) someOf(branches []*node, keyword string) int {
 		if slices.ContainsFunc(found, difference.unlike) {
 			continue
 		}
-		several = several || close != nil
-		close = found
+		several = several || meant != nil
+		meant = found
 	}
-	if close != nil && !several {
-		d.add(close...)
+	if meant != nil && !several {
+		d.add(meant...)
 		return -1
 	}
 	d.tell("SUM_TYPE_NARROWED", keyword, "", "no branch takes all that the old schema let pass; keep the old branches and add the new ones beside them")
@@ -71,7 +71,7 @@ func (d *judging) oneOf() {
 	}
 	for k, other := range d.r.oneOf {
 		if k != i && !d.refuted(d.w, other) && !d.nothing(d.w.and(other), 0) {
-			d.tell("SUM_TYPE_OVERLAPS", "/oneOf", other.at, "what "+d.r.oneOf[i].at+" takes, "+other.at+" may take as well, and oneOf refuses what two branches take; tell them apart by a required property with a const, close them, use anyOf, or set the compatibilityPolicy LENIENT")
+			d.tell("SUM_TYPE_OVERLAPS", "/oneOf", other.at, "what "+place(d.r.oneOf[i].at)+" takes, "+place(other.at)+" may take as well, and oneOf refuses what two branches take; tell them apart by a required property with a const, close them, use anyOf, or set the compatibilityPolicy LENIENT")
 			return
 		}
 	}

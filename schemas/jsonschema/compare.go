@@ -1,7 +1,6 @@
 package jsonschema
 
 import (
-	"cmp"
 	"encoding/binary"
 	"regexp"
 	"slices"
@@ -63,28 +62,6 @@ func finish(found []difference) []format.Difference {
 	}
 	return out
 }
-
-// conjunction is what is known of a value that was written: all of these hold.
-type conjunction []claim
-
-// claim is one schema that holds. Of a choice that was made, the branch that
-// was taken is a claim of its own.
-type claim struct {
-	*node
-	made   choice
-	branch int // of oneOf: the others do not hold
-}
-
-// choice says which of a schema's keywords are used up.
-type choice uint8
-
-const (
-	anyOfTaken choice = 1 << iota
-	oneOfTaken
-	notUsed     // what not denies is known elsewhere
-	othersUsed  // likewise the other branches of oneOf
-	caseDecided // whether if holds is known
-)
 
 type comparison struct {
 	lenient bool // the policy LENIENT
@@ -195,38 +172,6 @@ func under(found []difference, path string) []difference {
 	return out
 }
 
-// flatten adds what $ref and allOf bring: it holds, too.
-func flatten(w conjunction) conjunction {
-	out := make(conjunction, 0, len(w)+2)
-	seen := make(map[*node]bool, len(w)+2)
-	add := func(one claim) {
-		if one.node != nil && !seen[one.node] {
-			seen[one.node] = true
-			out = append(out, one)
-		}
-	}
-	for _, one := range w {
-		add(one)
-	}
-	for i := 0; i < len(out); i++ {
-		n := out[i].node
-		add(claim{node: n.ref})
-		for _, more := range n.allOf {
-			add(claim{node: more})
-		}
-	}
-	return out
-}
-
-// and adds schemas that hold besides.
-func (w conjunction) and(more ...*node) conjunction {
-	out := slices.Clone(w)
-	for _, n := range more {
-		out = append(out, claim{node: n})
-	}
-	return out
-}
-
 // reasons is covers without what is remembered: as the writer's schemas stand,
 // and if that is not enough, for each of their choices alone.
 func (c *comparison) reasons(w conjunction, r *node) []difference {
@@ -253,7 +198,7 @@ func (c *comparison) reasons(w conjunction, r *node) []difference {
 		f := c.covers(branch, r)
 		if len(f) > 0 && hasChoice(reader) && !closeTo(f) {
 			f = []difference{{kind: "SUM_TYPE_NARROWED", at: r.at, detail: at[i].at, reader: r.raw, writer: at[i].raw,
-				message: "no branch takes what the old branch " + at[i].at + " let pass; keep that branch"}}
+				message: "no branch takes what the old branch " + place(at[i].at) + " let pass; keep that branch"}}
 		}
 		narrowed = append(narrowed, f...)
 		if len(narrowed) > mostDifferences {
@@ -261,6 +206,15 @@ func (c *comparison) reasons(w conjunction, r *node) []difference {
 		}
 	}
 	return narrowed
+}
+
+// place is a pointer for a message: one that is long is shown by its end.
+func place(at string) string {
+	const most = 80
+	if len(at) <= most {
+		return at
+	}
+	return "…" + strings.ToValidUTF8(at[len(at)-most:], "")
 }
 
 // hasChoice reports whether a reader chooses among branches itself.
@@ -271,33 +225,6 @@ func hasChoice(reader conjunction) bool {
 // closeTo reports whether differences are of a branch that was plainly meant.
 func closeTo(found []difference) bool {
 	return !slices.ContainsFunc(found, func(d difference) bool { return d.kind == "SUM_TYPE_NARROWED" })
-}
-
-// split makes of the first choice in the conjunction a conjunction for each
-// branch.
-func (w conjunction) split() (branches []conjunction, taken []*node) {
-	for i, one := range w {
-		var options []*node
-		made := one.made
-		switch {
-		case len(one.anyOf) > 0 && one.made&anyOfTaken == 0:
-			options, made = one.anyOf, made|anyOfTaken
-		case len(one.oneOf) > 0 && one.made&oneOfTaken == 0:
-			options, made = one.oneOf, made|oneOfTaken
-		default:
-			continue
-		}
-		for k, option := range options {
-			branch := w.and(option)
-			branch[i].made = made
-			if made&oneOfTaken != 0 && one.made&oneOfTaken == 0 {
-				branch[i].branch = k
-			}
-			branches = append(branches, branch)
-		}
-		return branches, options
-	}
-	return nil, nil
 }
 
 // keywords compares what one schema of the reader says, keyword by keyword.
@@ -382,15 +309,6 @@ func (d *judging) writer() *value {
 	return nil
 }
 
-// kindsOf are the types that a conjunction lets pass.
-func kindsOf(w conjunction) kinds {
-	set := isAny
-	for _, one := range w {
-		set &= one.kinds()
-	}
-	return set
-}
-
 // types compares the types, and reports whether any is left to look at.
 func (d *judging) types(before kinds) bool {
 	allowed := isAny
@@ -432,17 +350,3 @@ func bounded[T any](d *judging, name, keyword string, was, is *T, within func(wa
 		d.tell(name+"_"+tightened, "/"+keyword, write(*was)+" to "+write(*is), "old data keep to "+write(*was)+", and "+keyword+" asks for "+write(*is)+"; ask for no more than the old schema did")
 	}
 }
-
-// strongest is the greatest, or least, of the bounds in a conjunction.
-func strongest[T any](w conjunction, of func(*node) *T, better func(a, b T) bool) *T {
-	var best *T
-	for _, one := range w {
-		if v := of(one.node); v != nil && (best == nil || better(*v, *best)) {
-			best = v
-		}
-	}
-	return best
-}
-
-func more[T cmp.Ordered](a, b T) bool { return a > b }
-func less[T cmp.Ordered](a, b T) bool { return a < b }

@@ -53,7 +53,7 @@ type schema struct {
 
 // Canonical implements format.Schema: the text without white space, members in
 // their order. It is what Confluent's registry stores.
-func (s *schema) Canonical() string { return print(s.doc.root) }
+func (s *schema) Canonical() string { return compact(s.doc.root) }
 
 // Normalized implements format.Normal: the canonical text with the members of
 // every object sorted.

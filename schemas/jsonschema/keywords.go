@@ -86,7 +86,9 @@ func (k *keywords) objects() {
 		}
 	}
 	c.properties, c.patterns = k.named("properties"), k.named("patternProperties")
-	c.byName = make(map[string]*node, len(c.properties))
+	if len(c.properties) > 0 {
+		c.byName = make(map[string]*node, len(c.properties))
+	}
 	for _, one := range c.properties {
 		c.byName[one.name] = one.schema
 	}

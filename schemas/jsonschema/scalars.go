@@ -24,7 +24,7 @@ func (d *judging) constant() {
 			continue
 		}
 		if gone++; gone <= 20 {
-			lost = append(lost, cut(print(v), 40))
+			lost = append(lost, cut(compact(v), 40))
 		}
 	}
 	if gone == 0 {

@@ -42,7 +42,7 @@ func (s *schema) Retag(add, remove []format.Tagged) (string, error) {
 			tags[v] = append(tags[v], t.Tags...)
 		}
 	}
-	return print(retagged(s.doc.root, tags)), nil
+	return compact(retagged(s.doc.root, tags)), nil
 }
 
 // entity is what is tagged, whatever the tags.

@@ -242,8 +242,8 @@ func (p *printer) text(s string) {
 	p.out, _ = jsontext.AppendQuote(p.out, s) // fails on what is not UTF-8 alone, and decode let none pass
 }
 
-// print writes a value whole, in the order of its text.
-func print(v *value) string {
+// compact writes a value whole, in the order of its text.
+func compact(v *value) string {
 	p := &printer{}
 	p.write(v)
 	return string(p.out)

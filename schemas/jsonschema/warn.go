@@ -60,7 +60,7 @@ func restOf(all conjunction) *node {
 func (w *warner) meaning(is, was conjunction, path string) {
 	a, b := annotated(is), annotated(was)
 	if a.fallback != nil && b.fallback != nil && !equal(a.fallback, b.fallback) {
-		from, to := cut(print(b.fallback), 80), cut(print(a.fallback), 80)
+		from, to := cut(compact(b.fallback), 80), cut(compact(a.fallback), 80)
 		w.out = append(w.out, difference{kind: "DEFAULT_CHANGED", path: path, at: a.at, detail: from + " to " + to, reader: a.raw, writer: b.raw,
 			message: "the default was " + from + " and is " + to + "; a reader that needs it sees the other value from now on"})
 	}
