@@ -22,9 +22,8 @@ type choice uint8
 const (
 	anyOfTaken choice = 1 << iota
 	oneOfTaken
-	notUsed     // what not denies is known elsewhere
-	othersUsed  // likewise the other branches of oneOf
-	caseDecided // whether if holds is known
+	notUsed    // what not denies is known elsewhere
+	othersUsed // likewise the other branches of oneOf
 )
 
 // flatten adds what $ref and allOf bring: it holds, too.
