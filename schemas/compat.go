@@ -119,7 +119,11 @@ func (r *Registry) Test(ctx context.Context, by access.Principal, s Submission, 
 	case err != nil:
 		return Verdict{}, err
 	}
-	return r.judge(ctx, r.db, c, config, []earlier{{v.Version, v.Context, v.ID}})
+	held := []earlier{{v.Version, v.Context, v.ID}}
+	if c, err = r.dressed(ctx, r.db, s, held, config, c); err != nil {
+		return Verdict{}, err
+	}
+	return r.judge(ctx, r.db, c, config, held)
 }
 
 // TestAll tells whether a schema could be registered under a subject now.

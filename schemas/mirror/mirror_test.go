@@ -93,6 +93,8 @@ func (o *other) furnish() {
 	o.must("POST /subjects/number%20two%2F/versions", `{"schema":"\"int\""}`)
 	o.must("POST /contexts/dev/subjects/order/versions", wider, "}")
 	o.must("POST /contexts/dev/subjects/list/versions", list, "}")
+	o.must("POST /subjects/json/versions", `{"schemaType":"JSON","schema":"{\n  \"type\": \"object\",\n  \"properties\": {\"a\": {\"type\": \"string\"}}\n}"}`)
+	o.must("POST /subjects/proto/versions", `{"schemaType":"PROTOBUF","schema":"syntax = \"proto3\"; package shop;\nmessage Order { string id = 1; // which\n}"}`)
 	o.must("PUT /config/order", `{"compatibility":"FULL","compatibilityGroup":"major"}`)
 	o.must("PUT /config", `{"compatibility":"FORWARD"}`)
 }

@@ -97,6 +97,8 @@ func TestConformanceOfReservedFields(t *testing.T) {
 		{"POST /subjects/a/versions", record("id", "email,phone"), 200, 0, `~"version":1,`},
 		{"POST /subjects/a/versions", record("other", "email"), 409, 409, `~RESERVED_FIELD_REMOVED`},
 		{"POST /compatibility/subjects/a/versions?verbose=true", record("other", "email"), 200, 0, `~"is_compatible":false`},
+		{"POST /compatibility/subjects/a/versions/latest", submission(`{"type":"record","name":"R","fields":[]}`), 200, 0, `{"is_compatible":true}`},
+		{"POST /compatibility/subjects/a/versions/1", submission(`{"type":"record","name":"R","fields":[{"name":"phone","type":"int"}]}`), 200, 0, `{"is_compatible":false}`},
 		// What is left out is inherited, and a reservation may be added to.
 		{"POST /subjects/a/versions", submission(`{"type":"record","name":"R","fields":[{"name":"phone","type":"int"}]}`), 409, 409, ""},
 		{"POST /subjects/a/versions", record("other", "phone,email,x"), 200, 0, `~"version":2,`},
