@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/sr"
 
@@ -65,6 +66,27 @@ func TestMirrorWithTheCommand(t *testing.T) {
 	if _, err := client(fresh).CreateSchema(ctx, "else-value", sr.Schema{Schema: `"long"`}); err == nil {
 		t.Error("a mirror took a schema from somebody else")
 	}
+	following, stop := context.WithCancel(ctx)
+	ended := make(chan string, 1)
+	go func() {
+		out, _ := mirror(following, "--follow", "--every", "100ms")
+		ended <- out
+	}()
+	late, err := client(old).CreateSchema(ctx, "late-value", sr.Schema{Schema: v1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		if copied, err := client(fresh).SchemaByVersion(ctx, "late-value", 1); err == nil && copied.ID == late.ID {
+			break
+		}
+		if time.Now().After(deadline) {
+			stop()
+			t.Fatalf("what was registered meanwhile was not followed: %s", <-ended)
+		}
+	}
+	stop()
+	<-ended
 	if out, err := mirror(ctx, "--switch"); err != nil || !strings.Contains(out, "is open") {
 		t.Fatalf("%v %s", err, out)
 	}
