@@ -30,7 +30,9 @@ type Answer struct {
 	ID      int  // of its content, where that is registered; else 0
 	Known   bool // it is a version of the subject already
 	Level   Level
-	Policy  gate.Policy
+	Policy  gate.Policy // by which it was judged
+	Set     gate.Policy // that the subject has; another only where one is intended
+	Owners  []string    // refs of the services that the subject belongs to
 	gate.Result
 
 	// Fingerprint and Needs are of a change that breaks somebody: what those who
@@ -119,7 +121,7 @@ func (r *Registry) rehearse(ctx context.Context, tx pgx.Tx, by access.Principal,
 
 // check judges one schema as it would be registered now.
 func (r *Registry) check(ctx context.Context, db postgres.DB, by access.Principal, s Submission) (Answer, error) {
-	a := Answer{Subject: s.Subject, Level: Backward, Policy: gate.Warn}
+	a := Answer{Subject: s.Subject, Level: Backward, Policy: gate.Warn, Set: gate.Warn}
 	p, err := placeOf(s.Subject)
 	if err == nil {
 		p, err = r.meant(ctx, p, s)
@@ -150,7 +152,16 @@ func (r *Registry) judgeAll(ctx context.Context, db postgres.DB, by access.Princ
 		return err
 	}
 	config := holding(layers)
-	a.Level, a.Policy = config.Level, config.policy()
+	a.Level, a.Set = config.Level, config.policy()
+	config = config.tightened(s.Intended)
+	a.Policy = config.policy()
+	owners, err := r.belongsTo(ctx, db, p)
+	if err != nil {
+		return err
+	}
+	for _, o := range owners {
+		a.Owners = append(a.Owners, o.Ref)
+	}
 	live, err := liveOf(ctx, db, p)
 	if err != nil {
 		return err
@@ -195,9 +206,35 @@ func (r *Registry) asNext(ctx context.Context, db postgres.DB, by access.Princip
 		j, failed := r.weighed(ctx, db, by, p, live, config, c, true)
 		a.Result, a.Fingerprint, a.Needs, err = j.gate, j.fingerprint, j.needs, failed
 		a.Findings = j.findings(p)
+		if err == nil {
+			err = r.asIntended(ctx, db, a, p, s, c, config, live)
+		}
 	}
 	if closed != nil {
 		a.Findings = append(a.Findings, gate.Finding{Code: "CG005", Severity: gate.Refused, Message: fault.All(closed)[0].Message, Mend: "ask a steward of the subject"})
+	}
+	return err
+}
+
+// asIntended judges a schema under the level that its subject is to be set to,
+// beside the one that holds: until it is set, that one counts.
+func (r *Registry) asIntended(ctx context.Context, db postgres.DB, a *Answer, p place, s Submission, c *content, config Config, live []earlier) error {
+	if s.Intended.Level == "" || s.Intended.Level == config.Level {
+		return nil
+	}
+	config.Level = s.Intended.Level
+	held, err := r.grouped(ctx, db, live, config, c)
+	if err != nil {
+		return err
+	}
+	verdict, err := r.judge(ctx, db, c, config, held)
+	for _, f := range incompatible(verdict, p) {
+		told := slices.ContainsFunc(a.Findings, func(o gate.Finding) bool {
+			return o.Code == f.Code && o.Rule == f.Rule && o.Path == f.Path && o.Mend == f.Mend
+		})
+		if !told {
+			a.Findings = append(a.Findings, f)
+		}
 	}
 	return err
 }

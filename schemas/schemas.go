@@ -113,6 +113,9 @@ type Submission struct {
 	// Version is the number the version must get, for who wants to be sure
 	// that nobody came between; 0 for whatever is next.
 	Version int
+	// Intended is what the level and the policy of the subject are to be set to,
+	// for a check; a registration goes by what holds.
+	Intended Config
 }
 
 // Form names the form that the text is in, if it is not that of a text: a

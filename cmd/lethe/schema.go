@@ -16,12 +16,14 @@ import (
 	"github.com/flowmart/lethe/schemas/manifest"
 	"github.com/flowmart/lethe/schemas/pipeline"
 	"github.com/flowmart/lethe/schemas/report"
+	"github.com/flowmart/lethe/schemas/rollout"
 )
 
 func newSchema(e *env) *cobra.Command {
 	c := group("schema", "Check schemas before they are merged, and register them", "  lethe schema check\n  lethe schema check orders.avsc --subject orders-value",
-		newSchemaCheck(e), newSchemaLint(e), newSchemaStore(e))
-	c.AddCommand(newSchemaMirror(e), newSchemaApprove(e), newSchemaReads(e), newSchemaSafe(e))
+		newSchemaCheck(e), newSchemaLint(e), newSchemaPlan(e), newSchemaRegister(e),
+		newSchemaStore(e), newSchemaMirror(e),
+		newSchemaApprove(e), newSchemaReads(e), newSchemaSafe(e))
 	c.PersistentFlags().StringP("output", "o", "text", strings.Join(report.Forms(), ", "))
 	c.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		return report.Known(output(cmd))
@@ -194,12 +196,13 @@ func askCheck(cmd *cobra.Command, e *env, all []manifest.Entry) (report.Answer, 
 			}
 		}
 	}
+	rollout.Disowned(all, &a)
 	return a, nil
 }
 
 // asSchema is an entry as the server is asked about it.
 func asSchema(e manifest.Entry) pipeline.Schema {
-	s := pipeline.Schema{Subject: e.Subject, Type: e.Type, Text: e.Text}
+	s := pipeline.Schema{Subject: e.Subject, Type: e.Type, Text: e.Text, Level: e.Level, Policy: e.Policy}
 	for _, r := range e.References {
 		s.References = append(s.References, pipeline.Reference{Name: r.Name, Subject: r.Subject, Version: r.Version})
 	}

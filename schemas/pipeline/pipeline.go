@@ -12,12 +12,14 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/internal/problem"
 	"github.com/flowmart/lethe/schemas"
+	"github.com/flowmart/lethe/schemas/gate"
 	"github.com/flowmart/lethe/schemas/report"
 )
 
@@ -37,6 +39,9 @@ type Schema struct {
 	References []Reference       `json:"references,omitempty"`
 	Metadata   *schemas.Metadata `json:"metadata,omitempty"`
 	RuleSet    *schemas.RuleSet  `json:"ruleSet,omitempty"`
+	// What the subject is to be set to: the schema is held against it, too.
+	Level  schemas.Level `json:"compatibility,omitempty"`
+	Policy gate.Policy   `json:"gate,omitempty"`
 }
 
 // Reference is what a schema takes from another subject; without a version,
@@ -48,15 +53,29 @@ type Reference struct {
 }
 
 // Submission is the schema as the registry takes it.
-func (s Schema) Submission() schemas.Submission {
+func (s Schema) Submission() (schemas.Submission, error) {
 	out := schemas.Submission{Subject: s.Subject, Type: s.Type, Text: s.Text, Metadata: s.Metadata, RuleSet: s.RuleSet}
+	if s.Level != "" {
+		level, err := schemas.ParseLevel(string(s.Level))
+		if err != nil {
+			return out, err
+		}
+		out.Intended.Level = level
+	}
+	switch policy := gate.Policy(strings.ToUpper(string(s.Policy))); policy {
+	case "":
+	case gate.Enforce, gate.Warn, gate.Off:
+		out.Intended.Gate = &policy
+	default:
+		return out, fault.Bad("gate", "INVALID_CONFIG", "a policy of the gate is ENFORCE, WARN or OFF")
+	}
 	for _, r := range s.References {
 		if r.Version == 0 {
 			r.Version = schemas.Latest
 		}
 		out.References = append(out.References, schemas.Reference(r))
 	}
-	return out
+	return out, nil
 }
 
 // Door answers requests. Make it with New.
@@ -79,7 +98,10 @@ func (d *Door) check(w http.ResponseWriter, r *http.Request) {
 	}
 	all := make([]schemas.Submission, len(q.Schemas))
 	for i, s := range q.Schemas {
-		all[i] = s.Submission()
+		if all[i], err = s.Submission(); err != nil {
+			problem.Write(w, err)
+			return
+		}
 	}
 	found, err := d.registry.Check(r.Context(), access.From(r.Context()), all)
 	if err != nil {

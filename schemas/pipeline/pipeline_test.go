@@ -51,6 +51,9 @@ func TestCheckOverHTTP(t *testing.T) {
 		{`{"schemas":[{"subject":"x","schema":"\"string\""}]}`, access.Principal{}, 401, "UNAUTHENTICATED"},
 		{`{"schemas":[{"subject":"","schema":"\"string\""}]}`, viewer, 200, `"verdict":"FAIL"`},
 		{`{"schemas":[{"subject":"x","schema":"\"string\"","schemaType":"AVRO"}]}`, viewer, 200, `"verdict":"PASS"`},
+		{`{"schemas":[{"subject":"x","schema":"\"string\"","compatibility":"FUL"}]}`, viewer, 422, "INVALID_LEVEL"},
+		{`{"schemas":[{"subject":"x","schema":"\"string\"","gate":"maybe"}]}`, viewer, 422, "INVALID_CONFIG"},
+		{`{"schemas":[{"subject":"x","schema":"\"string\"","compatibility":"full","gate":"enforce"}]}`, viewer, 200, `"policy":"ENFORCE","gate":"WARN"`},
 	} {
 		if code, said := ask(c.body, c.by); code != c.code || !strings.Contains(said, c.says) {
 			t.Errorf("%s: %d %s, want %d %s", c.body, code, said, c.code, c.says)

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/schemas/rollout"
+)
+
+// runs runs a command line as somebody and wants an exit code and parts of what
+// it says.
+func (d *desk) runs(t *testing.T, role access.Role, code int, line string, parts ...string) result {
+	t.Helper()
+	args := strings.Fields(line)
+	if !strings.Contains(line, " -m ") {
+		args = append(args, "-m", filepath.Join(d.dir, "lethe.yaml"))
+	}
+	r := d.as(t, role, args...)
+	if r.code != code {
+		t.Errorf("%s: %d, want %d\n%s%s", line, r.code, code, r.out, r.err)
+	}
+	for _, part := range parts {
+		if !strings.Contains(r.out+r.err, part) {
+			t.Errorf("%s: %q is not in\n%s%s", line, part, r.out, r.err)
+		}
+	}
+	return r
+}
+
+// From new files to versions, through a plan that says what will be done, and a
+// plan that says that nothing is left.
+func TestSchemaPlanAndRegister(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.shop(t)
+	d.runs(t, access.Viewer, exitOK, "schema plan", "+ shop.total-value version 1 (", "+ shop.order-value version 1 (", "2 new, 0 unchanged")
+	d.runs(t, access.Viewer, exitNo, "schema plan --exit-code", "is not what the manifest says")
+	d.runs(t, access.Viewer, exitNo, "schema register", "0 of 2 steps were done")
+	d.runs(t, access.Admin, exitOK, "schema register", "+ shop.total-value version 1 done, id 1", "+ shop.order-value version 1 done, id 2")
+	if r := d.runs(t, access.Viewer, exitOK, "schema plan --exit-code"); r.out != "2 unchanged\n" {
+		t.Errorf("nothing is left:\n%s", r.out)
+	}
+
+	// In other words it is the same; with another field it is the next version.
+	total := d.write(t, "events/total.avsc", "{\"name\": \"Total\", \"namespace\": \"shop\",\n\"fields\": [{\"type\": \"long\", \"name\": \"cents\"}], \"type\": \"record\"}")
+	d.runs(t, access.Viewer, exitOK, "schema plan --exit-code", "2 unchanged")
+	d.write(t, "events/total.avsc", `{"type": "record", "name": "shop.Total", "fields": [{"name": "cents", "type": "long"}, {"name": "currency", "type": "string", "default": "EUR"}]}`)
+	r := d.runs(t, access.Viewer, exitOK, "schema plan -o json")
+	var p rollout.Plan
+	if err := json.Unmarshal([]byte(r.out), &p); err != nil || len(p.Steps) != 2 || p.Unchanged != 0 {
+		t.Fatalf("%v\n%s", err, r.out)
+	}
+	if s := p.Steps[0]; s.Action != rollout.Update || s.Version != 2 || s.File != total || len(s.Changes) != 1 || s.Changes[0].String() != `+ fields.currency: {"default":"EUR","name":"currency","type":"string"}` {
+		t.Errorf("%+v", p.Steps[0])
+	}
+	d.runs(t, access.Viewer, exitOK, "schema plan -o markdown", "### Plan: 2 changed, 0 unchanged", "| update | shop.total-value | 2 | + fields.currency")
+	// What refers to the new version is a new version itself, of exactly that.
+	d.runs(t, access.Admin, exitOK, "schema register", "~ shop.total-value version 2 done, id 3", "~ shop.order-value version 2 done, id 4")
+	d.runs(t, access.Viewer, exitOK, "schema plan --exit-code", "2 unchanged")
+}
+
+// A schema that fails keeps all from being registered, and levels and policies
+// of the manifest are set before.
+func TestSchemaRegisterSettings(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.write(t, "a.avsc", `{"type": "record", "name": "A", "fields": [{"name": "id", "type": "string"}]}`)
+	d.write(t, "lethe.yaml", "level: FULL\npolicy: ENFORCE\nschemas:\n  - {files: '*.avsc', subject: '{name}-value'}\n")
+	d.runs(t, access.Viewer, exitOK, "schema plan", "* a-value set", "~ compatibility: BACKWARD → FULL", "~ gate: WARN → ENFORCE", "1 new, 1 settings")
+	d.runs(t, access.Admin, exitOK, "schema register", "* a-value set done", "+ a-value version 1 done")
+	d.runs(t, access.Viewer, exitOK, "schema plan --exit-code", "1 unchanged")
+
+	// The level that the manifest is about to set counts before it is set.
+	d.write(t, "lethe.yaml", "level: FULL\nschemas:\n  - {files: '*.avsc', subject: '{name}-key'}\n")
+	d.runs(t, access.Admin, exitOK, "schema register", "+ a-key version 1 done")
+	d.call(t, "PUT", "/registry/config/a-key", `{"compatibility":"NONE"}`)
+	d.write(t, "b.avsc", `{"type": "record", "name": "B", "fields": [{"name": "email", "type": "string"}]}`)
+	d.write(t, "a.avsc", `{"type": "record", "name": "A", "fields": [{"name": "number", "type": "string"}]}`)
+	d.runs(t, access.Admin, exitNo, "schema register", "CG002", "cannot read data of version 1 (FULL)", "FAIL")
+	d.runs(t, access.Viewer, exitOK, "schema plan -m "+d.write(t, "none.yaml", "schemas:\n  - {files: b.avsc, subject: 'a-none'}\n"), "1 new")
+	if r := d.runs(t, access.Admin, exitNo, "schema register -o json", `"done": false`, `"code":"CG002"`); strings.Contains(r.out, `"done": true`) {
+		t.Errorf("something was done though one fails:\n%s", r.out)
+	}
+	// What a manifest loosens is not loose before it is set.
+	d.write(t, "lethe.yaml", "level: NONE\nschemas:\n  - {files: a.avsc, subject: 'a-value'}\n")
+	d.runs(t, access.Admin, exitNo, "schema register", "cannot read data of version 1 (FULL)", "~ compatibility: FULL → NONE")
+}
+
+// Subjects that the manifest does not name are left alone, unless asked for,
+// and then only those with its prefix that belong to its owner.
+func TestSchemaPrune(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	m := d.shop(t)
+	d.runs(t, access.Admin, exitOK, "schema register", "2 new")
+	d.call(t, "POST", "/registry/subjects/other-value/versions", `{"schema":"\"string\""}`)
+	d.write(t, "lethe.yaml", "prefix: shop.\nschemas:\n  - {files: events/total.avsc, subject: shop.sum-value}\n")
+	if r := d.runs(t, access.Admin, exitOK, "schema register", "1 new"); strings.Contains(r.out, "delete") {
+		t.Errorf("nobody asked:\n%s", r.out)
+	}
+	d.runs(t, access.Viewer, exitOK, "schema plan --prune", "- shop.order-value delete\n- shop.total-value delete\n", "2 to delete, 1 unchanged")
+	d.write(t, "owned.yaml", "prefix: shop.\nowner: orders\nschemas:\n  - {files: events/total.avsc, subject: shop.sum-value}\n")
+	if r := d.runs(t, access.Viewer, exitOK, "schema plan --prune -m "+filepath.Join(d.dir, "owned.yaml")); r.out != "1 unchanged\n" {
+		t.Errorf("they belong to nobody:\n%s", r.out)
+	}
+	d.runs(t, access.Admin, exitOK, "schema register --prune", "- shop.order-value delete done\n- shop.total-value delete done\n")
+	d.call(t, "GET", "/registry/subjects/other-value/versions/1", "")
+	d.write(t, "lethe.yaml", "schemas:\n  - {files: events/total.avsc, subject: shop.sum-value}\n")
+	d.runs(t, access.Admin, exitUsage, "schema register --prune", "has none; write one")
+	_ = m
+}

@@ -1,0 +1,270 @@
+// Package changes names what is different between two texts of a schema, each
+// thing at its place and none left out. It judges nothing: what breaks whom is
+// said elsewhere.
+package changes
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Kind is what happened to a thing.
+type Kind string
+
+// The kinds of change.
+const (
+	Added     Kind = "ADDED"
+	Removed   Kind = "REMOVED"
+	Changed   Kind = "CHANGED"
+	Reordered Kind = "REORDERED" // the same things in another order
+)
+
+// Change is one difference.
+type Change struct {
+	Kind   Kind   `json:"kind"`
+	Place  string `json:"place"` // names of members and of named things, joined by dots; a line's number in Protobuf
+	Before string `json:"before,omitempty"`
+	After  string `json:"after,omitempty"`
+}
+
+// String is a change as one line.
+func (c Change) String() string {
+	switch c.Kind {
+	case Added:
+		return "+ " + joined(c.Place, c.After)
+	case Removed:
+		return "- " + joined(c.Place, c.Before)
+	case Reordered:
+		return "~ " + c.Place + ": in another order"
+	}
+	return fmt.Sprintf("~ %s: %s → %s", c.Place, short(c.Before), short(c.After))
+}
+
+func joined(place, text string) string {
+	if place == "" {
+		return short(text)
+	}
+	return place + ": " + short(text)
+}
+
+// short cuts what would fill the screen.
+func short(s string) string {
+	const most = 100
+	if len(s) > most {
+		return strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
+}
+
+// Of names what is different between two canonical texts of a type. Avro and
+// JSON Schema are compared as JSON, so that white space and the order of
+// members are no change; Protobuf is by its lines.
+func Of(kind, before, after string) []Change {
+	var b, a any
+	if kind == "PROTOBUF" || decode(before, &b) != nil || decode(after, &a) != nil {
+		return lines(strings.Split(strings.TrimSpace(before), "\n"), strings.Split(strings.TrimSpace(after), "\n"))
+	}
+	w := &walk{}
+	w.compare("", b, a)
+	return w.out
+}
+
+func decode(text string, into *any) error {
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber() // 1 and 1.0, and numbers beyond float64, stay what they are
+	return d.Decode(into)
+}
+
+type walk struct{ out []Change }
+
+func (w *walk) note(kind Kind, place string, before, after any) {
+	c := Change{Kind: kind, Place: place}
+	if kind != Added {
+		c.Before = text(before)
+	}
+	if kind != Removed {
+		c.After = text(after)
+	}
+	if kind == Reordered {
+		c.Before, c.After = "", ""
+	}
+	w.out = append(w.out, c)
+}
+
+func text(v any) string {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(v) // it was decoded from JSON
+	return strings.TrimSpace(b.String())
+}
+
+func (w *walk) compare(place string, before, after any) {
+	bo, isObject := before.(map[string]any)
+	ao, areObjects := after.(map[string]any)
+	if isObject && areObjects {
+		w.members(place, bo, ao)
+		return
+	}
+	bl, isList := before.([]any)
+	al, areLists := after.([]any)
+	if isList && areLists {
+		w.items(place, bl, al)
+		return
+	}
+	if text(before) != text(after) {
+		w.note(Changed, place, before, after)
+	}
+}
+
+func (w *walk) members(place string, before, after map[string]any) {
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		if _, still := after[name]; !still {
+			w.note(Removed, under(place, name), before[name], nil)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(after)) {
+		if b, was := before[name]; was {
+			w.compare(under(place, name), b, after[name])
+		} else {
+			w.note(Added, under(place, name), nil, after[name])
+		}
+	}
+}
+
+// items compares lists by the names of what is in them, and where something has
+// no name of its own, one by one.
+func (w *walk) items(place string, before, after []any) {
+	b, named := keys(before)
+	a, alsoNamed := keys(after)
+	if !named || !alsoNamed {
+		w.oneByOne(place, before, after)
+		return
+	}
+	var stayed, stay []string
+	for i, key := range b {
+		if slices.Contains(a, key) {
+			stayed = append(stayed, key)
+		} else {
+			w.note(Removed, under(place, key), before[i], nil)
+		}
+	}
+	for i, key := range a {
+		k := slices.Index(b, key)
+		if k < 0 {
+			w.note(Added, under(place, key), nil, after[i])
+			continue
+		}
+		stay = append(stay, key)
+		w.compare(under(place, key), before[k], after[i])
+	}
+	if !slices.Equal(stayed, stay) {
+		w.note(Reordered, place, nil, nil)
+	}
+}
+
+// keys are the names of the items of a list: a record's or field's name, a type
+// that is only named, or a value. It reports false where two have the same.
+func keys(items []any) ([]string, bool) {
+	var out []string
+	for _, item := range items {
+		key := text(item)
+		if s, ok := item.(string); ok {
+			key = s
+		}
+		if o, ok := item.(map[string]any); ok {
+			key = keyOf(o)
+		}
+		if key == "" || slices.Contains(out, key) {
+			return nil, false
+		}
+		out = append(out, key)
+	}
+	return out, true
+}
+
+func keyOf(o map[string]any) string {
+	for _, member := range []string{"name", "type", "$ref", "title"} {
+		if s, ok := o[member].(string); ok {
+			return s
+		}
+	}
+	return ""
+}
+
+func (w *walk) oneByOne(place string, before, after []any) {
+	for i := range max(len(before), len(after)) {
+		at := under(place, fmt.Sprint(i))
+		switch {
+		case i >= len(after):
+			w.note(Removed, at, before[i], nil)
+		case i >= len(before):
+			w.note(Added, at, nil, after[i])
+		default:
+			w.compare(at, before[i], after[i])
+		}
+	}
+}
+
+func under(place, name string) string {
+	if place == "" {
+		return name
+	}
+	return place + "." + name
+}
+
+// lines finds the fewest lines that were taken out and put in.
+func lines(before, after []string) []Change {
+	start := 0
+	for start < min(len(before), len(after)) && before[start] == after[start] {
+		start++
+	}
+	end := 0
+	for end < min(len(before), len(after))-start && before[len(before)-1-end] == after[len(after)-1-end] {
+		end++
+	}
+	b, a := before[start:len(before)-end], after[start:len(after)-end]
+	// The table below grows with the product; what was written anew is shown as
+	// such.
+	const most = 4 << 20
+	var same [][]int32
+	if len(b)*len(a) <= most {
+		same = common(b, a)
+	}
+	var out []Change
+	i, k := 0, 0
+	for i < len(b) || k < len(a) {
+		switch {
+		case same != nil && i < len(b) && k < len(a) && b[i] == a[k]:
+			i, k = i+1, k+1
+		case i < len(b) && (same == nil || k == len(a) || same[i+1][k] >= same[i][k+1]):
+			out = append(out, Change{Kind: Removed, Place: fmt.Sprint("line ", start+i+1), Before: strings.TrimSpace(b[i])})
+			i++
+		default:
+			out = append(out, Change{Kind: Added, Place: fmt.Sprint("line ", start+k+1), After: strings.TrimSpace(a[k])})
+			k++
+		}
+	}
+	return out
+}
+
+// common is for each two ends of texts how many lines they have in common, in
+// order.
+func common(b, a []string) [][]int32 {
+	t := make([][]int32, len(b)+1)
+	for i := range t {
+		t[i] = make([]int32, len(a)+1)
+	}
+	for i := len(b) - 1; i >= 0; i-- {
+		for k := len(a) - 1; k >= 0; k-- {
+			t[i][k] = max(t[i+1][k], t[i][k+1])
+			if b[i] == a[k] {
+				t[i][k] = t[i+1][k+1] + 1
+			}
+		}
+	}
+	return t
+}

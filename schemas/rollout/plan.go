@@ -1,0 +1,185 @@
+// Package rollout makes of a manifest and what a registry says of it the steps
+// that are left to do, and does them. A plan is of what schemas say, not of how
+// they are written: white space, the order of members and the spelling of names
+// make no step. Nothing is deleted that somebody did not ask to have deleted.
+package rollout
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/flowmart/lethe/schemas"
+	"github.com/flowmart/lethe/schemas/changes"
+	"github.com/flowmart/lethe/schemas/gate"
+	"github.com/flowmart/lethe/schemas/manifest"
+	"github.com/flowmart/lethe/schemas/report"
+)
+
+// Action is what a step does.
+type Action string
+
+// The actions.
+const (
+	Set    Action = "SET"    // the level or the policy of a subject
+	Create Action = "CREATE" // the first version of a subject
+	Update Action = "UPDATE" // the next one
+	Delete Action = "DELETE" // a subject, softly
+)
+
+// Step is one thing to do.
+type Step struct {
+	Action  Action           `json:"action"`
+	Subject string           `json:"subject"`
+	File    string           `json:"file,omitempty"`
+	Version int              `json:"version,omitempty"` // that it would get, or got
+	ID      int              `json:"id,omitempty"`      // that it got
+	Level   schemas.Level    `json:"compatibility,omitempty"`
+	Policy  gate.Policy      `json:"gate,omitempty"`
+	Changes []changes.Change `json:"changes,omitempty"`
+	Done    bool             `json:"done"`
+
+	entry manifest.Entry
+}
+
+// Plan is what is left to do, in the order in which it can be done.
+type Plan struct {
+	Verdict   gate.Verdict `json:"verdict"`
+	Steps     []Step       `json:"steps"`
+	Unchanged int          `json:"unchanged"` // how many schemas are registered as they are
+}
+
+// Make plans what brings a registry to what a manifest says. The answer is that
+// of the registry to the entries, in their order; surplus is what to delete.
+func Make(ctx context.Context, r Registry, all []manifest.Entry, found report.Answer, surplus []Registered) (Plan, error) {
+	p := Plan{Verdict: found.Verdict, Steps: []Step{}}
+	p.settings(all, found)
+	var changed []string
+	for i, c := range found.Schemas {
+		if c.Known {
+			p.Unchanged++
+			continue
+		}
+		s := Step{Action: Create, Subject: c.Subject, File: c.File, Version: c.Version, entry: all[i]}
+		if c.Version != 1 {
+			s.Action, changed = Update, append(changed, c.Subject)
+		}
+		p.Steps = append(p.Steps, s)
+	}
+	if err := p.explain(ctx, r, all, changed); err != nil {
+		return p, err
+	}
+	for _, s := range surplus {
+		p.Steps = append(p.Steps, Step{Action: Delete, Subject: s.Subject, Version: s.Version})
+	}
+	return p, nil
+}
+
+// settings plans the levels and policies that do not hold yet. They come first:
+// the schemas are registered under them.
+func (p *Plan) settings(all []manifest.Entry, found report.Answer) {
+	for i, c := range found.Schemas {
+		s := Step{Action: Set, Subject: c.Subject, File: c.File}
+		if want := all[i].Level; want != "" && string(want) != c.Level {
+			s.Level = want
+			s.Changes = append(s.Changes, changes.Change{Kind: changes.Changed, Place: "compatibility", Before: c.Level, After: string(want)})
+		}
+		if want := all[i].Policy; want != "" && want != c.Set {
+			s.Policy = want
+			s.Changes = append(s.Changes, changes.Change{Kind: changes.Changed, Place: "gate", Before: string(c.Set), After: string(want)})
+		}
+		if len(s.Changes) > 0 && c.Version > 0 {
+			p.Steps = append(p.Steps, s)
+		}
+	}
+}
+
+// explain says of each next version what it changes.
+func (p *Plan) explain(ctx context.Context, r Registry, all []manifest.Entry, changed []string) error {
+	if len(changed) == 0 {
+		return nil
+	}
+	compared, err := r.Compared(ctx, all, changed)
+	if err != nil {
+		return err
+	}
+	for i := range p.Steps {
+		if s := &p.Steps[i]; s.Action == Update {
+			s.Changes = Differences(s.entry, compared[s.Subject])
+		}
+	}
+	return nil
+}
+
+// Differences names what a schema changes about the one before it.
+func Differences(e manifest.Entry, c schemas.Comparison) []changes.Change {
+	return changes.Of(e.Type, c.Before, cmp.Or(c.After, e.Text))
+}
+
+// Pending reports whether anything is left to do.
+func (p Plan) Pending() bool {
+	return slices.ContainsFunc(p.Steps, func(s Step) bool { return !s.Done })
+}
+
+// Apply does what is planned, step by step, and stops at the first that fails:
+// what was done is marked.
+func (p *Plan) Apply(ctx context.Context, r Registry) error {
+	got := map[string]int{} // subject → the version that it got here
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		var err error
+		switch s.Action {
+		case Set:
+			err = r.Configure(ctx, s.Subject, s.Level, s.Policy)
+		case Delete:
+			_, err = r.Delete(ctx, s.Subject, false)
+		default:
+			var v Registered
+			if v, err = r.Register(ctx, s.entry, got); err == nil {
+				s.ID, s.Version = v.ID, v.Version
+				got[s.Subject] = v.Version
+			}
+		}
+		if err != nil {
+			return &StoppedError{Step: *s, Done: i, All: len(p.Steps), Err: err}
+		}
+		s.Done = true
+	}
+	return nil
+}
+
+// StoppedError says at which step a plan stopped.
+type StoppedError struct {
+	Step      Step
+	Done, All int
+	Err       error
+}
+
+func (e *StoppedError) Error() string {
+	return fmt.Sprintf("%s %s: %s; %d of %d steps were done and stay done: run it again once this is mended, and what is done is found again",
+		strings.ToLower(string(e.Step.Action)), e.Step.Subject, e.Err, e.Done, e.All)
+}
+
+// Unwrap is why it stopped.
+func (e *StoppedError) Unwrap() error { return e.Err }
+
+// Disowned adds a finding to each schema whose subject belongs to another
+// service than the manifest says. A subject that belongs to nobody yet becomes
+// that of who registers first.
+func Disowned(all []manifest.Entry, found *report.Answer) {
+	out := report.Answer{Verdict: gate.Pass, Schemas: []report.Checked{}}
+	for i, c := range found.Schemas {
+		if want := all[i].Owner; want != "" && len(c.Owners) > 0 && !slices.Contains(c.Owners, want) {
+			c.Verdict = gate.Fail
+			c.Findings = append(c.Findings, report.Finding{
+				Code: "CG007", Severity: string(gate.Refused), Line: 1, Column: 1,
+				Message: fmt.Sprintf("the manifest says that the subject belongs to %s, and the catalog that it belongs to %s", want, strings.Join(c.Owners, ", ")),
+				Mend:    "correct the owner in the manifest, or have a steward correct the service of the topic in the catalog",
+			})
+		}
+		out.Add(c)
+	}
+	*found = out
+}
