@@ -11,6 +11,7 @@ import (
 	"github.com/flowmart/lethe/internal/page"
 	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/contract"
+	"github.com/flowmart/lethe/schemas/gate"
 )
 
 type (
@@ -112,6 +113,10 @@ func (r mutationResolver) ApproveSchemaChange(ctx context.Context, in exec.Appro
 
 func (r schemaSubjectResolver) Readers(ctx context.Context, s *exec.SchemaSubject) ([]contract.Reader, error) {
 	return r.Schemas.Readers(ctx, access.From(ctx), s.Name)
+}
+
+func (r schemaSubjectResolver) PersonalData(ctx context.Context, s *exec.SchemaSubject, from int, to *int) ([]gate.Difference, error) {
+	return r.Schemas.PersonalData(ctx, access.From(ctx), s.Name, from, latestOr(to))
 }
 
 func (schemaReaderResolver) ID(_ context.Context, n *contract.Reader) (node.ID, error) {

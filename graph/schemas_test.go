@@ -57,6 +57,9 @@ func TestAChangeIsAgreedTo(t *testing.T) {
 	}
 	a = c.do(c.admin, `query($n: String!) { schemaSubject(name: $n) { readers { id subject name type text version service { ref } } } }`, object("n", subject))
 	id := a.text(t, "schemaSubject", "readers", 0, "id")
+	if same := c.do(c.admin, `query($n: String!) { schemaSubject(name: $n) { personalData(from: 1) { kind path } } }`, object("n", subject)); len(same.Errors) > 0 {
+		t.Errorf("%s", same.Raw)
+	}
 	if a.text(t, "schemaSubject", "readers", 0, "service", "ref") != "orders" || a.text(t, "schemaSubject", "readers", 0, "text") != `"string"` {
 		t.Errorf("%s", a.Raw)
 	}

@@ -108,6 +108,35 @@ func (r *Registry) gated(ctx context.Context, db postgres.DB, p place, live []ea
 	return gate.Check(change), nil
 }
 
+// PersonalData tells what a version does to the personal data of another of the
+// same subject, by what the schemas say, the catalog confirms today, and the
+// detector suggests where nobody said anything.
+func (r *Registry) PersonalData(ctx context.Context, by access.Principal, subject string, from, to int) ([]gate.Difference, error) {
+	old, err := r.Version(ctx, by, subject, from, WithDeleted)
+	if err != nil {
+		return nil, err
+	}
+	next, err := r.Version(ctx, by, subject, to, WithDeleted)
+	if err != nil {
+		return nil, err
+	}
+	p := split(old.Subject)
+	was, err := r.schemaOf(ctx, r.db, contentID{old.Context, old.ID})
+	if err != nil {
+		return nil, err
+	}
+	is, err := r.schemaOf(ctx, r.db, contentID{next.Context, next.ID})
+	if err != nil {
+		return nil, err
+	}
+	change, err := r.change(ctx, r.db, p, is.Places())
+	if err != nil {
+		return nil, err
+	}
+	change.Old, change.Policy = gateFields(was.Places(), p), gate.Off
+	return gate.Check(change).Difference, nil
+}
+
 // guard refuses what a subject enforces, of what was found.
 func guard(findings []gate.Finding, asked string) error {
 	if gate.Judge(gate.Enforce, findings) != gate.Fail {

@@ -102,3 +102,27 @@ func TestARenameKeepsTheTags(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// What became of the personal data between two versions that are registered,
+// the deleted ones too.
+func TestPersonalDataBetweenVersions(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	must(b.SetConfig(ctx, b.admin, "orders-value", schemas.Patch{"compatibility": []byte(`"NONE"`)}))(t)
+	b.put(t, b.orders, "orders-value", tagged)
+	b.put(t, b.orders, "orders-value", `{"type":"record","name":"Order","fields":[{"name":"buyer","type":{"type":"record","name":"B","fields":[{"name":"email","type":"string","tags":"user.contact.email"}]}},{"name":"phoneNumber","type":"string"}]}`)
+	must(b.DeleteVersion(ctx, b.orders, "orders-value", 1, false))(t)
+	var got []string
+	for _, d := range must(b.PersonalData(ctx, b.viewer, "orders-value", 1, schemas.Latest))(t) {
+		got = append(got, fmt.Sprintf("%s %s %s from %q, guessed %t", d.Kind, d.Path, d.Category, d.From, d.Guessed))
+	}
+	want := []string{`MOVED buyer.email user.contact.email from "email", guessed false`, `ADDED phoneNumber user.contact.phone_number from "", guessed true`}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if same := must(b.PersonalData(ctx, b.viewer, "orders-value", 2, 2))(t); len(same) != 0 {
+		t.Errorf("against itself: %v", same)
+	}
+	_, err := b.PersonalData(ctx, b.viewer, "orders-value", 1, 9)
+	wants(t, err, "VERSION_NOT_FOUND")
+}

@@ -3764,6 +3764,13 @@ type SchemaSubject {
   ): SchemaVersion!
   "Who declared with which schema they read, by service."
   readers: [SchemaReader!]!
+  "What a version does to the personal data of an earlier one."
+  personalData(
+    "The number of the version before."
+    from: Int!
+    "The number of the version after; the latest when absent."
+    to: Int
+  ): [PersonalDifference!]!
 }
 
 "One version of a schema subject."
@@ -5361,6 +5368,8 @@ func (ec *executionContext) childFields_SchemaSubject(ctx context.Context, field
 		return ec.fieldContext_SchemaSubject_version(ctx, field)
 	case "readers":
 		return ec.fieldContext_SchemaSubject_readers(ctx, field)
+	case "personalData":
+		return ec.fieldContext_SchemaSubject_personalData(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SchemaSubject", field.Name)
 }
