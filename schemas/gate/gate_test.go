@@ -164,6 +164,25 @@ func TestTags(t *testing.T) {
 	}
 }
 
+// What lies in a field that was renamed keeps its tags, too.
+func TestTagsOfWhatLiesInARename(t *testing.T) {
+	t.Parallel()
+	buyer := fld("Order", "buyer", "record")
+	buyer.Aliases = []string{"customer", "client"}
+	mail := fld("Person", "buyer.mails[].address", "string")
+	mail.Aliases = []string{"email"}
+	r := gate.Check(gate.Change{New: []gate.Field{buyer, fld("Person", "buyer.mails", "array"), mail, fld("Person", "buyer.phone", "string")}, Confirmed: map[string][]string{
+		"client.mails[].email": {"user.contact.email"}, "customer.phone": {"user.contact.phone_number"},
+	}})
+	want := []gate.Tag{
+		{"buyer.mails[].address", "user.contact.email", gate.Confirmed, "client.mails[].email"},
+		{"buyer.phone", "user.contact.phone_number", gate.Confirmed, "customer.phone"},
+	}
+	if !reflect.DeepEqual(r.Tags, want) {
+		t.Errorf("%v, want %v", r.Tags, want)
+	}
+}
+
 // What a version does to the personal data in a schema, by hand.
 func TestDifference(t *testing.T) {
 	t.Parallel()

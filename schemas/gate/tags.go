@@ -41,8 +41,12 @@ func Tags(c Change) []Tag { return c.tagsOf(c.New).list() }
 // has no tag of its own has those of what it lies in.
 func (c Change) tagsOf(fields []Field) tags {
 	t := tags{has: make(map[string]bool, len(fields)), at: map[string][]Tag{}}
+	aliases := map[string][]string{}
 	for _, f := range fields {
 		t.has[f.Path] = true
+		if len(f.Aliases) > 0 {
+			aliases[f.Path] = f.Aliases
+		}
 	}
 	for _, f := range fields {
 		t.order = append(t.order, f.Path)
@@ -51,7 +55,7 @@ func (c Change) tagsOf(fields []Field) tags {
 				t.add(Tag{f.Path, key, Inline, f.Path})
 			}
 		}
-		for _, from := range append([]string{f.Path}, formerPaths(f, t.has)...) {
+		for _, from := range append([]string{f.Path}, formerPaths(f, aliases, t.has)...) {
 			for _, key := range c.Confirmed[from] {
 				t.add(Tag{f.Path, key, Confirmed, from})
 			}
@@ -105,22 +109,48 @@ func covers(general, key string) bool {
 // related reports whether one of two categories is or covers the other.
 func related(a, b string) bool { return covers(a, b) || covers(b, a) }
 
-// formerPaths are the paths that a field had under its aliases, unless another
-// field has one of them now.
-func formerPaths(f Field, here map[string]bool) []string {
-	p, err := fieldpath.Parse(f.Path)
-	if err != nil || len(p.Steps) == 0 {
+// mostFormer bounds how many paths a field can have had: each of the names on
+// the way to it may have had others.
+const mostFormer = 16
+
+// formerPaths are the paths that a field had under its aliases and those of what
+// it lies in, unless another field has one of them now.
+func formerPaths(f Field, aliases map[string][]string, here map[string]bool) []string {
+	if len(aliases) == 0 {
 		return nil
 	}
+	p, err := fieldpath.Parse(f.Path)
+	if err != nil {
+		return nil
+	}
+	ways := []fieldpath.Path{{Part: p.Part}}
+	for i, step := range p.Steps {
+		names := append([]string{step.Name}, aliases[upTo(p, i)]...)
+		var longer []fieldpath.Path
+		for _, way := range ways {
+			for _, name := range names {
+				if len(longer) < mostFormer {
+					steps := append(slices.Clone(way.Steps), fieldpath.Step{Name: name, Suffixes: step.Suffixes})
+					longer = append(longer, fieldpath.Path{Part: p.Part, Steps: steps})
+				}
+			}
+		}
+		ways = longer
+	}
 	var out []string
-	for _, alias := range f.Aliases {
-		q := fieldpath.Path{Part: p.Part, Steps: slices.Clone(p.Steps)}
-		q.Steps[len(q.Steps)-1].Name = alias
-		if s := q.String(); !here[s] {
+	for _, way := range ways {
+		if s := way.String(); s != f.Path && !here[s] {
 			out = append(out, s)
 		}
 	}
 	return out
+}
+
+// upTo is the path of the field that a step of a path names.
+func upTo(p fieldpath.Path, step int) string {
+	q := fieldpath.Path{Part: p.Part, Steps: slices.Clone(p.Steps[:step+1])}
+	q.Steps[step].Suffixes = nil
+	return q.String()
 }
 
 // Enclosing lists what a field lies in, the nearest first.
