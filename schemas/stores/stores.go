@@ -158,8 +158,8 @@ type reading struct {
 
 // Bounds of one store.
 const (
-	mostTables  = 5_000
-	mostColumns = 50_000
+	mostTables  = 2_000
+	mostColumns = 20_000
 )
 
 // readAll reads a source. What is wrong with its files are findings; what is

@@ -1,0 +1,50 @@
+package stores_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/flowmart/lethe/schemas/gate"
+)
+
+// many are tables of ten columns, one of them an e-mail that is classified.
+func many(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "CREATE TABLE t%d (id bigint PRIMARY KEY, customer_email text NOT NULL", i)
+		for c := range 8 {
+			fmt.Fprintf(&b, ", amount_%d numeric(10,2)", c)
+		}
+		fmt.Fprintf(&b, ");\nCOMMENT ON COLUMN t%d.customer_email IS '@tags(user.contact.email)';\n", i)
+	}
+	return b.String()
+}
+
+// A store of 200 tables is checked against what was pushed, one column more.
+func BenchmarkCheck(b *testing.B) {
+	s, ctx := setup(b), b.Context()
+	must(s.Push(ctx, s.orders, "orders-db", scripts(many(200))))(b)
+	sub := scripts(many(200), "ALTER TABLE t7 ADD phone text;")
+	b.ReportAllocs()
+	for b.Loop() {
+		if a := must(s.Check(ctx, s.viewer, "orders-db", sub))(b); a.Verdict != gate.Warning {
+			b.Fatal(a.Verdict)
+		}
+	}
+}
+
+// A large store is pushed once, and again with one column more; one that is
+// larger than any is refused.
+func TestLargeStore(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	if a := b.push(t, many(500)); !a.Pushed || a.Verdict != gate.Pass || len(a.Schemas) != 500 {
+		t.Fatalf("%s, %d tables", a.Verdict, len(a.Schemas))
+	}
+	if a := b.push(t, many(500), "ALTER TABLE t7 ADD weight int;"); a.Version != 2 || len(a.Changes) != 1 {
+		t.Errorf("version %d, %d changes", a.Version, len(a.Changes))
+	}
+	_, err := b.Check(t.Context(), b.viewer, "orders-db", scripts(many(2_001)))
+	wants(t, err, "STORE_TOO_LARGE")
+}
