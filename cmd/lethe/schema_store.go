@@ -25,7 +25,7 @@ import (
 func newSchemaStore(e *env) *cobra.Command {
 	return group("store", "Check the tables of a store before they are merged, and push them to the catalog",
 		"  lethe schema store check orders-db db/migration --format flyway",
-		newStoreCheck(e), newStorePush(e), newStoreGate(e))
+		newStoreCheck(e), newStorePush(e), newStoreLint(e), newStoreGate(e))
 }
 
 // storeFlags are the flags of every command that reads the files of a store.
@@ -35,11 +35,16 @@ type storeFlags struct {
 }
 
 func (f *storeFlags) on(c *cobra.Command) *cobra.Command {
-	c.Flags().StringVar(&f.format, "format", "sql", "what the files are: "+strings.Join(migration.Formats(), ", "))
 	c.Flags().StringVar(&f.namespace, "namespace", "", "of the datasets in the catalog (the one they have, or postgres://STORE)")
+	f.flags(c)
+	return visitFlags(c)
+}
+
+// flags are those that say how the files are read.
+func (f *storeFlags) flags(c *cobra.Command) {
+	c.Flags().StringVar(&f.format, "format", "sql", "what the files are: "+strings.Join(migration.Formats(), ", "))
 	c.Flags().StringVar(&f.root, "root", "", "the changelog that Liquibase begins with")
 	c.Flags().StringToStringVar(&f.placeholders, "placeholder", nil, "the value of a placeholder, such as schema=shop; may be repeated")
-	return visitFlags(c)
 }
 
 func newStoreCheck(e *env) *cobra.Command {
@@ -76,6 +81,38 @@ is 1.`,
 			return f.ask(cmd, e, args, "")
 		},
 	})
+}
+
+func newStoreLint(e *env) *cobra.Command {
+	var f storeFlags
+	var policy string
+	c := &cobra.Command{
+		Use:   "lint PATH…",
+		Short: "Judge a store's files by themselves, without a server",
+		Long: `Tells what each step does to tables, what cannot be read, and which columns hold
+personal data that no comment classifies. What the catalog knows of a store only
+check can tell. Exit code 1 means that the verdict is FAIL.`,
+		Example: "  lethe schema store lint db/migration --format flyway\n  lethe schema store lint db/migration --format goose --policy warn",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			sub, err := f.read(e, args)
+			if err != nil {
+				return err
+			}
+			p := gate.Policy(strings.ToUpper(policy))
+			if p != gate.Enforce && p != gate.Warn && p != gate.Off {
+				return usage(fmt.Errorf("--policy is %q; write enforce, warn or off", policy))
+			}
+			a, err := stores.Lint(sub, p)
+			if err != nil {
+				return usage(err)
+			}
+			return tellStore(cmd, a)
+		},
+	}
+	f.flags(c)
+	c.Flags().StringVar(&policy, "policy", "enforce", "what the gate's findings are: enforce, warn, off")
+	return c
 }
 
 func newStoreGate(e *env) *cobra.Command {
@@ -134,6 +171,23 @@ func (f *storeFlags) ask(cmd *cobra.Command, e *env, args []string, what string)
 		return away(errors.New("the server's answer has another form; are client and server of the same version?"))
 	}
 	return tellStore(cmd, a)
+}
+
+// read reads the files of a store.
+func (f *storeFlags) read(e *env, paths []string) (stores.Submission, error) {
+	sub := stores.Submission{Namespace: f.namespace}
+	sub.Format, sub.Root, sub.Placeholders = f.format, filepath.ToSlash(f.root), f.placeholders
+	for _, path := range paths {
+		files, err := readMigrations(e, path)
+		if err != nil {
+			return sub, usage(err)
+		}
+		sub.Files = append(sub.Files, files...)
+	}
+	if len(sub.Files) == 0 {
+		return sub, usage(fmt.Errorf("no files of migrations in %s", strings.Join(paths, ", ")))
+	}
+	return sub, nil
 }
 
 // tellStore prints a verdict with what changes; FAIL is the exit code 1.

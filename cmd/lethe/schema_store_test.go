@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -46,6 +48,32 @@ func TestSchemaStore(t *testing.T) {
 	d.write(t, "db/2.sql", "ALTER TABLE customer\n  ADD email text;\nCOMMENT ON COLUMN customer.email IS '@tags(user.contact.email)';\n")
 	if r := d.as(t, access.Admin, "schema", "store", "push", "orders-db", d.dir); r.code != exitOK || !strings.Contains(r.out, email+":3:1: column added: public.customer.email\n") {
 		t.Errorf("classified: %d\n%s%s", r.code, r.out, r.err)
+	}
+}
+
+// Without a server the files are judged by themselves, each step told.
+func TestSchemaStoreLint(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"V1__a.sql": "CREATE TABLE customer (id bigint PRIMARY KEY, mail text);\n", "V2__b.sql": "ALTER TABLE customer RENAME mail TO email;\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := lethe(t, env{}, "schema", "store", "lint", dir, "--format", "flyway")
+	if !strings.Contains(r.out, "V2__b.sql:1:29: the column mail is called email\n") || !strings.Contains(r.out, "V2__b.sql:1:29: error CG010 email") || r.code != exitNo {
+		t.Errorf("%d\n%s%s", r.code, r.out, r.err)
+	}
+	if r := lethe(t, env{}, "schema", "store", "lint", dir, "--format", "flyway", "--policy", "warn", "-o", "json"); r.code != exitOK || !strings.Contains(r.out, `"verdict": "WARN"`) {
+		t.Errorf("%d\n%s%s", r.code, r.out, r.err)
+	}
+	if r := lethe(t, env{}, "schema", "store", "lint", dir, "--format", "flywai"); r.code != exitUsage || !strings.Contains(r.err, `did you mean "flyway"`) {
+		t.Errorf("%d\n%s%s", r.code, r.out, r.err)
+	}
+	if r := lethe(t, env{}, "schema", "store", "lint", dir, "--policy", "strict"); r.code != exitUsage {
+		t.Errorf("%d\n%s%s", r.code, r.out, r.err)
 	}
 }
 

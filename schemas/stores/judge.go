@@ -37,9 +37,7 @@ type judged struct {
 
 // judge tells what a reading comes to.
 func (v *work) judge(ctx context.Context, r reading) (Answer, error) {
-	a := Answer{Store: v.store.Ref, Namespace: v.namespace, Policy: v.policy, Changes: []Change{}}
-	a.Verdict, a.Schemas = gate.Pass, []report.Checked{}
-	notes := &judged{Table: tables.Table{Name: tables.Name{Table: "*"}}, findings: slices.Concat(r.wrong, r.notes)}
+	a, notes := v.open(r)
 	if len(r.wrong) > 0 {
 		a.add(v, notes)
 		return a, nil
@@ -71,14 +69,40 @@ func (v *work) judge(ctx context.Context, r reading) (Answer, error) {
 	return a, nil
 }
 
-// judgeTables asks the gate about every table.
-func (v *work) judgeTables(ctx context.Context, now *tables.State) ([]*judged, error) {
-	var all []*judged
-	for _, t := range now.All() {
-		if t.PartOf == (tables.Name{}) { // the rows of a part are the whole's
-			all = append(all, &judged{Table: t, fields: fieldsOf(t)})
+// open begins an answer, with what is said of no table.
+func (v *work) open(r reading) (Answer, *judged) {
+	a := Answer{Store: v.store.Ref, Namespace: v.namespace, Policy: v.policy, Changes: []Change{}}
+	a.Verdict, a.Schemas = gate.Pass, []report.Checked{}
+	return a, &judged{Table: tables.Table{Name: tables.Name{Table: "*"}}, findings: slices.Concat(r.wrong, r.notes)}
+}
+
+// Lint judges files by themselves, without a catalog: what cannot be read, and
+// what personal data they classify. Its changes are those of every step, in
+// order.
+func Lint(sub Submission, policy gate.Policy) (Answer, error) {
+	r, err := readAll(sub.Source)
+	if err != nil {
+		return Answer{}, err
+	}
+	v := &work{namespace: sub.Namespace, policy: policy, before: tables.New()}
+	a, notes := v.open(r)
+	if len(r.wrong) == 0 {
+		for _, c := range r.state.Log() {
+			a.Changes = append(a.Changes, Change{Change: c, Dataset: c.Table.String(), Field: pathOf(c.Column)})
+		}
+		all := listed(r.state)
+		v.gate(all, r.state)
+		for _, j := range all {
+			a.add(v, j)
 		}
 	}
+	a.add(v, notes)
+	return a, nil
+}
+
+// judgeTables asks the gate about every table.
+func (v *work) judgeTables(ctx context.Context, now *tables.State) ([]*judged, error) {
+	all := listed(now)
 	known, err := v.datasets(ctx, all)
 	if err != nil {
 		return nil, err
@@ -98,8 +122,29 @@ func (v *work) judgeTables(ctx context.Context, now *tables.State) ([]*judged, e
 		return nil, err
 	}
 	for _, j := range all {
-		j.change = gate.Change{New: gateFields(j.fields), Confirmed: map[string][]string{}, Rejected: map[string][]gate.Rejection{}, Policy: v.policy}
 		said(&j.change, tags[j.dataset], fields[j.dataset])
+	}
+	v.gate(all, now)
+	return all, nil
+}
+
+// listed are the tables that are judged: the rows of a part are the whole's.
+func listed(now *tables.State) []*judged {
+	var all []*judged
+	for _, t := range now.All() {
+		if t.PartOf == (tables.Name{}) {
+			j := &judged{Table: t, fields: fieldsOf(t)}
+			j.change = gate.Change{New: gateFields(j.fields), Confirmed: map[string][]string{}, Rejected: map[string][]gate.Rejection{}}
+			all = append(all, j)
+		}
+	}
+	return all
+}
+
+// gate has every table judged against what it was before.
+func (v *work) gate(all []*judged, now *tables.State) {
+	for _, j := range all {
+		j.change.Policy = v.policy
 		if was := v.before.Former(j.Table, now); was != nil {
 			j.change.Old = gateFields(fieldsOf(*was))
 		}
@@ -114,7 +159,6 @@ func (v *work) judgeTables(ctx context.Context, now *tables.State) ([]*judged, e
 			j.findings = append(j.findings, j.slips()...)
 		}
 	}
-	return all, nil
 }
 
 // slips are tags of a whole table that are no words of the vocabulary.
@@ -250,7 +294,7 @@ func (a *Answer) add(v *work, j *judged) {
 		files = files[1:]
 	}
 	for i, file := range files {
-		c := report.Checked{File: file, Subject: strings.TrimSuffix(v.store.Ref+"/"+j.Name.String(), "/*"), Policy: v.policy, Level: "NONE", Version: a.Version, Known: a.Known,
+		c := report.Checked{File: file, Subject: strings.Trim(strings.TrimSuffix(v.store.Ref+"/"+j.Name.String(), "*"), "/"), Policy: v.policy, Level: "NONE", Version: a.Version, Known: a.Known,
 			Findings: []report.Finding{}, Tags: []report.Tag{}, Difference: []report.Difference{}}
 		var own []gate.Finding
 		for _, f := range j.findings {
