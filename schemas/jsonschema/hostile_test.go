@@ -60,6 +60,7 @@ var hostile = []struct{ name, text, want string }{
 	{"1,000 patterns for 1,000 names", `{"properties":{` + many(1000, `"nameN":{}`) + `},"patternProperties":{` + many(1000, `"^(a|b|n)*ameN$":{"type":"string"}`) + `}}`, "too large"},
 	{"a pattern that backtracking engines hang", `{"properties":{"` + strings.Repeat("a", 900) + `!":{"type":"string"}},"patternProperties":{"^(a+)+$":{"type":"string"},"^(([a-z])+.)+[A-Z]([a-z])+$":{}}}`, "compared"},
 	{"a pattern that grows", `{"properties":{"a":{}},"patternProperties":{"((((a{100}){100}){100}){100})":{},"(((x{1,999})*)*)*":{}}}`, "compared"},
+	{"a tuple of 300,000", `{"items":[` + many(300_000, `{}`) + `]}`, "refused"},
 	{"a tuple of 20,000", `{"items":[` + many(20_000, `{"type":"string"}`) + `]}`, "compared"},
 	{"a number of a billion digits", `{"multipleOf":1e-999999999,"enum":[1e999999999]}`, "refused"},
 	{"a value of a billion digits", `{"enum":[1e999999999,1e-999999999,-0.0]}`, "compared"},

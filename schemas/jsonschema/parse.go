@@ -73,8 +73,15 @@ func (p *parser) schema(v *value, outer scope, at string) *node {
 		return n
 	}
 	n := &node{raw: v, at: at}
-	p.nodes[v] = n
 	p.order = append(p.order, n)
+	switch {
+	case len(p.order) == mostSchemas+1:
+		p.fail("#", "the schema holds more than %d schemas; describe less in one", mostSchemas)
+		fallthrough
+	case len(p.order) > mostSchemas:
+		return n
+	}
+	p.nodes[v] = n
 	s := outer.within(v)
 	n.draft = s.draft
 	switch {

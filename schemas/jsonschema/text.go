@@ -20,6 +20,8 @@ const (
 	// maxDepth is how deep brackets may nest in a schema text. An object within
 	// an object takes two.
 	maxDepth = 400
+	// mostSchemas is how many schemas one text may hold, with those it refers to.
+	mostSchemas = 50_000
 	// maxFields is how many field paths a schema may unfold to. Definitions can
 	// be used in many places, so a short text can unfold to a great many.
 	maxFields = 10_000
