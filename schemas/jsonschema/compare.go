@@ -233,6 +233,9 @@ func (c *comparison) keywords(w conjunction, r *node, whole conjunction) []diffe
 	d := &judging{comparison: c, w: w, r: r, whole: whole}
 	d.constant()
 	before := kindsOf(w)
+	if meant := w.meant(); c.lenient && c.exact == 0 && before == isAny && meant != 0 {
+		before = meant // who describes properties means an object
+	}
 	if !d.types(before) {
 		return d.found
 	}

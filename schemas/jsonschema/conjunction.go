@@ -94,6 +94,15 @@ func kindsOf(w conjunction) kinds {
 	return set
 }
 
+// meant are the types that a conjunction speaks of.
+func (w conjunction) meant() kinds {
+	set := kinds(0)
+	for _, one := range w {
+		set |= one.node.meant()
+	}
+	return set
+}
+
 // strongest is the greatest, or least, of the bounds in a conjunction.
 func strongest[T any](w conjunction, of func(*node) *T, better func(a, b T) bool) *T {
 	var best *T

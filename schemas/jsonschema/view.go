@@ -163,12 +163,7 @@ func (v *view) kinds(branches kinds) kinds {
 	}
 	described := kinds(0)
 	for _, n := range v.parts {
-		if len(n.object.properties)+len(n.freeValues())+len(n.object.required) > 0 {
-			described |= isObject
-		}
-		if len(n.items()) > 0 {
-			described |= isArray
-		}
+		described |= n.meant()
 	}
 	if described != 0 {
 		return described
@@ -187,6 +182,18 @@ func (n *node) kinds() kinds {
 	}
 	if n.never {
 		return 0
+	}
+	return set
+}
+
+// meant are the types that a schema speaks of, whether or not it asks for them.
+func (n *node) meant() kinds {
+	set := kinds(0)
+	if len(n.object.properties)+len(n.freeValues())+len(n.object.required) > 0 {
+		set |= isObject
+	}
+	if len(n.items()) > 0 {
+		set |= isArray
 	}
 	return set
 }
