@@ -22,6 +22,7 @@ import (
 func newSchema(e *env) *cobra.Command {
 	c := group("schema", "Check schemas before they are merged, and register them", "  lethe schema check\n  lethe schema check orders.avsc --subject orders-value",
 		newSchemaCheck(e), newSchemaLint(e), newSchemaPlan(e), newSchemaRegister(e),
+		newSchemaDiff(e), newSchemaPull(e), newSchemaIDs(e), newSchemaConfig(e), newSchemaDelete(e),
 		newSchemaStore(e), newSchemaMirror(e),
 		newSchemaApprove(e), newSchemaReads(e), newSchemaSafe(e))
 	c.PersistentFlags().StringP("output", "o", "text", strings.Join(report.Forms(), ", "))

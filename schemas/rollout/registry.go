@@ -150,9 +150,10 @@ func (r Registry) Compared(ctx context.Context, all []manifest.Entry, changed []
 	before, now := slices.Clone(elsewhere), slices.Clone(elsewhere)
 	for _, e := range all {
 		now = append(now, e.Submission())
-		if v, ok := was[e.Subject]; ok {
+		switch v, ok := was[e.Subject]; {
+		case ok:
 			before = append(before, v.Submission())
-		} else {
+		case !slices.Contains(changed, e.Subject):
 			before = append(before, e.Submission())
 		}
 	}

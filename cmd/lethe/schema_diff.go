@@ -1,0 +1,210 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flowmart/lethe/schemas"
+	"github.com/flowmart/lethe/schemas/changes"
+	"github.com/flowmart/lethe/schemas/manifest"
+	"github.com/flowmart/lethe/schemas/report"
+	"github.com/flowmart/lethe/schemas/rollout"
+)
+
+// difference is what one schema of the manifest changes.
+type difference struct {
+	Subject  string              `json:"subject"`
+	File     string              `json:"file,omitempty"`
+	State    string              `json:"state"` // NEW, CHANGED, REMOVED
+	Changes  []changes.Change    `json:"changes"`
+	Personal []report.Difference `json:"personalData"`
+}
+
+func newSchemaDiff(e *env) *cobra.Command {
+	var against string
+	var strict bool
+	c := &cobra.Command{
+		Use:   "diff",
+		Short: "Name every change of the manifest's schemas",
+		Long: `Names every change of the manifest's schemas against the latest registered
+versions, or what was before: each thing added, removed or changed at its place,
+and what that does to the personal data in them. It judges nothing.`,
+		Example: "  lethe schema diff\n  lethe schema diff --against git:origin/main --exit-code",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := plainly(cmd); err != nil {
+				return err
+			}
+			f, err := readManifest(cmd)
+			if err != nil {
+				return err
+			}
+			found, err := f.differences(cmd, e, against)
+			if err != nil {
+				return err
+			}
+			if err := show(cmd, found, func(w io.Writer) { writeDifferences(w, found) }); err != nil {
+				return err
+			}
+			if strict && len(found) > 0 {
+				return no(fmt.Errorf("%d schemas are not as in %s", len(found), against))
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&against, "against", "registry", "what the schemas are held against: registry, git:REF or dir:PATH")
+	c.Flags().BoolVar(&strict, "exit-code", false, "exit code 1 where anything differs")
+	return visitFlags(manifestFlags(c))
+}
+
+// plainly refuses the forms that only a verdict has.
+func plainly(cmd *cobra.Command) error {
+	if o := output(cmd); o != "text" && o != "json" {
+		return fmt.Errorf("--output is %q; this command writes text or json", o)
+	}
+	return nil
+}
+
+// differences compares the schemas with those before.
+func (f files) differences(cmd *cobra.Command, e *env, against string) ([]difference, error) {
+	compared := map[string]schemas.Comparison{}
+	var before []manifest.Entry
+	var err error
+	if against == "registry" {
+		r, failed := registry(cmd, e)
+		if failed != nil {
+			return nil, failed
+		}
+		var all []string
+		for _, e := range f.entries {
+			all = append(all, e.Subject)
+		}
+		compared, err = r.Compared(cmd.Context(), f.entries, all)
+		err = answered(err)
+	} else if before, err = f.before(cmd.Context(), against); err == nil {
+		for _, c := range schemas.Compare(submissions(before), submissions(f.entries), f.config()) {
+			compared[c.Subject] = c
+		}
+	}
+	out := []difference{}
+	if err != nil {
+		return out, err
+	}
+	for _, e := range f.entries {
+		if d, differs := differenceOf(e, compared[e.Subject]); differs {
+			out = append(out, d)
+		}
+		delete(compared, e.Subject)
+	}
+	now := map[string]bool{}
+	for _, e := range f.entries {
+		now[e.Subject] = true
+	}
+	for _, e := range before {
+		if !now[e.Subject] {
+			out = append(out, difference{Subject: e.Subject, State: "REMOVED", Changes: []changes.Change{}, Personal: []report.Difference{}})
+		}
+	}
+	return out, nil
+}
+
+func differenceOf(e manifest.Entry, c schemas.Comparison) (difference, bool) {
+	d := difference{Subject: e.Subject, File: e.File, State: "CHANGED", Changes: []changes.Change{}, Personal: []report.Difference{}}
+	d.Personal = append(d.Personal, report.Of([]schemas.Answer{c.Answer}).Schemas[0].Difference...)
+	if c.Before == "" {
+		d.State = "NEW"
+		return d, true
+	}
+	d.Changes = append(d.Changes, rollout.Differences(e, c)...)
+	return d, len(d.Changes)+len(d.Personal) > 0
+}
+
+func writeDifferences(w io.Writer, all []difference) {
+	for _, d := range all {
+		fmt.Fprintf(w, "%s %s", map[string]string{"NEW": "+", "CHANGED": "~", "REMOVED": "-"}[d.State], d.Subject)
+		if d.File != "" {
+			fmt.Fprintf(w, " (%s)", d.File)
+		}
+		fmt.Fprintln(w)
+		for _, c := range d.Changes {
+			fmt.Fprintln(w, "   ", c)
+		}
+		for _, p := range d.Personal {
+			fmt.Fprintln(w, "    personal data", p)
+		}
+	}
+	fmt.Fprintf(w, "%d differ\n", len(all))
+}
+
+func newSchemaPull(e *env) *cobra.Command {
+	var prefix, to string
+	var force bool
+	c := &cobra.Command{
+		Use:   "pull",
+		Short: "Write the registered schemas into files, with a manifest",
+		Long: `Writes the latest versions of the subjects that begin with a prefix into files, and
+a manifest that says what they are; registered from there, nothing changes.
+Files that are there already are kept, unless --force is given.`,
+		Example: "  lethe schema pull --prefix shop. --to schemas",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := plainly(cmd); err != nil {
+				return err
+			}
+			r, err := registry(cmd, e)
+			if err != nil {
+				return err
+			}
+			files, err := rollout.Pull(cmd.Context(), r, prefix)
+			if err != nil {
+				return answered(err)
+			}
+			if len(files) == 1 {
+				return no(fmt.Errorf("no subject begins with %q", prefix))
+			}
+			if err := writeFiles(to, files, force); err != nil {
+				return usage(err)
+			}
+			names := make([]string, len(files))
+			for i, f := range files {
+				names[i] = filepath.Join(to, f.Name)
+			}
+			return show(cmd, names, func(w io.Writer) {
+				for _, name := range names {
+					fmt.Fprintln(w, name)
+				}
+			})
+		},
+	}
+	c.Flags().StringVar(&prefix, "prefix", "", "only subjects that begin with this")
+	c.Flags().StringVar(&to, "to", ".", "the folder")
+	c.Flags().BoolVar(&force, "force", false, "write over files that are there")
+	return visitFlags(c)
+}
+
+// writeFiles writes all files or none that is there already.
+func writeFiles(folder string, all []rollout.File, force bool) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	var there []error
+	for _, f := range all {
+		if _, err := os.Lstat(filepath.Join(folder, f.Name)); err == nil && !force {
+			there = append(there, fmt.Errorf("%s is there already; --force writes over it", filepath.Join(folder, f.Name)))
+		}
+	}
+	if len(there) > 0 {
+		return errors.Join(there...)
+	}
+	for _, f := range all {
+		if err := os.WriteFile(filepath.Join(folder, f.Name), []byte(f.Text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/flowmart/lethe/internal/access"
+)
+
+// What was registered, in whatever type, is pulled into files from which
+// registering changes nothing.
+func TestSchemaPull(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.shop(t)
+	d.write(t, "api/shop/money.proto", "syntax = \"proto3\";\npackage shop;\nmessage Money { int64 cents = 1; }\n")
+	d.write(t, "api/shop/cart.proto", "syntax = \"proto3\";\npackage shop;\nimport \"shop/money.proto\";\nmessage Cart { Money total = 1; }\n")
+	d.write(t, "json/sum.json", `{"$id":"https://flowmart.example/sum.json","type":"object","properties":{"cents":{"type":"integer"}}}`)
+	d.write(t, "json/bill.json", `{"type":"object","properties":{"sum":{"$ref":"sum.json"}}}`)
+	d.write(t, "lethe.yaml", `
+prefix: shop.
+schemas:
+  - {files: "events/*.avsc", subject: "shop.{name}-value"}
+  - {files: "api/**/*.proto", subject: "shop.{dir}/{name}", level: FULL}
+  - {files: "json/*.json", subject: "shop.{name}", policy: ENFORCE}
+`)
+	d.runs(t, access.Admin, exitOK, "schema register", "6 new", "shop.shop/cart version 1 done", "shop.bill version 1 done")
+	to := filepath.Join(d.dir, "pulled")
+	pull := "schema pull --prefix shop. --to " + to + " -o json"
+	r := d.as(t, access.Viewer, strings.Fields(pull)...)
+	if r.code != exitOK || !strings.Contains(r.out, "shop.shop%2Fcart.proto") {
+		t.Fatalf("%d\n%s%s", r.code, r.out, r.err)
+	}
+	d.runs(t, access.Viewer, exitOK, "schema plan --exit-code -m "+filepath.Join(to, "lethe.yaml"), "6 unchanged")
+	if r := d.as(t, access.Viewer, strings.Fields(pull)...); r.code != exitUsage || !strings.Contains(r.err, "lethe.yaml is there already") {
+		t.Errorf("what is there is written over: %d %s", r.code, r.err)
+	}
+	if r := d.as(t, access.Viewer, append(strings.Fields(pull), "--force")...); r.code != exitOK {
+		t.Errorf("%d %s", r.code, r.err)
+	}
+	if r := d.as(t, access.Viewer, "schema", "pull", "--prefix", "none"); r.code != exitNo || !strings.Contains(r.err, `no subject begins with "none"`) {
+		t.Errorf("%d %s", r.code, r.err)
+	}
+}
+
+// Every change at its place, and what it does to personal data.
+func TestSchemaDiff(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.shop(t)
+	d.runs(t, access.Viewer, exitNo, "schema diff --exit-code", "+ shop.total-value (", "+ shop.order-value (", "2 differ")
+	d.runs(t, access.Admin, exitOK, "schema register", "2 new")
+	d.git(t, "init", "-q", "-b", "main")
+	d.git(t, "add", ".")
+	d.git(t, "commit", "-q", "-m", "first")
+	d.runs(t, access.Viewer, exitOK, "schema diff --exit-code", "0 differ")
+	d.write(t, "events/total.avsc", `{"type": "record", "name": "shop.Total", "doc": "what to pay", "fields": [
+		{"name": "cents", "type": "int"}, {"name": "email", "type": "string"}]}`)
+	want := []string{"~ shop.total-value (", `+ doc: "what to pay"`, `~ fields.cents.type: "long" → "int"`, `+ fields.email: {"name":"email","type":"string"}`,
+		"personal data added: email user.contact.email", "~ shop.order-value (", "personal data added: total.email user.contact.email", "2 differ"}
+	d.runs(t, access.Viewer, exitOK, "schema diff", want...)
+	d.runs(t, access.Viewer, exitOK, "schema diff --against git:main", want...)
+	d.write(t, "lethe.yaml", "schemas:\n  - {files: events/total.avsc, subject: shop.sum-value}\n")
+	d.runs(t, access.Viewer, exitOK, "schema diff -o json", `"state": "NEW"`, `"subject": "shop.sum-value"`)
+	d.runs(t, access.Viewer, exitUsage, "schema diff -o sarif", "writes text or json")
+}
+
+// Ids, settings and deletes, each by its command.
+func TestSchemaSubjects(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.shop(t)
+	d.runs(t, access.Viewer, exitNo, "schema ids", "not registered: shop.total-value, shop.order-value")
+	d.runs(t, access.Admin, exitOK, "schema register", "2 new")
+	d.runs(t, access.Viewer, exitOK, "schema ids", "1 shop.total-value version 1\n2 shop.order-value version 1\n")
+	d.runs(t, access.Viewer, exitNo, "schema ids 2 77", "2 shop.order-value version 1\n", "not registered: 77")
+	d.runs(t, access.Viewer, exitUsage, "schema ids two", `"two" is no id`)
+
+	config := func(role access.Role, code int, line string, part string) {
+		t.Helper()
+		r := d.as(t, role, strings.Fields("schema config shop.total-value "+line)...)
+		if r.code != code || !strings.Contains(r.out+r.err, part) {
+			t.Errorf("config %s: %d\n%s%s", line, r.code, r.out, r.err)
+		}
+	}
+	config(access.Viewer, exitOK, "", "compatibilityLevel BACKWARD\n")
+	config(access.Admin, exitOK, "--level full --policy enforce", "compatibilityLevel FULL\ngate ENFORCE\n")
+	config(access.Admin, exitNo, "--level FUL", `did you mean "FULL"`)
+	config(access.Viewer, exitNo, "--level NONE", "role")
+
+	d.runs(t, access.Admin, exitUsage, "schema delete", "name the subjects to delete")
+	d.runs(t, access.Admin, exitNo, "schema delete shop.total-value --yes", "- shop.total-value\n", "refer")
+	d.runs(t, access.Viewer, exitOK, "schema delete shop.order-value", "1 to delete; --yes does it")
+	d.runs(t, access.Admin, exitOK, "schema delete shop.order-value shop.total-value --yes", "- shop.order-value done, versions [1]\n- shop.total-value done, versions [1]\n")
+	d.runs(t, access.Viewer, exitNo, "schema ids", "not registered")
+	d.runs(t, access.Admin, exitOK, "schema delete shop.order-value --permanent --yes", "shop.order-value done")
+}

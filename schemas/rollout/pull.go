@@ -1,0 +1,112 @@
+package rollout
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/flowmart/lethe/schemas"
+	"github.com/flowmart/lethe/schemas/manifest"
+)
+
+// File is a file to write.
+type File struct {
+	Name, Text string
+}
+
+// Pull makes files of the latest versions of the subjects that begin with a
+// prefix, and a manifest that says so: registered from there, nothing changes.
+func Pull(ctx context.Context, r Registry, prefix string) ([]File, error) {
+	all, err := r.Latest(ctx, prefix)
+	if err != nil {
+		return nil, err
+	}
+	pulled := map[string]Registered{}
+	for _, v := range all {
+		pulled[v.Subject] = v
+	}
+	var out []File
+	var b strings.Builder
+	if prefix != "" {
+		fmt.Fprintf(&b, "prefix: %s\n", strconv.Quote(prefix))
+	}
+	b.WriteString("schemas:\n")
+	for _, v := range all {
+		f := File{fileName(v), pretty(v)}
+		out = append(out, f)
+		fmt.Fprintf(&b, "  - files: %s\n    subject: %s\n    type: %s\n", strconv.Quote(escaped(f.Name)), strconv.Quote(v.Subject), v.Type)
+		if err := r.own(ctx, &b, v.Subject); err != nil {
+			return nil, err
+		}
+		writeReferences(&b, v, pulled)
+	}
+	return append(out, File{manifest.Name, b.String()}), nil
+}
+
+// own writes what is set on a subject itself.
+func (r Registry) own(ctx context.Context, b *strings.Builder, subject string) error {
+	var c struct {
+		Level  string `json:"compatibilityLevel"`
+		Policy string `json:"gate"`
+	}
+	err := r.Do(ctx, http.MethodGet, "/config/"+url.PathEscape(subject), nil, &c)
+	if err != nil && !Absent(err) {
+		return err
+	}
+	if c.Level != "" {
+		fmt.Fprintf(b, "    level: %s\n", c.Level)
+	}
+	if c.Policy != "" {
+		fmt.Fprintf(b, "    policy: %s\n", c.Policy)
+	}
+	return nil
+}
+
+// writeReferences writes what the files themselves do not tell: names other
+// than of types in Avro, what was not pulled, versions that are not the latest.
+func writeReferences(b *strings.Builder, v Registered, pulled map[string]Registered) {
+	head := "    references:\n"
+	for _, ref := range v.References {
+		to, here := pulled[ref.Subject]
+		latest := here && to.Version == ref.Version
+		if latest && v.Type == schemas.Avro {
+			continue
+		}
+		fmt.Fprintf(b, "%s      - {name: %s, subject: %s", head, strconv.Quote(ref.Name), strconv.Quote(ref.Subject))
+		if !latest {
+			fmt.Fprintf(b, ", version: %d", ref.Version)
+		}
+		b.WriteString("}\n")
+		head = ""
+	}
+}
+
+// fileName is the name of a subject's file. What no file system takes is
+// written as in a URL.
+func fileName(v Registered) string {
+	end := map[string]string{"PROTOBUF": ".proto", "JSON": ".json"}[v.Type]
+	if end == "" {
+		end = ".avsc"
+	}
+	name := strings.NewReplacer(":", "%3A", "*", "%2A", "\\", "%5C").Replace(url.PathEscape(v.Subject))
+	return strings.TrimSuffix(name, end) + end
+}
+
+// escaped is a name as a pattern that means only it.
+func escaped(name string) string {
+	return strings.NewReplacer("[", `\[`, "]", `\]`, "{", `\{`, "}", `\}`, "?", `\?`).Replace(name)
+}
+
+// pretty is a text as people read it.
+func pretty(v Registered) string {
+	var b bytes.Buffer
+	if v.Type == "PROTOBUF" || json.Indent(&b, []byte(v.Text), "", "  ") != nil {
+		return v.Text
+	}
+	return b.String() + "\n"
+}
