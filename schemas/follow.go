@@ -30,7 +30,7 @@ func (r *Registry) Follow(ctx context.Context, report func(error)) {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
 	for {
-		if err := r.followOnce(ctx); err != nil && ctx.Err() == nil && !postgres.Away(err) && err != error(errAway) {
+		if err := r.followOnce(ctx); err != nil && ctx.Err() == nil && !postgres.Away(err) && !errors.Is(err, errAway) {
 			report(err)
 		}
 		select {

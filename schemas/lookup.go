@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,7 +41,7 @@ func (r *Registry) Lookup(ctx context.Context, by access.Principal, s Submission
 	if err != nil || found {
 		return v, err
 	}
-	if err := st.absent(which); err == errNoSubject {
+	if err := st.absent(which); errors.Is(err, errNoSubject) {
 		return Version{}, err
 	}
 	return Version{}, errNoSchema

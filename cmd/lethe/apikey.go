@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// apiKeyPath is where the server makes, lists and revokes API keys.
-const apiKeyPath = "/api/v1/keys"
+// keysPath is where the server makes, lists and revokes API keys.
+const keysPath = "/api/v1/keys"
 
 func newAPIKey(e *env) *cobra.Command {
 	return group("apikey", "Keys by which a service's machines sign in to the schema registry", "  lethe apikey create --service orders --label producers",
@@ -45,7 +45,7 @@ name, or as a bearer token. The key opens the registry and nothing else.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			asked := map[string]any{"service": service, "role": role, "label": label, "days": days}
 			var made apiKey
-			if err := askAPIKeys(cmd, e, http.MethodPost, apiKeyPath, asked, &made); err != nil {
+			if err := askAPIKeys(cmd, e, http.MethodPost, keysPath, asked, &made); err != nil {
 				return err
 			}
 			return show(cmd, made, func(w io.Writer) {
@@ -74,7 +74,7 @@ func newAPIKeyList(e *env) *cobra.Command {
 			var found struct {
 				Keys []apiKey `json:"keys"`
 			}
-			if err := askAPIKeys(cmd, e, http.MethodGet, apiKeyPath+"?service="+url.QueryEscape(service), nil, &found); err != nil {
+			if err := askAPIKeys(cmd, e, http.MethodGet, keysPath+"?service="+url.QueryEscape(service), nil, &found); err != nil {
 				return err
 			}
 			return show(cmd, found, func(w io.Writer) {
@@ -100,7 +100,7 @@ func newAPIKeyRevoke(e *env) *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var gone apiKey
-			if err := askAPIKeys(cmd, e, http.MethodDelete, apiKeyPath+"/"+url.PathEscape(args[0]), nil, &gone); err != nil {
+			if err := askAPIKeys(cmd, e, http.MethodDelete, keysPath+"/"+url.PathEscape(args[0]), nil, &gone); err != nil {
 				return err
 			}
 			return show(cmd, gone, func(w io.Writer) { fmt.Fprintf(w, "%s of %s is revoked.\n", gone.Label, gone.Service) })

@@ -184,8 +184,7 @@ func (m *mirroring) goOn(cmd *cobra.Command, e *env) error {
 	for {
 		done, err := m.round(ctx)
 		switch {
-		case ctx.Err() != nil:
-			return nil
+		case ctx.Err() != nil: // it was stopped
 		case err != nil:
 			fmt.Fprintln(cmd.ErrOrStderr(), "lethe:", err)
 		case !reflect.DeepEqual(done, before): // what nobody can mend is told once

@@ -185,60 +185,84 @@ func (l lines) place(at int) tables.Place {
 func readJSON(f File) (*node, error) {
 	d := json.NewDecoder(strings.NewReader(f.Text))
 	d.UseNumber()
-	lines := linesOf(f)
-	at := func() tables.Place { // of the token that comes next
-		i := int(d.InputOffset())
-		for i < len(f.Text) && strings.IndexByte(" \t\r\n,:", f.Text[i]) >= 0 {
-			i++
-		}
-		return lines.place(i)
-	}
-	var value func(n *node, depth int) error
-	value = func(n *node, depth int) error {
-		if n.at = at(); depth > deepest {
-			return tooDeep(n.at)
-		}
-		t, err := d.Token()
-		if err != nil {
-			return badDocument(n.at, "this is not JSON: %v", err)
-		}
-		switch t {
-		case json.Delim('{'):
-			for d.More() {
-				begins := at()
-				key, err := d.Token()
-				if err != nil {
-					return badDocument(begins, "this is not JSON: %v", err)
-				}
-				k := &node{name: fmt.Sprint(key)}
-				if err := value(k, depth+1); err != nil {
-					return err
-				}
-				k.at = begins
-				n.kids = append(n.kids, k)
-			}
-			_, err = d.Token()
-		case json.Delim('['):
-			n.list = true
-			for d.More() {
-				k := &node{}
-				if err := value(k, depth+1); err != nil {
-					return err
-				}
-				n.kids = append(n.kids, k)
-			}
-			_, err = d.Token()
-		case nil:
-		default:
-			n.value = fmt.Sprint(t)
-		}
-		if err != nil {
-			return badDocument(at(), "this is not JSON: %v", err)
-		}
-		return nil
-	}
 	root := &node{}
-	return root, value(root, 0)
+	return root, (&jsonReader{d, f.Text, linesOf(f)}).value(root, 0)
+}
+
+// jsonReader reads JSON value by value, and knows where each stands.
+type jsonReader struct {
+	*json.Decoder
+	text  string
+	lines lines
+}
+
+// at is the place of the token that comes next.
+func (r *jsonReader) at() tables.Place {
+	i := int(r.InputOffset())
+	for i < len(r.text) && strings.IndexByte(" \t\r\n,:", r.text[i]) >= 0 {
+		i++
+	}
+	return r.lines.place(i)
+}
+
+func (r *jsonReader) value(n *node, depth int) error {
+	if n.at = r.at(); depth > deepest {
+		return tooDeep(n.at)
+	}
+	t, err := r.token()
+	if err != nil {
+		return err
+	}
+	switch t {
+	case json.Delim('{'):
+		return r.object(n, depth)
+	case json.Delim('['):
+		return r.list(n, depth)
+	case nil:
+	default:
+		n.value = fmt.Sprint(t)
+	}
+	return nil
+}
+
+func (r *jsonReader) object(n *node, depth int) error {
+	for r.More() {
+		begins := r.at()
+		key, err := r.token()
+		if err != nil {
+			return err
+		}
+		k := &node{name: fmt.Sprint(key)}
+		if err := r.value(k, depth+1); err != nil {
+			return err
+		}
+		k.at = begins
+		n.kids = append(n.kids, k)
+	}
+	_, err := r.token()
+	return err
+}
+
+func (r *jsonReader) list(n *node, depth int) error {
+	n.list = true
+	for r.More() {
+		k := &node{}
+		if err := r.value(k, depth+1); err != nil {
+			return err
+		}
+		n.kids = append(n.kids, k)
+	}
+	_, err := r.token()
+	return err
+}
+
+func (r *jsonReader) token() (json.Token, error) {
+	begins := r.at()
+	t, err := r.Token()
+	if err != nil {
+		return nil, badDocument(begins, "this is not JSON: %v", err)
+	}
+	return t, nil
 }
 
 func readYAML(f File) (*node, error) {

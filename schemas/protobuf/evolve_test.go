@@ -11,13 +11,12 @@ import (
 // of comparison.
 
 type madeField struct {
-	number  int
-	name    string
-	label   string // "", optional, required, repeated
-	kind    string // a scalar type, an enum or a message; of a map its value
-	key     string // of a map
-	oneof   string
-	options string
+	number int
+	name   string
+	label  string // "", optional, required, repeated
+	kind   string // a scalar type, an enum or a message; of a map its value
+	key    string // of a map
+	oneof  string
 }
 
 type madeMessage struct {

@@ -137,7 +137,7 @@ func pastString(text string, at int) int {
 
 // pastComment finds the end of a comment; where none begins, the slash itself.
 func pastComment(text string, at int) int {
-	end := ""
+	var end string
 	switch {
 	case strings.HasPrefix(text[at:], "//"):
 		end = "\n"

@@ -69,8 +69,8 @@ func TestAProtobufClient(t *testing.T) {
 	}
 	producer := compiled(t, map[string]string{"shop/order.proto": producerOrder, "shop/money.proto": producerMoney}, "shop/order.proto")
 	for name, consumer := range map[string]protoreflect.FileDescriptor{
-		"its text":       fromText(t, ctx, cl, registered.ID),
-		"its descriptor": fromDescriptor(t, ctx, cl, registered.ID),
+		"its text":       fromText(ctx, t, cl, registered.ID),
+		"its descriptor": fromDescriptor(ctx, t, cl, registered.ID),
 	} {
 		for _, index := range [][]int{{0}, {1}, {1, 0}, {1, 2}, {1, 2, 1}} {
 			written := dynamicpb.NewMessage(at(producer, index))
@@ -141,7 +141,7 @@ func fillAny(m protoreflect.Message) {
 }
 
 // fromText is a file as a consumer compiles it from the registry.
-func fromText(t *testing.T, ctx context.Context, cl *sr.Client, id int) protoreflect.FileDescriptor {
+func fromText(ctx context.Context, t *testing.T, cl *sr.Client, id int) protoreflect.FileDescriptor {
 	t.Helper()
 	files := map[string]string{}
 	schema, err := cl.SchemaByID(ctx, id)
@@ -160,7 +160,7 @@ func fromText(t *testing.T, ctx context.Context, cl *sr.Client, id int) protoref
 }
 
 // fromDescriptor is a file as a consumer without a parser has it.
-func fromDescriptor(t *testing.T, ctx context.Context, cl *sr.Client, id int) protoreflect.FileDescriptor {
+func fromDescriptor(ctx context.Context, t *testing.T, cl *sr.Client, id int) protoreflect.FileDescriptor {
 	t.Helper()
 	ctx = sr.WithParams(ctx, sr.Format("serialized"))
 	var files protoregistry.Files
