@@ -1,6 +1,10 @@
 package schemas
 
-import "github.com/klauspost/compress/s2"
+import (
+	"bytes"
+
+	"github.com/klauspost/compress/s2"
+)
 
 // packed is a content as it is kept in memory. The texts of schemas repeat
 // themselves, and packed they take a fifth of the room.
@@ -10,7 +14,7 @@ type packed struct {
 }
 
 func pack(s Schema) packed {
-	p := packed{s, s2.Encode(nil, []byte(s.Text))}
+	p := packed{s, bytes.Clone(s2.EncodeBetter(nil, []byte(s.Text)))} // a buffer of the longest it could be would be kept
 	p.Text = ""
 	return p
 }

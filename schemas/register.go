@@ -246,17 +246,21 @@ func (r *Registry) keep(ctx context.Context, tx pgx.Tx, by access.Principal, s s
 		return v, w, err
 	}
 	v = c.as(s.place(), version, id, r.now())
-	const q = `
-		INSERT INTO schemas_version (subject_id, version, context, schema_id, registered_by, registered_at)
-		VALUES ($1, $2, $3, $4, $5, $6)`
-	if _, err := tx.Exec(ctx, q, s.ID, version, s.Context, id, by.ID, v.RegisteredAt); err != nil {
-		return v, w, err
-	}
 	gone, err := r.dropEarlier(ctx, tx, s, st, id)
 	if err != nil {
 		return v, w, err
 	}
-	head, err := r.changed(ctx, tx, change{kind: "REGISTERED", context: s.Context, subject: &s.ID, version: &version, schema: &id})
+	const q = `
+		WITH version AS (
+		    INSERT INTO schemas_version (subject_id, version, context, schema_id, registered_by, registered_at)
+		    VALUES ($1, $2, $3, $4, $5, $6)),
+		change AS (
+		    INSERT INTO schemas_change (kind, context, subject_id, version, schema_id, at)
+		    VALUES ('REGISTERED', $3, $1, $2, $4, $6)
+		    RETURNING seq),
+		head AS (UPDATE schemas_subject s SET head = change.seq FROM change WHERE s.id = $1)
+		SELECT seq FROM change` // as changed does
+	head, err := postgres.Scalar[int64](ctx, tx, q, s.ID, version, s.Context, id, by.ID, v.RegisteredAt)
 	if err != nil {
 		return v, w, err
 	}
@@ -338,31 +342,33 @@ func neverAnother(ctx context.Context, tx pgx.Tx, in string, id int, c *content)
 // it just was, it is new. The counter's row is locked until the end, so it is
 // taken late.
 func (r *Registry) keepContent(ctx context.Context, tx pgx.Tx, in string, c *content) (int, error) {
-	const qKnown = `SELECT id FROM schemas_schema WHERE context = $1 AND hash = $2 FOR KEY SHARE`
+	const q = `
+		WITH known AS (
+		    SELECT id FROM schemas_schema WHERE context = $1 AND hash = $4 FOR KEY SHARE),
+		next AS (
+		    INSERT INTO schemas_context AS c (name, next_id)
+		    SELECT $1, 2 WHERE NOT EXISTS (SELECT FROM known)
+		        ON CONFLICT (name) DO UPDATE SET next_id = c.next_id + 1
+		    RETURNING c.next_id - 1 AS id),
+		fresh AS (
+		    INSERT INTO schemas_schema (context, id, type, text, hash, created_at, metadata, rule_set, body_hash, shape_hash)
+		    SELECT $1, next.id, $2, $3, $4, $5, $6::jsonb, $7::jsonb, $8, $9 FROM next
+		        ON CONFLICT ON CONSTRAINT schemas_content_has_one_id DO NOTHING
+		    RETURNING id)
+		SELECT id, false AS fresh FROM known UNION ALL SELECT id, true FROM fresh`
+	type kept struct {
+		ID    int
+		Fresh bool
+	}
 	for {
-		id, err := postgres.Scalar[int](ctx, tx, qKnown, in, c.hash[:])
-		if !errors.Is(err, postgres.ErrNotFound) {
-			return id, err
+		k, err := postgres.One[kept](ctx, tx, q, in, c.kind, c.text, c.hash[:], r.now(), c.metadata, c.ruleSet, c.bodyHash(), c.shapeHash())
+		switch {
+		case errors.Is(err, postgres.ErrNotFound): // another subject brought the same content meanwhile
+		case err != nil || !k.Fresh:
+			return k.ID, err
+		default:
+			return k.ID, keepReferences(ctx, tx, contentID{in, k.ID}, c.references)
 		}
-		const qNext = `
-			INSERT INTO schemas_context AS c (name, next_id) VALUES ($1, 2)
-			    ON CONFLICT (name) DO UPDATE SET next_id = c.next_id + 1
-			RETURNING c.next_id - 1`
-		fresh, err := postgres.Scalar[int](ctx, tx, qNext, in)
-		if err != nil {
-			return 0, err
-		}
-		const q = `
-			INSERT INTO schemas_schema (context, id, type, text, hash, created_at, metadata, rule_set, body_hash, shape_hash)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-			    ON CONFLICT ON CONSTRAINT schemas_content_has_one_id DO NOTHING`
-		tag, err := tx.Exec(ctx, q, in, fresh, c.kind, c.text, c.hash[:], r.now(), c.metadata, c.ruleSet, c.bodyHash(), c.shapeHash())
-		if err != nil {
-			return 0, err
-		}
-		if tag.RowsAffected() == 1 {
-			return fresh, keepReferences(ctx, tx, contentID{in, fresh}, c.references)
-		} // another subject brought the same content meanwhile
 	}
 }
 

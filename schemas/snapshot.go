@@ -67,8 +67,10 @@ func (s *snapshot) once() error {
 	defer cancel()
 	const q = `
 		SELECT pg_current_snapshot()::text, pg_postmaster_start_time(),
-		       EXISTS (SELECT FROM schemas_change c
-		                WHERE c.xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND NOT pg_visible_in_snapshot(c.xid, $1::text::pg_snapshot))`
+		       EXISTS (SELECT FROM (SELECT c.xid FROM schemas_change c
+		                             WHERE c.xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND NOT pg_visible_in_snapshot(c.xid, $1::text::pg_snapshot)
+		                             ORDER BY c.xid
+		                             LIMIT 1) AS unseen)` // the order has it begin at the new end of the index
 	var seen sight
 	if err := s.looks.QueryRow(ctx, q, nullable(s.position)).Scan(&seen.position, &seen.server, &seen.moved); err != nil {
 		return err
@@ -217,7 +219,7 @@ func newsSince(ctx context.Context, tx pgx.Tx, position string) (news, error) {
 		SELECT c.kind, c.context, c.subject_id, c.version, c.schema_id
 		  FROM schemas_change c
 		 WHERE c.xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND NOT pg_visible_in_snapshot(c.xid, $1::text::pg_snapshot)
-		 ORDER BY c.seq
+		 ORDER BY c.xid, c.seq
 		 LIMIT $2`
 	type row struct {
 		Kind      string

@@ -140,22 +140,27 @@ func (s *stack) sample(l load) []byte {
 	return body
 }
 
-// profile keeps a processor profile of the replica in the directory PROFILE.
+// profile keeps profiles of the replica, of its memory and its processor time,
+// in the directory PROFILE.
 func (s *stack) profile(name string) (stop func()) {
 	dir := os.Getenv("PROFILE")
 	if dir == "" {
 		return func() {}
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		resp, err := http.Get(fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", s.ops[0], int(lasting().Seconds())))
+	fetch := func(kind string) {
+		resp, err := http.Get("http://" + s.ops[0] + "/debug/pprof/" + kind)
 		if err != nil {
 			return
 		}
 		defer resp.Body.Close()
 		text, _ := io.ReadAll(resp.Body)
-		_ = os.WriteFile(dir+"/"+name+".pprof", text, 0o600)
+		_ = os.WriteFile(fmt.Sprintf("%s/%s-%.4s.pprof", dir, name, kind), text, 0o600)
+	}
+	fetch("heap?gc=1")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		fetch(fmt.Sprintf("profile?seconds=%d", int(lasting().Seconds())))
 	}()
 	return func() { <-done }
 }
