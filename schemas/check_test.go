@@ -203,3 +203,21 @@ func TestCheckAsksWhatIsAround(t *testing.T) {
 	m.policy(t, "orders-value", gate.Off)
 	check()
 }
+
+// A schema of 200 fields is checked within 200 ms (catalog.md §17, T4).
+func BenchmarkCheck(b *testing.B) {
+	m := newMarket(b)
+	var fields []string
+	for i := range 200 {
+		fields = append(fields, fmt.Sprintf("customerEmail%d?", i))
+	}
+	m.put(b, m.orders, "orders-value", record(fields...))
+	n := 0
+	for b.Loop() {
+		n++
+		a := must(m.Check(b.Context(), m.viewer, []schemas.Submission{{Subject: "orders-value", Text: record(append(fields, fmt.Sprintf("note%d?", n))...)}}))(b)[0]
+		if len(a.Findings) < 200 {
+			b.Fatal(a.Verdict)
+		}
+	}
+}

@@ -179,32 +179,53 @@ func (r *Registry) classify(ctx context.Context, db postgres.DB, by access.Princ
 	if err != nil {
 		return err
 	}
+	standing, err := catalog.TagsByDataset(ctx, db, datasets)
+	if err != nil {
+		return err
+	}
 	by.Roles = []access.Role{access.Admin}
 	for _, dataset := range datasets {
-		ids := map[string]uuid.UUID{}
-		for _, f := range known[dataset] {
-			ids[f.Path] = f.ID
-		}
-		var tags []catalog.Tag
-		for _, t := range gate.Tags(change) {
-			id, ok := ids[t.Path]
-			if !ok || t.Source == gate.Inherited || t.Source == gate.Confirmed && t.From == t.Path {
-				continue
-			}
-			reason := ""
-			if t.From != t.Path {
-				reason = "the field was called " + t.From
-			}
-			tags = append(tags, catalog.Tag{DatasetID: dataset, FieldID: &id, Term: t.Category, Source: "SCHEMA", Reason: reason})
-		}
 		const atOnce = 5000 // the catalog takes no more in one call
-		for some := range slices.Chunk(tags, atOnce) {
+		for some := range slices.Chunk(newTags(gate.Tags(change), known[dataset], standing[dataset]), atOnce) {
 			if _, err := catalog.AssertTags(ctx, db, by, some); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// newTags are what a schema says of the fields of a dataset and no schema said
+// before: to assert again what stands would wait for every other change of the
+// catalog.
+func newTags(said []gate.Tag, fields []catalog.Field, standing []catalog.Tag) []catalog.Tag {
+	ids := map[string]catalog.Field{}
+	for _, f := range fields {
+		ids[f.Path] = f
+	}
+	type place struct {
+		field uuid.UUID
+		term  string
+	}
+	known := map[place]bool{}
+	for _, t := range standing {
+		if t.FieldID != nil && t.Source == "SCHEMA" {
+			known[place{*t.FieldID, t.Term}] = true
+		}
+	}
+	var out []catalog.Tag
+	for _, t := range said {
+		f, ok := ids[t.Path]
+		if !ok || known[place{f.ID, t.Category}] || t.Source == gate.Inherited || t.Source == gate.Confirmed && t.From == t.Path {
+			continue
+		}
+		reason := ""
+		if t.From != t.Path {
+			reason = "the field was called " + t.From
+		}
+		out = append(out, catalog.Tag{DatasetID: f.DatasetID, FieldID: &f.ID, Term: t.Category, Source: "SCHEMA", Reason: reason})
+	}
+	return out
 }
 
 // change is a schema on its way to a subject, with what the catalog says of the
