@@ -47,8 +47,15 @@ func visit(cmd *cobra.Command, e *env) (*client, error) {
 		}
 		c.token = string(raw)
 	}
-	if c.token = strings.TrimSpace(c.token); c.token == "" {
-		return nil, usage(errors.New("no token: set LETHE_TOKEN or give --token-file; with the demo running: export LETHE_TOKEN=$(lethe token --as handler)"))
+	if c.token = strings.TrimSpace(c.token); c.token == "" && e.get("LETHE_OIDC_CLIENT_ID") != "" {
+		token, err := machineToken(cmd.Context(), e, c.http)
+		if err != nil {
+			return nil, err
+		}
+		c.token = token
+	}
+	if c.token == "" {
+		return nil, usage(errors.New("no token: set LETHE_TOKEN, give --token-file, or set LETHE_OIDC_ISSUER and LETHE_OIDC_CLIENT_ID for a machine; with the demo running: export LETHE_TOKEN=$(lethe token --as handler)"))
 	}
 	return c, nil
 }

@@ -27,6 +27,7 @@ type env struct {
 	in       io.Reader
 	out, err io.Writer
 	environ  []string
+	machine  string // the token that an issuer gave, once asked
 }
 
 // get reads a variable.
