@@ -18,8 +18,17 @@ teams:
   - {ref: care, name: Care}
 services:
   - {ref: orders, name: Orders, owner: care, controller: shop}
+retention_policies:
+  - {ref: account, name: Account, duration: P2Y, trigger: ACCOUNT_CLOSURE, action: DELETE}
+purposes:
+  - {ref: account, name: Account, use: essential.service, legal_basis: CONTRACT}
 stores:
-  - {ref: orders-db, name: Orders, service: orders, technology: POSTGRESQL}
+  - ref: orders-db
+    name: Orders
+    service: orders
+    technology: POSTGRESQL
+    datasets:
+      - {namespace: "postgres://orders-db", name: public.customer, kind: TABLE, retention: account, permits: [account]}
 `
 
 // From the files to the verdict of a running Lethe, the catalog and the exit

@@ -16,8 +16,17 @@ teams:
 services:
   - {ref: orders, name: Orders, owner: shop, controller: flowmart-de}
   - {ref: billing, name: Billing, owner: shop, controller: flowmart-de}
+retention_policies:
+  - {ref: account, name: Account, duration: P2Y, trigger: ACCOUNT_CLOSURE, action: DELETE}
+purposes:
+  - {ref: account, name: Account, use: essential.service, legal_basis: CONTRACT}
 stores:
-  - {ref: orders-db, name: Orders, service: orders, technology: POSTGRESQL}
+  - ref: orders-db
+    name: Orders
+    service: orders
+    technology: POSTGRESQL
+    datasets:
+      - {namespace: "postgres://orders-db", name: public.customer, kind: TABLE, retention: account, permits: [account]}
 `
 
 // The way of a store's tables, as a team goes it: the pipeline pushes the

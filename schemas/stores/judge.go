@@ -124,6 +124,9 @@ func (v *work) judgeTables(ctx context.Context, now *tables.State) ([]*judged, e
 	for _, j := range all {
 		said(&j.change, tags[j.dataset], fields[j.dataset])
 	}
+	if err := v.around(ctx, all, ids); err != nil {
+		return nil, err
+	}
 	v.gate(all, now)
 	return all, nil
 }
@@ -360,6 +363,9 @@ func (v *work) changes(ctx context.Context, now *tables.State, all []*judged, a 
 			continue // a part of a partitioned table
 		}
 		change := Change{Change: c, Dataset: j.Name.String()}
+		if j.dataset != uuid.Nil {
+			change.DatasetID = &j.dataset
+		}
 		if c.Column != "" {
 			change.Field = pathOf(c.Column)
 		}

@@ -55,8 +55,9 @@ type Answer struct {
 // it is about in the catalog: by the names that they have there now.
 type Change struct {
 	tables.Change
-	Dataset string `json:"dataset"`
-	Field   string `json:"field,omitempty"`
+	Dataset   string     `json:"dataset"`
+	DatasetID *uuid.UUID `json:"datasetId,omitempty"` // nil: the catalog does not know it yet
+	Field     string     `json:"field,omitempty"`
 }
 
 // State is the tables of a store as they were last pushed.

@@ -39,7 +39,7 @@ func TestPush(t *testing.T) {
 		t.Errorf("pushed again: %+v", a)
 	}
 	a = b.push(t, first, email, "COMMENT ON COLUMN customer.email IS '@tags(user.contact.email)'")
-	if a.Verdict != gate.Pass || a.Version != 2 || len(a.Changes) != 1 || a.Changes[0].At.String() != "3.sql:1:1" || a.Changes[0].Field != "email" || a.Changes[0].Dataset != "public.customer" {
+	if a.Verdict != gate.Warning || a.Version != 2 || len(a.Changes) != 1 || a.Changes[0].At.String() != "3.sql:1:1" || a.Changes[0].Field != "email" || a.Changes[0].Dataset != "public.customer" || a.Changes[0].DatasetID == nil {
 		t.Errorf("%+v", a)
 	}
 	s := must(b.Latest(t.Context(), b.viewer, "orders-db"))(t)
@@ -72,8 +72,8 @@ func TestGate(t *testing.T) {
 		verdict gate.Verdict
 		want    []string
 	}{
-		{gate.Warn, gate.Warning, []string{"CG010 2.sql:2:14 email", "(CG010 1.sql:7:22 id)", "(CG010 1.sql:7:30 last_name)"}},
-		{gate.Enforce, gate.Fail, []string{"CG010 2.sql:2:14 email", "(CG010 1.sql:7:22 id)", "(CG010 1.sql:7:30 last_name)"}},
+		{gate.Warn, gate.Warning, []string{"CG020 1.sql:1:1 ", "CG040 1.sql:1:1 ", "CG010 2.sql:2:14 email", "(CG010 1.sql:7:22 id)", "(CG010 1.sql:7:30 last_name)"}},
+		{gate.Enforce, gate.Fail, []string{"CG020 1.sql:1:1 ", "CG040 1.sql:1:1 ", "CG010 2.sql:2:14 email", "(CG010 1.sql:7:22 id)", "(CG010 1.sql:7:30 last_name)"}},
 		{gate.Off, gate.Pass, []string{}},
 	} {
 		if err := b.SetPolicy(ctx, b.team, "orders-db", c.policy); err != nil {
@@ -104,11 +104,12 @@ func TestGateAsksTheCatalog(t *testing.T) {
 	fields := must(b.catalog.DeclareFields(ctx, b.admin, d.ID, []catalog.Field{{Path: "email"}, {Path: "contact"}}))(t)
 	must(b.catalog.AssertTags(ctx, b.admin, []catalog.Tag{{DatasetID: d.ID, FieldID: &fields[1].ID, Term: "user.contact.email"}, {DatasetID: d.ID, FieldID: &fields[0].ID, Term: "user.name"}}))(t)
 	a := b.push(t, first+email)
-	if got := told(a); a.Namespace != "postgres://shop" || a.Verdict != gate.Pass || len(got) != 0 {
+	lacks := []string{"CG020 1.sql:1:1 ", "CG040 1.sql:1:1 "} // no purpose and no retention, which the next test gives it
+	if got := told(a); a.Namespace != "postgres://shop" || a.Verdict != gate.Warning || !reflect.DeepEqual(got, lacks) {
 		t.Errorf("%s %s %q", a.Namespace, a.Verdict, got)
 	}
 	a = b.push(t, first+email+"ALTER TABLE customer ADD contact text;\nCOMMENT ON COLUMN customer.contact IS 'x @tags(user.contact.emial, user.contact.phone_number) y';")
-	if got, want := told(a), []string{"CG012 1.sql:10:1 contact", "CG013 1.sql:10:1 contact"}; !reflect.DeepEqual(got, want) {
+	if got, want := told(a), append([]string{"CG012 1.sql:10:1 contact", "CG013 1.sql:10:1 contact"}, lacks...); !reflect.DeepEqual(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	a = must(b.Check(ctx, b.viewer, "orders-db", scripts("CREATE TABLE t (a int);\nCOMMENT ON TABLE t IS '@tags(custommer)';")))(t)
@@ -118,6 +119,27 @@ func TestGateAsksTheCatalog(t *testing.T) {
 	all := must(b.catalog.Snapshot(ctx, b.admin))(t)
 	if len(all.Datasets) != 1 || all.Datasets[0].Doc != "Ours." {
 		t.Errorf("%+v", all.Datasets)
+	}
+}
+
+// What the catalog lacks for the data of a table counts as for a topic: what it
+// may be used for, and how long it stays.
+func TestGateKnowsWhatIsAround(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	policy := must(b.catalog.DeclareRetentionPolicy(ctx, b.admin, catalog.RetentionPolicy{Ref: "account", Name: "Account", Duration: "P2Y", Trigger: "ACCOUNT_CLOSURE", Action: "DELETE"}))(t)
+	purpose := must(b.catalog.DeclarePurpose(ctx, b.admin, catalog.Purpose{Ref: "account", Name: "Account", Use: "essential.service", LegalBasis: "CONTRACT"}))(t)
+	d := must(b.catalog.DeclareDataset(ctx, b.admin, catalog.Dataset{Namespace: "postgres://shop", Name: "public.customer", Kind: "TABLE", StoreID: &b.store.ID, RetentionPolicyID: &policy.ID}))(t)
+	if a := b.push(t, first); !reflect.DeepEqual(told(a), []string{"CG020 1.sql:1:1 "}) {
+		t.Errorf("without a purpose: %q", told(a))
+	}
+	must(b.catalog.DeclarePermittedUse(ctx, b.admin, catalog.PermittedUse{DatasetID: d.ID, PurposeID: purpose.ID}))(t)
+	add := "ALTER TABLE customer ADD note2 text; COMMENT ON COLUMN customer.note2 IS '@tags(user.health_and_medical)';"
+	if a := b.push(t, first, add); !reflect.DeepEqual(told(a), []string{"CG022 2.sql:1:38 note2"}) {
+		t.Errorf("health on the ground of a contract: %q", told(a))
+	}
+	if a := b.push(t, first, "ALTER TABLE customer ADD retries int;"); a.Verdict != gate.Pass {
+		t.Errorf("with both: %q", told(a))
 	}
 }
 
