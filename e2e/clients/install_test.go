@@ -31,7 +31,7 @@ var (
 	python = kit{
 		"clients-python", []string{"requirements.txt"},
 		[][]string{{"python3", "-m", "venv", "venv"}, {"venv/bin/pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--only-binary=:all:", "-r", "requirements.txt"}},
-		"Python 3.10 or later, and its venv",
+		"Python 3.11 or later, and its venv",
 	}
 )
 
