@@ -169,7 +169,7 @@ func TestAComparisonEnds(t *testing.T) {
 		return mustRead(t, b.String())
 	}
 	for name, pair := range map[string][2]*Schema{
-		"wide": {ring(700, 7, "N b = 2; string c = 3;"), ring(700, 11, "N b = 2; string c = 3;")},
+		"wide": {ring(701, 7, "N b = 2; string c = 3;"), ring(701, 11, "N b = 2; string c = 3;")},
 		"long": {ring(449, 1, "string c = 3;"), ring(443, 1, "string c = 3;")},
 	} {
 		_, err := pair[0].CanRead(pair[1], format.Options{})
