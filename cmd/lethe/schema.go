@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas/gate"
 	"github.com/flowmart/lethe/schemas/manifest"
 	"github.com/flowmart/lethe/schemas/pipeline"
@@ -74,7 +75,7 @@ say does not count then. Exit code 1 means that the verdict is FAIL.`,
 	c.Flags().StringVar(&against, "against", "registry", "what the schemas follow: registry, git:REF, or dir:PATH with a copy of the manifest's folder; the last two need no server")
 	c.Flags().StringVar(&subject, "subject", "", "the subject that the one file is for")
 	c.Flags().StringVar(&kind, "type", "", "AVRO, JSON or PROTOBUF; by the name of the file where it is left out")
-	return visitFlags(manifestFlags(c))
+	return failFlag(visitFlags(manifestFlags(c)))
 }
 
 // checkOne checks one file that stands in no manifest.
@@ -179,11 +180,13 @@ func askCheck(cmd *cobra.Command, e *env, all []manifest.Entry) (report.Answer, 
 		for _, e := range some.Entries {
 			q.Schemas = append(q.Schemas, asSchema(e))
 		}
-		body, err := json.Marshal(q)
-		if err != nil {
+		var body bytes.Buffer
+		enc := json.NewEncoder(&body)
+		enc.SetEscapeHTML(false) // it would make texts up to six times as long
+		if err := enc.Encode(q); err != nil {
 			return a, usage(err)
 		}
-		raw, err := c.send(cmd.Context(), http.MethodPost, pipeline.Path, "application/json", bytes.NewReader(body))
+		raw, err := c.send(cmd.Context(), http.MethodPost, pipeline.Path, "application/json", &body)
 		if err != nil {
 			return a, err
 		}
@@ -210,12 +213,23 @@ func asSchema(e manifest.Entry) pipeline.Schema {
 	return s
 }
 
-// tellReport prints a verdict; FAIL is the exit code 1.
+// failFlag is the flag of the commands whose answer is a verdict.
+func failFlag(c *cobra.Command) *cobra.Command {
+	c.Flags().String("fail-on", "error", "what ends with exit code 1: error, warning, or never")
+	return c
+}
+
+// tellReport prints a verdict; FAIL is the exit code 1, unless somebody says
+// that more or less is.
 func tellReport(cmd *cobra.Command, a report.Answer) error {
+	on, _ := cmd.Flags().GetString("fail-on")
+	if known := []string{"error", "warning", "never"}; on != "" && !slices.Contains(known, on) {
+		return usage(errors.New(fault.Suggest(fmt.Sprintf("--fail-on is %q; write error, warning or never", on), on, known)))
+	}
 	if err := report.Write(cmd.OutOrStdout(), output(cmd), a); err != nil {
 		return away(err)
 	}
-	if a.Verdict == gate.Fail {
+	if on != "never" && (a.Verdict == gate.Fail || on == "warning" && a.Verdict == gate.Warning) {
 		return no(fmt.Errorf("the verdict is %s", a.Verdict))
 	}
 	return nil

@@ -34,7 +34,7 @@ classified. No server is asked. Exit code 1 means that the verdict is FAIL.`,
 			return tellReport(cmd, a)
 		},
 	}
-	return manifestFlags(c)
+	return failFlag(manifestFlags(c))
 }
 
 // check tells what the schemas come to against a registry, or what was before.

@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/schemas/rollout"
+	"github.com/flowmart/lethe/server/issuertest"
 )
 
 // runs runs a command line as somebody and wants an exit code and parts of what
@@ -84,6 +86,8 @@ func TestSchemaRegisterSettings(t *testing.T) {
 	if r := d.runs(t, access.Admin, exitNo, "schema register -o json", `"done": false`, `"code":"CG002"`); strings.Contains(r.out, `"done": true`) {
 		t.Errorf("something was done though one fails:\n%s", r.out)
 	}
+	d.write(t, "c.avsc", "{")
+	d.runs(t, access.Viewer, exitNo, "schema plan -m "+d.write(t, "bad.yaml", "schemas:\n  - {files: c.avsc, subject: 'c-none'}\n"), "0 unchanged\n", "c.avsc:1:", "CG001")
 	// What a manifest loosens is not loose before it is set.
 	d.write(t, "lethe.yaml", "level: NONE\nschemas:\n  - {files: a.avsc, subject: 'a-value'}\n")
 	d.runs(t, access.Admin, exitNo, "schema register", "cannot read data of version 1 (FULL)", "~ compatibility: FULL → NONE")
@@ -111,4 +115,70 @@ func TestSchemaPrune(t *testing.T) {
 	d.write(t, "lethe.yaml", "schemas:\n  - {files: events/total.avsc, subject: shop.sum-value}\n")
 	d.runs(t, access.Admin, exitUsage, "schema register --prune", "has none; write one")
 	_ = m
+}
+
+// shopCatalog says whose topics there are: orders' and billing's.
+const shopCatalog = `lethe: catalog/1
+controllers:
+  - {ref: shop, name: Shop, country: DE, time_zone: Europe/Berlin}
+teams:
+  - {ref: sales, name: Sales, active: true}
+services:
+  - {ref: orders, name: Orders, owner: sales, controller: shop, party_role: CONTROLLER}
+  - {ref: billing, name: Billing, owner: sales, controller: shop, party_role: CONTROLLER}
+stores:
+  - ref: kafka
+    name: Kafka
+    service: orders
+    technology: KAFKA
+    access_mode: APPEND_ONLY
+    residency: eu-west-1
+    datasets:
+      - {namespace: "kafka://default", name: shop.order, kind: TOPIC, service: orders}
+      - {namespace: "kafka://default", name: shop.total, kind: TOPIC, service: orders}
+      - {namespace: "kafka://default", name: shop.bill, kind: TOPIC, service: billing}
+`
+
+// A pipeline registers what is its service's, eight at once as one, and nothing
+// else: where another's subject comes, it stops and tells what was done.
+func TestSchemaRegisterAsPipelines(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	m := d.shop(t)
+	if r := d.as(t, access.Admin, "catalog", "import", d.write(t, "catalog.yaml", shopCatalog)); r.code != exitOK {
+		t.Fatalf("%s%s", r.out, r.err)
+	}
+	ci := env{environ: []string{"LETHE_URL=" + d.URL, "LETHE_TOKEN=" + d.Token(access.CI, issuertest.Claims{"lethe_service": "orders"})}}
+	results := make([]result, 8)
+	var all sync.WaitGroup
+	for i := range results {
+		all.Go(func() { results[i] = lethe(t, ci, "schema", "register", "-m", m) })
+	}
+	all.Wait()
+	for _, r := range results {
+		if r.code != exitOK {
+			t.Errorf("%d\n%s%s", r.code, r.out, r.err)
+		}
+	}
+	if r := lethe(t, ci, "schema", "ids", "-m", m); strings.Count(r.out, "version 1\n") != 2 {
+		t.Errorf("eight pipelines made of one schema:\n%s", r.out)
+	}
+
+	bill := "schemas:\n  - {files: events/total.avsc, subject: shop.sum-value}\n  - {files: events/total.avsc, subject: shop.bill-value}\n"
+	d.write(t, "bill.yaml", "owner: orders\n"+bill)
+	d.runs(t, access.Viewer, exitNo, "schema check -m "+filepath.Join(d.dir, "bill.yaml"), "CG007", "the manifest says that the subject belongs to orders, and the catalog that it belongs to billing")
+	d.write(t, "bill.yaml", bill)
+	r := lethe(t, ci, "schema", "register", "-m", filepath.Join(d.dir, "bill.yaml"))
+	if r.code != exitNo || !strings.Contains(r.out, "+ shop.sum-value version 1 done") || strings.Contains(r.out, "bill-value version 1 done") ||
+		!strings.Contains(r.err, "create shop.bill-value: ") || !strings.Contains(r.err, "1 of 2 steps were done and stay done") {
+		t.Errorf("%d\n%s%s", r.code, r.out, r.err)
+	}
+	d.runs(t, access.Admin, exitOK, "schema register -m "+filepath.Join(d.dir, "bill.yaml"), "1 new, 1 unchanged")
+
+	// Only what belongs to the owner alone may be pruned.
+	d.write(t, "left.yaml", "prefix: shop.\nowner: orders\nschemas:\n  - {files: events/total.avsc, subject: shop.total-value}\n")
+	r = d.runs(t, access.Viewer, exitOK, "schema delete --prune -m "+filepath.Join(d.dir, "left.yaml"), "- shop.order-value\n", "- shop.sum-value\n", "2 to delete")
+	if strings.Contains(r.out, "bill") {
+		t.Errorf("another's subject would go:\n%s", r.out)
+	}
 }

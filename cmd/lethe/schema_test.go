@@ -180,6 +180,8 @@ func TestSchemaCheckOffline(t *testing.T) {
 		{[]string{"check", "--against", "git:nowhere"}, exitUsage, nil, "fetch-depth: 0"},
 		{[]string{"check", "--against", "gti:main"}, exitUsage, nil, `did you mean "git"`},
 		{[]string{"lint"}, exitOK, []string{"PASS  shop.total-value  can be read"}, ""},
+		{[]string{"check", "--against", "git:main", "--fail-on", "never"}, exitOK, []string{"\nFAIL\n"}, ""},
+		{[]string{"lint", "--fail-on", "warnings"}, exitUsage, nil, `did you mean "warning"`},
 	} {
 		r := lethe(t, env{}, append(append([]string{"schema"}, c.args...), "-m", m)...)
 		if r.code != c.code || !strings.Contains(r.err, c.err) {
@@ -189,6 +191,13 @@ func TestSchemaCheckOffline(t *testing.T) {
 			if !strings.Contains(r.out, part) {
 				t.Errorf("%q: %q is not in\n%s", c.args, part, r.out)
 			}
+		}
+	}
+	d.write(t, "events/total.avsc", withEmail)
+	d.write(t, "warn.yaml", "schemas: [{files: events/total.avsc, subject: a}]")
+	for on, code := range map[string]int{"error": exitOK, "warning": exitNo, "never": exitOK} {
+		if r := lethe(t, env{}, "schema", "lint", "-m", filepath.Join(d.dir, "warn.yaml"), "--fail-on", on); r.code != code || !strings.HasSuffix(r.out, "\nWARN\n") {
+			t.Errorf("a warning with --fail-on %s: %d\n%s%s", on, r.code, r.out, r.err)
 		}
 	}
 	d.write(t, "events/total.avsc", "{")

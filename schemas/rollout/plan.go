@@ -60,6 +60,8 @@ func Make(ctx context.Context, r Registry, all []manifest.Entry, found report.An
 	for i, c := range found.Schemas {
 		if c.Known {
 			p.Unchanged++
+		}
+		if c.Known || c.Version == 0 { // what cannot be read makes no step; the verdict says so
 			continue
 		}
 		s := Step{Action: Create, Subject: c.Subject, File: c.File, Version: c.Version, entry: all[i]}
