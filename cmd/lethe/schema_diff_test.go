@@ -96,3 +96,25 @@ func TestSchemaSubjects(t *testing.T) {
 	d.runs(t, access.Viewer, exitNo, "schema ids", "not registered")
 	d.runs(t, access.Admin, exitOK, "schema delete shop.order-value --permanent --yes", "shop.order-value done")
 }
+
+// A manifest may be of a context: plan, register, compare, find and pull mean
+// its subjects there.
+func TestSchemaContext(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.shop(t)
+	d.write(t, "lethe.yaml", "prefix: ':.eu:shop.'\nschemas:\n  - {files: events/*.avsc, subject: ':.eu:shop.{name}'}\n")
+	d.runs(t, access.Admin, exitOK, "schema register", "+ :.eu:shop.order version 1 done", "2 new")
+	d.runs(t, access.Viewer, exitOK, "schema plan --exit-code --prune", "2 unchanged")
+	d.write(t, "events/order.avsc", `{"type": "record", "name": "shop.Order", "fields": [{"name": "total", "type": "shop.Total"}]}`)
+	want := `- fields.id: {"name":"id","type":"string"}`
+	d.runs(t, access.Viewer, exitOK, "schema diff", "~ :.eu:shop.order (", want, "1 differ")
+	d.runs(t, access.Viewer, exitOK, "schema plan", "~ :.eu:shop.order version 2", want, "1 changed, 1 unchanged")
+	d.runs(t, access.Viewer, exitOK, "schema ids 1 --context :.eu:", "1 :.eu:shop.total version 1\n")
+	to := filepath.Join(d.dir, "pulled")
+	if r := d.as(t, access.Viewer, "schema", "pull", "--prefix", ":.eu:", "--to", to); r.code != exitOK || !strings.Contains(r.out, "%3A.eu%3Ashop.order.avsc") {
+		t.Errorf("%d\n%s%s", r.code, r.out, r.err)
+	}
+	d.runs(t, access.Viewer, exitOK, "schema plan --exit-code -m "+filepath.Join(to, "lethe.yaml"), "2 unchanged")
+	d.runs(t, access.Admin, exitOK, "schema delete :.eu:shop.order :.eu:shop.total --yes", ":.eu:shop.total done")
+}

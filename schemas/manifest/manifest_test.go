@@ -169,6 +169,16 @@ schemas:
 	}
 }
 
+// A reference that names no context means that of who refers.
+func TestReferencesInContext(t *testing.T) {
+	t.Parallel()
+	all, err := entries(t, "schemas: [{files: '*.avsc', subject: ':.eu:{name}', references: [{name: X, subject: x}, {name: Y, subject: ':.us:y'}]}]",
+		map[string]string{"a.avsc": `["X", "Y"]`, "x.avsc": `{"type":"enum","name":"Z","symbols":["A"]}`})
+	if err != nil || len(all) != 2 || all[1].Subject != ":.eu:a" || all[1].References[0].Subject != ":.eu:x" || all[1].References[1].Subject != ":.us:y" || !slices.Equal(all[1].Needs, []string{":.eu:x"}) {
+		t.Errorf("%v %+v", err, all)
+	}
+}
+
 // A folder is read as it was at a commit, whatever stands there now.
 func TestGit(t *testing.T) {
 	t.Parallel()

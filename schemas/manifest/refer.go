@@ -42,9 +42,11 @@ func (f *finder) refer(r *reader, before bool) {
 		for _, need := range e.said.needs {
 			if k := slices.IndexFunc(g.References, func(ref Reference) bool { return ref.Name == need }); k >= 0 {
 				used[&g.References[k]] = true
-				e.References = append(e.References, g.References[k])
-				if f.has(g.References[k].Subject) {
-					e.Needs = append(e.Needs, g.References[k].Subject)
+				ref := g.References[k]
+				ref.Subject = within(e.Subject, ref.Subject)
+				e.References = append(e.References, ref)
+				if f.has(ref.Subject) && ref.Subject != e.Subject {
+					e.Needs = append(e.Needs, ref.Subject)
 				}
 				continue
 			}
@@ -58,6 +60,16 @@ func (f *finder) refer(r *reader, before bool) {
 			}
 		}
 	}
+}
+
+// within is a subject as it is called in full where a subject of a context
+// refers to it: ":.context:name".
+func within(from, subject string) string {
+	if !strings.HasPrefix(from, ":.") || strings.HasPrefix(subject, ":.") {
+		return subject
+	}
+	context, _, _ := strings.Cut(from[1:], ":")
+	return ":" + context + ":" + subject
 }
 
 func (f *finder) has(subject string) bool {

@@ -46,6 +46,22 @@ func (v Registered) Submission() schemas.Submission {
 	return s
 }
 
+// inFull is a version with what the API leaves out: the type Avro, and the
+// context of what it refers to, where that is its own.
+func (v Registered) inFull() Registered {
+	v.Type = cmp.Or(v.Type, schemas.Avro)
+	if !strings.HasPrefix(v.Subject, ":.") {
+		return v
+	}
+	context, _, _ := strings.Cut(v.Subject[1:], ":")
+	for i, ref := range v.References {
+		if !strings.HasPrefix(ref.Subject, ":.") {
+			v.References[i].Subject = ":" + context + ":" + ref.Subject
+		}
+	}
+	return v
+}
+
 // Absent reports whether an error says that there is no such thing.
 func Absent(err error) bool {
 	said, ok := errors.AsType[*sr.ResponseError](err)
@@ -55,8 +71,7 @@ func Absent(err error) bool {
 // Version finds a version of a subject by its number, or "latest".
 func (r Registry) Version(ctx context.Context, subject, version string) (v Registered, err error) {
 	err = r.Do(ctx, http.MethodGet, "/subjects/"+url.PathEscape(subject)+"/versions/"+url.PathEscape(version), nil, &v)
-	v.Type = cmp.Or(v.Type, schemas.Avro)
-	return v, err
+	return v.inFull(), err
 }
 
 // Latest lists the latest versions of subjects that begin with a prefix.
@@ -69,8 +84,7 @@ func (r Registry) Latest(ctx context.Context, prefix string) (all []Registered, 
 			return nil, err
 		}
 		for _, v := range some {
-			v.Type = cmp.Or(v.Type, schemas.Avro)
-			all = append(all, v)
+			all = append(all, v.inFull())
 		}
 		if len(some) < page {
 			return all, nil
@@ -159,6 +173,9 @@ func (r Registry) Compared(ctx context.Context, all []manifest.Entry, changed []
 	}
 	out := map[string]schemas.Comparison{}
 	for _, c := range schemas.Compare(before, now, func(string) schemas.Config { return schemas.Config{Level: schemas.None} }) {
+		if c.Before == "" {
+			c.Before = was[c.Subject].Text // canonical, too
+		}
 		out[c.Subject] = c
 	}
 	return out, nil
