@@ -55,6 +55,8 @@ var routes = map[string]route{
 	"GET /graphiql/":                             {public, "=", "=", at("/graphiql/")},
 	"POST /api/v1/catalog":                       {"sm", "m", "", (*visit).catalog},
 	"GET /api/v1/catalog":                        {reading, "=", "=", at("/api/v1/catalog")},
+	"POST /api/v1/schemas/readers":               {"smce", "m", "", (*visit).reader},
+	"POST /api/v1/schemas/safe":                  {reading, reading, "", (*visit).safe},
 	"POST /api/v1/schemas/check":                 {members, members, "=", (*visit).check},
 	"POST /api/v1/keys":                          {"sm", "m", "", (*visit).key},
 	"GET /api/v1/keys":                           {"sdum", "=", "=", at("/api/v1/keys")},
@@ -208,6 +210,15 @@ func (v *visit) subject() string {
 func (v *visit) catalog() (string, string) {
 	service := map[string]string{"own": "orders", "other": "payments", "absent": "absent"}[v.whose]
 	return "/api/v1/catalog", fmt.Sprintf("lethe: catalog/1\nstores:\n  - {ref: s-%s, name: New, service: %s, technology: REDIS}\n", uuid.NewString(), service)
+}
+
+func (v *visit) reader() (string, string) {
+	service := map[string]string{"own": "orders", "other": "payments", "absent": "absent"}[v.whose]
+	return "/api/v1/schemas/readers", fmt.Sprintf(`{"subject":"orders.v1-value","service":%q}`, service)
+}
+
+func (v *visit) safe() (string, string) {
+	return "/api/v1/schemas/safe", fmt.Sprintf(`{"subject":%q,"version":1}`, v.subject())
 }
 
 func (v *visit) check() (string, string) {

@@ -97,7 +97,7 @@ func TestDocumentsFitTheSchema(t *testing.T) {
 		"case": caseDocument, "list": listDocument, "find": findDocument, "open": openDocument, "approve": approveDocument,
 		"cancel": cancelDocument, "plan": planDocument, "certificate": certificateDocument, "stop": stopDocument, "resume": resumeDocument, "service": serviceDocument,
 		"replan": replanDocument, "refuse": refuseDocument, "extend": extendDocument, "pause-clock": pauseClockDocument, "resume-clock": resumeClockDocument,
-		"approve-change": approveChangeDocument, "reads": readDocument, "safe": safeDocument, "dataset": datasetDocument,
+		"approve-change": approveChangeDocument, "safe": safeDocument, "dataset": datasetDocument,
 		"resolve-block": resolveBlockDocument, "close-partially": closePartiallyDocument, "tasks": tasksDocument, "retry": retryDocument,
 	} {
 		if _, err := gqlparser.LoadQueryWithRules(schema, doc, nil); err != nil {

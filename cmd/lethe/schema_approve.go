@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"time"
 
@@ -11,16 +14,12 @@ import (
 
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas/manifest"
+	"github.com/flowmart/lethe/schemas/pipeline"
 )
 
 const approveChangeDocument = `
 mutation ApproveChange($input: ApproveSchemaChangeInput!) {
   approveSchemaChange(input: $input) { approvals { service { ref } fingerprint expiresAt } userErrors { code path message } }
-}`
-
-const readDocument = `
-mutation DeclareReader($input: DeclareSchemaReaderInput!) {
-  declareSchemaReader(input: $input) { reader { id subject name version service { ref } } userErrors { code path message } }
 }`
 
 const safeDocument = `
@@ -150,20 +149,18 @@ of the service's own in --file.`,
 		Example: "  lethe schema reads orders-value --service billing\n  lethe schema reads orders-value --service billing --name invoices --file order-reader.avsc",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in := map[string]any{"subject": args[0], "service": service, "name": name}
 			if service == "" {
 				return usage(errors.New("say who reads: --service billing"))
 			}
+			q := pipeline.Reader{Service: service, Name: name, Version: version, Schema: pipeline.Schema{Subject: args[0]}}
 			if file != "" {
 				entry, err := oneEntry(cmd, e, file, args[0], kind)
 				if err != nil {
 					return err
 				}
-				in["schema"], in["schemaType"] = entry.Text, entry.Type
-			} else if version > 0 {
-				in["version"] = version
+				q.Text, q.Type = entry.Text, entry.Type
 			}
-			return declareReader(cmd, e, in)
+			return declareReader(cmd, e, q)
 		},
 	}
 	c.Flags().StringVar(&service, "service", "", "the service that reads")
@@ -174,36 +171,30 @@ of the service's own in --file.`,
 	return visitFlags(c)
 }
 
-func declareReader(cmd *cobra.Command, e *env, in map[string]any) error {
-	var a struct {
-		DeclareSchemaReader struct {
-			Reader struct {
-				ID      string               `json:"id"`
-				Subject string               `json:"subject"`
-				Name    string               `json:"name"`
-				Version *int                 `json:"version"`
-				Service struct{ Ref string } `json:"service"`
-			}
-			UserErrors userErrors
-		}
+// declareReader says it over REST: an API key opens that, and not GraphQL.
+func declareReader(cmd *cobra.Command, e *env, q pipeline.Reader) error {
+	body, err := json.Marshal(q)
+	if err != nil {
+		return usage(err)
 	}
 	c, err := visit(cmd, e)
 	if err != nil {
 		return err
 	}
-	if err := c.ask(cmd.Context(), readDocument, map[string]any{"input": in}, &a); err != nil {
+	raw, err := c.send(cmd.Context(), http.MethodPost, pipeline.ReadersPath, "application/json", bytes.NewReader(body))
+	if err != nil {
 		return err
 	}
-	if err := a.DeclareSchemaReader.UserErrors.err(); err != nil {
-		return err
+	var n pipeline.Reader
+	if err := json.Unmarshal(raw, &n); err != nil {
+		return away(errors.New("the server's answer has another form; are client and server of the same version?"))
 	}
-	n := a.DeclareSchemaReader.Reader
 	return show(cmd, n, func(w io.Writer) {
 		with := "a schema of its own"
-		if n.Version != nil {
-			with = fmt.Sprintf("version %d", *n.Version)
+		if n.Version > 0 {
+			with = fmt.Sprintf("version %d", n.Version)
 		}
-		fmt.Fprintf(w, "%s reads %s with %s.\n", strings.TrimSpace(n.Service.Ref+" "+n.Name), n.Subject, with)
+		fmt.Fprintf(w, "%s reads %s with %s.\n", strings.TrimSpace(n.Service+" "+n.Name), n.Subject, with)
 	})
 }
 

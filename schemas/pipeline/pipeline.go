@@ -88,45 +88,58 @@ type Door struct {
 func New(registry *schemas.Registry, log *slog.Logger) *Door { return &Door{registry, log} }
 
 // Mount mounts the door.
-func (d *Door) Mount(mux *http.ServeMux) { mux.HandleFunc("POST /api/v1/schemas/check", d.check) }
+func (d *Door) Mount(mux *http.ServeMux) {
+	mux.HandleFunc("POST /api/v1/schemas/check", d.check)
+	mux.HandleFunc("POST /api/v1/schemas/readers", d.declareReader)
+	mux.HandleFunc("POST /api/v1/schemas/safe", d.safe)
+}
 
 func (d *Door) check(w http.ResponseWriter, r *http.Request) {
-	q, err := read(r)
+	q, err := read[Question](r, `{"schemas":[{"subject":"orders-value","schema":"…"}]}`)
 	if err != nil {
-		problem.Write(w, err)
+		d.refuse(w, r, err)
 		return
 	}
 	all := make([]schemas.Submission, len(q.Schemas))
 	for i, s := range q.Schemas {
 		if all[i], err = s.Submission(); err != nil {
-			problem.Write(w, err)
+			d.refuse(w, r, err)
 			return
 		}
 	}
 	found, err := d.registry.Check(r.Context(), access.From(r.Context()), all)
 	if err != nil {
-		if fault.All(err) == nil && !postgres.Away(err) && r.Context().Err() == nil {
-			d.log.ErrorContext(r.Context(), "schema check", "request_id", w.Header().Get(problem.RequestID), "err", err)
-		}
-		problem.Write(w, err)
+		d.refuse(w, r, err)
 		return
 	}
+	send(w, report.Of(found))
+}
+
+func (d *Door) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if fault.All(err) == nil && !postgres.Away(err) && r.Context().Err() == nil {
+		d.log.ErrorContext(r.Context(), "schemas", "request_id", w.Header().Get(problem.RequestID), "err", err)
+	}
+	problem.Write(w, err)
+}
+
+func send(w http.ResponseWriter, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
-	_ = e.Encode(report.Of(found)) // the client may have gone
+	_ = e.Encode(body) // the client may have gone
 }
 
-func read(r *http.Request) (q Question, err error) {
+// read reads a body; like says what one looks like.
+func read[T any](r *http.Request, like string) (q T, err error) {
 	body, err := io.ReadAll(r.Body)
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return q, fault.New(fault.TooLarge, "BODY_TOO_LARGE", "one check takes at most 16 MiB; check fewer schemas at a time")
+		return q, fault.New(fault.TooLarge, "BODY_TOO_LARGE", "a request takes at most 16 MiB; check fewer schemas at a time")
 	}
 	if err != nil {
 		return q, fault.New(fault.Invalid, "BAD_BODY", "the request broke off")
 	}
 	if err := json.Unmarshal(body, &q); err != nil {
-		return q, fault.New(fault.Invalid, "BAD_JSON", `send one object like {"schemas":[{"subject":"orders-value","schema":"…"}]}`)
+		return q, fault.New(fault.Invalid, "BAD_JSON", "send one object like %s", like)
 	}
 	return q, nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/postgres/pgtest"
 	"github.com/flowmart/lethe/schemas"
@@ -72,5 +73,56 @@ func TestCheckOverHTTP(t *testing.T) {
 	}
 	if log.Len() > 0 {
 		t.Errorf("logged: %s", log.String())
+	}
+}
+
+// What a consumer says with an API key, which opens no GraphQL: with which
+// schema it reads; and what a pipeline asks before it takes a field away.
+func TestReadersOverHTTP(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	as := func(name string, p access.Principal) access.Principal {
+		id, err := audit.EnsurePrincipal(t.Context(), db, "test", name, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.ID = id
+		return p
+	}
+	admin := as("admin", access.Principal{Roles: []access.Role{access.Admin}})
+	ci := as("ci", access.Principal{Roles: []access.Role{access.CI}, Service: "billing"})
+	c := catalog.New(db, time.Now)
+	controller, err := c.DeclareController(t.Context(), admin, catalog.Controller{Ref: "shop", Name: "Shop", Country: "DE", TimeZone: "Europe/Berlin"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.RegisterService(t.Context(), admin, catalog.Service{Ref: "billing", Name: "Billing", ControllerID: controller.ID}); err != nil {
+		t.Fatal(err)
+	}
+	registry, mux := schemas.New(db, time.Now), http.NewServeMux()
+	if _, err := registry.Register(t.Context(), admin, schemas.Submission{Subject: "orders-value", Text: `{"type":"record","name":"O","fields":[{"name":"total","type":"long"}]}`}); err != nil {
+		t.Fatal(err)
+	}
+	pipeline.New(registry, slog.New(slog.DiscardHandler)).Mount(mux)
+	for _, step := range []struct {
+		by         access.Principal
+		path, body string
+		code       int
+		says       string
+	}{
+		{ci, pipeline.ReadersPath, `{"subject":`, 422, `like {\"subject\":\"orders-value\"`},
+		{ci, pipeline.ReadersPath, `{"subject":"orders-value","service":"billing","name":"invoices"}`, 200, `"service":"billing","name":"invoices","version":1`},
+		{ci, pipeline.ReadersPath, `{"subject":"orders-value","service":"billing","name":"reports","schema":"\"string\""}`, 200, `"schema":"\"string\""`},
+		{ci, pipeline.ReadersPath, `{"subject":"orders-value","service":"billing","version":9}`, 404, "VERSION_NOT_FOUND"},
+		{ci, pipeline.SafePath, `{"subject":"orders-value","field":"total"}`, 200, `{"safety":"NO","witnesses":[{"safety":"NO","service":"billing","reason":"version 1, which it reads with, in invoices has total"}`},
+		{ci, pipeline.SafePath, `{"subject":"orders-value"}`, 422, "BAD_QUESTION"},
+		{ci, pipeline.SafePath, `[]`, 422, "BAD_JSON"},
+	} {
+		r := httptest.NewRequest(http.MethodPost, step.path, strings.NewReader(step.body))
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r.WithContext(access.With(t.Context(), step.by)))
+		if w.Code != step.code || !strings.Contains(w.Body.String(), step.says) {
+			t.Errorf("%s %s: %d %s, want %d %s", step.path, step.body, w.Code, w.Body, step.code, step.says)
+		}
 	}
 }
