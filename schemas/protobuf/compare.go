@@ -244,7 +244,7 @@ func (c *comparison) fields(r, w protoreflect.FieldDescriptor, at spot) {
 		c.types(r.MapValue(), w.MapValue(), here, "value of the map ")
 		return
 	}
-	if c.types(r, w, here, "") {
+	if c.types(r, w, here, "field ") {
 		c.labels(r, w, here)
 	}
 }
@@ -273,7 +273,7 @@ func (c *comparison) types(r, w protoreflect.FieldDescriptor, here place, of str
 	if shape(r) != "scalar" {
 		if r.Message().Name() != w.Message().Name() {
 			c.tell(NamedTypeChanged, here, r, w, string(w.Message().FullName())+" to "+string(r.Message().FullName()),
-				"the type of the %sfield was %s and is %s; keep it, or add a field with a number of its own", of, w.Message().FullName(), r.Message().FullName())
+				"the type of the %swas %s and is %s; keep it, or add a field with a number of its own", of, w.Message().FullName(), r.Message().FullName())
 			return false
 		}
 		c.meet(r.Message(), w.Message(), here.inside())

@@ -102,3 +102,21 @@ func TestADifference(t *testing.T) {
 		t.Errorf("got %+v", found[0])
 	}
 }
+
+// What stands in no map is called a field. Written by hand.
+func TestADifferenceNamesTheField(t *testing.T) {
+	t.Parallel()
+	for is, want := range map[string]string{
+		"int32 n = 1;":               "the field was string and is int32, ",
+		"N n = 1; message N {}":      "the field was a scalar and is a message; ",
+		"map<string, string> n = 1;": "the field was a scalar and is a map; ",
+		"oneof o { sint64 n = 1; }":  "the field was string and is sint64, ",
+		"E n = 1; enum E { A = 0; }": "the field was string and is enum, ",
+		"repeated int32 n = 1;":      "the field was string and is int32, ",
+	} {
+		found, err := mustRead(t, proto3(is)).CanRead(mustRead(t, proto3("string n = 1;")), format.Options{})
+		if err != nil || len(found) == 0 || !strings.HasPrefix(found[0].Message, want) {
+			t.Errorf("%s: %v %v", is, found, err)
+		}
+	}
+}
