@@ -37,6 +37,7 @@ const (
 // lethe is the server that all tests share.
 var lethe struct {
 	registry, issuer, token, key string
+	binary, url                  string
 	// start starts another server, on databases of its own.
 	start func(ctx context.Context, dir, name string) (*devstack.Lethe, *devstack.Program, error)
 }
@@ -94,6 +95,7 @@ func serving(m *testing.M) (code int, err error) {
 	}
 	defer program.Kill()
 	lethe.registry, lethe.issuer = l.URL+"/registry", issuer.URL()
+	lethe.binary, lethe.url = binary, l.URL
 	if _, err := l.Run(ctx, []byte(orders), "catalog", "import", "-"); err != nil {
 		return 1, err
 	}
