@@ -84,8 +84,10 @@ func (b patientBody) Read(p []byte) (int, error) {
 
 // arrived reads a body to its end or to its fault, which the door that reads it
 // then meets where the bytes end.
-func arrived(body io.ReadCloser) io.ReadCloser {
-	text, err := io.ReadAll(body)
+func arrived(body io.ReadCloser, length int64) io.ReadCloser {
+	into := bytes.NewBuffer(make([]byte, 0, min(max(length, 0), 64<<10)+bytes.MinRead)) // the rest as it comes: a length is only said
+	_, err := into.ReadFrom(body)
+	text := into.Bytes()
 	if err == nil {
 		err = io.EOF
 	}

@@ -162,7 +162,7 @@ func (f *front) pass(st standing, spent time.Duration, w *answer, r *http.Reques
 		slots = f.signIns
 	}
 	if l.body > 0 && r.Body != http.NoBody {
-		r.Body = arrived(http.MaxBytesReader(w.ResponseWriter, r.Body, l.body))
+		r.Body = arrived(http.MaxBytesReader(w.ResponseWriter, r.Body, l.body), r.ContentLength)
 	}
 	l.events = l.events && strings.Contains(r.Header.Get("Accept"), "text/event-stream")
 	l.streams = l.streams || l.events

@@ -4,29 +4,35 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// spell writes an answer as JSON. What producers and consumers ask for all the
-// time, a schema as such, is written by hand: that costs a fifth.
-func spell(body any) ([]byte, error) {
+// buffers are what answers are written into, up to a size.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+const mostKept = 64 << 10
+
+// spell writes an answer as JSON into a buffer. What producers and consumers
+// ask for all the time, a schema as such, is written by hand: that costs a
+// fifth.
+func spell(into []byte, body any) ([]byte, error) {
 	switch b := body.(type) {
 	case schemaBody:
-		if out, ok := b.spell(nil); ok {
+		if out, ok := b.spell(into); ok {
 			return out, nil
 		}
 	case registeredBody:
-		begun := append(make([]byte, 0, len(b.Schema)+len(b.Schema)/4+300), `{"id":`...)
-		begun = strconv.AppendInt(begun, int64(b.ID), 10)
+		begun := strconv.AppendInt(append(into, `{"id":`...), int64(b.ID), 10)
 		begun = strconv.AppendInt(append(begun, `,"version":`...), int64(b.Version), 10)
 		b.schemaBody.ID, b.schemaBody.Version = 0, 0 // those of the answer stand for them
 		if out, ok := b.schemaBody.spell(begun); ok {
 			return out, nil
 		}
 	}
-	var out bytes.Buffer
-	e := json.NewEncoder(&out)
+	out := bytes.NewBuffer(into)
+	e := json.NewEncoder(out)
 	e.SetEscapeHTML(false)
 	err := e.Encode(body)
 	return out.Bytes(), err
@@ -42,9 +48,6 @@ func (b schemaBody) plain() bool {
 func (b schemaBody) spell(out []byte) (_ []byte, ok bool) {
 	if !b.plain() {
 		return nil, false
-	}
-	if out == nil {
-		out = make([]byte, 0, len(b.Schema)+len(b.Schema)/4+300)
 	}
 	member := func(name string) {
 		before := byte(',')

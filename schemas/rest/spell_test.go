@@ -18,7 +18,7 @@ func TestSpellingByHandIsTheLibrarys(t *testing.T) {
 		schemaBody{}, schemaBody{Schema: `"string"`}, full, registeredBody{1, 2, full}, registeredBody{1, 2, schemaBody{Schema: "x"}},
 		schemaBody{Schema: "x", Metadata: &schemas.Metadata{}}, schemaBody{Schema: "no UTF-8: \xff"}, schemaBody{Schema: "x", References: []reference{{"n", "s", 1}}}, map[string]bool{"is_compatible": true},
 	} {
-		got, err := spell(body)
+		got, err := spell(nil, body)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -84,14 +85,16 @@ type registeredBody struct {
 // decode reads a body. Members it does not know are ignored, as clients of
 // newer lines send more than we read.
 func decode(c *call, into any) error {
-	body, err := io.ReadAll(http.MaxBytesReader(nil, c.Body, mostBody))
+	arrived := bytes.NewBuffer(make([]byte, 0, min(max(c.ContentLength, 0), mostBody)+bytes.MinRead))
+	_, err := arrived.ReadFrom(http.MaxBytesReader(nil, c.Body, mostBody))
+	body := arrived.Bytes()
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return failure{http.StatusRequestEntityTooLarge, http.StatusRequestEntityTooLarge, "the body is larger than " + strconv.Itoa(mostBody) + " bytes; make the schema smaller"}
 	}
 	if err != nil {
 		return failure{http.StatusBadRequest, http.StatusBadRequest, "the body did not arrive whole; send it again"}
 	}
-	if len(strings.TrimSpace(string(body))) == 0 {
+	if len(bytes.TrimSpace(body)) == 0 {
 		return failure{http.StatusUnprocessableEntity, http.StatusUnprocessableEntity, "the body is empty; this path takes a JSON object"}
 	}
 	if err := json.Unmarshal(body, into); err != nil {
@@ -247,11 +250,16 @@ func send(w http.ResponseWriter, media string, status int, body any) {
 		_, _ = io.WriteString(w, string(text))
 		return
 	}
-	text, err := spell(body)
+	buffer := buffers.Get().(*[]byte)
+	text, err := spell((*buffer)[:0], body)
 	if err != nil {
 		status = http.StatusInternalServerError
 	}
 	header["Content-Length"] = []string{strconv.Itoa(len(text))}
 	w.WriteHeader(status)
 	_, _ = w.Write(text) // the client has gone; nothing is left to tell it
+	if cap(text) <= mostKept {
+		*buffer = text
+		buffers.Put(buffer)
+	}
 }
