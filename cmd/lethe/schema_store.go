@@ -32,6 +32,7 @@ func newSchemaStore(e *env) *cobra.Command {
 type storeFlags struct {
 	format, namespace, root string
 	placeholders            map[string]string
+	contexts                []string
 }
 
 func (f *storeFlags) on(c *cobra.Command) *cobra.Command {
@@ -44,6 +45,7 @@ func (f *storeFlags) on(c *cobra.Command) *cobra.Command {
 func (f *storeFlags) flags(c *cobra.Command) {
 	c.Flags().StringVar(&f.format, "format", "sql", "what the files are: "+strings.Join(migration.Formats(), ", "))
 	c.Flags().StringVar(&f.root, "root", "", "the changelog that Liquibase begins with")
+	c.Flags().StringSliceVar(&f.contexts, "context", nil, "a context that Liquibase runs with; may be repeated (every change set)")
 	c.Flags().StringToStringVar(&f.placeholders, "placeholder", nil, "the value of a placeholder, such as schema=shop; may be repeated")
 }
 
@@ -177,6 +179,7 @@ func (f *storeFlags) ask(cmd *cobra.Command, e *env, args []string, what string)
 func (f *storeFlags) read(e *env, paths []string) (stores.Submission, error) {
 	sub := stores.Submission{Namespace: f.namespace}
 	sub.Format, sub.Root, sub.Placeholders = f.format, filepath.ToSlash(f.root), f.placeholders
+	sub.Contexts = f.contexts
 	for _, path := range paths {
 		files, err := readMigrations(e, path)
 		if err != nil {

@@ -19,6 +19,7 @@ type liquibase struct {
 	d      *ddl.Database
 	files  map[string]File
 	values map[string]string // of ${…}
+	in     []string          // the contexts chosen
 	paths  []string          // of the files, in order
 	open   []string          // the changelogs being read, so that none includes itself
 	done   map[string]bool   // those that were read: what is included again has run already
@@ -30,7 +31,7 @@ type liquibase struct {
 const mostLooks = 200_000
 
 func readLiquibase(s Source, d *ddl.Database) error {
-	l := &liquibase{d: d, files: map[string]File{}, values: map[string]string{}, done: map[string]bool{}}
+	l := &liquibase{d: d, files: map[string]File{}, values: map[string]string{}, in: s.Contexts, done: map[string]bool{}}
 	for _, f := range byPath(s.Files) {
 		l.files[f.Path] = f
 		l.paths = append(l.paths, f.Path)
@@ -106,7 +107,7 @@ func (l *liquibase) changelog(f File) {
 	l.open = append(l.open, f.Path)
 	defer func() { l.open = l.open[:len(l.open)-1] }()
 	if strings.EqualFold(path.Ext(f.Path), ".sql") {
-		l.fail(l.d.Run(tables.Place{File: f.Path}, l.fill(formatted(f.Text))))
+		l.fail(l.d.Run(tables.Place{File: f.Path}, l.fill(formatted(f.Text, l.in))))
 		return
 	}
 	doc, err := document(f)
@@ -124,7 +125,13 @@ func (l *liquibase) changelog(f File) {
 	}
 }
 
+// runs reports whether a node belongs to the contexts chosen.
+func (l *liquibase) runs(e *node) bool { return runsIn(e.attr("context", "contextFilter"), l.in) }
+
 func (l *liquibase) entry(f File, e *node) {
+	if !l.runs(e) {
+		return
+	}
 	switch e.name {
 	case "changeSet":
 		l.changeSet(f, e)
@@ -212,7 +219,7 @@ func (l *liquibase) fill(text string) string {
 }
 
 func (l *liquibase) changeSet(f File, e *node) {
-	if !forPostgreSQL(e.attr("dbms")) || e.is("ignore") {
+	if !forPostgreSQL(e.attr("dbms")) || e.is("ignore") || !l.runs(e) {
 		return
 	}
 	if conditions := e.kid("preConditions"); conditions != nil {
@@ -278,12 +285,13 @@ var formattedMark = regexp.MustCompile(`(?i)^\s*--\s*(changeset)\s+(.*)$`)
 
 // formatted leaves of SQL with Liquibase's comments what runs on PostgreSQL; the
 // lines of the rest are empty, so that places stay right.
-func formatted(text string) string {
+func formatted(text string, contexts []string) string {
 	var b strings.Builder
 	skip, delimiter := false, ""
 	for line := range strings.Lines(text) {
 		if m := formattedMark.FindStringSubmatch(strings.TrimRight(line, "\r\n")); m != nil {
-			skip, delimiter = !forPostgreSQL(option(m[2], "dbms")) || strings.EqualFold(option(m[2], "ignore"), "true"), option(m[2], "endDelimiter")
+			in := runsIn(option(m[2], "context")+option(m[2], "contextFilter"), contexts)
+			skip, delimiter = !in || !forPostgreSQL(option(m[2], "dbms")) || strings.EqualFold(option(m[2], "ignore"), "true"), option(m[2], "endDelimiter")
 			b.WriteString(";\n") // the change set before has ended
 			continue
 		}
@@ -299,11 +307,14 @@ func formatted(text string) string {
 	return b.String()
 }
 
-// option reads name:value of a change set's comment.
+var formattedOption = regexp.MustCompile(`(\w+):(?:"([^"]*)"|(\S+))`)
+
+// option reads name:value of a change set's comment; a value with spaces stands
+// in quotes.
 func option(said, name string) string {
-	for word := range strings.FieldsSeq(said) {
-		if key, value, ok := strings.Cut(word, ":"); ok && strings.EqualFold(key, name) {
-			return strings.Trim(value, `"`)
+	for _, m := range formattedOption.FindAllStringSubmatch(said, -1) {
+		if strings.EqualFold(m[1], name) {
+			return m[2] + m[3]
 		}
 	}
 	return ""

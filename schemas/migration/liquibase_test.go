@@ -12,6 +12,7 @@ import (
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas/ddl/ddltest"
 	"github.com/flowmart/lethe/schemas/migration"
+	"github.com/flowmart/lethe/schemas/tables"
 )
 
 // folder reads the files below a folder of testdata.
@@ -159,6 +160,34 @@ func TestHostileFiles(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Change sets run by the contexts that are chosen, after Liquibase's page on
+// contexts.
+func TestContexts(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		said, chosen string
+		runs         bool
+	}{
+		{"", "test", true}, {"test", "", true}, {"test", "test", true}, {"test", "prod", false}, {"!test", "prod", true}, {"not test", "test", false},
+		{"test, dev", "dev", true}, {"test or dev", "dev", true}, {"test and dev", "dev", false}, {"test and dev", "dev,test", true},
+		{"(a or b) and !c", "b", true}, {"(a or b) and !c", "b,c", false}, {"Test", "TEST", true}, {"!", "a", false}, {"(((", "a", true},
+	} {
+		var chosen []string
+		if c.chosen != "" {
+			chosen = strings.Split(c.chosen, ",")
+		}
+		for name, text := range map[string]string{
+			"a.xml": `<?xml version="1.1" encoding="UTF-8"?><databaseChangeLog><changeSet id="1" context="` + c.said + `"><createTable tableName="t"><column name="a" type="int"/></createTable></changeSet></databaseChangeLog>`,
+			"a.sql": "--liquibase formatted sql\n--changeset a:1 context:\"" + c.said + "\"\nCREATE TABLE t (a int);",
+		} {
+			r, err := migration.Read(migration.Source{Format: "liquibase", Contexts: chosen, Files: files(name, text)})
+			if err != nil || r.State.Has(tables.Name{Schema: "public", Table: "t"}) != c.runs {
+				t.Errorf("%s: %q where %q is chosen: runs %t, want %t; %v", name, c.said, c.chosen, !c.runs, c.runs, err)
+			}
+		}
 	}
 }
 

@@ -31,6 +31,7 @@ type Source struct {
 	Format       string            `json:"format"`                 // one of Formats
 	Placeholders map[string]string `json:"placeholders,omitempty"` // values of ${…} in Flyway's and Liquibase's files
 	Root         string            `json:"root,omitempty"`         // the changelog that Liquibase begins with
+	Contexts     []string          `json:"contexts,omitempty"`     // that Liquibase runs with; none: every change set runs
 	Files        []File            `json:"files"`
 }
 

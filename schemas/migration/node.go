@@ -37,6 +37,7 @@ const (
 	deepest      = 100
 	mostOnALine  = 2000
 	mostWords    = 200_000 // of YAML, whose parser takes its time
+	mostLines    = 30_000  // likewise
 	largestNodes = 4 << 20
 )
 
@@ -122,6 +123,11 @@ func tooDeep(at tables.Place) error {
 }
 
 func readXML(f File) (*node, error) {
+	// What version 1.1 of XML adds no changelog needs, and the reader knows 1.0.
+	const newer, older = `<?xml version="1.1"`, `<?xml version="1.0"`
+	if rest, ok := strings.CutPrefix(f.Text, newer); ok {
+		f.Text = older + rest
+	}
 	d := xml.NewDecoder(strings.NewReader(f.Text))
 	root := &node{at: tables.Place{File: f.Path, Line: 1, Column: 1}}
 	open := []*node{root}
@@ -267,9 +273,13 @@ func (r *jsonReader) token() (json.Token, error) {
 
 func readYAML(f File) (*node, error) {
 	first := tables.Place{File: f.Path, Line: 1, Column: 1}
-	tokens := lexer.Tokenize(f.Text)
-	if len(tokens) > mostWords {
-		return nil, fault.New(fault.TooLarge, "FILE_TOO_LARGE", "a changelog in YAML has at most %d words; split it, and include the parts", mostWords).At(f.Path + ":1:1")
+	var tokens token.Tokens
+	long := strings.Count(f.Text, "\n") > mostLines
+	if !long {
+		tokens = lexer.Tokenize(f.Text)
+	}
+	if long || len(tokens) > mostWords {
+		return nil, fault.New(fault.TooLarge, "FILE_TOO_LARGE", "a changelog in YAML has at most %d lines with %d words; split it, and include the parts", mostLines, mostWords).At(f.Path + ":1:1")
 	}
 	depth, line, onLine := 0, 0, 0
 	for _, t := range tokens {

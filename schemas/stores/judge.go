@@ -87,6 +87,7 @@ func Lint(sub Submission, policy gate.Policy) (Answer, error) {
 	v := &work{namespace: sub.Namespace, policy: policy, before: tables.New()}
 	a, notes := v.open(r)
 	if len(r.wrong) == 0 {
+		a.Version = 1
 		for _, c := range r.state.Log() {
 			a.Changes = append(a.Changes, Change{Change: c, Dataset: c.Table.String(), Field: pathOf(c.Column)})
 		}
