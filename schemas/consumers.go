@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas/contract"
 	"github.com/flowmart/lethe/schemas/format"
@@ -172,6 +173,10 @@ func (r *Registry) harms(ctx context.Context, db postgres.DB, p place, all consu
 		h := harm{consumer: one}
 		for _, n := range one.readers {
 			lost, err := r.unreadable(ctx, db, p, n, before, c, o)
+			if fault.All(err) != nil { // what it refers to was deleted
+				h.untold = true
+				continue
+			}
 			if err != nil {
 				return nil, err
 			}

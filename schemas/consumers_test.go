@@ -368,3 +368,35 @@ func TestSafeToContractAColumn(t *testing.T) {
 		t.Errorf("declared fields: %+v, %+v", a, b)
 	}
 }
+
+// A reader whose schema cannot be read any more keeps nobody from registering:
+// it is one that does not say what it reads. What was declared of a subject goes
+// with it.
+func TestReadersOutliveWhatTheyReferTo(t *testing.T) {
+	t.Parallel()
+	m, ctx := newMarket(t), t.Context()
+	m.put(t, m.orders, "orders-value", record("id"))
+	m.put(t, m.admin, "money", `{"type":"record","name":"shop.Money","fields":[]}`)
+	text := `{"type":"record","name":"shop.Order","fields":[{"name":"total","type":["null","Money"],"default":null}]}`
+	must(m.DeclareReader(ctx, m.other, "billing", "", schemas.Submission{Subject: "orders-value", Text: text,
+		References: []schemas.Reference{{Name: "shop.Money", Subject: "money", Version: 1}}}))(t)
+	fresh := schemas.New(m.db, m.clock) // remembers nothing of it
+	must(fresh.DeleteSubject(ctx, m.admin, "money", false))(t)
+	a := must(fresh.Check(ctx, m.viewer, []schemas.Submission{{Subject: "orders-value", Text: record("id", "must")}}))(t)[0]
+	if len(a.Needs) != 1 || a.Needs[0].Service != "billing" || !strings.Contains(a.Needs[0].Why[0], "does not say") {
+		t.Errorf("%+v", a.Needs)
+	}
+	if safe := must(fresh.SafeToContract(ctx, m.viewer, contract.Question{Subject: "orders-value", Field: "id"}))(t); safe.Safety != contract.Unknown ||
+		!slices.ContainsFunc(safe.Witnesses, func(w contract.Witness) bool {
+			return w.Service == "billing" && strings.Contains(w.Reason, "cannot be read any more")
+		}) {
+		t.Errorf("%+v", safe)
+	}
+	must(fresh.Register(ctx, m.orders, schemas.Submission{Subject: "orders-value", Text: record("id", "may?")}))(t)
+	for _, permanent := range []bool{false, true} {
+		must(fresh.DeleteSubject(ctx, m.admin, "orders-value", permanent))(t)
+	}
+	if left := must(fresh.Readers(ctx, m.viewer, "orders-value"))(t); len(left) != 0 {
+		t.Errorf("left behind: %+v", left)
+	}
+}

@@ -117,6 +117,10 @@ func (r *Registry) everPlaces(ctx context.Context, by access.Principal, p place)
 func (r *Registry) testify(ctx context.Context, w *witnesses, p place, c consumer, field string) error {
 	for _, n := range c.readers {
 		s, err := r.readerSchema(ctx, r.db, p, n)
+		if fault.All(err) != nil {
+			w.say(contract.Unknown, c, "%s cannot be read any more: what it refers to was deleted", nameOf(n))
+			continue
+		}
 		if err != nil {
 			return err
 		}

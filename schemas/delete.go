@@ -13,6 +13,7 @@ import (
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
+	"github.com/flowmart/lethe/schemas/contract"
 )
 
 // DeleteVersion deletes a version of a subject, or its latest. Deleted softly,
@@ -280,7 +281,11 @@ func (r *Registry) purge(ctx context.Context, tx pgx.Tx, s subject, chosen []kep
 	return ended, nil
 }
 
+// dropConfig takes back what was set for a subject and what was declared of it.
 func dropConfig(ctx context.Context, tx pgx.Tx, subject uuid.UUID) error {
+	if err := contract.EndAll(ctx, tx, subject); err != nil {
+		return err
+	}
 	const q = `DELETE FROM schemas_config WHERE subject_id = $1`
 	if _, err := tx.Exec(ctx, q, subject); err != nil {
 		return err

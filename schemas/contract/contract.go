@@ -63,6 +63,13 @@ func End(ctx context.Context, db postgres.DB, id uuid.UUID) error {
 	return err
 }
 
+// EndAll ends what readers of a subject declared: it is gone for good.
+func EndAll(ctx context.Context, db postgres.DB, subject uuid.UUID) error {
+	const q = `UPDATE schemas_reader SET ended_at = greatest(declared_at, now()) WHERE subject_id = $1 AND ended_at IS NULL`
+	_, err := db.Exec(ctx, q, subject)
+	return err
+}
+
 // ReadersByID finds what readers declare now; who declares nothing any more is
 // absent.
 func ReadersByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uuid.UUID]Reader, error) {
