@@ -42,6 +42,10 @@ schemas:
 	if r := d.as(t, access.Viewer, "schema", "pull", "--prefix", "none"); r.code != exitNo || !strings.Contains(r.err, `no subject begins with "none"`) {
 		t.Errorf("%d %s", r.code, r.err)
 	}
+	d.call(t, "POST", "/registry/subjects/%7Bname%7D/versions", `{"schema":"\"string\""}`)
+	if r := d.as(t, access.Viewer, "schema", "pull", "--prefix", "{"); r.code != exitNo || !strings.Contains(r.err, "has braces in its name") {
+		t.Errorf("%d %s", r.code, r.err)
+	}
 }
 
 // Every change at its place, and what it does to personal data.

@@ -152,6 +152,8 @@ func answered(err error) error {
 	}
 	said, refused := errors.AsType[*sr.ResponseError](err)
 	switch {
+	case !refused && fault.All(err) != nil:
+		return no(err)
 	case !refused:
 		return away(err)
 	case said.StatusCode >= http.StatusInternalServerError || said.ErrorCode == 0:

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/manifest"
 )
@@ -37,9 +38,12 @@ func Pull(ctx context.Context, r Registry, prefix string) ([]File, error) {
 	}
 	b.WriteString("schemas:\n")
 	for _, v := range all {
+		if strings.ContainsAny(v.Subject, "{}") {
+			return nil, fault.New(fault.Invalid, "SUBJECT_HAS_BRACES", "the subject %s has braces in its name, which mean something else in a manifest; pull others by a prefix", v.Subject)
+		}
 		f := File{fileName(v), pretty(v)}
 		out = append(out, f)
-		fmt.Fprintf(&b, "  - files: %s\n    subject: %s\n    type: %s\n", strconv.Quote(escaped(f.Name)), strconv.Quote(v.Subject), v.Type)
+		fmt.Fprintf(&b, "  - files: %s\n    subject: %s\n    type: %s\n", strconv.Quote(f.Name), strconv.Quote(v.Subject), v.Type)
 		if err := r.own(ctx, &b, v.Subject); err != nil {
 			return nil, err
 		}
@@ -86,8 +90,8 @@ func writeReferences(b *strings.Builder, v Registered, pulled map[string]Registe
 	}
 }
 
-// fileName is the name of a subject's file. What no file system takes is
-// written as in a URL.
+// fileName is the name of a subject's file. What some file system does not
+// take, and what means something in a pattern, is written as in a URL.
 func fileName(v Registered) string {
 	end := map[string]string{"PROTOBUF": ".proto", "JSON": ".json"}[v.Type]
 	if end == "" {
@@ -95,11 +99,6 @@ func fileName(v Registered) string {
 	}
 	name := strings.NewReplacer(":", "%3A", "*", "%2A", "\\", "%5C").Replace(url.PathEscape(v.Subject))
 	return strings.TrimSuffix(name, end) + end
-}
-
-// escaped is a name as a pattern that means only it.
-func escaped(name string) string {
-	return strings.NewReplacer("[", `\[`, "]", `\]`, "{", `\{`, "}", `\}`, "?", `\?`).Replace(name)
 }
 
 // pretty is a text as people read it.

@@ -1,0 +1,67 @@
+package rollout
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/flowmart/lethe/schemas/changes"
+)
+
+// What one question asks for all of several subjects, and for as little else as
+// can be. By hand.
+func TestShared(t *testing.T) {
+	t.Parallel()
+	for want, all := range map[string][]string{
+		"": nil, "a-value": {"a-value"}, "shop.": {"shop.a", "shop.b"}, ":.eu:": {":.eu:a", ":.eu:b"}, "größe-": {"größe-1", "größe-2"},
+		"gr": {"größe", "gräser"}, // ö and ä begin with the same byte
+	} {
+		if got := shared(all); got != want {
+			t.Errorf("%q share %q, want %q", all, got, want)
+		}
+	}
+}
+
+// Whatever a subject is called, its file is one file in one folder, and as a
+// pattern means itself.
+func FuzzFileName(f *testing.F) {
+	for _, s := range []string{"orders-value", "a/b", "../x", ":.eu:x", "*", "[a]", "a?b", `a\b`, "größe", "{a,b}", "x.avsc", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, subject string) {
+		name := fileName(Registered{Subject: subject})
+		if filepath.Base(name) != name || strings.ContainsAny(name, `/\:*?[]{}`) || !strings.HasSuffix(name, ".avsc") {
+			t.Errorf("%q is kept in %q", subject, name)
+		}
+		if ok, err := doublestar.Match(name, name); !ok || err != nil {
+			t.Errorf("%q does not mean itself: %v", name, err)
+		}
+	})
+}
+
+// A table's cell ends at no bar but its own, and each form tells every step.
+func TestForms(t *testing.T) {
+	t.Parallel()
+	p := Plan{Unchanged: 3, Steps: []Step{
+		{Action: Set, Subject: "a|b", Level: "FULL", Changes: []changes.Change{{Kind: changes.Changed, Place: "compatibility", Before: "BACKWARD", After: "FULL"}}},
+		{Action: Create, Subject: "c", Version: 1, ID: 7, Done: true, File: "c.avsc"}, {Action: Update, Subject: "d", Version: 4}, {Action: Delete, Subject: "e", Version: 2},
+	}}
+	for form, parts := range map[string][]string{
+		"text":     {"* a|b set\n    ~ compatibility: BACKWARD → FULL\n+ c version 1 done, id 7 (c.avsc)\n~ d version 4\n- e delete\n1 new, 1 changed, 1 settings, 1 to delete, 3 unchanged\n"},
+		"json":     {`"action": "SET"`, `"subject": "c"`, `"unchanged": 3`},
+		"markdown": {`| set | a\|b |  | ~ compatibility: BACKWARD → FULL |`, "| create | c | 1 |  |", "| delete | e |  |  |"},
+	} {
+		var b bytes.Buffer
+		if err := p.Write(&b, form); err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range parts {
+			if !strings.Contains(b.String(), part) {
+				t.Errorf("%s: %q is not in\n%s", form, part, b.String())
+			}
+		}
+	}
+}
