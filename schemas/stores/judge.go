@@ -398,6 +398,12 @@ func (c Change) Words() string {
 	case tables.TypeChanged:
 		return fmt.Sprintf("the type of the column %s changes from %s to %s", c.Column, c.From, c.To)
 	}
+	switch c.Kind {
+	case tables.KeyAdded:
+		return fmt.Sprintf("key added: %s %s", c.Dataset, c.To)
+	case tables.KeyDropped:
+		return fmt.Sprintf("key dropped: %s %s", c.Dataset, c.From)
+	}
 	what := strings.ToLower(strings.ReplaceAll(string(c.Kind), "_", " ")) + ": " + c.Dataset
 	if c.Column != "" {
 		what += "." + c.Column
