@@ -56,6 +56,7 @@ func TestCompareSaysWhatTheRegistrySays(t *testing.T) {
 		{"an e-mail that was there", one(email), one(email), schemas.Backward, gate.Enforce, gate.Pass, []string{"(CG010 2:1 email)"}},
 		{"may not follow", one(record("id")), one(required), schemas.Backward, gate.Off, gate.Fail, []string{"CG002 2:1 total"}},
 		{"may follow the other way", one(record("id")), one(required), schemas.Forward, gate.Off, gate.Pass, nil},
+		{"what was is not readable by", one(required), one(record("id")), schemas.Full, gate.Off, gate.Fail, []string{"CG002 1:1 total"}},
 		{"under no level", one(record("id")), one(required), schemas.None, gate.Off, gate.Pass, nil},
 		{"of another type", one(record("id")), []schemas.Submission{{Subject: "orders-value", Type: "JSON", Text: "{}"}}, schemas.Backward, gate.Off, gate.Fail, []string{"CG002 1:1 "}},
 		{"no JSON", nil, one("{\n ]"), schemas.Backward, gate.Off, gate.Fail, []string{"CG001 2:2 "}},
