@@ -24,15 +24,21 @@ func (r *Registry) LookThrough(db *pgxpool.Pool) { r.subjects.looks = db }
 // Follow keeps memory exact while nobody asks, until ctx ends. First it reads
 // every subject into it, and contents for as long as there is room, those of
 // the latest versions before others: what is in memory is answered also while
-// the database is away. It tells what goes wrong, save that the database is
-// away, and goes on.
+// the database is away. It tells what goes wrong, that the database is away only
+// once, and goes on.
 func (r *Registry) Follow(ctx context.Context, report func(error)) {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
-	for {
-		if err := r.followOnce(ctx); err != nil && ctx.Err() == nil && !postgres.Away(err) && !errors.Is(err, errAway) {
+	for told := false; ; {
+		err := r.followOnce(ctx)
+		away := r.subjects.away.Load()
+		switch {
+		case away && !told:
+			report(errAway)
+		case err != nil && ctx.Err() == nil && !away && !postgres.Away(err):
 			report(err)
 		}
+		told = away
 		select {
 		case <-ctx.Done():
 			return

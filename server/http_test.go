@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -381,7 +382,7 @@ func TestLogPrintsNoIdentifiers(t *testing.T) {
 	log.Error("failed", "err", fault.Bad("x", "BAD", "bad").With(errors.New("erika%40example.com")))
 	log.With("identifier", secret).WithGroup("g").Info("x", "name", "Erika", "identifiers", []string{secret})
 	log.Info("x", "task", "0197a1b2-aaaa-7000-8000-00000000beef", "reason", "customer 'Erika'")
-	text := out.String()
+	text := regexp.MustCompile(`"time":"[^"]*",`).ReplaceAllString(out.String(), "") // which holds any digits
 	for _, bad := range []string{"erika", "Erika", "1234567", "4567", "@"} {
 		if strings.Contains(text, bad) {
 			t.Errorf("the log holds %q:\n%s", bad, text)
