@@ -2,7 +2,6 @@ package migration
 
 import (
 	"fmt"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -53,7 +52,7 @@ func (l *liquibase) sqlFile(f File, c *node) {
 	name := l.beside(f, c, c.attr("path"))
 	sql, ok := l.find(name)
 	if !ok {
-		l.fail(fault.New(fault.Invalid, "FILE_UNKNOWN", "the file that this change runs is not among those given: %s", path.Base(name)).At(c.at.String()))
+		l.fail(fault.New(fault.Invalid, "FILE_UNKNOWN", "the file that this change runs is not among those given").At(c.at.String()))
 		return
 	}
 	l.fail(l.d.Run(tables.Place{File: sql.Path}, l.fill(delimited(sql.Text, c.attr("endDelimiter")))))

@@ -110,10 +110,10 @@ func (m *mongo) describe(name string, from *node, at tables.Place) {
 		t.Doc = schema.attr("description", "title")
 		t.Columns = fieldsOf(schema, 0)
 	} else if from.kid("validator") != nil {
-		m.d.Unread(at, "the validator of "+name+" is no $jsonSchema, so its fields are not read", "describe them by a $jsonSchema")
+		m.d.Unread(at, "the validator is no $jsonSchema, so the fields of the collection are not read", "describe them by a $jsonSchema")
 	}
 	if t.Open && len(t.Columns) == 0 {
-		m.d.Unread(at, "nothing says which fields "+name+" has", "describe them by a $jsonSchema")
+		m.d.Unread(at, "nothing says which fields the collection has", "describe them by a $jsonSchema")
 	}
 	if !m.d.State.Has(n) {
 		m.fail(at, m.d.State.Create(t))

@@ -111,11 +111,15 @@ func document(f File) (n *node, err error) {
 	return readYAML(f)
 }
 
+// badDocument says why a document cannot be read. The words are partly those of
+// parsers, which may repeat what they were given.
 func badDocument(at tables.Place, message string, args ...any) error {
-	if len(message) > 300 {
-		message = message[:300]
+	const longest = 300
+	words := fmt.Sprintf(message, args...)
+	if len(words) > longest {
+		words = strings.ToValidUTF8(words[:longest], "") + "…"
 	}
-	return fault.New(fault.Invalid, "BAD_DOCUMENT", message, args...).At(at.String())
+	return fault.New(fault.Invalid, "BAD_DOCUMENT", "%s", words).At(at.String())
 }
 
 func tooDeep(at tables.Place) error {

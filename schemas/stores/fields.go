@@ -1,9 +1,11 @@
 package stores
 
 import (
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/catalog/fieldpath"
@@ -99,6 +101,20 @@ func tagsIn(doc string) (rest string, tags []string) {
 		}
 		doc = strings.TrimSpace(before) + " " + strings.TrimSpace(behind)
 	}
+}
+
+// datasetName is the name of a table's dataset. The catalog has no spaces in
+// names, which tables may have: they are written as in a URL.
+func datasetName(n tables.Name) string {
+	var b strings.Builder
+	for _, r := range n.String() {
+		if unicode.IsSpace(r) || unicode.IsControl(r) {
+			b.WriteString(url.PathEscape(string(r)))
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
 
 // placeOf reads a place that was written as file:line:column.

@@ -251,9 +251,9 @@ func (j *judged) placeOf(path string) tables.Place {
 func (v *work) datasets(ctx context.Context, all []*judged) (map[string]uuid.UUID, error) {
 	var names []string
 	for _, j := range all {
-		names = append(names, j.Name.String())
+		names = append(names, datasetName(j.Name))
 		for _, n := range j.Former {
-			names = append(names, n.String())
+			names = append(names, datasetName(n))
 		}
 	}
 	const q = `
@@ -275,7 +275,7 @@ func (v *work) datasets(ctx context.Context, all []*judged) (map[string]uuid.UUI
 // datasetOf finds the dataset of a table among those known.
 func datasetOf(known map[string]uuid.UUID, t tables.Table) uuid.UUID {
 	for _, n := range append([]tables.Name{t.Name}, t.Former...) {
-		if id, ok := known[n.String()]; ok {
+		if id, ok := known[datasetName(n)]; ok {
 			return id
 		}
 	}
@@ -350,7 +350,7 @@ func (v *work) changes(ctx context.Context, now *tables.State, all []*judged, a 
 	var ids []uuid.UUID
 	for _, j := range at {
 		if j.dataset == uuid.Nil {
-			j.dataset = known[j.Name.String()]
+			j.dataset = known[datasetName(j.Name)]
 		}
 		ids = append(ids, j.dataset)
 	}
@@ -363,7 +363,7 @@ func (v *work) changes(ctx context.Context, now *tables.State, all []*judged, a 
 		if j == nil {
 			continue // a part of a partitioned table
 		}
-		change := Change{Change: c, Dataset: j.Name.String()}
+		change := Change{Change: c, Dataset: datasetName(j.Name)}
 		if j.dataset != uuid.Nil {
 			change.DatasetID = &j.dataset
 		}

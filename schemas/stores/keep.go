@@ -93,14 +93,14 @@ func (v *work) put(ctx context.Context, all []*judged) ([]catalog.Dataset, error
 		d, exists := known[j.dataset]
 		if !exists {
 			j.dataset = uuid.Must(uuid.NewV7())
-			out = append(out, catalog.Dataset{ID: j.dataset, Namespace: v.namespace, Name: j.Name.String(), Kind: kind, Doc: cut(doc, 4000), StoreID: &v.store.ID})
+			out = append(out, catalog.Dataset{ID: j.dataset, Namespace: v.namespace, Name: datasetName(j.Name), Kind: kind, Doc: cut(doc, 4000), StoreID: &v.store.ID})
 			continue
 		}
 		if d.StoreID != nil && *d.StoreID != v.store.ID {
 			return nil, fault.New(fault.Conflict, "DATASET_ELSEWHERE", "%s %s is a dataset of another store; give this one a namespace of its own, or move the dataset", d.Namespace, d.Name)
 		}
 		changed := d
-		changed.Name, changed.StoreID = j.Name.String(), &v.store.ID
+		changed.Name, changed.StoreID = datasetName(j.Name), &v.store.ID
 		if d.Doc == "" {
 			changed.Doc = cut(doc, 4000)
 		}

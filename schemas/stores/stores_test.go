@@ -161,6 +161,24 @@ func TestRenamed(t *testing.T) {
 	}
 }
 
+// A name that the catalog would not take is written so that it does.
+func TestNamesWithSpaces(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	script := `CREATE TABLE "Order Lines" ("Unit Price" int, "a.b" int);`
+	b.push(t, script)
+	want := map[string]map[string][]string{"postgres://orders-db public.Order%20Lines": {"Unit Price": {}, `a\.b`: {}}}
+	if got := b.datasets(t); !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if a := b.push(t, script, `ALTER TABLE "Order Lines" RENAME TO lines;`); a.Changes[0].DatasetID == nil {
+		t.Errorf("%+v", a.Changes)
+	}
+	if got := b.datasets(t); got["postgres://orders-db public.lines"] == nil || len(got) != 1 {
+		t.Errorf("%v", got)
+	}
+}
+
 // Whoever says that it reads what is taken away is named.
 func TestReadersMiss(t *testing.T) {
 	t.Parallel()
