@@ -701,6 +701,7 @@ export type ObservedReadsQuery = { node:
     | { __typename: 'ReaderName', id: string }
     | { __typename: 'Request', id: string }
     | { __typename: 'RetentionPolicy', id: string }
+    | { __typename: 'SchemaReader', id: string }
     | { __typename: 'Service', id: string }
     | { __typename: 'Store', id: string }
     | { __typename: 'TagAssertion', id: string }
