@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -354,13 +355,25 @@ func (p *Postgres) Stop() {
 	p.lock = nil
 }
 
-// freePort is a port of this machine that nobody listens on. It lies below
-// those that Linux and macOS give to connections, so that only whoever asks
-// for it by number can take it before it is used.
+// Ports are handed out below those that Linux and macOS give to connections, so
+// that only whoever asks for one by number can take it before it is used; and
+// each process hands out some of its own, so that two that start at once do not
+// choose the same.
+const (
+	firstPort = 15_000
+	portsEach = 125
+)
+
+var (
+	portsFrom = mrand.Uint32N(portsEach)
+	portsTold atomic.Uint32
+)
+
+// freePort is a port of this machine that nobody listens on.
 func freePort() (int, error) {
 	var err error
-	for range 100 {
-		port := 15000 + mrand.N(16000)
+	for range portsEach {
+		port := firstPort + os.Getpid()%128*portsEach + int((portsFrom+portsTold.Add(1))%portsEach)
 		var l net.Listener
 		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
 			return port, l.Close()

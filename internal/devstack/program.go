@@ -48,6 +48,15 @@ func (p *Program) Start(ctx context.Context) error {
 	return p.await(ctx)
 }
 
+// last is the end of the program's log: the file may be gone with the stack.
+func (p *Program) last() []byte {
+	log, err := os.ReadFile(p.o.Log)
+	if err != nil {
+		return []byte(err.Error())
+	}
+	return tail(log, 2000)
+}
+
 // await waits for the program to answer.
 func (p *Program) await(ctx context.Context) error {
 	client := &http.Client{Timeout: time.Second}
@@ -61,9 +70,9 @@ func (p *Program) await(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			p.Kill()
-			return fmt.Errorf("%s was not ready in time; see %s", filepath.Base(p.o.Path), p.o.Log)
+			return fmt.Errorf("%s was not ready in time; its log ends with:\n%s", filepath.Base(p.o.Path), p.last())
 		case <-p.child.ended:
-			return fmt.Errorf("%s ended before it was ready; see %s", filepath.Base(p.o.Path), p.o.Log)
+			return fmt.Errorf("%s ended before it was ready; its log ends with:\n%s", filepath.Base(p.o.Path), p.last())
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
