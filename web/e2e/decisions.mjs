@@ -108,6 +108,7 @@ export async function undone(handler, approver, admin, path, later) {
   await page.getByRole('region', { name: 'Alerts' }).getByText('Shipping has left “Erase” undone').waitFor({ timeout: 30_000 });
   await handler.look('case-alerts');
   await page.getByRole('link', { name: 'Alerts 1' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Alerts' }).waitFor(); // the tasks of the case name the service, too
   await page.getByRole('cell', { name: 'Shipping Fulfilment' }).waitFor();
   await handler.look('alerts');
   await page.getByRole('button', { name: 'Try now: Shipping' }).click();
