@@ -126,6 +126,7 @@ func wide(n int) map[string]string {
 		"messages":   repeat(p3, n, "message M# { string x = 1; }\n", ""),
 		"nested":     repeat(p3+"message M {", n, "message M# { string x = 1; }\n", "}"),
 		"oneofs":     repeat(p3+"message M {", n, "oneof o# { string f# = #; }\n", "}"),
+		"optional":   repeat(p3+"message M {", n, "optional string f# = #;\n", "}"),
 		"one oneof":  repeat(p3+"message M { oneof o {", n, "string f# = #;\n", "} }"),
 		"groups":     repeat(p2+"message M {", n/2, "optional group G# = # { optional int32 x = 1; }\n", "}"),
 		"enums":      repeat(p3, n, "enum E# { A# = 0; }\n", ""),

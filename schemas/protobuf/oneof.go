@@ -11,21 +11,23 @@ import (
 func (c *comparison) oneofs(r, w protoreflect.MessageDescriptor, at spot) {
 	names := map[protoreflect.Name]bool{}
 	for i := range r.Oneofs().Len() {
-		if o := r.Oneofs().Get(i); !o.IsSynthetic() {
+		if o := r.Oneofs().Get(i); oneofOf(o.Fields().Get(0)) != nil {
 			names[o.Name()] = true
 			c.joined(o, w, at)
 		}
 	}
 	for i := range w.Oneofs().Len() {
-		if o := w.Oneofs().Get(i); !o.IsSynthetic() {
+		if o := w.Oneofs().Get(i); oneofOf(o.Fields().Get(0)) != nil {
 			c.left(o, r, names[o.Name()], at)
 		}
 	}
 }
 
-// oneofOf is the oneof of a field; nil if it is in none.
+// oneofOf is the oneof of a field; nil if it is in none. That of proto3's
+// optional is none, and of nothing else in a oneof is the word written. The
+// oneof itself knows, too, but goes through all fields of the message to tell.
 func oneofOf(f protoreflect.FieldDescriptor) protoreflect.OneofDescriptor {
-	if o := f.ContainingOneof(); o != nil && !o.IsSynthetic() {
+	if o := f.ContainingOneof(); o != nil && !f.HasOptionalKeyword() {
 		return o
 	}
 	return nil
