@@ -74,10 +74,12 @@ func TestRefused(t *testing.T) {
 		"descriptor of a type that is not": {named(&descriptorpb.DescriptorProto{Name: proto.String("A"), Field: []*descriptorpb.FieldDescriptorProto{{
 			Name: proto.String("a"), Number: proto.Int32(1), Type: descriptorpb.FieldDescriptorProto_TYPE_MESSAGE.Enum(), Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(), TypeName: proto.String(".X"),
 		}}}), "X"},
-		"a million statements": {`syntax = "proto3";` + strings.Repeat(";", 1_000_000), "more than 10000 declarations"},
-		"a million ranges":     {`syntax = "proto3"; message A { reserved 1` + strings.Repeat(",2", 400_000) + "; }", "more than 10000 declarations"},
-		"a descriptor of many": {named(&descriptorpb.DescriptorProto{Name: proto.String("A"), OneofDecl: make([]*descriptorpb.OneofDescriptorProto, 100_000)}), "more than 10000 declarations"},
-		"unfolds without end":  {unfoldsWide(40), "unfolds to more than"},
+		"a million statements":     {`syntax = "proto3";` + strings.Repeat(";", 1_000_000), "more than 10000 declarations"},
+		"groups without a field":   {`syntax = "proto2"; message A {` + strings.Repeat("oneof o { group G = 1 {} } ", 20_000) + "}", "more than 10000 declarations"},
+		"messages without a field": {`syntax = "proto3";` + strings.Repeat("message A {} ", 20_000), "more than 10000 declarations"},
+		"a million ranges":         {`syntax = "proto3"; message A { reserved 1` + strings.Repeat(",2", 400_000) + "; }", "more than 10000 declarations"},
+		"a descriptor of many":     {named(&descriptorpb.DescriptorProto{Name: proto.String("A"), OneofDecl: make([]*descriptorpb.OneofDescriptorProto, 100_000)}), "more than 10000 declarations"},
+		"unfolds without end":      {unfoldsWide(40), "unfolds to more than"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -12,8 +12,8 @@ const (
 	// maxDepth is how deep brackets may nest in a text, and messages in a
 	// descriptor. protoc itself takes 32 messages in one another.
 	maxDepth = 100
-	// maxStatements is how many declarations a file may have, and as many more
-	// items in its lists.
+	// maxStatements is how many declarations a file may have that end with a
+	// semicolon, as many more with a body, and as many items in its lists.
 	maxStatements = 10_000
 	// maxName is the longest name, in bytes.
 	maxName = 1000
@@ -57,6 +57,7 @@ type scanner struct {
 	line       int // where the line starts
 	depth      int
 	statements int
+	bodies     int
 	items      int
 	cuts       []int // where a line may be broken
 }
@@ -78,7 +79,10 @@ func (s *scanner) step() error {
 		if i := strings.LastIndexByte(s.text[start:s.at], '\n'); i >= 0 {
 			s.line = start + i + 1
 		}
-	case '{', '[', '<', '(':
+	case '{':
+		s.depth++
+		s.bodies++
+	case '[', '<', '(':
 		s.depth++
 	case '}', ']', '>', ')':
 		s.depth--
@@ -93,7 +97,7 @@ func (s *scanner) step() error {
 	switch {
 	case s.depth > maxDepth:
 		return fault.New(fault.Invalid, codeInvalid, "the schema nests more than %d deep", maxDepth)
-	case s.statements > maxStatements || s.items > maxStatements:
+	case max(s.statements, s.bodies, s.items) > maxStatements:
 		return tooMany()
 	}
 	return nil
