@@ -144,17 +144,9 @@ looked for.`,
 
 // ask sends a store's files, and prints the verdict.
 func (f *storeFlags) ask(cmd *cobra.Command, e *env, args []string, what string) error {
-	sub := stores.Submission{Namespace: f.namespace}
-	sub.Format, sub.Root, sub.Placeholders = f.format, filepath.ToSlash(f.root), f.placeholders
-	for _, path := range args[1:] {
-		files, err := readMigrations(e, path)
-		if err != nil {
-			return usage(err)
-		}
-		sub.Files = append(sub.Files, files...)
-	}
-	if len(sub.Files) == 0 {
-		return usage(fmt.Errorf("no files of migrations in %s", strings.Join(args[1:], ", ")))
+	sub, err := f.read(e, args[1:])
+	if err != nil {
+		return err
 	}
 	c, err := visit(cmd, e)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -103,5 +104,25 @@ func TestSchemaStoreUsage(t *testing.T) {
 		if r := lethe(t, f.env(), append([]string{"schema", "store"}, c.args...)...); r.code != c.code || !strings.Contains(r.err, c.says) {
 			t.Errorf("%q: %d %s", c.args, r.code, r.err)
 		}
+	}
+}
+
+// What is said of how the files are read goes with them.
+func TestSchemaStoreContexts(t *testing.T) {
+	t.Parallel()
+	f := answering(t, 200, `{"verdict": "PASS"}`)
+	r := lethe(t, f.env(), "schema", "store", "check", "orders-db", "main.go", "--format", "liquibase", "--root", "a.xml", "--context", "live", "--placeholder", "schema=shop")
+	if r.code != exitOK || len(f.asked) != 1 {
+		t.Fatalf("%d, %d asked\n%s", r.code, len(f.asked), r.err)
+	}
+	var got stores.Submission
+	if err := json.Unmarshal([]byte(f.asked[0].body), &got); err != nil {
+		t.Fatal(err)
+	}
+	got.Files = nil
+	want := stores.Submission{}
+	want.Format, want.Root, want.Contexts, want.Placeholders = "liquibase", "a.xml", []string{"live"}, map[string]string{"schema": "shop"}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("sent %+v, want %+v", got, want)
 	}
 }
