@@ -83,14 +83,11 @@ func checkOne(cmd *cobra.Command, e *env, args []string, subject, kind string) e
 	if len(args) != 1 {
 		return usage(fmt.Errorf("--subject is for one file, and %d are named; write a manifest for several", len(args)))
 	}
-	text, err := readInput(e, args[0])
+	entry, err := oneEntry(cmd, e, args[0], subject, kind)
 	if err != nil {
-		return usage(err)
+		return err
 	}
-	if kind == "" {
-		kind = manifest.TypeOf(args[0])
-	}
-	a, err := askCheck(cmd, e, []manifest.Entry{{File: args[0], Subject: subject, Type: strings.ToUpper(kind), Text: string(text)}})
+	a, err := askCheck(cmd, e, []manifest.Entry{entry})
 	if err != nil {
 		return err
 	}
