@@ -1,6 +1,8 @@
 package jsonschema
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -52,6 +54,7 @@ type document struct {
 	base    string          // the root's $id, or ""
 	parts   map[string]part // by URI: what has an $id; with a fragment: what has an anchor
 	dynamic map[string]int  // how often a $dynamicAnchor stands there
+	sum     string          // stands for the whole text, where a $dynamicRef may depend on all of it
 	given   []format.Reference
 }
 
@@ -73,6 +76,11 @@ func newDocument(root *value, given []format.Reference) *document {
 	d.index(root, d.scope())
 	d.base = d.scope().within(root).base
 	d.parts[d.base] = part{root, d.scope()}
+	for _, times := range d.dynamic {
+		if times > 1 && d.sum == "" {
+			d.sum = fmt.Sprintf("%x", sha256.Sum256([]byte(compact(root))))
+		}
+	}
 	return d
 }
 

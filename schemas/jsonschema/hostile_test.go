@@ -34,6 +34,11 @@ func many(n int, item string) string {
 	return strings.Join(out, ",")
 }
 
+// dynamic is a schema with n references that any of two anchors may be meant by.
+func dynamic(n int) string {
+	return `{"$schema":"https://json-schema.org/draft/2020-12/schema","$defs":{"a":{"$dynamicAnchor":"x"},"b":{"$dynamicAnchor":"x"}},"anyOf":[` + many(n, `{"title":"N","$dynamicRef":"#x"}`) + `]}`
+}
+
 // all are properties that lead to twelve definitions.
 var all = many(12, `"pN":{"$ref":"#/definitions/dN"}`)
 
@@ -65,6 +70,7 @@ var hostile = []struct{ name, text, want string }{
 	{"a number of a billion digits", `{"multipleOf":1e-999999999,"enum":[1e999999999]}`, "refused"},
 	{"a value of a billion digits", `{"enum":[1e999999999,1e-999999999,-0.0]}`, "compared"},
 	{"unevaluated through many", `{"$schema":"https://json-schema.org/draft/2020-12/schema","allOf":[` + many(2000, `{"properties":{"aN":{"type":"string"}}}`) + `],"unevaluatedProperties":false}`, "too large"},
+	{"dynamic references that are each of the whole", dynamic(2000), "compared"},
 	{"required of one another", `{"$schema":"https://json-schema.org/draft/2020-12/schema","required":["p0"],"properties":{"p1":{"type":"string"}},"dependentRequired":{` + many(5000, `"pN":["qN","pNN"]`) + `}}`, "too large"},
 	{"if within if", chain(300, `{"if":NEXT,"then":NEXT,"else":NEXT}`), "too large"},
 	{"not within not", chain(300, `{"not":NEXT}`), "too large"},
@@ -103,6 +109,25 @@ func TestHostileSchemasAreBounded(t *testing.T) {
 				t.Errorf("%s (%v), want %s", got, err, h.want)
 			}
 		})
+	}
+}
+
+// What a reference depends on is not repeated at each of them: a megabyte of
+// references would become gigabytes.
+func TestDynamicReferencesAreShort(t *testing.T) {
+	t.Parallel()
+	s := mustRead(t, dynamic(500))
+	seen := 0
+	for _, n := range s.nodes {
+		if n.foreign != "" {
+			seen++
+		}
+		if len(n.foreign) > 100 {
+			t.Fatalf("%d bytes: %.100s", len(n.foreign), n.foreign)
+		}
+	}
+	if seen != 500 {
+		t.Errorf("%d references", seen)
 	}
 }
 

@@ -200,7 +200,7 @@ func (k *keywords) reference() bool {
 		k.n.refs = append(k.n.refs, m.text)
 		_, anchor, _ := strings.Cut(m.text, "#")
 		if name == "$dynamicRef" && k.scope.doc.dynamic[anchor] > 1 {
-			k.n.foreign = m.text + " in " + compact(k.scope.doc.root)
+			k.n.foreign = m.text + " in " + k.scope.doc.sum
 			continue
 		}
 		if len(k.n.refs) > 1 {
