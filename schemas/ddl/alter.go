@@ -179,6 +179,9 @@ func (p *parser) add(n tables.Name) error {
 	if lenient && t.Index(c.Name) >= 0 {
 		return nil
 	}
+	if len(t.Columns) >= mostColumns {
+		return p.bad(endOfColumns)
+	}
 	if err := p.d.State.AddColumn(n, c); err != nil {
 		return err
 	}

@@ -39,8 +39,22 @@ func (p *parser) element(t *tables.Table, keys *[]tables.Key) error {
 	if err != nil {
 		return err
 	}
-	if i := t.Index(c.Name); i >= 0 {
+	return p.put(t, c)
+}
+
+// mostColumns is how many columns a table of PostgreSQL has at most (manual,
+// appendix K, Limits), and a type with the parts of its parts here.
+const mostColumns = 1600
+
+const endOfColumns = "the end of the columns, of which there are at most 1600,"
+
+// put adds a column to a table that is being made.
+func (p *parser) put(t *tables.Table, c tables.Column) error {
+	switch {
+	case t.Index(c.Name) >= 0:
 		return p.bad("a column of another name than " + clip(c.Name))
+	case len(t.Columns) >= mostColumns:
+		return p.bad(endOfColumns)
 	}
 	t.Columns = append(t.Columns, c)
 	return nil
@@ -75,7 +89,9 @@ func (p *parser) like(t *tables.Table) error {
 		if !with["comments"] {
 			c.Doc = ""
 		}
-		t.Columns = append(t.Columns, c)
+		if err := p.put(t, c); err != nil {
+			return err
+		}
 	}
 	for _, k := range other.Keys {
 		if k.Kind != tables.Foreign && with["indexes"] {

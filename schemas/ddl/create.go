@@ -212,6 +212,9 @@ func (p *parser) inherits(t *tables.Table) error {
 		if err != nil {
 			return err
 		}
+		if slices.Contains(t.Parents, parent.Name) {
+			return p.bad("each parent once")
+		}
 		t.Parents = append(t.Parents, parent.Name)
 		for _, c := range parent.Columns {
 			c.Doc, c.Former, c.Inherited = "", nil, true
@@ -220,6 +223,9 @@ func (p *parser) inherits(t *tables.Table) error {
 	}
 	for _, c := range t.Columns {
 		add(c)
+	}
+	if len(columns) > mostColumns {
+		return p.bad(endOfColumns)
 	}
 	t.Columns = columns
 	return nil
@@ -303,7 +309,7 @@ func (p *parser) leads(k *tables.Key) error {
 		return err
 	}
 	for _, c := range k.ToColumns {
-		if _, err := to.Find(c); err != nil {
+		if _, err := p.d.State.Column(to, c); err != nil {
 			return err
 		}
 	}
@@ -336,6 +342,7 @@ func (p *parser) createType() error {
 		return err
 	}
 	var t custom
+	size := 0 // with the parts' own parts: types of types of types grow fast
 	if p.take("as", "(") && !p.take(")") {
 		for {
 			name, err := p.name()
@@ -347,6 +354,9 @@ func (p *parser) createType() error {
 				return err
 			}
 			c.Name, c.Nullable = name, true
+			if size += c.Size(); size > mostColumns {
+				return p.bad(endOfColumns)
+			}
 			t.parts = append(t.parts, c)
 			if p.skipTo(",", ")"); !p.take(",") {
 				break

@@ -34,6 +34,8 @@ type Database struct {
 	others  map[tables.Name]bool     // views, sequences, temporary tables: relations that hold no rows of their own
 	indexes map[tables.Name][]string // columns of unique indexes
 	blind   bool                     // something was not read that may have made anything
+	faults  int                      // told so far
+	over    bool                     // no more is read
 }
 
 // custom is a type that the scripts make.
@@ -49,16 +51,23 @@ func New() *Database {
 		others: map[tables.Name]bool{}, indexes: map[tables.Name][]string{}}
 }
 
-// mostFaults bounds how many mistakes of one script are told together.
-const mostFaults = 20
+// How many mistakes are told together: of one script, and of all. Nobody mends
+// more at once, and who sends ten thousand files is not told of each.
+const (
+	mostFaults = 20
+	mostOfAll  = 500
+)
 
 // Run reads a script. It begins at a place of a file; a line without a column
 // says that all of it stands there. Every mistake is told with its place, and
 // what stands around it is read nevertheless.
 func (d *Database) Run(from tables.Place, script string) error {
+	if d.over {
+		return nil // that was told
+	}
 	l := newLexer(from, script)
 	var faults []error
-	for len(faults) < mostFaults {
+	for len(faults) < mostFaults && !d.over {
 		toks, err := l.statement()
 		if err != nil {
 			faults = append(faults, err)
@@ -72,6 +81,8 @@ func (d *Database) Run(from tables.Place, script string) error {
 			faults = append(faults, p.placed(err)...)
 		}
 	}
+	d.faults += len(faults)
+	d.over = d.over || d.faults >= mostOfAll
 	return errors.Join(faults...)
 }
 
@@ -80,6 +91,7 @@ func (d *Database) Run(from tables.Place, script string) error {
 func (p *parser) placed(err error) []error {
 	var out []error
 	for _, f := range fault.All(err) {
+		p.d.over = p.d.over || f.Code == tables.TooLarge
 		if p.d.blind && (f.Code == "TABLE_UNKNOWN" || f.Code == "COLUMN_UNKNOWN" || f.Code == "ALREADY_THERE") {
 			p.d.note(p.start, "this was not done: "+f.Message, "say in plain statements what the part that is not read does")
 			continue

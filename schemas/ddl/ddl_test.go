@@ -142,6 +142,68 @@ func TestHostileScripts(t *testing.T) {
 	}
 }
 
+// A few lines that copy copies are refused before they fill the memory, and
+// nothing behind them is read.
+func TestCopiesOfCopies(t *testing.T) {
+	t.Parallel()
+	wide := "CREATE TABLE t (c0 int"
+	for i := 1; i < 1600; i++ {
+		wide += fmt.Sprintf(", c%d int", i)
+	}
+	wide += ")"
+	each := func(n int, form string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, strings.ReplaceAll(form, "NEXT", "%[2]d"), i, i+1)
+		}
+		return b.String()
+	}
+	for name, c := range map[string]struct{ script, code, says string }{
+		"a table twice over": {"CREATE TABLE t (a int); CREATE TABLE u (LIKE t, LIKE t)", "BAD_SQL", "a column of another name than a"},
+		"a parent twice":     {"CREATE TABLE t (a int); CREATE TABLE u () INHERITS (t, t)", "BAD_SQL", "each parent once"},
+		"types of types":     {"CREATE TYPE t0 AS (a int, b int);" + each(40, "CREATE TYPE tNEXT AS (a t%[1]d, b t%[1]d);"), "BAD_SQL", "at most 1600"},
+		"a wide table":       {wide + "; ALTER TABLE t ADD one_more int", "BAD_SQL", "at most 1600"},
+		"wider at once":      {strings.TrimSuffix(wide, ")") + ", one_more int)", "BAD_SQL", "at most 1600"},
+		"partitions":         {wide + " PARTITION BY RANGE (c0);" + each(5000, "CREATE TABLE p%[1]d PARTITION OF t DEFAULT;"), tables.TooLarge, "250000 steps"},
+		"in every partition": {"CREATE TABLE t (a int);" + each(1000, "CREATE TABLE p%[1]d PARTITION OF t DEFAULT;") + each(1000, "ALTER TABLE t ADD c%[1]d int, DROP c%[1]d;"), tables.TooLarge, "250000 steps"},
+		"keys":               {"CREATE TABLE t (a int);" + each(2000, "ALTER TABLE t ADD CHECK (a > %[1]d), ADD UNIQUE (a);"), tables.TooLarge, "at most 1000 keys"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := ddl.New()
+			all := fault.All(d.Run(tables.Place{File: "f.sql"}, c.script))
+			if len(all) == 0 || all[0].Code != c.code || !strings.Contains(all[0].Message, c.says) {
+				t.Fatalf("%v, want %s: …%s…", all, c.code, c.says)
+			}
+			if c.code == tables.TooLarge && (len(all) > 1 || d.Run(tables.Place{File: "g.sql"}, "CREAT") != nil) {
+				t.Errorf("read on: %v", all)
+			}
+		})
+	}
+}
+
+// Of very many mistakes the first are told, with what was perhaps meant for some
+// of them: looking for that is dear.
+func TestManyMistakes(t *testing.T) {
+	t.Parallel()
+	d := ddl.New()
+	if err := d.Run(tables.Place{File: "f.sql"}, "CREATE TABLE orders (a int)"); err != nil {
+		t.Fatal(err)
+	}
+	var all []*fault.Fault
+	for range 100 {
+		all = append(all, fault.All(d.Run(tables.Place{File: "f.sql"}, strings.Repeat("DROP TABLE order_;", 30)))...)
+	}
+	meant := 0
+	for _, f := range all {
+		if strings.Contains(f.Message, "did you mean") {
+			meant++
+		}
+	}
+	if len(all) != 500 || meant != 100 {
+		t.Errorf("%d mistakes, %d with a hint, want 500 and 100", len(all), meant)
+	}
+}
+
 // Whatever is read, nothing panics, every mistake has a place, and reading it
 // again says the same.
 func FuzzRun(f *testing.F) {

@@ -25,6 +25,13 @@ func (s *State) Create(t Table) error {
 	if old := s.tables[t.Name]; old != nil {
 		return taken("table", t.Name.String(), old.At)
 	}
+	steps := 1
+	for _, c := range t.Columns {
+		steps += c.Size()
+	}
+	if err := s.spend(steps); err != nil {
+		return err
+	}
 	s.tables[t.Name] = &t
 	s.count(&t, 1)
 	s.did(TableAdded, t.Name, "", "", "", t.At)
@@ -83,6 +90,9 @@ func (s *State) Rename(n, to Name, at Place) error {
 			return taken("index", to.Schema+"."+k.Name, t.At)
 		}
 	}
+	if err := s.spend(1); err != nil {
+		return err
+	}
 	s.count(t, -1)
 	delete(s.tables, n)
 	t.Former = append([]Name{n}, t.Former...)
@@ -134,7 +144,11 @@ func (s *State) AddColumn(n Name, c Column) error {
 	if i := t.Index(c.Name); i >= 0 {
 		return taken("column", n.String()+"."+c.Name, t.Columns[i].At)
 	}
-	for _, h := range s.heirs(t) {
+	heirs := s.heirs(t)
+	if err := s.spend(len(heirs) * c.Size()); err != nil {
+		return err
+	}
+	for _, h := range heirs {
 		if h.Index(c.Name) >= 0 {
 			continue // an heir's own column and the inherited one become one
 		}
@@ -151,7 +165,7 @@ func (s *State) DropColumn(n Name, column string, at Place) error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.Find(column); err != nil {
+	if _, err := s.Column(t, column); err != nil {
 		return err
 	}
 	s.dropColumn(t, column, at)
@@ -184,7 +198,7 @@ func (s *State) RenameColumn(n Name, column, to string, at Place) error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.Find(column); err != nil {
+	if _, err := s.Column(t, column); err != nil {
 		return err
 	}
 	heirs := s.heirs(t)
@@ -192,6 +206,9 @@ func (s *State) RenameColumn(n Name, column, to string, at Place) error {
 		if i := h.Index(to); i >= 0 {
 			return taken("column", h.Name.String()+"."+to, h.Columns[i].At)
 		}
+	}
+	if err := s.spend(len(heirs)); err != nil {
+		return err
 	}
 	for _, h := range heirs {
 		i := h.Index(column)
@@ -226,6 +243,9 @@ func replace(names []string, from, to string) {
 
 // Retype gives a column another type: that of c.
 func (s *State) Retype(n Name, column string, c Column) error {
+	if err := s.spend(c.Size()); err != nil {
+		return err
+	}
 	return s.edit(n, column, func(h *Table, old *Column) {
 		was := old.Type
 		old.Type, old.Base, old.Opaque, old.Within, old.List, old.At = c.Type, c.Base, c.Opaque, c.Within, c.List, c.At
@@ -252,10 +272,14 @@ func (s *State) edit(n Name, column string, change func(*Table, *Column)) error 
 	if err != nil {
 		return err
 	}
-	if _, err := t.Find(column); err != nil {
+	if _, err := s.Column(t, column); err != nil {
 		return err
 	}
-	for _, h := range s.heirs(t) {
+	heirs := s.heirs(t)
+	if err := s.spend(len(heirs)); err != nil {
+		return err
+	}
+	for _, h := range heirs {
 		if i := h.Index(column); i >= 0 {
 			change(h, &h.Columns[i])
 		}
@@ -272,11 +296,14 @@ func (s *State) Describe(n Name, column, doc string, at Place) error {
 	}
 	said := &t.Doc
 	if column != "" {
-		c, err := t.Find(column)
+		c, err := s.Column(t, column)
 		if err != nil {
 			return err
 		}
 		said, c.At = &c.Doc, at
+	}
+	if err := s.spend(1); err != nil {
+		return err
 	}
 	if *said != doc {
 		s.did(DocChanged, n, column, *said, doc, at)
@@ -284,6 +311,9 @@ func (s *State) Describe(n Name, column, doc string, at Place) error {
 	}
 	return nil
 }
+
+// mostKeys bounds the keys of a table, each of which is compared with the others.
+const mostKeys = 1_000
 
 // AddKey adds a key. What a primary key is of may not be null.
 func (s *State) AddKey(n Name, k Key, at Place) error {
@@ -295,7 +325,7 @@ func (s *State) AddKey(n Name, k Key, at Place) error {
 		if k.Kind != Foreign && slices.Contains(k.Columns[:i], column) {
 			return fault.New(fault.Invalid, "COLUMN_TWICE", "the key names the column %s twice; name it once", clip(column))
 		}
-		if _, err := t.Find(column); err != nil && !t.Open {
+		if _, err := s.Column(t, column); err != nil && !t.Open {
 			return err
 		}
 		if k.Kind == Primary && t.Index(column) >= 0 {
@@ -309,6 +339,12 @@ func (s *State) AddKey(n Name, k Key, at Place) error {
 	}
 	if k.Kind != Foreign && s.Used(Name{n.Schema, k.Name}) {
 		return taken("index", n.Schema+"."+k.Name, t.At)
+	}
+	if len(t.Keys) >= mostKeys {
+		return fault.New(fault.TooLarge, TooLarge, "a table has at most %d keys; take those away that say the same", mostKeys)
+	}
+	if err := s.spend(1); err != nil {
+		return err
 	}
 	t.Keys = append(t.Keys, k)
 	s.named[Name{n.Schema, k.Name}]++

@@ -98,6 +98,15 @@ type Table struct {
 	At      Place  `json:"at,omitzero"`
 }
 
+// Size counts a column with the parts of its type.
+func (c Column) Size() int {
+	n := 1
+	for _, part := range c.Within {
+		n += part.Size()
+	}
+	return n
+}
+
 // Index finds a column, -1 if there is none.
 func (t *Table) Index(name string) int {
 	return slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name })
@@ -108,7 +117,25 @@ type State struct {
 	tables map[Name]*Table
 	named  map[Name]int // how often a key's name is used in a schema
 	log    []Change
+	spent  int // of mostSteps
+	missed int // what was looked for in vain
 }
+
+// mostSteps bounds what describing a store may take: every column made counts
+// with its parts, and everything done to one, in every table that has it. What
+// people write comes nowhere near; a few lines that copy copies do.
+const mostSteps = 250_000
+
+// spend refuses to go on where too much was done.
+func (s *State) spend(steps int) error {
+	if s.spent += steps; s.spent > mostSteps {
+		return fault.New(fault.TooLarge, TooLarge, "its tables take more than %d steps to describe; give them as they stand now, or a part of them as another store", mostSteps)
+	}
+	return nil
+}
+
+// TooLarge is the code of what is refused because there is no end to it.
+const TooLarge = "STORE_TOO_LARGE"
 
 // New returns the state of an empty store.
 func New() *State { return &State{tables: map[Name]*Table{}, named: map[Name]int{}} }
@@ -154,7 +181,7 @@ func (s *State) Table(n Name) (*Table, error) {
 	if t := s.tables[n]; t != nil {
 		return t, nil
 	}
-	words := fault.Suggest("", n.String(), s.names())
+	words := s.near(n.String(), s.names)
 	return nil, fault.New(fault.Invalid, "TABLE_UNKNOWN", "there is no table %s here; give the files that make it, before this one%s", clip(n.String()), words)
 }
 
@@ -167,17 +194,31 @@ func (s *State) names() []string {
 	return out
 }
 
-// Find finds a column of a table, or says that there is none.
-func (t *Table) Find(name string) (*Column, error) {
+// near says what was perhaps meant. Comparing names is dear, and nobody reads
+// the thousandth hint.
+func (s *State) near(word string, known func() []string) string {
+	const most = 100
+	if s.missed++; s.missed > most {
+		return ""
+	}
+	return fault.Suggest("", word, known())
+}
+
+// Column finds a column of a table, or says that there is none.
+func (s *State) Column(t *Table, name string) (*Column, error) {
 	if i := t.Index(name); i >= 0 {
 		return &t.Columns[i], nil
 	}
-	var names []string
-	for _, c := range t.Columns {
-		names = append(names, c.Name)
-	}
-	words := fault.Suggest("", name, names)
+	words := s.near(name, t.names)
 	return nil, fault.New(fault.Invalid, "COLUMN_UNKNOWN", "the table %s has no column %s here; give the files that make it, before this one%s", clip(t.Name.String()), clip(name), words)
+}
+
+func (t *Table) names() []string {
+	var out []string
+	for _, c := range t.Columns {
+		out = append(out, c.Name)
+	}
+	return out
 }
 
 // taken says that what is to be made is there already.
