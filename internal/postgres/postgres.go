@@ -92,7 +92,7 @@ func Work(ctx context.Context, db *pgxpool.Pool, fn func(tx pgx.Tx) error) error
 func WorkTx(ctx context.Context, db *pgxpool.Pool, opts pgx.TxOptions, fn func(tx pgx.Tx) error) (err error) {
 	for n := range attempts {
 		if err = once(ctx, db, opts, fn); !transient(err) {
-			return err
+			return legible(err)
 		}
 		select {
 		case <-ctx.Done():
@@ -133,13 +133,14 @@ func One[T any](ctx context.Context, db DB, q string, args ...any) (T, error) {
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrNotFound
 	}
-	return v, err
+	return v, legible(err)
 }
 
 // Many returns every row of a query as a T.
 func Many[T any](ctx context.Context, db DB, q string, args ...any) ([]T, error) {
 	rows, _ := db.Query(ctx, q, args...)
-	return pgx.CollectRows(rows, pgx.RowToStructByName[T])
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByName[T])
+	return all, legible(err)
 }
 
 // Scalar returns the only column of the only row of a query, or ErrNotFound.
@@ -149,13 +150,25 @@ func Scalar[T any](ctx context.Context, db DB, q string, args ...any) (T, error)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrNotFound
 	}
-	return v, err
+	return v, legible(err)
 }
 
 // Scalars returns the only column of every row of a query.
 func Scalars[T any](ctx context.Context, db DB, q string, args ...any) ([]T, error) {
 	rows, _ := db.Query(ctx, q, args...)
-	return pgx.CollectRows(rows, pgx.RowTo[T])
+	all, err := pgx.CollectRows(rows, pgx.RowTo[T])
+	return all, legible(err)
+}
+
+// legible tells that PostgreSQL refused a text as such: it keeps no NUL, in
+// json (22P05) as little as elsewhere (22021). That is a mistake of whoever sent
+// the text, through whichever door.
+func legible(err error) error {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || pg.Code != "22021" && pg.Code != "22P05" || fault.All(err) != nil {
+		return err
+	}
+	return fault.New(fault.Invalid, "BAD_ENCODING", "a text holds a NUL character, or is not UTF-8; take out what no text holds").With(err)
 }
 
 // GroupBy gathers rows by what they belong to, in the order they came.

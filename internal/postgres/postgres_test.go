@@ -232,6 +232,36 @@ func TestRowsByName(t *testing.T) {
 	}
 }
 
+// A text that PostgreSQL cannot keep is a mistake of whoever sent it, wherever
+// it comes from.
+func TestTextsThatCannotBeKept(t *testing.T) {
+	t.Parallel()
+	ctx, db := t.Context(), accounts(t)
+	type row struct{ A string }
+	for _, text := range []string{"a\x00b", "a\xffb"} {
+		for name, try := range map[string]func() error{
+			"One":     func() error { _, err := postgres.One[row](ctx, db, `SELECT $1::text AS a`, text); return err },
+			"Many":    func() error { _, err := postgres.Many[row](ctx, db, `SELECT $1::text AS a`, text); return err },
+			"Scalar":  func() error { _, err := postgres.Scalar[string](ctx, db, `SELECT $1::text`, text); return err },
+			"Scalars": func() error { _, err := postgres.Scalars[string](ctx, db, `SELECT $1::text`, text); return err },
+			"json": func() error {
+				_, err := postgres.Scalar[string](ctx, db, `SELECT ($1::jsonb)::text`, map[string]string{"a": "\x00"})
+				return err
+			},
+			"Work": func() error {
+				return postgres.Work(ctx, db, func(tx pgx.Tx) error {
+					_, err := tx.Exec(ctx, `SELECT $1::text`, text)
+					return err
+				})
+			},
+		} {
+			if all := fault.All(try()); len(all) != 1 || all[0].Code != "BAD_ENCODING" || all[0].Kind != fault.Invalid {
+				t.Errorf("%s of %q: %v", name, text, try())
+			}
+		}
+	}
+}
+
 func TestOpen(t *testing.T) {
 	t.Parallel()
 	app, _, _ := pgtest.URLs(t)

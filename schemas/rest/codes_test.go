@@ -26,7 +26,11 @@ var reached = []struct {
 	{404, []step{{"GET /nothing", "", 404, 404, ""}, {"GET /schemas/ids/one", "", 404, 404, ""}, {"GET /subjects?limit=all", "", 404, 404, ""}, {"GET /contexts/%3A/nothing", "", 404, 404, ""}}},
 	{405, []step{{"PUT /subjects", "", 405, 405, ""}, {"PATCH /contexts/c/config", "", 405, 405, ""}}},
 	{413, []step{{"POST /subjects/x/versions", submission(strings.Repeat("x", 8<<20)), 413, 413, ""}}},
-	{422, []step{{"POST /subjects/x/versions", "", 422, 422, ""}, {"GET /subjects/x/metadata?key=a", "", 422, 422, ""}}},
+	{422, []step{
+		{"POST /subjects/x/versions", "", 422, 422, ""}, {"GET /subjects/x/metadata?key=a", "", 422, 422, ""},
+		{"POST /subjects/x/versions", submission(v1, `,"metadata":{"properties":{"a":"\u0000"}}`), 422, 422, ""},
+		{"PUT /config/x", `{"compatibilityGroup":"\u0000"}`, 422, 422, ""},
+	}},
 
 	{42201, []step{
 		{"POST /subjects/a/versions", submission(`{"type":"recrd"}`), 422, 42201, ""},
