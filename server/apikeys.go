@@ -138,11 +138,14 @@ func (h *holders) standing(ctx context.Context, path, secret string) (standing, 
 	k, fresh := h.look(hash, now)
 	if !fresh {
 		by, expires, err := h.of(ctx, secret)
+		lasts := now.Sub(k.asked) < heldAway
 		switch {
 		case err == nil:
 			k = held{by, expires, now, now.Add(heldFor)}
 			h.remember(hash, k)
-		case postgres.Away(err) && now.Sub(k.asked) < heldAway:
+		case lasts && postgres.Away(err):
+		case lasts && fault.All(err) == nil: // as of a caller who went away: it says nothing of the key
+			return standing{}, err
 		default:
 			h.forget(hash)
 			return standing{}, err

@@ -63,6 +63,16 @@ func TestAKeyIsRememberedForAWhile(t *testing.T) {
 	if try("/registry/subjects"); asked != before {
 		t.Error("an absent database is asked by every request")
 	}
+	// A caller who goes away while the database hangs takes nobody's key along.
+	answer = context.Canceled
+	c.pass(heldFor)
+	if err := try("/registry/subjects"); !errors.Is(err, answer) {
+		t.Errorf("a caller who went away: %v", err)
+	}
+	if err := try("/registry/subjects"); err != nil {
+		t.Errorf("the next: %v", err)
+	}
+	answer = &pgconn.ConnectError{}
 	c.pass(heldAway / 4)
 	if err := try("/registry/subjects"); !errors.Is(err, answer) {
 		t.Errorf("away for %s: %v", heldAway, err)
