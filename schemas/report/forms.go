@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -56,16 +57,15 @@ func weigh(c Checked, f Finding) weight {
 	return warning
 }
 
+// name is the file of a schema; the subject where it is of none.
+func (c Checked) name() string { return cmp.Or(c.File, c.Subject) }
+
 // where is the place of a finding as editors write it.
 func where(c Checked, f Finding) string {
-	name := c.File
-	if name == "" {
-		name = c.Subject
-	}
 	if f.Line == 0 {
-		return name
+		return c.name()
 	}
-	return fmt.Sprintf("%s:%d:%d", name, f.Line, f.Column)
+	return fmt.Sprintf("%s:%d:%d", c.name(), f.Line, f.Column)
 }
 
 // sentence is a finding as one line: of what, what is amiss, what to do.
@@ -202,12 +202,8 @@ func writeGitLab(w io.Writer, a Answer) error {
 	}
 	issues := []issue{}
 	each(a, func(c Checked, f Finding) {
-		name := c.File
-		if name == "" {
-			name = c.Subject
-		}
 		severity := []string{"info", "minor", "critical"}[weigh(c, f)]
-		issues = append(issues, issue{sentence(f), f.Code, fingerprint(c, f), severity, location{name, lines{max(f.Line, 1)}}})
+		issues = append(issues, issue{sentence(f), f.Code, fingerprint(c, f), severity, location{c.name(), lines{max(f.Line, 1)}}})
 	})
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
