@@ -193,7 +193,7 @@ func failed(a report.Answer) error {
 	var all []error
 	for _, c := range a.Schemas {
 		for _, f := range c.Findings {
-			if c.Verdict == gate.Fail && !f.Baseline && f.Severity != string(gate.Advice) {
+			if c.Fails(f) {
 				all = append(all, &fault.Fault{Kind: fault.Invalid, Code: f.Code, Path: []string{c.Subject, f.Path},
 					Message: strings.TrimSuffix(f.Message, ".") + ". To mend it: " + f.Mend})
 			}

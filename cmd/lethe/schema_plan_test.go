@@ -3,11 +3,14 @@ package main
 import (
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/schemas/gate"
+	"github.com/flowmart/lethe/schemas/report"
 	"github.com/flowmart/lethe/schemas/rollout"
 	"github.com/flowmart/lethe/server/issuertest"
 )
@@ -180,5 +183,27 @@ func TestSchemaRegisterAsPipelines(t *testing.T) {
 	r = d.runs(t, access.Viewer, exitOK, "schema delete --prune -m "+filepath.Join(d.dir, "left.yaml"), "- shop.order-value\n", "- shop.sum-value\n", "2 to delete")
 	if strings.Contains(r.out, "bill") {
 		t.Errorf("another's subject would go:\n%s", r.out)
+	}
+}
+
+// What was agreed to, was there before or does not fail under the policy is not
+// among the errors of a verdict.
+func TestFailed(t *testing.T) {
+	t.Parallel()
+	found := func(code string, s gate.Severity) report.Finding {
+		return report.Finding{Code: code, Severity: string(s), Message: "m", Mend: "x"}
+	}
+	approved, before := found("CG004", gate.Error), found("CG031", gate.Error)
+	approved.Approved, before.Baseline = true, true
+	err := failed(report.Answer{Verdict: gate.Fail, Schemas: []report.Checked{
+		{Subject: "a", Verdict: gate.Fail, Policy: gate.Enforce, Findings: []report.Finding{approved, before, found("CG011", gate.Advice), found("CG010", gate.Error)}},
+		{Subject: "b", Verdict: gate.Fail, Policy: gate.Warn, Findings: []report.Finding{found("CG015", gate.Error), found("CG002", gate.Refused)}},
+	}})
+	var codes []string
+	for _, f := range list(err) {
+		codes = append(codes, f.Code)
+	}
+	if want := []string{"CG010", "CG002"}; !slices.Equal(codes, want) {
+		t.Errorf("got %v, want %v", codes, want)
 	}
 }

@@ -45,17 +45,23 @@ const (
 	failure
 )
 
+// weigh says of one finding what gate.Judge says of all.
 func weigh(c Checked, f Finding) weight {
 	switch {
-	case f.Baseline:
-		return note
 	case f.Approved:
 		return warning
-	case f.Severity == string(gate.Refused), f.Severity == string(gate.Error) && c.Policy == gate.Enforce:
+	case f.Severity == string(gate.Refused):
+		return failure
+	case f.Baseline:
+		return note
+	case f.Severity == string(gate.Error) && c.Policy == gate.Enforce:
 		return failure
 	}
 	return warning
 }
+
+// Fails reports whether a finding of a schema makes the verdict FAIL.
+func (c Checked) Fails(f Finding) bool { return weigh(c, f) == failure }
 
 // name is the file of a schema; the subject where it is of none.
 func (c Checked) name() string { return cmp.Or(c.File, c.Subject) }
