@@ -28,15 +28,18 @@ func (w *unfolding) look(n *node) *view {
 		return v
 	}
 	v := &view{}
+	if w.visits > mostVisits {
+		return v // the schema is refused; every further look may be a long one
+	}
 	w.views[n] = v
 	v.gather(n, map[*node]bool{})
 	w.visits += len(v.parts)
-	if w.visits > mostVisits {
-		return v
-	}
 	taken := map[string]bool{}
 	some := kinds(0)
 	for i, b := range v.branches {
+		if w.visits > mostVisits {
+			return v
+		}
 		name := branchName(b)
 		if name == "" || taken[name] {
 			name = strconv.Itoa(i + 1)
