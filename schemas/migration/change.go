@@ -48,11 +48,19 @@ func (l *liquibase) sql(c *node) {
 	l.fail(l.d.Run(at, l.fill(delimited(text, c.attr("endDelimiter")))))
 }
 
+// mostRun bounds what scripts have together that changes run: each may run one
+// that others ran before.
+const mostRun = 64 << 20
+
 func (l *liquibase) sqlFile(f File, c *node) {
 	name := l.beside(f, c, c.attr("path"))
 	sql, ok := l.find(name)
 	if !ok {
 		l.fail(fault.New(fault.Invalid, "FILE_UNKNOWN", "the file that this change runs is not among those given").At(c.at.String()))
+		return
+	}
+	if l.ran += len(sql.Text); l.ran > mostRun {
+		l.fail(fault.New(fault.TooLarge, "TOO_MANY_RUNS", "the scripts that changes run have more than %d MiB together, some of them run again and again; run each once", mostRun>>20).At(c.at.String()))
 		return
 	}
 	l.fail(l.d.Run(tables.Place{File: sql.Path}, l.fill(delimited(sql.Text, c.attr("endDelimiter")))))

@@ -60,20 +60,21 @@ func readFlyway(s Source, d *ddl.Database) error {
 		run = slices.DeleteFunc(run[i:], func(v versioned) bool { return v.kind != "B" && compareNumbers(v.version, base.version) == 0 })
 	}
 	slices.SortStableFunc(repeat, func(a, b File) int { return cmp.Compare(path.Base(a.Path), path.Base(b.Path)) })
+	fill := &filler{}
 	for _, v := range run {
-		faults = append(faults, s.run(d, v.File))
+		faults = append(faults, s.run(d, fill, v.File))
 	}
 	for _, f := range repeat {
-		faults = append(faults, s.run(d, f))
+		faults = append(faults, s.run(d, fill, f))
 	}
 	return errors.Join(faults...)
 }
 
 // run runs a file with the values of its placeholders.
-func (s Source) run(d *ddl.Database, f File) error {
+func (s Source) run(d *ddl.Database, fill *filler, f File) error {
 	own := map[string]string{"flyway:defaultSchema": "public", "flyway:user": "flyway", "flyway:database": "flyway", "flyway:table": "flyway_schema_history",
 		"flyway:filename": path.Base(f.Path), "flyway:timestamp": "2000-01-01 00:00:00", "flyway:workingDirectory": "/", "flyway:environment": ""}
-	text, err := filled(f, func(name string) (string, bool) {
+	text, err := filled(f, fill, func(name string) (string, bool) {
 		if v, ok := s.Placeholders[name]; ok {
 			return v, true
 		}
@@ -86,11 +87,10 @@ func (s Source) run(d *ddl.Database, f File) error {
 	return d.Run(tables.Place{File: f.Path}, text)
 }
 
-var placeholder = regexp.MustCompile(`\$\{([^{}\s]{1,100})\}`)
-
 // filled puts values in the place of ${…}. One without a value is a mistake, but
 // in the comment of a line.
-func filled(f File, value func(string) (string, bool)) (string, error) {
+func filled(f File, fill *filler, value func(string) (string, bool)) (string, error) {
+	const most = 20 // mistakes told of one file, as of a script
 	if !strings.Contains(f.Text, "${") {
 		return f.Text, nil
 	}
@@ -99,18 +99,16 @@ func filled(f File, value func(string) (string, bool)) (string, error) {
 	line := 0
 	for text := range strings.Lines(f.Text) {
 		line++
-		b.WriteString(placeholder.ReplaceAllStringFunc(text, func(found string) string {
-			name := found[2 : len(found)-1]
-			v, ok := value(name)
-			if ok {
-				return v
-			}
-			if at := strings.Index(text, found); !strings.Contains(text[:at], "--") {
-				faults = append(faults, fault.New(fault.Invalid, "PLACEHOLDER_UNKNOWN", "the placeholder %s has no value; give it with --placeholder %s=…", found, name).
+		done, err := fill.fill(text, value, func(found string) {
+			if at := strings.Index(text, found); len(faults) < most && !strings.Contains(text[:at], "--") {
+				faults = append(faults, fault.New(fault.Invalid, "PLACEHOLDER_UNKNOWN", "the placeholder %s has no value; give it with --placeholder %s=…", found, found[2:len(found)-1]).
 					At(tables.Place{File: f.Path, Line: line, Column: at + 1}.String()))
 			}
-			return found
-		}))
+		})
+		if err != nil {
+			return "", placed(err, f)
+		}
+		b.WriteString(done)
 	}
 	return b.String(), errors.Join(faults...)
 }

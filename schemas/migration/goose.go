@@ -1,7 +1,6 @@
 package migration
 
 import (
-	"cmp"
 	"errors"
 	"path"
 	"regexp"
@@ -45,9 +44,10 @@ func readGoose(s Source, d *ddl.Database) error {
 		seen[n.number[0]] = f.Path
 		all = append(all, n)
 	}
-	slices.SortStableFunc(all, func(a, b numbered) int { return cmp.Or(compareNumbers(a.number, b.number)) })
+	slices.SortStableFunc(all, func(a, b numbered) int { return compareNumbers(a.number, b.number) })
+	fill := &filler{}
 	for _, n := range all {
-		text, err := upward(n.File, s.Placeholders)
+		text, err := upward(n.File, fill, s.Placeholders)
 		if err != nil {
 			faults = append(faults, err)
 			continue
@@ -60,17 +60,22 @@ func readGoose(s Source, d *ddl.Database) error {
 // upward leaves of a migration what goes up; the lines of the rest are empty, so
 // that places stay right. Where a statement has a beginning and an end of its
 // own it needs no semicolon.
-func upward(f File, values map[string]string) (string, error) {
+func upward(f File, fill *filler, values map[string]string) (string, error) {
 	var b strings.Builder
-	up, down, fill := false, false, false
+	up, down, substitute := false, false, false
 	for line := range strings.Lines(f.Text) {
 		m := gooseMark.FindStringSubmatch(strings.TrimRight(line, "\r\n"))
 		if m == nil {
-			if up && !down {
-				b.WriteString(gooseFilled(line, fill, values))
-			} else {
-				b.WriteString("\n")
+			if !up || down {
+				line = "\n"
 			}
+			if substitute {
+				var err error
+				if line, err = fill.fill(line, among(values), stay); err != nil {
+					return "", placed(err, f)
+				}
+			}
+			b.WriteString(line)
 			continue
 		}
 		switch strings.ToLower(strings.Join(strings.Fields(m[1]), " ")) {
@@ -79,9 +84,9 @@ func upward(f File, values map[string]string) (string, error) {
 		case "down":
 			down = true
 		case "envsub on":
-			fill = true
+			substitute = true
 		case "envsub off":
-			fill = false
+			substitute = false
 		case "statementend":
 			if up && !down {
 				b.WriteString(";")
@@ -93,16 +98,4 @@ func upward(f File, values map[string]string) (string, error) {
 		return "", fault.New(fault.Invalid, "NO_UP", "a migration of goose begins with the line -- +goose Up").At(f.Path + ":1:1")
 	}
 	return b.String(), nil
-}
-
-func gooseFilled(line string, fill bool, values map[string]string) string {
-	if !fill {
-		return line
-	}
-	return placeholder.ReplaceAllStringFunc(line, func(found string) string {
-		if v, ok := values[found[2:len(found)-1]]; ok {
-			return v
-		}
-		return found
-	})
 }

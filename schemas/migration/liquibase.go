@@ -19,11 +19,13 @@ type liquibase struct {
 	d      *ddl.Database
 	files  map[string]File
 	values map[string]string // of ${…}
-	in     []string          // the contexts chosen
-	paths  []string          // of the files, in order
-	open   []string          // the changelogs being read, so that none includes itself
-	done   map[string]bool   // those that were read: what is included again has run already
-	looks  int               // how often a path was compared with a folder
+	filler filler
+	in     []string        // the contexts chosen
+	paths  []string        // of the files, in order
+	open   []string        // the changelogs being read, so that none includes itself
+	done   map[string]bool // those that were read: what is included again has run already
+	looks  int             // how often a path was compared with a folder
+	ran    int             // bytes of scripts that changes ran
 	faults []error
 }
 
@@ -207,15 +209,11 @@ func forPostgreSQL(dbms string) bool {
 // fill puts values in the place of ${…}; one without a value stays, as Liquibase
 // leaves it.
 func (l *liquibase) fill(text string) string {
-	if !strings.Contains(text, "${") {
-		return text
+	text, err := l.filler.fill(text, among(l.values), stay)
+	if err != nil {
+		l.fail(placed(err, l.files[l.open[len(l.open)-1]]))
 	}
-	return placeholder.ReplaceAllStringFunc(text, func(found string) string {
-		if v, ok := l.values[found[2:len(found)-1]]; ok {
-			return v
-		}
-		return found
-	})
+	return text
 }
 
 func (l *liquibase) changeSet(f File, e *node) {

@@ -167,6 +167,38 @@ func TestHostileFiles(t *testing.T) {
 	}
 }
 
+// What a few lines would make long without end is refused.
+func TestEndlessFiles(t *testing.T) {
+	t.Parallel()
+	doubling, runs := `<databaseChangeLog><property name="p0" value="aaaaaaaa"/>`, strings.Repeat(`<changeSet id="1"><sqlFile path="big.sql"/></changeSet>`, 20)
+	for i := range 60 {
+		doubling += fmt.Sprintf(`<property name="p%d" value="${p%d}${p%d}"/>`, i+1, i, i)
+	}
+	long := map[string]string{"x": strings.Repeat(" ", 1<<20)}
+	for name, c := range map[string]struct {
+		migration.Source
+		want string
+	}{
+		"values of values":   {migration.Source{Format: "liquibase", Files: files("a.xml", doubling+"</databaseChangeLog>")}, "a.xml:1:1 VALUES_TOO_LARGE"},
+		"a long value":       {migration.Source{Format: "flyway", Placeholders: long, Files: files("V1__a.sql", strings.Repeat("${x}", 1000))}, "V1__a.sql:1:1 VALUES_TOO_LARGE"},
+		"in files together":  {migration.Source{Format: "flyway", Placeholders: long, Files: files("V1__a.sql", strings.Repeat("${x}\n", 10), "V2__b.sql", strings.Repeat("${x}\n", 10))}, "V2__b.sql:1:1 VALUES_TOO_LARGE"},
+		"a long value, once": {migration.Source{Format: "goose", Placeholders: long, Files: files("1_a.sql", "-- +goose Up\n-- +goose ENVSUB ON\n"+strings.Repeat("${x}", 16)+"\n")}, ""},
+		"and one too many":   {migration.Source{Format: "goose", Placeholders: long, Files: files("1_a.sql", "-- +goose Up\n-- +goose ENVSUB ON\n"+strings.Repeat("${x}", 17)+"\n")}, "1_a.sql:1:1 VALUES_TOO_LARGE"},
+		"one script often":   {migration.Source{Format: "liquibase", Root: "a.xml", Files: files("a.xml", "<databaseChangeLog>"+runs+"</databaseChangeLog>", "big.sql", strings.Repeat(" ", 4<<20))}, "a.xml:1:918 TOO_MANY_RUNS"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := migration.Read(c.Source)
+			got := ""
+			if all := fault.All(err); len(all) > 0 {
+				got = strings.Join(all[0].Path, ":") + " " + all[0].Code
+			}
+			if got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 // Change sets run by the contexts that are chosen, after Liquibase's page on
 // contexts.
 func TestContexts(t *testing.T) {
