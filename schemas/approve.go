@@ -37,6 +37,9 @@ func (r *Registry) Approve(ctx context.Context, by access.Principal, s Submissio
 		return nil, fault.Bad("reason", "REQUIRED", "say in 1 to 1000 printable characters why the change may break this consumer; whoever registers and an auditor will ask")
 	}
 	p, err := placeToRead(s.Subject)
+	if err == nil {
+		p, err = r.meant(ctx, p, s)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -129,6 +132,9 @@ func (r *Registry) DeclareReader(ctx context.Context, by access.Principal, servi
 		return n, fault.Bad("name", "BAD_NAME", "the name of a reader has at most 200 printable characters")
 	}
 	p, err := placeToRead(s.Subject)
+	if err == nil {
+		p, err = r.readAs(ctx, p)
+	}
 	if err != nil {
 		return n, err
 	}
@@ -212,6 +218,9 @@ func (r *Registry) Readers(ctx context.Context, by access.Principal, subject str
 		return nil, err
 	}
 	p, err := placeToRead(subject)
+	if err == nil {
+		p, err = r.readAs(ctx, p)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package schemas_test
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -174,6 +175,33 @@ func TestABreakingChangeHasAWayThrough(t *testing.T) {
 	const q = `SELECT count(*) FROM audit_entry WHERE act = 'schema.change_approved' AND actor_id = $1 AND entity_id = $2 AND digest = $3`
 	if n := must(postgres.Scalar[int](ctx, m.db, q, m.money.ID, given[0].SubjectID, a.Fingerprint))(t); n != 1 {
 		t.Errorf("the log has it %d times", n)
+	}
+}
+
+// A subject that has an alias is that subject for its consumers, too: who
+// declares to read it is one of them, and who agrees agrees to the change that
+// is registered.
+func TestConsumersByAnAlias(t *testing.T) {
+	t.Parallel()
+	m, ctx := newMarket(t), t.Context()
+	m.put(t, m.orders, "orders-value", record("id", "total"))
+	must(m.SetConfig(ctx, m.admin, "feed", schemas.Patch{"alias": json.RawMessage(`"orders-value"`)}))(t)
+	declared := must(m.DeclareReader(ctx, m.other, "billing", "", schemas.Submission{Subject: "feed", Version: schemas.Latest}))(t)
+	for _, subject := range []string{"feed", "orders-value"} {
+		all := must(m.Readers(ctx, m.viewer, subject))(t)
+		if len(all) != 1 || all[0].ID != declared.ID || all[0].Subject != "orders-value" {
+			t.Errorf("readers of %s: %+v", subject, all)
+		}
+		if a := must(m.SafeToContract(ctx, m.viewer, contract.Question{Subject: subject, Field: "total"}))(t); a.Safety != contract.No {
+			t.Errorf("total of %s can be taken away: %+v", subject, a)
+		}
+	}
+	change := schemas.Submission{Subject: "feed", Text: record("id", "amount")}
+	_, err := m.Register(ctx, m.orders, change)
+	wants(t, err, "SCHEMA_INCOMPATIBLE")
+	must(m.Approve(ctx, m.money, change, "we read amount from May on", time.Now().Add(time.Hour)))(t)
+	if v := m.put(t, m.orders, "feed", change.Text); v.Subject != "orders-value" || v.Version != 2 {
+		t.Errorf("registered as %+v", v)
 	}
 }
 

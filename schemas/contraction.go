@@ -39,7 +39,7 @@ func (r *Registry) SafeToContract(ctx context.Context, by access.Principal, q co
 	case q.Version != 0:
 		err = r.versionRead(ctx, by, &found, q)
 	default:
-		err = r.fieldRead(ctx, by, &found, q)
+		err = r.fieldRead(ctx, &found, q)
 	}
 	return found.answer(), err
 }
@@ -65,12 +65,20 @@ func (w *witnesses) answer() contract.Answer {
 }
 
 // fieldRead asks who reads a field of a subject.
-func (r *Registry) fieldRead(ctx context.Context, by access.Principal, w *witnesses, q contract.Question) error {
+func (r *Registry) fieldRead(ctx context.Context, w *witnesses, q contract.Question) error {
 	p, err := placeToRead(q.Subject)
 	if err != nil {
 		return err
 	}
-	known, err := r.everPlaces(ctx, by, p)
+	st, err := r.aliased(ctx, p)
+	if err == nil && len(st.live()) == 0 {
+		err = errNoSubject
+	}
+	if err != nil {
+		return err
+	}
+	p = st.place
+	known, err := r.everPlaces(ctx, st)
 	if err != nil {
 		return err
 	}
@@ -89,24 +97,16 @@ func (r *Registry) fieldRead(ctx context.Context, by access.Principal, w *witnes
 	return r.looked(ctx, w, all)
 }
 
-// everPlaces are the paths of every version of a subject that is kept: data
+// everPlaces are the paths of every version of a subject that lives: data
 // written with an old one may still be read.
-func (r *Registry) everPlaces(ctx context.Context, by access.Principal, p place) (map[string]bool, error) {
-	numbers, err := r.Versions(ctx, by, p.String(), Live)
-	if err != nil {
-		return nil, err
-	}
+func (r *Registry) everPlaces(ctx context.Context, st *state) (map[string]bool, error) {
 	out := map[string]bool{}
-	for _, n := range numbers {
-		v, err := r.Version(ctx, by, p.String(), n, Live)
+	for _, v := range st.live() {
+		s, err := r.schemaOf(ctx, r.db, contentID{v.Context, v.SchemaID})
 		if err != nil {
 			return nil, err
 		}
-		s, err := r.schemaOf(ctx, r.db, contentID{v.Context, v.ID})
-		if err != nil {
-			return nil, err
-		}
-		for path := range typesOf(s, p) {
+		for path := range typesOf(s, st.place) {
 			out[path] = true
 		}
 	}

@@ -204,8 +204,17 @@ func (r *Registry) subjectAt(ctx context.Context, p place) (*state, error) {
 	return r.subjects.subject(ctx, p)
 }
 
-// aliased is the subject that a name is read as: another, where it has an
+// readAs is the place that a name is read as: another, where the subject has an
 // alias.
+func (r *Registry) readAs(ctx context.Context, p place) (place, error) {
+	st, err := r.subjectAt(ctx, p)
+	if err != nil || st == nil || st.alias == nil {
+		return p, err
+	}
+	return *st.alias, nil
+}
+
+// aliased is the subject that a name is read as.
 func (r *Registry) aliased(ctx context.Context, p place) (*state, error) {
 	st, err := r.subjectAt(ctx, p)
 	if err != nil || st == nil || st.alias == nil {

@@ -80,11 +80,10 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 // alias. Reading follows it, so what was registered here would not be found. An
 // import names just what it means.
 func (r *Registry) meant(ctx context.Context, p place, s Submission) (place, error) {
-	st, err := r.subjectAt(ctx, p)
-	if err != nil || s.ID > 0 || st == nil || st.alias == nil {
-		return p, err
+	if s.ID > 0 {
+		return p, nil
 	}
-	return *st.alias, nil
+	return r.readAs(ctx, p)
 }
 
 // texted gives a submission that has only metadata or rules the text of the
