@@ -173,7 +173,7 @@ func (r *Registry) harms(ctx context.Context, db postgres.DB, p place, all consu
 		h := harm{consumer: one}
 		for _, n := range one.readers {
 			lost, err := r.unreadable(ctx, db, p, n, before, c, o)
-			if fault.All(err) != nil { // what it refers to was deleted
+			if fault.KindOf(err) == fault.Invalid { // what it refers to was deleted
 				h.untold = true
 				continue
 			}

@@ -117,7 +117,7 @@ func (r *Registry) everPlaces(ctx context.Context, st *state) (map[string]bool, 
 func (r *Registry) testify(ctx context.Context, w *witnesses, p place, c consumer, field string) error {
 	for _, n := range c.readers {
 		s, err := r.readerSchema(ctx, r.db, p, n)
-		if fault.All(err) != nil {
+		if fault.KindOf(err) == fault.Invalid {
 			w.say(contract.Unknown, c, "%s cannot be read any more: what it refers to was deleted", nameOf(n))
 			continue
 		}
