@@ -61,7 +61,7 @@ func (r *Registry) approve(ctx context.Context, tx pgx.Tx, by access.Principal, 
 	if err := endsSoon(ctx, tx, until); err != nil {
 		return nil, err
 	}
-	a, err := r.check(ctx, tx, by, s)
+	a, _, err := r.check(ctx, tx, by, s)
 	if err != nil {
 		return nil, err
 	}

@@ -2,11 +2,8 @@ package schemas
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
@@ -44,9 +41,6 @@ type Answer struct {
 // mostChecked is how many schemas one call checks.
 const mostChecked = 1000
 
-// errRehearsed ends a rehearsal without committing.
-var errRehearsed = errors.New("rehearsed")
-
 // Check tells what registering schemas one after another would come to, each in
 // the place of the ones before it where they refer to one another, and writes
 // nothing. What is wrong with a schema is a finding, not an error. Whoever may
@@ -58,69 +52,80 @@ func (r *Registry) Check(ctx context.Context, by access.Principal, all []Submiss
 	if len(all) == 0 || len(all) > mostChecked {
 		return nil, fault.Bad("schemas", "OUT_OF_RANGE", "check 1 to %d schemas at a time", mostChecked)
 	}
-	var out []Answer
-	if !slices.ContainsFunc(all, func(s Submission) bool { return needed(all, s.Subject) }) {
-		if err := r.subjects.exact(ctx); err != nil {
-			return nil, err
-		}
-		for _, s := range all {
-			a, err := r.check(ctx, r.db, by, s)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, a)
-		}
-		return out, nil
+	needed := needed(all)
+	if len(needed) > 0 {
+		r = r.rehearsing()
 	}
-	err := postgres.Work(ctx, r.db, func(tx pgx.Tx) (err error) {
-		if out, err = r.rehearse(ctx, tx, by, all); err == nil {
-			err = errRehearsed
-		}
-		return err
-	})
-	if errors.Is(err, errRehearsed) {
-		err = nil
-	}
-	return out, err
-}
-
-// needed reports whether one of several schemas refers to a subject.
-func needed(all []Submission, subject string) bool {
-	return slices.ContainsFunc(all, func(s Submission) bool {
-		home := split(s.Subject).context
-		return slices.ContainsFunc(s.References, func(ref Reference) bool { return from(home, ref.Subject) == split(subject) })
-	})
-}
-
-// rehearse checks schemas in a unit of work that will not be committed, in
-// which those that others refer to are registered. It is done by a registry of
-// its own: what one remembers has to have been committed.
-func (r *Registry) rehearse(ctx context.Context, tx pgx.Tx, by access.Principal, all []Submission) ([]Answer, error) {
-	dry := New(r.db, r.now, r.clusters...)
 	var out []Answer
 	for _, s := range all {
-		a, err := dry.check(ctx, tx, by, s)
+		a, draft, err := r.check(ctx, r.db, by, s)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, a)
-		if a.Known || a.Version == 0 || !needed(all, s.Subject) {
+		passes := !a.Known && draft.content != nil && gate.Judge(a.Set, a.Findings) != gate.Fail
+		if !passes || !needed[split(s.Subject)] {
 			continue
 		}
-		p := split(s.Subject)
-		c, err := dry.read(ctx, tx, p.context, s)
-		if err == nil {
-			_, _, err = dry.register(ctx, tx, access.System, p, s, c)
-		}
-		if err != nil && fault.All(err) == nil {
+		if err := r.rehearse(ctx, draft, a.Version); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-// check judges one schema as it would be registered now.
-func (r *Registry) check(ctx context.Context, db postgres.DB, by access.Principal, s Submission) (Answer, error) {
+// needed are the subjects of schemas that others of them refer to.
+func needed(all []Submission) map[place]bool {
+	given, out := map[place]bool{}, map[place]bool{}
+	for _, s := range all {
+		given[split(s.Subject)] = true
+	}
+	for _, s := range all {
+		for _, ref := range s.References {
+			if p := from(split(s.Subject).context, ref.Subject); given[p] {
+				out[p] = true
+			}
+		}
+	}
+	return out
+}
+
+// draft is a content as it would be kept at a place.
+type draft struct {
+	place   place
+	content *content
+}
+
+// rehearsing is a registry that takes on schemas in memory alone: whoever may
+// only read holds no lock that somebody waits for who writes. What it remembers
+// is its own, for none of it is registered.
+func (r *Registry) rehearsing() *Registry {
+	dry := New(r.db, r.now, r.clusters...)
+	dry.subjects, dry.rehearsed = r.subjects, map[place]*state{}
+	return dry
+}
+
+// rehearse takes a draft for the next version of its subject, under an id that
+// no content has.
+func (r *Registry) rehearse(ctx context.Context, d draft, version int) error {
+	st, err := r.subjectIn(ctx, r.db, d.place)
+	if err != nil {
+		return err
+	}
+	if st == nil {
+		st = &state{place: d.place}
+	}
+	r.drafts++
+	v := d.content.as(d.place, version, -r.drafts, r.now())
+	r.remember(v.Schema)
+	n := numbered{int32(version), int32(v.ID), false, v.RegisteredAt.UnixMicro(), d.content.body, d.content.shape()}
+	r.rehearsed[d.place] = st.with(n, nil, st.head)
+	return nil
+}
+
+// check judges one schema as it would be registered now, and returns it as it
+// would be kept; without content where it cannot be read.
+func (r *Registry) check(ctx context.Context, db postgres.DB, by access.Principal, s Submission) (Answer, draft, error) {
 	a := Answer{Subject: s.Subject, Level: Backward, Policy: gate.Warn, Set: gate.Warn}
 	p, err := placeOf(s.Subject)
 	if err == nil {
@@ -137,19 +142,21 @@ func (r *Registry) check(ctx context.Context, db postgres.DB, by access.Principa
 		c, err = r.read(ctx, db, p.context, s)
 	}
 	if err != nil {
-		return a.unreadable(s, err)
+		a, err = a.unreadable(s, err)
+		return a, draft{}, err
 	}
-	err = r.judgeAll(ctx, db, by, &a, p, s, c)
+	kept, err := r.judgeAll(ctx, db, by, &a, p, s, c)
 	a.Findings = placed(a.Findings, fieldsOf(c, p))
 	a.Verdict = gate.Judge(a.Policy, a.Findings)
-	return a, err
+	return a, draft{p, kept}, err
 }
 
-// judgeAll fills in what is said of a schema that was read.
-func (r *Registry) judgeAll(ctx context.Context, db postgres.DB, by access.Principal, a *Answer, p place, s Submission, c *content) error {
+// judgeAll fills in what is said of a schema that was read, and returns it as it
+// would be kept.
+func (r *Registry) judgeAll(ctx context.Context, db postgres.DB, by access.Principal, a *Answer, p place, s Submission, c *content) (*content, error) {
 	layers, err := layersOf(ctx, db, p)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	config := holding(layers)
 	a.Level, a.Set = config.Level, config.policy()
@@ -157,32 +164,29 @@ func (r *Registry) judgeAll(ctx context.Context, db postgres.DB, by access.Princ
 	a.Policy = config.policy()
 	owners, err := r.belongsTo(ctx, db, p)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, o := range owners {
 		a.Owners = append(a.Owners, o.Ref)
 	}
-	live, err := liveOf(ctx, db, p)
-	if err != nil {
-		return err
-	}
-	mode := holdingMode(layers)
-	if c, err = r.asKept(ctx, db, s, live, mode, config, c); err != nil {
-		return err
-	}
 	st, err := r.subjectIn(ctx, db, p)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	mode := holdingMode(layers)
+	if c, err = r.asKept(ctx, db, s, st.live(), mode, config, c); err != nil {
+		return nil, err
 	}
 	v, known, err := r.known(ctx, db, st, s, c, Live)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	a.Known, a.Version, a.ID = known, v.Version, v.ID
+	a.Known, a.Version, a.ID = known, v.Version, max(v.ID, 0) // one that is rehearsed has none yet
 	if known {
-		return r.asItIs(ctx, db, a, p, v, config, c)
+		return c, r.asItIs(ctx, db, a, p, v, config, c)
 	}
-	return r.asNext(ctx, db, by, a, p, s, c, config, live, mode)
+	a.Version = st.next()
+	return r.asNext(ctx, db, by, a, p, s, c, config, st.live(), mode)
 }
 
 // asItIs judges a version that is registered, against itself.
@@ -191,17 +195,15 @@ func (r *Registry) asItIs(ctx context.Context, db postgres.DB, a *Answer, p plac
 	return err
 }
 
-// asNext judges a schema as the next version.
-func (r *Registry) asNext(ctx context.Context, db postgres.DB, by access.Principal, a *Answer, p place, s Submission, c *content, config Config, live []earlier, mode Mode) (err error) {
-	if a.Version, err = nextOf(ctx, db, p); err != nil {
-		return err
-	}
+// asNext judges a schema as the next version, and returns it as it would be
+// kept.
+func (r *Registry) asNext(ctx context.Context, db postgres.DB, by access.Principal, a *Answer, p place, s Submission, c *content, config Config, live []earlier, mode Mode) (_ *content, err error) {
 	closed := mode.admits(s)
 	if mode == Import {
 		a.Result, err = r.gated(ctx, db, p, live, config, c)
 	} else {
 		if c, err = c.numbered(a.Version, s.Version > 0); err != nil {
-			return err
+			return nil, err
 		}
 		j, failed := r.weighed(ctx, db, by, p, live, config, c, true)
 		a.Result, a.Fingerprint, a.Needs, err = j.gate, j.fingerprint, j.needs, failed
@@ -213,7 +215,7 @@ func (r *Registry) asNext(ctx context.Context, db postgres.DB, by access.Princip
 	if closed != nil {
 		a.Findings = append(a.Findings, gate.Finding{Code: "CG005", Severity: gate.Refused, Message: fault.All(closed)[0].Message, Mend: "ask a steward of the subject"})
 	}
-	return err
+	return c, err
 }
 
 // asIntended judges a schema under the level that its subject is to be set to,

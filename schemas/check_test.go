@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/gate"
 )
@@ -153,6 +155,45 @@ func TestCheckTogether(t *testing.T) {
 	for i, a := range must(b.Check(ctx, b.viewer, all))(t) {
 		if !a.Known || a.ID != i+1 {
 			t.Errorf("after it was registered: %+v", a)
+		}
+	}
+}
+
+// Whoever checks waits for nobody who registers, and holds up nobody: all that
+// a registration locks is locked meanwhile.
+func TestCheckTogetherTakesNoLock(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	money := func(fields string) string {
+		return `{"type":"record","name":"shop.Money","fields":[{"name":"cents","type":"long"}` + fields + `]}`
+	}
+	b.put(t, b.admin, "money", money(""))
+	line := schemas.Submission{Subject: "line", Text: `{"type":"record","name":"shop.Line","fields":[{"name":"price","type":"Money"}]}`,
+		References: []schemas.Reference{{Name: "shop.Money", Subject: "money", Version: 2}}}
+	next := schemas.Submission{Subject: "money", Text: money(`,{"name":"currency","type":"string","default":"EUR"}`)}
+	err := postgres.Work(ctx, b.db, func(tx pgx.Tx) error {
+		must(tx.Exec(ctx, `SELECT FROM schemas_subject FOR UPDATE`))(t)
+		must(tx.Exec(ctx, `SELECT FROM schemas_context FOR UPDATE`))(t)
+		must(tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('lethe.catalog'))`))(t)
+		got := must(b.Check(ctx, b.viewer, []schemas.Submission{next, line, next}))(t)
+		for i, want := range []struct {
+			version int
+			known   bool
+		}{{2, false}, {1, false}, {2, true}} {
+			if a := got[i]; a.Verdict != gate.Pass || a.Version != want.version || a.Known != want.known || a.ID != 0 {
+				t.Errorf("%d: %+v", i, a)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What is refused is not taken on, so that nothing can refer to it.
+	next.Text = money(`,{"name":"currency","type":"string"}`)
+	for i, want := range [][]string{{"CG002 1:79 currency"}, {"CG050 1:1 "}} {
+		if got := told(must(b.Check(ctx, b.viewer, []schemas.Submission{next, line}))(t)[i].Findings); !slices.Equal(got, want) {
+			t.Errorf("%d: %v", i, got)
 		}
 	}
 }

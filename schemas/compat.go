@@ -168,18 +168,6 @@ type earlier struct {
 	SchemaID int
 }
 
-// liveOf lists the live versions of a subject, which may be none yet, newest
-// first.
-func liveOf(ctx context.Context, db postgres.DB, p place) ([]earlier, error) {
-	const q = `
-		SELECT v.version, v.context, v.schema_id
-		  FROM schemas_subject s
-		  JOIN schemas_version v ON v.subject_id = s.id
-		 WHERE s.context = $1 AND s.name = $2 AND v.deleted_at IS NULL
-		 ORDER BY v.version DESC`
-	return postgres.Many[earlier](ctx, db, q, p.context, p.name)
-}
-
 // judge holds a content against the versions that a level names, of those
 // given newest first, and against what its metadata reserve.
 func (r *Registry) judge(ctx context.Context, db postgres.DB, c *content, config Config, live []earlier) (Verdict, error) {

@@ -183,6 +183,9 @@ func (r *Registry) resolve(ctx context.Context, db postgres.DB, home string, ref
 // subjectIn is a subject as it is in memory or, for a unit of work, as only
 // that may see it.
 func (r *Registry) subjectIn(ctx context.Context, db postgres.DB, p place) (*state, error) {
+	if st := r.rehearsed[p]; st != nil {
+		return st, nil
+	}
 	if db == postgres.DB(r.db) {
 		return r.subjects.subject(ctx, p)
 	}
@@ -247,7 +250,7 @@ func (u *unfolding) read(ctx context.Context, id contentID, levels int) (format.
 	}
 	var given []format.Reference
 	for _, ref := range stored.References {
-		target, err := schemaAt(ctx, u.db, from(id.context, ref.Subject), ref.Version)
+		target, err := u.r.schemaAt(ctx, u.db, from(id.context, ref.Subject), ref.Version)
 		if err != nil {
 			return nil, err
 		}
@@ -268,7 +271,12 @@ func (u *unfolding) read(ctx context.Context, id contentID, levels int) (format.
 
 // schemaAt finds the id behind a stored reference, which may meanwhile be to a
 // deleted version.
-func schemaAt(ctx context.Context, db postgres.DB, p place, version int) (contentID, error) {
+func (r *Registry) schemaAt(ctx context.Context, db postgres.DB, p place, version int) (contentID, error) {
+	if st := r.rehearsed[p]; st != nil {
+		if v, err := st.pick(version, WithDeleted); err == nil {
+			return contentID{p.context, int(v.schema)}, nil
+		}
+	}
 	const q = `
 		SELECT v.schema_id
 		  FROM schemas_subject s

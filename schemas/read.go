@@ -201,7 +201,7 @@ func (r *Registry) subjectAt(ctx context.Context, p place) (*state, error) {
 	if err := r.subjects.exact(ctx); err != nil {
 		return nil, err
 	}
-	return r.subjects.subject(ctx, p)
+	return r.subjectIn(ctx, r.db, p)
 }
 
 // readAs is the place that a name is read as: another, where the subject has an
@@ -220,7 +220,7 @@ func (r *Registry) aliased(ctx context.Context, p place) (*state, error) {
 	if err != nil || st == nil || st.alias == nil {
 		return st, err
 	}
-	return r.subjects.subject(ctx, *st.alias)
+	return r.subjectIn(ctx, r.db, *st.alias)
 }
 
 // stored is the row of a version.

@@ -38,6 +38,10 @@ type Registry struct {
 	verdicts *lru[[sha256.Size]byte, Verdict]
 
 	subjects *snapshot
+
+	// Of a rehearsal (see Check).
+	rehearsed map[place]*state
+	drafts    int
 }
 
 // New returns a registry kept in db. It is of the Kafka clusters named: their

@@ -119,7 +119,7 @@ func (st *state) having(which Which, wanted func(numbered) bool) []numbered {
 // next is the number of the next version. Deleted ones count too: a number is
 // not used again while one is kept.
 func (st *state) next() int {
-	if len(st.versions) == 0 {
+	if st == nil || len(st.versions) == 0 {
 		return 1
 	}
 	return int(st.versions[len(st.versions)-1].version) + 1

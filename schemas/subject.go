@@ -106,13 +106,3 @@ func (s *snapshot) settle(w written, committed bool) {
 		delete(s.expected, w.st.place)
 	}
 }
-
-// nextOf is the number of the next version of a subject, which may be none yet.
-func nextOf(ctx context.Context, db postgres.DB, p place) (int, error) {
-	const q = `
-		SELECT coalesce(max(v.version), 0) + 1
-		  FROM schemas_subject s
-		  JOIN schemas_version v ON v.subject_id = s.id
-		 WHERE s.context = $1 AND s.name = $2`
-	return postgres.Scalar[int](ctx, db, q, p.context, p.name)
-}

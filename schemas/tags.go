@@ -7,7 +7,6 @@ import (
 
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
-	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas/format"
 )
 
@@ -79,20 +78,13 @@ func (r *Registry) Amend(ctx context.Context, by access.Principal, version int, 
 	}
 	s.RuleSet = merge.over(s.RuleSet.without(drop))
 	if s.Version <= 0 {
-		if s.Version, err = r.nextOf(ctx, split(v.Subject)); err != nil {
+		st, err := r.subjectAt(ctx, split(v.Subject))
+		if err != nil {
 			return Version{}, err
 		}
+		s.Version = st.next()
 	}
 	return r.Register(ctx, by, s)
-}
-
-func (r *Registry) nextOf(ctx context.Context, p place) (int, error) {
-	const q = `
-		SELECT coalesce(max(v.version), 0) + 1
-		  FROM schemas_version v
-		  JOIN schemas_subject s ON s.id = v.subject_id
-		 WHERE s.context = $1 AND s.name = $2`
-	return postgres.Scalar[int](ctx, r.db, q, p.context, p.name)
 }
 
 // View is how a schema is to be shown.
