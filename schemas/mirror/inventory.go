@@ -49,16 +49,17 @@ func (m *Mirror) known(r *Registry) map[place]Version {
 }
 
 // versionsOf reads the versions of a subject. A number stands for one content,
-// until the newest is deleted for good and its number given again.
+// until the newest is deleted for good and its number given again: what was the
+// newest is read once more, though others came after it.
 func (r *Registry) versionsOf(ctx context.Context, subject string, known map[place]Version) ([]Version, error) {
 	all, live, err := r.numbers(ctx, subject)
 	if err != nil {
 		return nil, err
 	}
 	var out []Version
-	for i, n := range all {
+	for _, n := range all {
 		v, was := known[place{subject, n}]
-		if !was || i == len(all)-1 {
+		if _, followed := known[place{subject, n + 1}]; !was || !followed {
 			if v, err = r.version(ctx, subject, n); absent(err) {
 				continue // it ended meanwhile
 			}

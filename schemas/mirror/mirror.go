@@ -341,6 +341,7 @@ func (m *Mirror) Switch(ctx context.Context) (left []Step, err error) {
 	if err := m.From.setMode(ctx, "READONLY", false); err != nil {
 		return nil, err
 	}
+	m.read = nil // nothing changes any more: what is compared now is what stays
 	if left, err = m.settled(ctx); err == nil {
 		err = m.To.setMode(ctx, "READWRITE", false)
 	}

@@ -208,6 +208,34 @@ func TestMirrorSwitchesAndBack(t *testing.T) {
 	}
 }
 
+// The newest number can be given again while nobody looks, and a whole subject
+// anew before a switch: neither is taken for what it was.
+func TestMirrorOfNumbersGivenAgain(t *testing.T) {
+	t.Parallel()
+	from, to := open(t), open(t)
+	from.must("PUT /config", `{"compatibility":"NONE"}`)
+	texts := func(texts ...string) {
+		for _, text := range texts {
+			from.must("POST /subjects/a/versions", `{"schema":"\"`+text+`\""}`)
+		}
+	}
+	texts("int", "long")
+	m := &mirror.Mirror{From: &from.Registry, To: &to.Registry}
+	follow(t, m)
+	from.must("DELETE /subjects/a/versions/2")
+	from.must("DELETE /subjects/a/versions/2?permanent=true")
+	texts("string", "bytes")
+	if plan, err := m.Plan(t.Context()); err != nil || !slices.Equal(acts(plan), []string{"TAKE a", "CONFLICT a"}) {
+		t.Errorf("%q %v", acts(plan), err)
+	}
+	from.must("DELETE /subjects/a")
+	from.must("DELETE /subjects/a?permanent=true")
+	texts("float", "string", "bytes")
+	if left, err := m.Switch(t.Context()); !errors.Is(err, mirror.ErrDiffers) || !slices.Contains(acts(left), "CONFLICT a") || left[0].Version != 1 {
+		t.Errorf("%+v %v", left, err)
+	}
+}
+
 // Two registries that gave one number to different schemas cannot be made one,
 // and are not switched.
 func TestMirrorTellsOfConflicts(t *testing.T) {
