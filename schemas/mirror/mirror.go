@@ -18,6 +18,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Mirror makes To what From is. What it has read once of a version it does not
@@ -240,36 +242,61 @@ func qualified(within, subject string) string {
 	return ":" + context + ":" + subject
 }
 
-// settings compares what is set on the registry and on each subject.
+// settings compares what is set on the registry, on each context and on each
+// subject.
 func (m *Mirror) settings(ctx context.Context, from map[place]Version) ([]Step, error) {
-	subjects := map[string]bool{"": m.Prefix == ""}
+	set := map[string]bool{}
 	for p := range from {
-		subjects[p.subject] = true
+		set[p.subject] = true
+		// What holds for more than the prefix is not ours to set.
+		if around := qualified(p.subject, ""); strings.HasPrefix(around, m.Prefix) {
+			set[around] = true
+		}
+	}
+	if m.Prefix == "" {
+		set[""] = true
+	}
+	names := slices.Sorted(maps.Keys(set))
+	steps := make([]*Step, len(names))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	for i, name := range names {
+		g.Go(func() (err error) {
+			steps[i], err = m.setting(ctx, name)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
 	}
 	var out []Step
-	for _, subject := range slices.Sorted(maps.Keys(subjects)) {
-		if !subjects[subject] {
-			continue
+	for _, s := range steps {
+		if s != nil {
+			out = append(out, *s)
 		}
-		there, err := m.From.config(ctx, subject)
-		if err != nil {
-			return nil, err
-		}
-		here, err := m.To.config(ctx, subject)
-		if err != nil {
-			return nil, err
-		}
-		if reflect.DeepEqual(bare(there), bare(here)) {
-			continue
-		}
-		for name := range here {
-			if _, kept := there[name]; there != nil && !kept {
-				there[name] = nil // clears it
-			}
-		}
-		out = append(out, Step{Act: Configure, Subject: subject, settings: there})
 	}
 	return out, nil
+}
+
+// setting compares what is set at one place; nil where that is the same.
+func (m *Mirror) setting(ctx context.Context, name string) (*Step, error) {
+	there, err := m.From.config(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	here, err := m.To.config(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if reflect.DeepEqual(bare(there), bare(here)) {
+		return nil, nil
+	}
+	for member := range here {
+		if _, kept := there[member]; there != nil && !kept {
+			there[member] = nil // clears it
+		}
+	}
+	return &Step{Act: Configure, Subject: name, settings: there}, nil
 }
 
 // Apply does what a plan says, in its order, and notes in each step what could

@@ -96,6 +96,7 @@ func (o *other) furnish() {
 	o.must("POST /subjects/json/versions", `{"schemaType":"JSON","schema":"{\n  \"type\": \"object\",\n  \"properties\": {\"a\": {\"type\": \"string\"}}\n}"}`)
 	o.must("POST /subjects/proto/versions", `{"schemaType":"PROTOBUF","schema":"syntax = \"proto3\"; package shop;\nmessage Order { string id = 1; // which\n}"}`)
 	o.must("PUT /config/order", `{"compatibility":"FULL","compatibilityGroup":"major"}`)
+	o.must("PUT /config/:.dev:", `{"compatibility":"NONE"}`)
 	o.must("PUT /config", `{"compatibility":"FORWARD"}`)
 }
 
