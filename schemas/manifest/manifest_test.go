@@ -182,7 +182,7 @@ func TestReferencesInContext(t *testing.T) {
 // A folder is read as it was at a commit, whatever stands there now.
 func TestGit(t *testing.T) {
 	t.Parallel()
-	dir := folder(t, map[string]string{"sub/a b.avsc": "old", "sub/c.avsc": "", "other.avsc": "x"})
+	dir := folder(t, map[string]string{"sub/a b.avsc": "old", "sub/c.avsc": "", "other.avsc": "x", "sub/.tool/later/d.avsc": "x", "sub/node_modules/e/f.avsc": "x"})
 	run := func(args ...string) {
 		t.Helper()
 		c := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=x", "-c", "user.email=x@flowmart.example"}, args...)...)
@@ -196,7 +196,7 @@ func TestGit(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "sub/a b.avsc"), []byte("new"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	m, err := Read(Name, []byte("schemas: [{files: '*.avsc', subject: '{name}'}, {files: later/*.avsc, subject: '{name}'}]"))
+	m, err := Read(Name, []byte("schemas: [{files: '**/*.avsc', subject: '{name}'}, {files: later/*.avsc, subject: '{name}'}]"))
 	if err != nil {
 		t.Fatal(err)
 	}

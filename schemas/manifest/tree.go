@@ -40,6 +40,10 @@ func (t Tree) match(pattern string) (out []string) {
 	return out
 }
 
+// closed reports whether a folder is not looked into, by its name: it holds what
+// tools keep there.
+func closed(folder string) bool { return strings.HasPrefix(folder, ".") || folder == "node_modules" }
+
 // Dir is a folder on the disk. What begins with a dot, and node_modules, is not
 // looked into; links are not followed.
 func Dir(folder string) (Tree, error) {
@@ -57,8 +61,7 @@ func Dir(folder string) (Tree, error) {
 		if err != nil {
 			return err
 		}
-		base := d.Name()
-		if d.IsDir() && path != folder && (strings.HasPrefix(base, ".") || base == "node_modules") {
+		if d.IsDir() && path != folder && closed(d.Name()) {
 			return fs.SkipDir
 		}
 		if !d.Type().IsRegular() {
@@ -77,7 +80,7 @@ func Dir(folder string) (Tree, error) {
 
 // Git is a folder as it was at a commit, a branch or a tag. It is read by the
 // program git; nothing is checked out. A folder that was not there then is
-// empty.
+// empty, and those that Dir does not look into count for nothing here, too.
 func Git(ctx context.Context, folder, ref string) (Tree, error) {
 	commit, err := git(ctx, folder, nil, "rev-parse", "--verify", "--quiet", "--end-of-options", ref+"^{commit}")
 	if err != nil {
@@ -92,6 +95,10 @@ func Git(ctx context.Context, folder, ref string) (Tree, error) {
 	for line := range strings.SplitSeq(strings.TrimSuffix(string(listed), "\x00"), "\x00") {
 		about, name, _ := strings.Cut(line, "\t")
 		mode, about, _ := strings.Cut(about, " ")
+		folders := strings.Split(name, "/")
+		if slices.ContainsFunc(folders[:len(folders)-1], closed) {
+			continue
+		}
 		if _, blob, _ := strings.Cut(about, " "); mode == "100644" || mode == "100755" {
 			blobs[name] = blob
 			t.names = append(t.names, name)
