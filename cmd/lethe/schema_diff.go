@@ -95,15 +95,12 @@ func (f files) differences(cmd *cobra.Command, e *env, against string) ([]differ
 	if err != nil {
 		return out, err
 	}
-	for _, e := range f.entries {
-		if d, differs := differenceOf(e, compared[e.Subject]); differs {
-			out = append(out, d)
-		}
-		delete(compared, e.Subject)
-	}
 	now := map[string]bool{}
 	for _, e := range f.entries {
 		now[e.Subject] = true
+		if d, differs := differenceOf(e, compared[e.Subject]); differs {
+			out = append(out, d)
+		}
 	}
 	for _, e := range before {
 		if !now[e.Subject] {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flowmart/lethe/schemas/mirror"
+	"github.com/flowmart/lethe/schemas/rest"
 )
 
 // mirroring is what lethe schema mirror is told.
@@ -80,7 +81,7 @@ func (m *mirroring) reach(cmd *cobra.Command, e *env) error {
 		return err
 	}
 	client := &http.Client{Timeout: time.Minute}
-	ours := mirror.Registry{URL: c.url + "/registry", Token: c.token, Client: client}
+	ours := mirror.Registry{URL: c.url + rest.Prefix, Token: c.token, Client: client}
 	theirs := mirror.Registry{URL: m.from, User: m.user, Client: client}
 	for path, into := range map[string]*string{m.passwordFile: &theirs.Password, m.tokenFile: &theirs.Token} {
 		if path == "" {
