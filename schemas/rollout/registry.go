@@ -256,18 +256,31 @@ func (r Registry) Surplus(ctx context.Context, m *manifest.Manifest, all []manif
 		named[e.Subject] = true
 	}
 	left := slices.DeleteFunc(latest, func(v Registered) bool { return named[v.Subject] || !strings.HasPrefix(v.Subject, m.Prefix) })
-	var out []Registered
-	for len(left) > 0 {
-		i := slices.IndexFunc(left, func(v Registered) bool { return !referred(v, left) })
-		i = max(i, 0) // a circle is the registry's to refuse
-		out, left = append(out, left[i]), slices.Delete(left, i, i+1)
-	}
-	return out, nil
+	return referringFirst(left), nil
 }
 
-// referred reports whether one of several versions refers to a subject.
-func referred(v Registered, by []Registered) bool {
-	return slices.ContainsFunc(by, func(o Registered) bool {
-		return o.Subject != v.Subject && slices.ContainsFunc(o.References, func(ref Reference) bool { return ref.Subject == v.Subject })
-	})
+// referringFirst puts versions before those that they refer to, and else keeps
+// their order. A circle is the registry's to refuse.
+func referringFirst(all []Registered) (out []Registered) {
+	wait := map[string]Registered{}
+	for _, v := range all {
+		wait[v.Subject] = v
+	}
+	var visit func(subject string)
+	visit = func(subject string) {
+		v, waits := wait[subject]
+		if !waits {
+			return
+		}
+		delete(wait, subject)
+		for _, ref := range slices.Backward(v.References) {
+			visit(ref.Subject)
+		}
+		out = append(out, v)
+	}
+	for _, v := range slices.Backward(all) {
+		visit(v.Subject)
+	}
+	slices.Reverse(out)
+	return out
 }

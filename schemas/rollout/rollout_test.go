@@ -65,3 +65,33 @@ func TestForms(t *testing.T) {
 		}
 	}
 }
+
+// What refers to others is deleted before them; the rest stays in its order.
+func TestReferringFirst(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ all, want string }{
+		{"", ""},
+		{"a b c", "a b c"},
+		{"a b:a c:b d", "c b a d"},
+		{"a:c b:c c d:elsewhere", "a b c d"},
+		{"a:b b:a c:a", "c a b"}, // a circle, and self
+		{"a:a b", "a b"},
+	} {
+		var all []Registered
+		for one := range strings.FieldsSeq(c.all) {
+			subject, to, refers := strings.Cut(one, ":")
+			v := Registered{Subject: subject}
+			if refers {
+				v.References = []Reference{{Subject: to}}
+			}
+			all = append(all, v)
+		}
+		var got []string
+		for _, v := range referringFirst(all) {
+			got = append(got, v.Subject)
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s: got %v, want %s", c.all, got, c.want)
+		}
+	}
+}
