@@ -138,23 +138,23 @@ func (w *walk) members(place string, before, after map[string]any) {
 // items compares lists by the names of what is in them, and where something has
 // no name of its own, one by one.
 func (w *walk) items(place string, before, after []any) {
-	b, named := keys(before)
-	a, alsoNamed := keys(after)
+	b, was, named := keys(before)
+	a, is, alsoNamed := keys(after)
 	if !named || !alsoNamed {
 		w.oneByOne(place, before, after)
 		return
 	}
 	var stayed, stay []string
 	for i, key := range b {
-		if slices.Contains(a, key) {
+		if _, still := is[key]; still {
 			stayed = append(stayed, key)
 		} else {
 			w.note(Removed, under(place, key), before[i], nil)
 		}
 	}
 	for i, key := range a {
-		k := slices.Index(b, key)
-		if k < 0 {
+		k, there := was[key]
+		if !there {
 			w.note(Added, under(place, key), nil, after[i])
 			continue
 		}
@@ -166,33 +166,34 @@ func (w *walk) items(place string, before, after []any) {
 	}
 }
 
-// keys are the names of the items of a list: a record's or field's name, a type
-// that is only named, or a value. It reports false where two have the same.
-func keys(items []any) ([]string, bool) {
-	var out []string
-	for _, item := range items {
-		key := text(item)
-		if s, ok := item.(string); ok {
-			key = s
+// keys are the names of the items of a list, and where each stands: a record's
+// or field's name, a type that is only named, or a value. Of items that have
+// none, or one of which two have the same, it reports false.
+func keys(items []any) (names []string, at map[string]int, named bool) {
+	at = make(map[string]int, len(items))
+	for i, item := range items {
+		key := keyOf(item)
+		if _, twice := at[key]; twice || key == "" {
+			return nil, nil, false
 		}
-		if o, ok := item.(map[string]any); ok {
-			key = keyOf(o)
-		}
-		if key == "" || slices.Contains(out, key) {
-			return nil, false
-		}
-		out = append(out, key)
+		at[key], names = i, append(names, key)
 	}
-	return out, true
+	return names, at, true
 }
 
-func keyOf(o map[string]any) string {
-	for _, member := range []string{"name", "type", "$ref", "title"} {
-		if s, ok := o[member].(string); ok {
-			return s
+func keyOf(item any) string {
+	switch item := item.(type) {
+	case string:
+		return item
+	case map[string]any:
+		for _, member := range []string{"name", "type", "$ref", "title"} {
+			if s, ok := item[member].(string); ok {
+				return s
+			}
 		}
+		return ""
 	}
-	return ""
+	return text(item)
 }
 
 func (w *walk) oneByOne(place string, before, after []any) {
