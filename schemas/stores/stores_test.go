@@ -3,6 +3,7 @@ package stores_test
 import (
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -295,6 +296,43 @@ func TestAnotherStoresDataset(t *testing.T) {
 	wants(t, err, "DATASET_ELSEWHERE")
 	if s := must(b.Latest(ctx, b.viewer, "orders-db"))(t); s.Version != 0 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// A dataset in no store becomes this one's by its name, unless somebody else
+// answers for it: whoever pushes chooses the namespace.
+func TestDatasetInNoStore(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	all := must(b.catalog.Snapshot(ctx, b.admin))(t)
+	shop := all.Owners[0].ID
+	other := must(b.catalog.DeclareOwner(ctx, b.admin, catalog.Owner{Kind: catalog.Team, Ref: "other", Name: "Other", Active: true}))(t).ID
+	for _, c := range []struct {
+		what string
+		catalog.Dataset
+		code string
+	}{
+		{"nobody's", catalog.Dataset{Kind: "TABLE"}, ""},
+		{"the service's own", catalog.Dataset{Kind: "TABLE", ServiceID: b.store.ServiceID}, ""},
+		{"the same team's", catalog.Dataset{Kind: "TABLE", OwnerID: &shop}, ""},
+		{"another service's", catalog.Dataset{Kind: "TABLE", ServiceID: &b.billing}, "DATASET_ELSEWHERE"},
+		{"another team's", catalog.Dataset{Kind: "TABLE", OwnerID: &other}, "DATASET_ELSEWHERE"},
+		{"a topic", catalog.Dataset{Kind: "TOPIC"}, "DATASET_ELSEWHERE"},
+	} {
+		c.Namespace = "kafka://" + strings.ReplaceAll(c.what, " ", "_")
+		c.Name = "public.customer"
+		d := must(b.catalog.DeclareDataset(ctx, b.admin, c.Dataset))(t)
+		sub := scripts(first, "-- "+c.what+"\nCREATE TABLE "+strings.NewReplacer(" ", "_", "'", "").Replace(c.what)+" (n int);")
+		sub.Namespace = c.Namespace
+		_, err := b.Push(ctx, b.orders, "orders-db", sub)
+		if c.code != "" || err != nil {
+			wants(t, err, c.code)
+		}
+		now := must(b.catalog.Snapshot(ctx, b.admin))(t).Datasets
+		i := slices.IndexFunc(now, func(o catalog.Dataset) bool { return o.ID == d.ID })
+		if taken := now[i].StoreID != nil; taken != (c.code == "") {
+			t.Errorf("%s: taken %t", c.what, taken)
+		}
 	}
 }
 
