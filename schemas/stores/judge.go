@@ -35,38 +35,39 @@ type judged struct {
 	findings []finding
 }
 
-// judge tells what a reading comes to.
-func (v *work) judge(ctx context.Context, r reading) (Answer, error) {
+// judge tells what a reading comes to, and the tables as they were judged: none
+// where a file cannot be read.
+func (v *work) judge(ctx context.Context, r reading) (Answer, []*judged, error) {
 	a, notes := v.open(r)
 	if len(r.wrong) > 0 {
 		a.add(v, notes)
-		return a, nil
+		return a, nil, nil
 	}
 	all, err := v.judgeTables(ctx, r.state)
 	if err != nil {
-		return a, err
+		return a, nil, err
 	}
 	gone, err := v.changes(ctx, r.state, all, &a)
 	if err != nil {
-		return a, err
+		return a, nil, err
 	}
 	before, err := fingerprint(v.before.All())
 	if err != nil {
-		return a, err
+		return a, nil, err
 	}
 	now, err := fingerprint(r.state.All())
 	if err != nil {
-		return a, err
+		return a, nil, err
 	}
 	a.Known = v.version > 0 && bytes.Equal(before, now)
 	a.Version = v.version
 	if !a.Known {
 		a.Version++
 	}
-	for _, j := range append(append(all, gone...), notes) {
+	for _, j := range slices.Concat(all, gone, []*judged{notes}) {
 		a.add(v, j)
 	}
-	return a, nil
+	return a, all, nil
 }
 
 // open begins an answer, with what is said of no table.

@@ -16,8 +16,8 @@ import (
 	"github.com/flowmart/lethe/schemas/tables"
 )
 
-// keep writes a version and tells the catalog.
-func (v *work) keep(ctx context.Context, by access.Principal, now *tables.State, version int) error {
+// keep writes a version and tells the catalog of its tables as they were judged.
+func (v *work) keep(ctx context.Context, by access.Principal, now *tables.State, verdicts []*judged, version int) error {
 	all := now.All()
 	raw, err := json.Marshal(all)
 	if err != nil {
@@ -37,7 +37,7 @@ func (v *work) keep(ctx context.Context, by access.Principal, now *tables.State,
 	if _, err := v.db.Exec(ctx, qNamespace, v.store.ID, v.namespace); err != nil {
 		return err
 	}
-	if err := v.tellCatalog(ctx, by, now, version); err != nil {
+	if err := v.tellCatalog(ctx, by, verdicts, version); err != nil {
 		return err
 	}
 	return audit.Append(ctx, v.db, audit.Entry{Actor: by.ID, Act: "store.schema_pushed", Entity: v.store.ID, Digest: hash,
@@ -46,12 +46,8 @@ func (v *work) keep(ctx context.Context, by access.Principal, now *tables.State,
 
 // tellCatalog enters tables as datasets, columns as fields, and what is said of
 // them as tags. Who may push was asked already.
-func (v *work) tellCatalog(ctx context.Context, by access.Principal, now *tables.State, version int) error {
+func (v *work) tellCatalog(ctx context.Context, by access.Principal, all []*judged, version int) error {
 	by.Roles = []access.Role{access.Admin}
-	all, err := v.judgeTables(ctx, now)
-	if err != nil {
-		return err
-	}
 	put, err := v.put(ctx, all)
 	if err != nil {
 		return err

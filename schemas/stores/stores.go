@@ -83,9 +83,13 @@ func (s *Stores) Check(ctx context.Context, by access.Principal, store string, s
 	still := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err = postgres.WorkTx(ctx, s.db, still, func(tx pgx.Tx) error {
 		v, err := visit(ctx, tx, store, sub.Namespace)
-		if err == nil {
-			a, err = v.judge(ctx, read)
+		if err != nil {
+			return err
 		}
+		if err := v.latest(ctx); err != nil {
+			return err
+		}
+		a, _, err = v.judge(ctx, read)
 		return err
 	})
 	return a, err
@@ -111,11 +115,12 @@ func (s *Stores) Push(ctx context.Context, by access.Principal, store string, su
 		if err := v.lock(ctx); err != nil {
 			return err
 		}
-		if a, err = v.judge(ctx, read); err != nil || a.Verdict == gate.Fail || a.Known {
+		var all []*judged
+		if a, all, err = v.judge(ctx, read); err != nil || a.Verdict == gate.Fail || a.Known {
 			return err
 		}
 		a.Pushed = true
-		return v.keep(ctx, by, read.state, a.Version)
+		return v.keep(ctx, by, read.state, all, a.Version)
 	})
 	return a, err
 }
@@ -145,6 +150,9 @@ func (s *Stores) Latest(ctx context.Context, by access.Principal, store string) 
 	}
 	v, err := visit(ctx, s.db, store, "")
 	if err != nil {
+		return State{}, err
+	}
+	if err := v.latest(ctx); err != nil {
 		return State{}, err
 	}
 	return State{v.store.Ref, v.namespace, v.policy, v.version, v.pushedAt, v.before.All()}, nil

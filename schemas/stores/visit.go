@@ -30,7 +30,7 @@ type work struct {
 	before    *tables.State
 }
 
-// visit reads a store and what was last pushed to it.
+// visit reads a store, without what was last pushed to it.
 func visit(ctx context.Context, db postgres.DB, ref, namespace string) (*work, error) {
 	const q = `SELECT id FROM catalog_store WHERE ref = $1`
 	id, err := postgres.Scalar[uuid.UUID](ctx, db, q, ref)
@@ -45,10 +45,7 @@ func visit(ctx context.Context, db postgres.DB, ref, namespace string) (*work, e
 		return nil, err
 	}
 	v := &work{db: db, store: found[id], namespace: namespace, policy: gate.Warn, before: tables.New()}
-	if err := v.settings(ctx); err != nil {
-		return nil, err
-	}
-	return v, v.latest(ctx)
+	return v, v.settings(ctx)
 }
 
 func (v *work) settings(ctx context.Context) error {
@@ -87,6 +84,7 @@ func (v *work) settings(ctx context.Context) error {
 	return nil
 }
 
+// latest reads what was last pushed.
 func (v *work) latest(ctx context.Context) error {
 	const q = `
 		SELECT version, pushed_at, tables
@@ -146,8 +144,8 @@ func (v *work) authorise(ctx context.Context, by access.Principal, pipelines boo
 	return by.RequireOwner(teams[*service.OwnerID].Ref)
 }
 
-// lock has one push to a store wait for the other, and reads again what the
-// other left.
+// lock has one push to a store wait for the other, and reads what the other
+// left.
 func (v *work) lock(ctx context.Context) error {
 	if err := v.enter(ctx); err != nil {
 		return err
