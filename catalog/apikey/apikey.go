@@ -12,6 +12,7 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -84,8 +85,8 @@ func check(role access.Role, label string, lasts time.Duration) error {
 	switch {
 	case role != access.CI && role != access.Service:
 		return fault.Bad("role", "API_KEY_ROLE", "an API key has the role ci or service")
-	case strings.TrimSpace(label) == "" || len(label) > 100:
-		return fault.Bad("label", "API_KEY_LABEL", "say in 1 to 100 characters what the key is for")
+	case strings.TrimSpace(label) == "" || len(label) > 100 || strings.ContainsFunc(label, unicode.IsControl):
+		return fault.Bad("label", "API_KEY_LABEL", "say in 1 to 100 printable characters what the key is for")
 	case lasts <= 0 || lasts > longest:
 		return fault.Bad("days", "API_KEY_LIFE", "a key lasts from 1 to 366 days; make another before it ends")
 	}

@@ -146,6 +146,7 @@ func TestWhoMayMakeAKeyAndWhatKindOfKey(t *testing.T) {
 		{someone(t, db, access.Steward, "billing"), "orders", access.CI, "x", day, "NOT_OWNER"},
 		{someone(t, db, access.Admin), "orders", access.Admin, "x", day, "API_KEY_ROLE"},
 		{someone(t, db, access.Admin), "orders", access.CI, " ", day, "API_KEY_LABEL"},
+		{someone(t, db, access.Admin), "orders", access.CI, "a\x1b[2J", day, "API_KEY_LABEL"},
 		{someone(t, db, access.Admin), "orders", access.CI, strings.Repeat("x", 101), day, "API_KEY_LABEL"},
 		{someone(t, db, access.Admin), "orders", access.CI, "x", 0, "API_KEY_LIFE"},
 		{someone(t, db, access.Admin), "orders", access.CI, "x", 400 * day, "API_KEY_LIFE"},
