@@ -49,16 +49,15 @@ func showKey(k apikey.Key, secret string) shownKey {
 }
 
 func (d *apiKeys) create(w http.ResponseWriter, r *http.Request) {
-	var asked struct {
+	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+	asked, err := problem.Read[struct {
 		Service string `json:"service"`
 		Role    string `json:"role"`
 		Label   string `json:"label"`
 		Days    int    `json:"days"`
-	}
-	words := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10))
-	words.DisallowUnknownFields()
-	if words.Decode(&asked) != nil {
-		problem.Write(w, fault.New(fault.Invalid, "BAD_JSON", "send one object with service, role, label and days"))
+	}](r, `{"service":"orders","role":"service","label":"producers","days":90}`, "a key takes a few words")
+	if err != nil {
+		problem.Write(w, err)
 		return
 	}
 	days := min(max(asked.Days, 0), 10_000)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/problem"
 	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/contract"
 )
@@ -26,7 +27,7 @@ type Reader struct {
 }
 
 func (d *Door) declareReader(w http.ResponseWriter, r *http.Request) {
-	q, err := read[Reader](r, `{"subject":"orders-value","service":"billing","version":3}`)
+	q, err := problem.Read[Reader](r, `{"subject":"orders-value","service":"billing","version":3}`, "make the schema smaller")
 	if err != nil {
 		d.refuse(w, r, err)
 		return
@@ -75,7 +76,7 @@ type Witness struct {
 }
 
 func (d *Door) safe(w http.ResponseWriter, r *http.Request) {
-	q, err := read[Contraction](r, `{"subject":"orders-value","field":"note"}`)
+	q, err := problem.Read[Contraction](r, `{"subject":"orders-value","field":"note"}`, "ask about one field")
 	if err != nil {
 		d.refuse(w, r, err)
 		return

@@ -8,8 +8,6 @@ package pipeline
 
 import (
 	"encoding/json"
-	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -95,7 +93,7 @@ func (d *Door) Mount(mux *http.ServeMux) {
 }
 
 func (d *Door) check(w http.ResponseWriter, r *http.Request) {
-	q, err := read[Question](r, `{"schemas":[{"subject":"orders-value","schema":"…"}]}`)
+	q, err := problem.Read[Question](r, `{"schemas":[{"subject":"orders-value","schema":"…"}]}`, "check fewer schemas at a time")
 	if err != nil {
 		d.refuse(w, r, err)
 		return
@@ -127,19 +125,4 @@ func send(w http.ResponseWriter, body any) {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	_ = e.Encode(body) // the client may have gone
-}
-
-// read reads a body; like says what one looks like.
-func read[T any](r *http.Request, like string) (q T, err error) {
-	body, err := io.ReadAll(r.Body)
-	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return q, fault.New(fault.TooLarge, "BODY_TOO_LARGE", "a request takes at most 16 MiB; check fewer schemas at a time")
-	}
-	if err != nil {
-		return q, fault.New(fault.Invalid, "BAD_BODY", "the request broke off")
-	}
-	if err := json.Unmarshal(body, &q); err != nil {
-		return q, fault.New(fault.Invalid, "BAD_JSON", "send one object like %s", like)
-	}
-	return q, nil
 }

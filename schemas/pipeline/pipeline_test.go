@@ -49,6 +49,7 @@ func TestCheckOverHTTP(t *testing.T) {
 	}{
 		{`{"schemas":`, viewer, 422, "BAD_JSON"},
 		{`{"schemas":[]}`, viewer, 422, "OUT_OF_RANGE"},
+		{`{"schemas":[{"subject":"x","schema":"\"string\"","compatability":"FULL"}]}`, viewer, 422, "BAD_JSON"},
 		{`{"schemas":[{"subject":"x","schema":"\"string\""}]}`, access.Principal{}, 401, "UNAUTHENTICATED"},
 		{`{"schemas":[{"subject":"","schema":"\"string\""}]}`, viewer, 200, `"verdict":"FAIL"`},
 		{`{"schemas":[{"subject":"x","schema":"\"string\"","schemaType":"AVRO"}]}`, viewer, 200, `"verdict":"PASS"`},

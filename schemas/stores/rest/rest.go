@@ -5,10 +5,7 @@
 package rest
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 
@@ -91,20 +88,8 @@ func (d *Door) answer(w http.ResponseWriter, r *http.Request, v any, err error) 
 	_ = e.Encode(v) // the client may have gone
 }
 
-// read reads a body; a member that nobody knows is a slip of the pen.
-func read[T any](r *http.Request) (v T, err error) {
-	body, err := io.ReadAll(r.Body)
-	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return v, fault.New(fault.TooLarge, "BODY_TOO_LARGE", "a store's files have at most 16 MiB; leave out those that only fill tables")
-	}
-	if err != nil {
-		return v, fault.New(fault.Invalid, "BAD_BODY", "the request broke off")
-	}
-	words := json.NewDecoder(bytes.NewReader(body))
-	words.DisallowUnknownFields()
-	err = words.Decode(&v)
-	if _, more := words.Token(); err != nil || !errors.Is(more, io.EOF) {
-		return v, fault.New(fault.Invalid, "BAD_JSON", `send one object like {"format":"sql","files":[{"path":"schema.sql","text":"…"}]}, or {"policy":"ENFORCE"} for the gate`)
-	}
-	return v, nil
+const like = `{"format":"sql","files":[{"path":"schema.sql","text":"…"}]}, or {"policy":"ENFORCE"} for the gate`
+
+func read[T any](r *http.Request) (T, error) {
+	return problem.Read[T](r, like, "leave out the files that only fill tables")
 }
