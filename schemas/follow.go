@@ -64,12 +64,22 @@ func (r *Registry) followOnce(ctx context.Context) error {
 	return err
 }
 
-// complete notes that every subject was read.
-func (s *snapshot) complete() {
+// bottom is the floor now.
+func (s *snapshot) bottom() uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.floor
+}
+
+// complete notes that every subject was read, since the floor was that. What
+// was forgotten meanwhile is still to be read.
+func (s *snapshot) complete(floor uint64) {
 	s.whole.Store(true)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.former = nil
+	if s.floor == floor {
+		s.former = nil
+	}
 }
 
 // registered lists the contents that were registered since it was last asked.
@@ -84,6 +94,7 @@ func (s *snapshot) registered() []contentID {
 // readAll reads every subject, and contents.
 func (r *Registry) readAll(ctx context.Context) error {
 	var at place
+	floor := r.subjects.bottom()
 	for {
 		var found []*state
 		err := r.subjects.reading(ctx, func(tx pgx.Tx) (_ []*state, err error) {
@@ -94,7 +105,7 @@ func (r *Registry) readAll(ctx context.Context) error {
 			return err
 		}
 		if len(found) < subjectsRead {
-			r.subjects.complete()
+			r.subjects.complete(floor)
 			return r.readContents(ctx)
 		}
 		at = found[len(found)-1].place

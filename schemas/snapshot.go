@@ -2,7 +2,6 @@ package schemas
 
 import (
 	"context"
-	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,7 +41,7 @@ type snapshot struct {
 
 	mu       sync.RWMutex
 	subjects map[place]*state
-	former   map[place]*state // as they were before all had to be read anew, until that is done
+	former   map[place]*state // as they were before they had to be read anew, until that is done
 	levels   map[string]layer // above the subjects, by context
 	changes  uint64           // looks that found something
 	floor    uint64           // what was read before this one counts for nothing
@@ -112,13 +111,25 @@ func (s *snapshot) begin(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.changes++
+	s.levels = levels
+	s.forget(func(*state) bool { return true })
+	return nil
+}
+
+// forget has subjects read anew. Until that is done they are answered as they
+// were while the database is away.
+func (s *snapshot) forget(which func(*state) bool) {
 	if s.former == nil {
 		s.former = map[place]*state{}
 	}
-	maps.Copy(s.former, s.subjects)
-	s.floor, s.levels, s.subjects = s.changes, levels, map[place]*state{}
+	for p, st := range s.subjects {
+		if which(st) {
+			s.former[p] = st
+			delete(s.subjects, p)
+		}
+	}
+	s.floor = s.changes
 	s.again()
-	return nil
 }
 
 // again has everything read anew.
@@ -180,7 +191,7 @@ func (s *snapshot) follow(ctx context.Context) error {
 	}
 	if n.above {
 		s.levels = levels
-		s.forgetSet()
+		s.forget((*state).set)
 	}
 	for _, st := range changed {
 		s.put(st)
@@ -195,17 +206,6 @@ func (s *snapshot) put(st *state) {
 	if there := s.subjects[st.place]; there == nil || there.head < st.head {
 		s.subjects[st.place] = st
 	}
-}
-
-// forgetSet forgets the subjects on which something is set: what was done above
-// them may have taken it back.
-func (s *snapshot) forgetSet() {
-	for p, st := range s.subjects {
-		if st.own != nil || st.alias != nil {
-			delete(s.subjects, p)
-		}
-	}
-	s.floor = s.changes
 }
 
 // newsSince reads which changes a position does not see.

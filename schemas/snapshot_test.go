@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
@@ -175,4 +177,39 @@ func TestAChangeThatIsCommittedLateIsSeen(t *testing.T) {
 	}
 	_, err = other.Version(ctx, b.viewer, "late", schemas.Latest, schemas.Live)
 	wants(t, err, "SUBJECT_NOT_FOUND")
+}
+
+// What is set above the subjects has those forgotten that have settings of
+// their own. They are still answered from memory when the database goes away
+// before they were read anew.
+func TestWhatIsSetAboveLeavesSubjectsInMemory(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	b.put(t, b.admin, "s", record("id"))
+	must(0, b.SetLevel(ctx, b.admin, "s", schemas.Full))(t)
+	replica, looks := schemas.New(b.db, time.Now), b.one(t)
+	replica.LookThrough(looks)
+	must(replica.Versions(ctx, b.viewer, "s", schemas.Live))(t)
+	must(0, b.SetLevel(ctx, b.admin, "", schemas.Forward))(t)
+	if level := must(replica.Level(ctx, b.viewer, "another"))(t); level != schemas.Forward {
+		t.Errorf("the level is %s", level)
+	}
+	conn := must(looks.Acquire(ctx))(t) // no look gets through from now on
+	defer conn.Release()
+	if got := must(replica.Versions(ctx, b.viewer, "s", schemas.Live))(t); !slices.Equal(got, []int{1}) {
+		t.Errorf("versions %v", got)
+	}
+	if replica.AsOf().IsZero() {
+		t.Error("the database is not taken to be away")
+	}
+}
+
+// one is a pool of one connection.
+func (b *bench) one(t testing.TB) *pgxpool.Pool {
+	t.Helper()
+	config := b.db.Config()
+	config.MaxConns, config.MinConns = 1, 0
+	pool := must(pgxpool.NewWithConfig(t.Context(), config))(t)
+	t.Cleanup(pool.Close)
+	return pool
 }

@@ -36,6 +36,9 @@ type numbered struct {
 
 func (n numbered) time() time.Time { return time.UnixMicro(n.at).UTC() }
 
+// set reports whether something is set on it, which may be taken back from above.
+func (st *state) set() bool { return st.own != nil || st.alias != nil }
+
 // numbers lists the numbers of the versions that are meant.
 func (st *state) numbers(which Which) []int {
 	var out []int
