@@ -21,7 +21,8 @@ import (
 //
 // Which changes are new is asked of PostgreSQL's own snapshots, and not of a
 // number that rises: numbers are handed out before the commit, and one that is
-// committed late would be missed.
+// committed late would be missed. Numbers that this server has yet to come to
+// are of the server that a dump was taken of.
 type snapshot struct {
 	db    *pgxpool.Pool
 	looks *pgxpool.Pool     // for looks alone
@@ -67,7 +68,7 @@ func (s *snapshot) once() error {
 	const q = `
 		SELECT pg_current_snapshot()::text, pg_postmaster_start_time(),
 		       EXISTS (SELECT FROM (SELECT c.xid FROM schemas_change c
-		                             WHERE c.xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND NOT pg_visible_in_snapshot(c.xid, $1::text::pg_snapshot)
+		                             WHERE c.xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND c.xid < pg_snapshot_xmax(pg_current_snapshot()) AND NOT pg_visible_in_snapshot(c.xid, $1::text::pg_snapshot)
 		                             ORDER BY c.xid
 		                             LIMIT 1) AS unseen)` // the order has it begin at the new end of the index
 	var seen sight
@@ -218,7 +219,7 @@ func newsSince(ctx context.Context, tx pgx.Tx, position string) (news, error) {
 	const q = `
 		SELECT c.kind, c.context, c.subject_id, c.version, c.schema_id
 		  FROM schemas_change c
-		 WHERE c.xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND NOT pg_visible_in_snapshot(c.xid, $1::text::pg_snapshot)
+		 WHERE c.xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND c.xid < pg_snapshot_xmax(pg_current_snapshot()) AND NOT pg_visible_in_snapshot(c.xid, $1::text::pg_snapshot)
 		 ORDER BY c.xid, c.seq
 		 LIMIT $2`
 	type row struct {

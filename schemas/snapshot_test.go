@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -187,7 +188,7 @@ func TestWhatIsSetAboveLeavesSubjectsInMemory(t *testing.T) {
 	b, ctx := setup(t), t.Context()
 	b.put(t, b.admin, "s", record("id"))
 	must(0, b.SetLevel(ctx, b.admin, "s", schemas.Full))(t)
-	replica, looks := schemas.New(b.db, time.Now), b.one(t)
+	replica, looks := schemas.New(b.db, time.Now), b.one(t, nil)
 	replica.LookThrough(looks)
 	must(replica.Versions(ctx, b.viewer, "s", schemas.Live))(t)
 	must(0, b.SetLevel(ctx, b.admin, "", schemas.Forward))(t)
@@ -205,11 +206,40 @@ func TestWhatIsSetAboveLeavesSubjectsInMemory(t *testing.T) {
 }
 
 // one is a pool of one connection.
-func (b *bench) one(t testing.TB) *pgxpool.Pool {
+func (b *bench) one(t testing.TB, tracer pgx.QueryTracer) *pgxpool.Pool {
 	t.Helper()
 	config := b.db.Config()
-	config.MaxConns, config.MinConns = 1, 0
+	config.MaxConns, config.MinConns, config.ConnConfig.Tracer = 1, 0, tracer
 	pool := must(pgxpool.NewWithConfig(t.Context(), config))(t)
 	t.Cleanup(pool.Close)
 	return pool
+}
+
+// statements counts them.
+type statements struct{ atomic.Int64 }
+
+func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	s.Add(1)
+	return ctx
+}
+
+func (s *statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// A dump that is taken into a new server brings changes with the numbers of
+// transactions that the new one has yet to come to. They are not news with
+// every look.
+func TestChangesOfAServerBeforeAreNoNews(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	b.put(t, b.admin, "s", record("id"))
+	must(b.db.Exec(ctx, `INSERT INTO schemas_change (xid, kind, context, at) VALUES ('9000000000000', 'CONFIGURED', '.', now())`))(t)
+	var asked statements
+	replica := schemas.New(b.db, time.Now)
+	replica.LookThrough(b.one(t, &asked))
+	must(replica.Versions(ctx, b.viewer, "s", schemas.Live))(t)
+	before := asked.Load()
+	must(replica.Versions(ctx, b.viewer, "s", schemas.Live))(t)
+	if n := asked.Load() - before; n != 1 {
+		t.Errorf("a look at what did not change takes %d statements", n)
+	}
 }
