@@ -137,15 +137,11 @@ func (l *liquibase) dropPrimaryKey(c *node) []string {
 	if c.attr("constraintName") != "" {
 		return one("ALTER TABLE %s DROP CONSTRAINT %s", l.table(c), l.name(c, "constraintName"))
 	}
-	return l.dropKeys(c, l.tableOf(c), tables.Primary)
+	return l.dropKeys(c, l.tableOf(c, "schemaName", "tableName"), tables.Primary)
 }
 
 func (l *liquibase) dropForeignKeys(c *node) []string {
-	n := tables.Name{Schema: "public", Table: folded(l.fill(c.attr("baseTableName")))}
-	if s := c.attr("baseTableSchemaName"); s != "" {
-		n.Schema = folded(s)
-	}
-	return l.dropKeys(c, n, tables.Foreign)
+	return l.dropKeys(c, l.tableOf(c, "baseTableSchemaName", "baseTableName"), tables.Foreign)
 }
 
 // dropKeys writes that the keys of a kind go that a table has now.

@@ -260,21 +260,21 @@ func (l *liquibase) condition(c *node) (holds, known bool) {
 		}
 		return holds, known
 	case "tableExists":
-		return l.d.State.Has(l.tableOf(c)), true
+		return l.d.State.Has(l.tableOf(c, "schemaName", "tableName")), true
 	case "columnExists":
-		t, err := l.d.State.Table(l.tableOf(c))
-		return err == nil && t.Index(folded(c.attr("columnName"))) >= 0, true
+		t, err := l.d.State.Table(l.tableOf(c, "schemaName", "tableName"))
+		return err == nil && t.Index(folded(l.fill(c.attr("columnName")))) >= 0, true
 	case "dbms":
 		return forPostgreSQL(c.attr("type")), true
 	}
 	return true, false
 }
 
-// tableOf is the table that a node names.
-func (l *liquibase) tableOf(c *node) tables.Name {
-	n := tables.Name{Schema: l.fill(c.attr("schemaName")), Table: folded(l.fill(c.attr("tableName")))}
-	if n.Schema == "" {
-		n.Schema = "public"
+// tableOf is the table that a node names, as PostgreSQL keeps its name.
+func (l *liquibase) tableOf(c *node, schema, name string) tables.Name {
+	n := tables.Name{Schema: "public", Table: folded(l.fill(c.attr(name)))}
+	if c.attr(schema) != "" {
+		n.Schema = folded(l.fill(c.attr(schema)))
 	}
 	return n
 }
@@ -293,14 +293,10 @@ func formatted(text string, contexts []string) string {
 			b.WriteString(";\n") // the change set before has ended
 			continue
 		}
-		switch {
-		case skip:
-			b.WriteString("\n")
-		case delimiter != "" && delimiter != ";" && strings.HasSuffix(strings.TrimSpace(line), delimiter):
-			b.WriteString(strings.TrimSuffix(strings.TrimSpace(line), delimiter) + ";\n")
-		default:
-			b.WriteString(line)
+		if skip {
+			line = "\n"
 		}
+		b.WriteString(delimited(line, delimiter))
 	}
 	return b.String()
 }

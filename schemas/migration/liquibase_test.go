@@ -98,6 +98,35 @@ func TestLiquibaseMistakes(t *testing.T) {
 	}
 }
 
+// A table is found by the name that PostgreSQL keeps, whoever looks for it:
+// capitals alone are not quoted, and placeholders may stand anywhere.
+func TestLiquibaseFindsTables(t *testing.T) {
+	t.Parallel()
+	const made = `<createTable schemaName="SHOP" tableName="ORDERS"><column name="ID" type="int"><constraints primaryKey="true"/></column>
+		<column name="OF" type="int"><constraints foreignKeyName="of" references="SHOP.ORDERS(ID)"/></column></createTable>`
+	for change, keys := range map[string]int{
+		`<dropPrimaryKey schemaName="SHOP" tableName="ORDERS"/>`:                                                                         1,
+		`<dropPrimaryKey schemaName="${s}" tableName="ORDERS"/>`:                                                                         1,
+		`<dropAllForeignKeyConstraints baseTableSchemaName="SHOP" baseTableName="ORDERS"/>`:                                              1,
+		`<dropAllForeignKeyConstraints baseTableSchemaName="${s}" baseTableName="ORDERS"/>`:                                              1,
+		`<preConditions onFail="MARK_RAN"><tableExists schemaName="SHOP" tableName="orders"/></preConditions>` + gone:                    0,
+		`<preConditions onFail="MARK_RAN"><columnExists schemaName="${s}" tableName="orders" columnName="${c}"/></preConditions>` + gone: 0,
+		`<preConditions onFail="MARK_RAN"><columnExists schemaName="shop" tableName="orders" columnName="no"/></preConditions>` + gone:   2,
+	} {
+		text := `<databaseChangeLog><changeSet id="1">` + made + `</changeSet><changeSet id="2">` + change + `</changeSet></databaseChangeLog>`
+		r, err := migration.Read(migration.Source{Format: "liquibase", Placeholders: map[string]string{"s": "SHOP", "c": "ID"}, Files: files("a.xml", text)})
+		left := 0
+		for _, table := range r.State.All() {
+			left += len(table.Keys)
+		}
+		if err != nil || left != keys {
+			t.Errorf("%s leaves %d keys, want %d: %v", change, left, keys, err)
+		}
+	}
+}
+
+const gone = `<dropTable schemaName="SHOP" tableName="ORDERS"/>`
+
 // Conditions are evaluated as far as the tables tell.
 func TestPreConditions(t *testing.T) {
 	t.Parallel()
