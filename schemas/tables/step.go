@@ -48,7 +48,11 @@ func (s *State) Drop(n Name, at Place) error {
 }
 
 func (s *State) drop(n Name, at Place) {
-	s.count(s.tables[n], -1)
+	t := s.tables[n]
+	if t == nil {
+		return // an heir by two ways went by the first
+	}
+	s.count(t, -1)
 	delete(s.tables, n)
 	s.did(TableDropped, n, "", "", "", at)
 	for _, t := range s.where(func(t *Table) bool { return t.PartOf == n || slices.Contains(t.Parents, n) }) {

@@ -163,3 +163,14 @@ CREATE TABLE IF NOT EXISTS t (other int);
 ALTER TABLE t ALTER b SET NOT NULL;
 COMMENT ON TABLE t IS 'x'; COMMENT ON TABLE t IS NULL;
 CREATE TABLE empty ();
+-- case: an heir by two ways
+CREATE TABLE far (i int);
+CREATE TABLE near () INHERITS (far);
+CREATE TABLE nearest () INHERITS (far, near);
+ALTER TABLE far ADD COLUMN j int;
+ALTER TABLE far DROP COLUMN i;
+-- case: an heir by two ways goes once
+CREATE TABLE far (i int); CREATE TABLE stays (i int);
+CREATE TABLE near () INHERITS (far);
+CREATE TABLE nearest () INHERITS (far, near);
+DROP TABLE far CASCADE;
