@@ -45,6 +45,10 @@ func from(context, subject string) place {
 	return place{context, subject}
 }
 
+// Qualified is the full name of a subject that is named where another one is,
+// as a reference names it.
+func Qualified(within, subject string) string { return from(split(within).context, subject).String() }
+
 // within is a place's name as it is said inside a context.
 func (p place) within(context string) string {
 	if p.context == context {

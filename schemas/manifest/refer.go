@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"encoding/json"
+	"maps"
 	"net/url"
 	"path"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/bufbuild/protocompile/reporter"
 
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas"
 )
 
 // said is what the text of a schema says about itself and others. A text that
@@ -43,7 +45,7 @@ func (f *finder) refer(r *reader, before bool) {
 			if k := slices.IndexFunc(g.References, func(ref Reference) bool { return ref.Name == need }); k >= 0 {
 				used[&g.References[k]] = true
 				ref := g.References[k]
-				ref.Subject = within(e.Subject, ref.Subject)
+				ref.Subject = schemas.Qualified(e.Subject, ref.Subject)
 				e.References = append(e.References, ref)
 				if f.has(ref.Subject) && ref.Subject != e.Subject {
 					e.Needs = append(e.Needs, ref.Subject)
@@ -60,16 +62,6 @@ func (f *finder) refer(r *reader, before bool) {
 			}
 		}
 	}
-}
-
-// within is a subject as it is called in full where a subject of a context
-// refers to it: ":.context:name".
-func within(from, subject string) string {
-	if !strings.HasPrefix(from, ":.") || strings.HasPrefix(subject, ":.") {
-		return subject
-	}
-	context, _, _ := strings.Cut(from[1:], ":")
-	return ":" + context + ":" + subject
 }
 
 func (f *finder) has(subject string) bool {
@@ -234,7 +226,7 @@ func (s *said) refs(v any) {
 		if ref, ok := v["$ref"].(string); ok {
 			s.need(withoutFragment(ref))
 		}
-		for _, key := range sortedKeys(v) {
+		for _, key := range slices.Sorted(maps.Keys(v)) {
 			if !slices.Contains([]string{"enum", "const", "default", "examples"}, key) {
 				s.refs(v[key])
 			}
@@ -267,15 +259,6 @@ func resolved(id []string, ref string) string {
 func withoutFragment(uri string) string {
 	uri, _, _ = strings.Cut(uri, "#")
 	return uri
-}
-
-func sortedKeys(m map[string]any) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // readProtobuf reads the imports and the first message of a file.

@@ -50,14 +50,8 @@ func (v Registered) Submission() schemas.Submission {
 // context of what it refers to, where that is its own.
 func (v Registered) inFull() Registered {
 	v.Type = cmp.Or(v.Type, schemas.Avro)
-	if !strings.HasPrefix(v.Subject, ":.") {
-		return v
-	}
-	context, _, _ := strings.Cut(v.Subject[1:], ":")
 	for i, ref := range v.References {
-		if !strings.HasPrefix(ref.Subject, ":.") {
-			v.References[i].Subject = ":" + context + ":" + ref.Subject
-		}
+		v.References[i].Subject = schemas.Qualified(v.Subject, ref.Subject)
 	}
 	return v
 }
