@@ -35,6 +35,7 @@ const codeInvalid = "INVALID_SCHEMA"
 type value struct {
 	kind    byte // '{' '[' '"' '0' 't' 'n': object, array, string, number, boolean, null
 	at      int  // the byte of the text where it begins
+	size    int  // how many bytes of the text it takes
 	text    string
 	truth   bool
 	items   []*value
@@ -141,6 +142,7 @@ func (r *reader) value() (*value, error) {
 	case 't', 'f':
 		v.kind, v.truth = 't', token.Bool()
 	}
+	v.size = int(r.InputOffset()) - v.at
 	return v, err
 }
 

@@ -39,6 +39,9 @@ func (c *comparison) valuesOf(w conjunction) (values []*value, finite bool) {
 	}
 	var out []*value
 	for _, v := range values {
+		if c.steps <= 0 {
+			break
+		}
 		if !slices.ContainsFunc(w, func(one claim) bool { return c.admits(v, one.node) == no }) {
 			out = append(out, v)
 		}
@@ -49,7 +52,7 @@ func (c *comparison) valuesOf(w conjunction) (values []*value, finite bool) {
 // admits validates a value against a schema. Patterns that cannot be run, and
 // keywords that depend on what others looked at, give no certain answer.
 func (c *comparison) admits(v *value, n *node) answer {
-	if c.steps--; c.steps <= 0 {
+	if c.steps -= 1 + v.work(); c.steps <= 0 {
 		return unknown
 	}
 	if n.never || n.kinds()&kindOf(v) == 0 || n.hasEnum && !c.enumOf(n)[identity(v)] {
@@ -70,6 +73,15 @@ func (c *comparison) admits(v *value, n *node) answer {
 		return min(a, c.admitsObject(v, n))
 	}
 	return a
+}
+
+// work is how many steps more than a small value one takes to be looked at. A
+// number with an exponent is longer than it is written.
+func (v *value) work() int {
+	if v.kind == '0' && (len(v.text) > 20 || strings.ContainsAny(v.text, "eE")) {
+		return 20
+	}
+	return v.size / 50
 }
 
 func (c *comparison) combination(v *value, n *node) answer {
@@ -171,10 +183,13 @@ func (c *comparison) admitsArray(v *value, n *node) answer {
 		case o.rest != nil:
 			a = min(a, c.admits(item, o.rest))
 		}
-		if o.unique && seen[identity(item)] {
-			return no
+		if o.unique {
+			is := identity(item)
+			if seen[is] {
+				return no
+			}
+			seen[is] = true
 		}
-		seen[identity(item)] = true
 		if o.contains != nil {
 			switch c.admits(item, o.contains) {
 			case yes:

@@ -70,6 +70,7 @@ func (d *judging) value(name string) conjunction { return d.valueIn(d.w, name) }
 
 func (c *comparison) valueIn(w conjunction, name string) conjunction {
 	var out conjunction
+	c.steps -= len(w) / 10
 	for _, one := range w {
 		o := one.object
 		c.steps -= len(o.patterns) / 5
