@@ -168,6 +168,7 @@ func (w conjunction) noNumber(whole bool) bool {
 
 // noObject looks for a property that must be there and cannot be anything.
 func (c *comparison) noObject(w conjunction, level int) bool {
+	c.steps -= w.weight()
 	for name := range w.required() {
 		c.depth++
 		none := c.nothing(c.valueIn(w, name), level+1)

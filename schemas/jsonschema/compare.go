@@ -262,12 +262,13 @@ func (c *comparison) keywords(w conjunction, r *node, whole conjunction) []diffe
 // judging collects the differences of one schema of the reader.
 type judging struct {
 	*comparison
-	w     conjunction
-	r     *node
-	whole conjunction
-	found []difference
-	names []string        // the properties that w names
-	sure  map[string]bool // those that it requires
+	w       conjunction
+	r       *node
+	whole   conjunction
+	found   []difference
+	names   []string        // the properties that w names
+	isNamed map[string]bool // likewise
+	sure    map[string]bool // those that it requires
 
 	patterned []string // the patterns for names that w has
 	byPattern map[string]conjunction

@@ -39,6 +39,15 @@ func dynamic(n int) string {
 	return `{"$schema":"https://json-schema.org/draft/2020-12/schema","$defs":{"a":{"$dynamicAnchor":"x"},"b":{"$dynamicAnchor":"x"}},"anyOf":[` + many(n, `{"title":"N","$dynamicRef":"#x"}`) + `]}`
 }
 
+// backwards are n properties, the last one first, that each ask for the next.
+func backwards(n int) string {
+	out := make([]string, n)
+	for i := range out {
+		out[n-1-i] = fmt.Sprintf(`"p%d":["p%d"]`, 1_000_000+i, 1_000_001+i)
+	}
+	return strings.Join(out, ",")
+}
+
 // all are properties that lead to twelve definitions.
 var all = many(12, `"pN":{"$ref":"#/definitions/dN"}`)
 
@@ -77,6 +86,7 @@ var hostile = []struct{ name, text, want string }{
 	{"unevaluated through many", `{"$schema":"https://json-schema.org/draft/2020-12/schema","allOf":[` + many(2000, `{"properties":{"aN":{"type":"string"}}}`) + `],"unevaluatedProperties":false}`, "too large"},
 	{"dynamic references that are each of the whole", dynamic(2000), "compared"},
 	{"required of one another", `{"$schema":"https://json-schema.org/draft/2020-12/schema","required":["p0"],"properties":{"p1":{"type":"string"}},"dependentRequired":{` + many(5000, `"pN":["qN","pNN"]`) + `}}`, "too large"},
+	{"each required by the one before", `{"$schema":"https://json-schema.org/draft/2020-12/schema","required":["p1000000"],"dependentRequired":{` + backwards(25_000) + `},"properties":{"a":{"type":"string"}}}`, "too large"},
 	{"if within if", chain(300, `{"if":NEXT,"then":NEXT,"else":NEXT}`), "too large"},
 	{"not within not", chain(300, `{"not":NEXT}`), "too large"},
 	{"a pointer through everything", `{"$ref":"#` + strings.Repeat("/a", 100_000) + `"}`, "refused"},
@@ -92,8 +102,12 @@ func compared(text string) (outcome string, err error) {
 	if err != nil {
 		return "refused", err
 	}
-	s.Warnings(other)
-	if _, err = s.CanRead(other, format.Options{}); err != nil {
+	return judged(s, other)
+}
+
+func judged(reader, writer format.Schema) (outcome string, err error) {
+	reader.Warnings(writer)
+	if _, err = reader.CanRead(writer, format.Options{}); err != nil {
 		return "too large", err
 	}
 	return "compared", nil
@@ -133,6 +147,47 @@ func TestDynamicReferencesAreShort(t *testing.T) {
 	}
 	if seen != 500 {
 		t.Errorf("%d references", seen)
+	}
+}
+
+// hostilePairs are schemas that take long beside one another.
+var hostilePairs = []struct{ name, writer, reader, want string }{
+	{"60,000 required of a closed object", `{"additionalProperties":false,"properties":{` + many(9_900, `"pN":{}`) + `}}`, `{"required":[` + many(60_000, `"qN"`) + `]}`, "compared"},
+	{"60,000 required under 15,000 claims", `{"additionalProperties":false,"allOf":[` + many(15_000, `{"title":"N"}`) + `]}`, `{"required":[` + many(60_000, `"qN"`) + `]}`, "too large"},
+	{"circles of coprime length", circle(31), circle(32), "too large"},
+}
+
+// circle is n definitions that lead to one another, each through a long chain
+// of allOf.
+func circle(n int) string {
+	rest := chain(4_000, `{"allOf":[NEXT]}`)
+	for i := range n {
+		one := fmt.Sprintf(`"definitions":{"e%d":{"allOf":[{"$ref":"#/definitions/d0"}],"properties":{"n":{"$ref":"#/definitions/e%d"}}},`, i, (i+1)%n)
+		rest = strings.Replace(rest, `"definitions":{`, one, 1)
+	}
+	return strings.Replace(rest, `"$ref":"#/definitions/d0"`, `"properties":{"a":{"$ref":"#/definitions/e0"}}`, 1)
+}
+
+func TestHostilePairsAreBounded(t *testing.T) {
+	t.Parallel()
+	for _, h := range hostilePairs {
+		t.Run(h.name, func(t *testing.T) {
+			t.Parallel()
+			if got, err := judged(mustRead(t, h.reader), mustRead(t, h.writer)); got != h.want {
+				t.Errorf("%s (%v), want %s", got, err, h.want)
+			}
+		})
+	}
+}
+
+func BenchmarkHostilePairs(b *testing.B) {
+	for _, h := range hostilePairs {
+		b.Run(strings.ReplaceAll(h.name, " ", "_"), func(b *testing.B) {
+			reader, writer := mustRead(b, h.reader), mustRead(b, h.writer)
+			for b.Loop() {
+				_, _ = judged(reader, writer)
+			}
+		})
 	}
 }
 

@@ -46,6 +46,7 @@ func (d *judging) leastProperties() *int64 {
 // known are the properties that a written object surely has.
 func (d *judging) known() map[string]bool {
 	if d.sure == nil {
+		d.steps -= d.w.weight()
 		d.sure = d.w.required()
 	}
 	return d.sure
@@ -67,24 +68,19 @@ func (d *judging) mostProperties() *int64 {
 
 // required lists the properties that a written object surely has.
 func (w conjunction) required() map[string]bool {
-	out := map[string]bool{}
+	var todo []string
+	needs := map[string][]string{}
 	for _, one := range w {
-		for _, name := range one.object.required {
-			out[name] = true
+		todo = append(todo, one.object.required...)
+		for _, with := range one.object.requiredWith {
+			needs[with.name] = append(needs[with.name], with.needs...)
 		}
 	}
-	for again := true; again; {
-		again = false
-		for _, one := range w {
-			for _, with := range one.object.requiredWith {
-				if !out[with.name] {
-					continue
-				}
-				for _, name := range with.needs {
-					again = again || !out[name]
-					out[name] = true
-				}
-			}
+	out := map[string]bool{}
+	for i := 0; i < len(todo); i++ {
+		if name := todo[i]; !out[name] {
+			out[name] = true
+			todo = append(todo, needs[name]...)
 		}
 	}
 	return out
@@ -93,13 +89,17 @@ func (w conjunction) required() map[string]bool {
 // required compares what must be there. A default stands in for what old data
 // lack, unless it would not be taken itself.
 func (d *judging) required() {
-	known, named := d.known(), d.named()
+	known := d.known()
+	d.named()
 	for _, name := range d.r.object.required {
+		if d.steps -= (len(d.w) + len(d.whole)) / 10; d.steps <= 0 {
+			return
+		}
 		if known[name] || d.hasDefault(name) {
 			continue
 		}
 		kind, message := "REQUIRED_ATTRIBUTE_ADDED", quote(name)+" must be there now, and old data may lack it; give it a default, or leave it optional"
-		if !slices.Contains(named, name) && d.closed() {
+		if !d.isNamed[name] && d.closed() {
 			kind, message = "REQUIRED_PROPERTY_ADDED_TO_UNOPEN_CONTENT_MODEL", quote(name)+" is new and must be there; give it a default, or leave it optional"
 		}
 		d.tell(kind, "/required", cut(name, 100), message)
@@ -124,10 +124,7 @@ func (d *judging) hasDefault(name string) bool {
 
 // properties compares the properties that the reader names.
 func (d *judging) properties() {
-	named := make(map[string]bool, len(d.named()))
-	for _, name := range d.named() {
-		named[name] = true
-	}
+	d.named()
 	for _, p := range d.r.object.properties {
 		if d.steps <= 0 {
 			return
@@ -136,7 +133,7 @@ func (d *judging) properties() {
 		found := d.inside(writer, p.schema, "."+fieldpath.Escape(p.name))
 		switch {
 		case len(found) == 0:
-		case named[p.name]:
+		case d.isNamed[p.name]:
 			d.add(found...)
 		case len(writer) == 0:
 			d.property("PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL", p.name, p.schema, "the old schema lets anything stand under "+quote(p.name)+", so that old data may not fit; close the old model (additionalProperties: false) before adding properties, let this one hold anything, or set the compatibilityPolicy LENIENT")
@@ -270,7 +267,7 @@ var anyText = &node{raw: &value{kind: '{'}, at: "#", types: isString}
 // dependencies compares what a property asks for beside it.
 func (d *judging) dependencies() {
 	for _, with := range d.r.object.requiredWith {
-		if d.steps -= d.w.weight(); d.steps <= 0 {
+		if d.steps -= 1 + d.w.weight(); d.steps <= 0 {
 			return
 		}
 		there := d.present(with.name)
@@ -291,13 +288,14 @@ func (d *judging) dependencies() {
 	}
 }
 
-// weight is how many dependencies have to be looked through.
+// weight is how many steps more than a few it takes to look through what must
+// be there.
 func (w conjunction) weight() int {
 	n := 0
 	for _, one := range w {
 		n += len(one.object.requiredWith) + len(one.object.required)
 	}
-	return 1 + n/5
+	return n / 5
 }
 
 // present is what holds of a written object that has a property; nil if none

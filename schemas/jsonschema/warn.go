@@ -5,8 +5,12 @@ import (
 	"github.com/flowmart/lethe/schemas/format"
 )
 
-// mostPairs bounds the pairs of schemas that one call of Warnings looks at.
-const mostPairs = 20_000
+const (
+	// mostPairs bounds the pairs of schemas that one call of Warnings looks at.
+	mostPairs = 20_000
+	// mostLooked bounds the schemas in them: many may describe one place.
+	mostLooked = 10 * mostPairs
+)
 
 // Warnings implements format.Schema: a default or a format that is another one.
 // No validator sees them, and data mean something else.
@@ -17,18 +21,20 @@ func (s *schema) Warnings(writer format.Schema) []format.Difference {
 }
 
 type warner struct {
-	seen map[[2]*node]bool
-	out  []difference
+	seen   map[[2]*node]bool
+	looked int
+	out    []difference
 }
 
 // nodes compares what two schemas of one place say beside what they validate.
 // It goes along names that both have; into branches it does not look.
 func (w *warner) nodes(reader, writer *node, path string) {
-	if len(w.seen) > mostPairs || w.seen[[2]*node{reader, writer}] {
+	if len(w.seen) > mostPairs || w.looked > mostLooked || w.seen[[2]*node{reader, writer}] {
 		return
 	}
 	w.seen[[2]*node{reader, writer}] = true
 	is, was := flatten(conjunction{{node: reader}}), flatten(conjunction{{node: writer}})
+	w.looked += len(is) + len(was)
 	w.meaning(is, was, path)
 	properties := map[string]*node{}
 	for _, one := range was {

@@ -8,13 +8,12 @@ func (d *judging) closed() bool { return d.hopeless(d.others(d.w)) }
 
 // named lists the properties that the writer's schemas name, each once.
 func (d *judging) named() []string {
-	if d.names == nil {
-		d.names = []string{}
-		seen := map[string]bool{}
+	if d.isNamed == nil {
+		d.isNamed = map[string]bool{}
 		for _, n := range d.describing() {
 			for _, p := range n.object.properties {
-				if !seen[p.name] {
-					seen[p.name] = true
+				if !d.isNamed[p.name] {
+					d.isNamed[p.name] = true
 					d.names = append(d.names, p.name)
 				}
 			}
