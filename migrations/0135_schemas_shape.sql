@@ -5,4 +5,3 @@
 -- rules; of what was registered before this column, that has to do.
 ALTER TABLE schemas_schema
     ADD COLUMN shape_hash bytea CONSTRAINT schemas_schema_shape_hash_sha256 CHECK (octet_length(shape_hash) = 32);
-CREATE INDEX schemas_schema_by_shape ON schemas_schema (context, coalesce(shape_hash, body_hash, hash));
