@@ -176,11 +176,32 @@ func (r *Registry) declareReader(ctx context.Context, tx pgx.Tx, by access.Princ
 	if err != nil {
 		return n, err
 	}
+	if err := fewReaders(ctx, tx, p, s.ID, n.Name); err != nil {
+		return n, err
+	}
 	n.SubjectID, n.Subject, n.ServiceID = subject.ID, p.String(), s.ID
 	if n, err = contract.Declare(ctx, tx, n); err != nil {
 		return n, err
 	}
 	return n, audit.Append(ctx, tx, audit.Entry{Actor: by.ID, Act: "schema.reader_declared", Entity: subject.ID})
+}
+
+// mostReaders is how many schemas one service reads a subject with. Every version
+// that is registered is held against each of them, under the subject's lock.
+const mostReaders = 100
+
+func fewReaders(ctx context.Context, tx pgx.Tx, p place, service uuid.UUID, name string) error {
+	known, err := contract.Readers(ctx, tx, p.context, p.name)
+	others := 0
+	for _, n := range known {
+		if n.ServiceID == service && n.Name != name {
+			others++
+		}
+	}
+	if err == nil && others >= mostReaders {
+		err = fault.Bad("name", "OUT_OF_RANGE", "a service reads a subject under at most %d names; end what it reads no more", mostReaders)
+	}
+	return err
 }
 
 // EndReader says that a service reads no more as it declared. It needs who may

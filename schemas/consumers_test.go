@@ -2,6 +2,7 @@ package schemas_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -296,6 +297,12 @@ func TestWhoDeclaresReaders(t *testing.T) {
 	}
 	_, err := m.DeclareReader(ctx, m.other, "billing", "a\nb", schemas.Submission{Subject: "orders-value", Version: 1})
 	wants(t, err, "BAD_NAME")
+	for i := range 99 { // and the one above makes 100
+		m.reads(t, fmt.Sprintf("reader %d", i), record("id"))
+	}
+	_, err = m.DeclareReader(ctx, m.other, "billing", "one too many", schemas.Submission{Subject: "orders-value", Version: 1})
+	wants(t, err, "OUT_OF_RANGE")
+	m.reads(t, "reader 7", record("id")) // in the place of what it declared before
 	n := must(m.Readers(ctx, m.viewer, "orders-value"))(t)[0]
 	wants(t, m.EndReader(ctx, m.orders, n.ID), "NOT_OWNER")
 	wants(t, m.EndReader(ctx, m.viewer, n.ID), "ROLE_REQUIRED")
