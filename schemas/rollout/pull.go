@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 
@@ -37,11 +38,12 @@ func Pull(ctx context.Context, r Registry, prefix string) ([]File, error) {
 		fmt.Fprintf(&b, "prefix: %s\n", strconv.Quote(prefix))
 	}
 	b.WriteString("schemas:\n")
-	for _, v := range all {
+	names := fileNames(all)
+	for i, v := range all {
 		if strings.ContainsAny(v.Subject, "{}") {
 			return nil, fault.New(fault.Invalid, "SUBJECT_HAS_BRACES", "the subject %s has braces in its name, which mean something else in a manifest; pull others by a prefix", v.Subject)
 		}
-		f := File{fileName(v), pretty(v)}
+		f := File{names[i], pretty(v)}
 		out = append(out, f)
 		fmt.Fprintf(&b, "  - files: %s\n    subject: %s\n    type: %s\n", strconv.Quote(f.Name), strconv.Quote(v.Subject), v.Type)
 		if err := r.own(ctx, &b, v.Subject); err != nil {
@@ -88,6 +90,21 @@ func writeReferences(b *strings.Builder, v Registered, pulled map[string]Registe
 		b.WriteString("}\n")
 		head = ""
 	}
+}
+
+// fileNames gives each subject a file of its own, also where a disk takes A for
+// a, and where one subject is called as the file of another.
+func fileNames(all []Registered) []string {
+	out := make([]string, len(all))
+	taken := map[string]bool{}
+	for i, v := range all {
+		out[i] = fileName(v)
+		for taken[strings.ToLower(out[i])] {
+			out[i] += path.Ext(out[i])
+		}
+		taken[strings.ToLower(out[i])] = true
+	}
+	return out
 }
 
 // fileName is the name of a subject's file. What some file system does not

@@ -3,6 +3,7 @@ package rollout
 import (
 	"bytes"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,6 +41,16 @@ func FuzzFileName(f *testing.F) {
 			t.Errorf("%q does not mean itself: %v", name, err)
 		}
 	})
+}
+
+// No two subjects are written into one file.
+func TestFileNames(t *testing.T) {
+	t.Parallel()
+	all := []Registered{{Subject: "x"}, {Subject: "x.avsc"}, {Subject: "x.avsc.avsc"}, {Subject: "X"}, {Subject: "x", Type: "JSON"}, {Subject: "a/b.proto", Type: "PROTOBUF"}}
+	want := []string{"x.avsc", "x.avsc.avsc", "x.avsc.avsc.avsc", "X.avsc.avsc.avsc.avsc", "x.json", "a%2Fb.proto"}
+	if got := fileNames(all); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 // A table's cell ends at no bar but its own, and each form tells every step.
