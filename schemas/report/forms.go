@@ -280,9 +280,13 @@ func sound(s string) string {
 	}, s)
 }
 
+var cell = strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;", "`", "'")
+
+// Cell is a text as it stands in a cell of a Markdown table, and means itself.
+func Cell(s string) string { return cell.Replace(s) }
+
 // writeMarkdown writes what fits a comment on a merge request, or a summary.
 func writeMarkdown(w io.Writer, a Answer) error {
-	cell := strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;", "`", "'")
 	var b strings.Builder
 	fmt.Fprintf(&b, "### Schemas: %s\n\n| subject | verdict | version |\n|---|---|---|\n", a.Verdict)
 	for _, c := range a.Schemas {
@@ -292,26 +296,26 @@ func writeMarkdown(w io.Writer, a Answer) error {
 		} else if !c.Known {
 			version += " (new)"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", cell.Replace(c.Subject), c.Verdict, version)
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", Cell(c.Subject), c.Verdict, version)
 	}
 	head := "\n| | where | code | what | mend |\n|---|---|---|---|---|\n"
 	each(a, func(c Checked, f Finding) {
 		b.WriteString(head)
 		head = ""
 		label := []string{"before", "warning", "**error**"}[weigh(c, f)]
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", label, cell.Replace(where(c, f)), f.Code, cell.Replace(strings.TrimPrefix(f.Path+": "+f.Message, ": ")), cell.Replace(f.Mend))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", label, Cell(where(c, f)), f.Code, Cell(strings.TrimPrefix(f.Path+": "+f.Message, ": ")), Cell(f.Mend))
 	})
 	head = "\nA breaking change passes when those agree whom it affects (`lethe schema approve`):\n\n"
 	for _, c := range a.Schemas {
 		for _, n := range c.Needs {
-			fmt.Fprintf(&b, "%s* %s: %s\n", head, cell.Replace(c.Subject), cell.Replace(n.String()))
+			fmt.Fprintf(&b, "%s* %s: %s\n", head, Cell(c.Subject), Cell(n.String()))
 			head = ""
 		}
 	}
 	head = "\nPersonal data:\n"
 	for _, c := range a.Schemas {
 		for _, d := range c.Difference {
-			fmt.Fprintf(&b, "%s* %s %s\n", head, cell.Replace(c.Subject), cell.Replace(d.String()))
+			fmt.Fprintf(&b, "%s* %s %s\n", head, Cell(c.Subject), Cell(d.String()))
 			head = ""
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/flowmart/lethe/schemas/report"
 )
 
 // Write writes a plan in a form: text, json or markdown.
@@ -79,7 +81,6 @@ func (p Plan) text(w io.Writer) error {
 }
 
 func (p Plan) markdown(w io.Writer) error {
-	cell := strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;", "`", "'")
 	var b strings.Builder
 	fmt.Fprintf(&b, "### Plan: %s\n", p.sum())
 	for i, s := range p.Steps {
@@ -92,9 +93,9 @@ func (p Plan) markdown(w io.Writer) error {
 		}
 		var lines []string
 		for _, c := range s.Changes {
-			lines = append(lines, cell.Replace(c.String()))
+			lines = append(lines, report.Cell(c.String()))
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", strings.ToLower(string(s.Action)), cell.Replace(s.Subject), version, strings.Join(lines, "<br>"))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", strings.ToLower(string(s.Action)), report.Cell(s.Subject), version, strings.Join(lines, "<br>"))
 	}
 	_, err := io.WriteString(w, b.String()+"\n")
 	return err
