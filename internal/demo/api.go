@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,26 +13,11 @@ import (
 
 // ask sends a GraphQL document as one of the people, as any other client does.
 func (s *stack) ask(ctx context.Context, as, document string, variables map[string]any, into any) error {
-	token, err := s.issuer.Mint(as)
-	if err != nil {
-		return err
-	}
 	body, err := json.Marshal(map[string]any{"query": document, "variables": variables})
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.url+"/graphql", bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, 8<<20))
+	status, raw, err := s.send(ctx, as, http.MethodPost, "/graphql", string(body))
 	if err != nil {
 		return err
 	}
@@ -41,8 +25,8 @@ func (s *stack) ask(ctx context.Context, as, document string, variables map[stri
 		Data   json.RawMessage
 		Errors []struct{ Message string }
 	}
-	if err := json.Unmarshal(raw, &answer); err != nil || resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("graphql answered %s: %.300s", resp.Status, raw)
+	if err := json.Unmarshal(raw, &answer); err != nil || status != http.StatusOK {
+		return fmt.Errorf("graphql answered %d: %.300s", status, raw)
 	}
 	if len(answer.Errors) > 0 {
 		return errors.New("graphql: " + answer.Errors[0].Message)
@@ -79,25 +63,32 @@ func userErrors(data json.RawMessage) error {
 
 // get fetches a path of Lethe as one of the people.
 func (s *stack) get(ctx context.Context, as, path string) ([]byte, error) {
+	status, raw, err := s.send(ctx, as, http.MethodGet, path, "")
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("%s answered %d: %.300s", path, status, raw)
+	}
+	return raw, err
+}
+
+// send does something over HTTP as one of the people, and says how it ended.
+func (s *stack) send(ctx context.Context, as, method, path, body string) (int, []byte, error) {
 	token, err := s.issuer.Mint(as)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.url+path, nil)
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+s.url+path, strings.NewReader(body))
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s answered %s: %.300s", path, resp.Status, raw)
-	}
-	return raw, err
+	return resp.StatusCode, raw, err
 }
 
 // until asks again and again until done says so.

@@ -1,11 +1,9 @@
 package demo
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 )
@@ -17,8 +15,12 @@ const ordersSubject = "flowmart.orders.v1-value"
 // registry, too, and asks who still reads a field.
 func (s *scene) gate(ctx context.Context) error {
 	s.step("A schema is changed: may it follow, and who says what is personal?")
-	if status, raw, err := s.send(ctx, "admin", http.MethodPut, "/registry/config/"+ordersSubject, `{"gate":"ENFORCE"}`); err != nil || status != http.StatusOK {
-		return fmt.Errorf("setting the gate: %d %.300s %w", status, raw, err)
+	status, raw, err := s.send(ctx, "admin", http.MethodPut, "/registry/config/"+ordersSubject, `{"gate":"ENFORCE"}`)
+	if err != nil {
+		return err
+	}
+	if status != http.StatusOK {
+		return fmt.Errorf("setting the gate: %d %.300s", status, raw)
 	}
 	for _, c := range []struct {
 		what, field, says string
@@ -97,27 +99,6 @@ func (s *scene) as(ctx context.Context, who string, in []byte, args ...string) (
 		return "", err
 	}
 	return s.run(ctx, in, append(args, "--token-file", token)...)
-}
-
-// send does something over REST as one of the people, and says how it ended.
-func (s *stack) send(ctx context.Context, as, method, path, body string) (int, []byte, error) {
-	token, err := s.issuer.Mint(as)
-	if err != nil {
-		return 0, nil, err
-	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+s.url+path, bytes.NewReader([]byte(body)))
-	if err != nil {
-		return 0, nil, err
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	return resp.StatusCode, raw, err
 }
 
 // lineWith is the line of an output in which something stands.
