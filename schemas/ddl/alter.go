@@ -101,22 +101,14 @@ func (p *parser) action(n *tables.Name) error {
 		}
 		return p.move(n, tables.Name{Schema: schema, Table: n.Table})
 	case p.take("attach", "partition"):
-		part, err := p.qualified()
-		if err != nil {
-			return err
-		}
-		t, err := p.d.State.Table(p.d.found(part))
+		t, err := p.table()
 		if err == nil {
 			t.PartOf = *n
 			inherited(t, true)
 		}
 		return err
 	case p.take("detach", "partition"):
-		part, err := p.qualified()
-		if err != nil {
-			return err
-		}
-		t, err := p.d.State.Table(p.d.found(part))
+		t, err := p.table()
 		if err == nil {
 			t.PartOf = tables.Name{}
 			inherited(t, false)
@@ -147,6 +139,15 @@ func (p *parser) action(n *tables.Name) error {
 		return nil
 	}
 	return p.bad("an action on the table, such as ADD COLUMN")
+}
+
+// table reads the name of a table that is there.
+func (p *parser) table() (*tables.Table, error) {
+	n, err := p.qualified()
+	if err != nil {
+		return nil, err
+	}
+	return p.d.State.Table(p.d.found(n))
 }
 
 // inherited says whether a table has its columns from another alone.

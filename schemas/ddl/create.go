@@ -121,11 +121,7 @@ func (p *parser) ofQuery(t tables.Table, temporary bool) error {
 
 // partitionOf gives a partition the columns of the table it is part of.
 func (p *parser) partitionOf(t *tables.Table, keys *[]tables.Key) error {
-	n, err := p.qualified()
-	if err != nil {
-		return err
-	}
-	parent, err := p.d.State.Table(p.d.found(n))
+	parent, err := p.table()
 	if err != nil {
 		return err
 	}
