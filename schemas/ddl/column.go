@@ -320,7 +320,12 @@ func (p *parser) keyOf(t *tables.Table, k *tables.Key) (err error) {
 		if k.Name == "" {
 			k.Name = index
 		}
-		k.Columns = p.d.indexes[tables.Name{Schema: t.Name.Schema, Table: index}]
+		columns, known := p.d.indexes[tables.Name{Schema: t.Name.Schema, Table: index}]
+		if !known {
+			p.d.note(p.start, "the index "+clip(index)+" is not known, so neither is the key made of it", "give the files that make it, in their order")
+			k.Kind = "" // none
+		}
+		k.Columns = columns
 		return nil
 	}
 	p.index()

@@ -50,7 +50,7 @@ func TestMistakes(t *testing.T) {
 func TestNotes(t *testing.T) {
 	t.Parallel()
 	d := ddl.New()
-	script := "DO $$ BEGIN CREATE TABLE x (a int); END $$;\nALTER TABLE x ADD b int;\nCREATE TABLE y AS SELECT 1 AS a;\nSELECT a INTO z FROM y;\nCREATE MATERIALIZED VIEW m AS SELECT 1;\nROLLBACK;\nCREATE TABLE q (a, b) AS VALUES (1, 2);"
+	script := "DO $$ BEGIN CREATE TABLE x (a int); END $$;\nALTER TABLE x ADD b int;\nCREATE TABLE y AS SELECT 1 AS a;\nSELECT a INTO z FROM y;\nCREATE MATERIALIZED VIEW m AS SELECT 1;\nROLLBACK;\nCREATE TABLE q (a, b) AS VALUES (1, 2);\nALTER TABLE q ADD PRIMARY KEY USING INDEX i;"
 	if err := d.Run(tables.Place{File: "f.sql"}, script); err != nil {
 		t.Fatal(err)
 	}
@@ -61,11 +61,11 @@ func TestNotes(t *testing.T) {
 		}
 		at = append(at, fmt.Sprint(n.At.Line))
 	}
-	if s := strings.Join(at, " "); s != "1 2 3 4 5 6 7" {
+	if s := strings.Join(at, " "); s != "1 2 3 4 5 6 7 8" {
 		t.Errorf("notes of the lines %s", s)
 	}
 	for _, name := range []string{"y", "z", "q"} {
-		if table, err := d.State.Table(tables.Name{Schema: "public", Table: name}); err != nil || !table.Open {
+		if table, err := d.State.Table(tables.Name{Schema: "public", Table: name}); err != nil || !table.Open || len(table.Keys) > 0 {
 			t.Errorf("%s: %+v, %v", name, table, err)
 		}
 	}

@@ -174,3 +174,8 @@ CREATE TABLE far (i int); CREATE TABLE stays (i int);
 CREATE TABLE near () INHERITS (far);
 CREATE TABLE nearest () INHERITS (far, near);
 DROP TABLE far CASCADE;
+-- case: a key of an index under its new name
+CREATE TABLE t (a int, b int);
+CREATE UNIQUE INDEX u ON t (b);
+ALTER INDEX u RENAME TO v;
+ALTER TABLE t ADD PRIMARY KEY USING INDEX v;
