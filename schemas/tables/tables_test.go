@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/flowmart/lethe/schemas/tables"
 )
@@ -227,4 +228,13 @@ func accounted(before, now *tables.State) []string {
 	}
 	slices.Sort(list)
 	return list
+}
+
+// A long name is cut between letters, not within one.
+func TestLongName(t *testing.T) {
+	t.Parallel()
+	_, err := tables.New().Table(tables.Name{Table: "x" + strings.Repeat("ä", 100)})
+	if err == nil || !utf8.ValidString(err.Error()) || !strings.Contains(err.Error(), "ä…") {
+		t.Errorf("%q", err)
+	}
 }
