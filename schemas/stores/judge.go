@@ -398,8 +398,6 @@ func (c Change) Words() string {
 		return fmt.Sprintf("the column %s is called %s", c.From, c.To)
 	case tables.TypeChanged:
 		return fmt.Sprintf("the type of the column %s changes from %s to %s", c.Column, c.From, c.To)
-	}
-	switch c.Kind {
 	case tables.KeyAdded:
 		return fmt.Sprintf("key added: %s %s", c.Dataset, c.To)
 	case tables.KeyDropped:
