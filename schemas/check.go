@@ -117,7 +117,7 @@ func (r *Registry) rehearse(ctx context.Context, d draft, version int) error {
 	}
 	r.drafts++
 	v := d.content.as(d.place, version, -r.drafts, r.now())
-	r.remember(v.Schema)
+	r.remember(r.byID.mark(), v.Schema)
 	n := numbered{int32(version), int32(v.ID), false, v.RegisteredAt.UnixMicro(), d.content.body, d.content.shape()}
 	r.rehearsed[d.place] = st.with(n, nil, st.head)
 	return nil

@@ -10,6 +10,7 @@ type lru[K comparable, V any] struct {
 	mu     sync.Mutex
 	most   int
 	weight int
+	drops  int        // so far
 	order  *list.List // of entry[K, V], the latest used in front
 	byKey  map[K]*list.Element
 }
@@ -38,9 +39,23 @@ func (c *lru[K, V]) get(key K) (V, bool) {
 
 // put keeps a value of some weight, in bytes. A key that is there already
 // keeps its value: what is cached here never changes.
-func (c *lru[K, V]) put(key K, value V, weight int) {
+func (c *lru[K, V]) put(key K, value V, weight int) { c.putSince(c.mark(), key, value, weight) }
+
+// mark is a moment, for putSince.
+func (c *lru[K, V]) mark() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.drops
+}
+
+// putSince is put of what was read after a mark, unless a key was dropped since:
+// it may have been this one, which is not to come back.
+func (c *lru[K, V]) putSince(mark int, key K, value V, weight int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if mark != c.drops {
+		return
+	}
 	if _, there := c.byKey[key]; there || weight > c.most {
 		return
 	}
@@ -56,6 +71,7 @@ func (c *lru[K, V]) put(key K, value V, weight int) {
 func (c *lru[K, V]) drop(key K) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.drops++
 	if e, there := c.byKey[key]; there {
 		c.weight -= c.order.Remove(e).(entry[K, V]).weight
 		delete(c.byKey, key)

@@ -88,6 +88,7 @@ func (r *Registry) loadAll(ctx context.Context, db postgres.DB, ids []contentID)
 	if r.subjects.away.Load() {
 		return nil, errAway
 	}
+	mark := r.byID.mark()
 	const q = `
 		SELECT c.context, c.id, c.type, c.text, c.metadata, c.rule_set, encode(substring(c.hash FROM 1 FOR 16), 'hex')::uuid AS guid
 		  FROM schemas_schema c
@@ -104,15 +105,15 @@ func (r *Registry) loadAll(ctx context.Context, db postgres.DB, ids []contentID)
 		id := contentID{s.Context, s.ID}
 		s.References = references[id]
 		out[id] = s
-		r.remember(s)
+		r.remember(mark, s)
 	}
 	return out, nil
 }
 
-// remember keeps a content in memory.
-func (r *Registry) remember(s Schema) {
+// remember keeps a content in memory that was read after a mark.
+func (r *Registry) remember(mark int, s Schema) {
 	p := pack(s)
-	r.byID.put(contentID{s.Context, s.ID}, p, p.weight())
+	r.byID.putSince(mark, contentID{s.Context, s.ID}, p, p.weight())
 }
 
 // referencesOf lists what schemas refer to, in their order.

@@ -65,13 +65,14 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 	if err := r.reachable(); err != nil {
 		return v, err
 	}
+	mark := r.byID.mark()
 	var w written
 	err = postgres.Work(ctx, r.db, func(tx pgx.Tx) error {
 		v, w, err = r.register(ctx, tx, by, p, s, c)
 		return err
 	})
 	if r.subjects.settle(w, err == nil); err == nil {
-		r.remember(v.Schema)
+		r.remember(mark, v.Schema)
 	}
 	return v, err
 }

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -188,7 +190,7 @@ func TestWhatIsSetAboveLeavesSubjectsInMemory(t *testing.T) {
 	b, ctx := setup(t), t.Context()
 	b.put(t, b.admin, "s", record("id"))
 	must(0, b.SetLevel(ctx, b.admin, "s", schemas.Full))(t)
-	replica, looks := schemas.New(b.db, time.Now), b.one(t, nil)
+	replica, looks := schemas.New(b.db, time.Now), b.pool(t, 1, nil)
 	replica.LookThrough(looks)
 	must(replica.Versions(ctx, b.viewer, "s", schemas.Live))(t)
 	must(0, b.SetLevel(ctx, b.admin, "", schemas.Forward))(t)
@@ -205,11 +207,11 @@ func TestWhatIsSetAboveLeavesSubjectsInMemory(t *testing.T) {
 	}
 }
 
-// one is a pool of one connection.
-func (b *bench) one(t testing.TB, tracer pgx.QueryTracer) *pgxpool.Pool {
+// pool is another pool of the same database.
+func (b *bench) pool(t testing.TB, conns int32, tracer pgx.QueryTracer) *pgxpool.Pool {
 	t.Helper()
 	config := b.db.Config()
-	config.MaxConns, config.MinConns, config.ConnConfig.Tracer = 1, 0, tracer
+	config.MaxConns, config.MinConns, config.ConnConfig.Tracer = conns, 0, tracer
 	pool := must(pgxpool.NewWithConfig(t.Context(), config))(t)
 	t.Cleanup(pool.Close)
 	return pool
@@ -235,11 +237,48 @@ func TestChangesOfAServerBeforeAreNoNews(t *testing.T) {
 	must(b.db.Exec(ctx, `INSERT INTO schemas_change (xid, kind, context, at) VALUES ('9000000000000', 'CONFIGURED', '.', now())`))(t)
 	var asked statements
 	replica := schemas.New(b.db, time.Now)
-	replica.LookThrough(b.one(t, &asked))
+	replica.LookThrough(b.pool(t, 1, &asked))
 	must(replica.Versions(ctx, b.viewer, "s", schemas.Live))(t)
 	before := asked.Load()
 	must(replica.Versions(ctx, b.viewer, "s", schemas.Live))(t)
 	if n := asked.Load() - before; n != 1 {
 		t.Errorf("a look at what did not change takes %d statements", n)
 	}
+}
+
+// between does something once, right before a statement that has a text in it.
+type between struct {
+	text string
+	once sync.Once
+	do   func()
+}
+
+func (b *between) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
+	if strings.Contains(q.SQL, b.text) {
+		b.once.Do(b.do)
+	}
+	return ctx
+}
+
+func (b *between) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// A content that is deleted for good while a replica reads it is not remembered
+// there: nothing would tell that replica again that it is gone.
+func TestWhatEndsWhileItIsReadIsNotRemembered(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	v := b.put(t, b.admin, "s", record("id"))
+	reading := &between{text: "FROM schemas_reference"} // the second statement of a read
+	replica := schemas.New(b.pool(t, 4, reading), time.Now)
+	reading.do = func() {
+		for _, permanent := range []bool{false, true} {
+			must(b.DeleteSubject(ctx, b.admin, "s", permanent))(t)
+		}
+		_, err := replica.Versions(ctx, b.viewer, "s", schemas.WithDeleted) // it learns of that
+		wants(t, err, "SUBJECT_NOT_FOUND")
+	}
+	must(replica.Versions(ctx, b.viewer, "s", schemas.Live))(t)
+	must(replica.ByID(ctx, b.viewer, v.ID, ""))(t)
+	_, err := replica.ByID(ctx, b.viewer, v.ID, "")
+	wants(t, err, "SCHEMA_NOT_FOUND")
 }
