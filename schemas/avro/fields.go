@@ -1,6 +1,7 @@
 package avro
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/flowmart/lethe/internal/fault"
@@ -39,6 +40,9 @@ func (w *unfolding) add(t *Type, at format.Field) error {
 	at.Nullable = at.Nullable || nullable
 	at.Type, at.Logical, at.Opaque, at.Recursive = typeName(t), t.Logical, opaque(t), w.open[t]
 	at.Tags = distinct(append(at.Tags, tagsOf(t.props)...))
+	if len(at.Tags) > format.MostTags {
+		return fault.New(fault.Invalid, codeInvalid, "more than %d tags stand at one field and its type; keep those that say something", format.MostTags)
+	}
 	if err := w.note(at, t.Kind); err != nil || at.Recursive {
 		return err
 	}
@@ -163,7 +167,7 @@ func tagsOf(props []member) []string {
 		if m.name != "confluent:tags" && m.name != "tags" {
 			continue
 		}
-		for _, v := range append(m.value.items, m.value) {
+		for _, v := range append(slices.Clone(m.value.items), m.value) { // other schemas may be reading it
 			if v.kind == '"' {
 				out = append(out, v.text)
 			}

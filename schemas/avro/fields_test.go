@@ -107,3 +107,18 @@ func TestFieldsKnowTheirLine(t *testing.T) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
+
+// Fields share the tags of their type: each would have them all.
+func TestTagsOfAPlaceAreBounded(t *testing.T) {
+	t.Parallel()
+	for n, fits := range map[int]bool{100: true, 101: false} {
+		tags := make([]string, n)
+		for i := range tags {
+			tags[i] = fmt.Sprintf(`"t%d"`, i)
+		}
+		_, err := Parse(`{"type":"record","name":"R","fields":[{"name":"a","tags":"t0","type":{"type":"string","tags":[`+strings.Join(tags, ",")+`]}}]}`, nil)
+		if fits != (err == nil) || err != nil && !strings.Contains(err.Error(), "more than 100 tags") {
+			t.Errorf("%d: %v", n, err)
+		}
+	}
+}

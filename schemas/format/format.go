@@ -37,6 +37,10 @@ type Options struct {
 	Lenient bool // compatibilityPolicy LENIENT; JSON Schema alone knows it
 }
 
+// MostTags is how many tags may be written at one place. Types can be used in
+// many places, and each place has the tags of its type.
+const MostTags = 100
+
 // Field is one place in the data that a schema describes.
 type Field struct {
 	// Path names the place in the grammar of package catalog/fieldpath; "#value"

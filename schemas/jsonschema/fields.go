@@ -112,8 +112,15 @@ func (w *unfolding) note(at format.Field) error {
 	if at.Path == "" {
 		at.Path = "#value"
 	}
-	if i, there := w.index[at.Path]; there {
-		w.out[i] = merged(w.out[i], at)
+	i, there := w.index[at.Path]
+	if there {
+		at = merged(w.out[i], at)
+	}
+	if len(at.Tags) > format.MostTags {
+		return fault.New(fault.Invalid, codeInvalid, manyTags, format.MostTags)
+	}
+	if there {
+		w.out[i] = at
 		return nil
 	}
 	if len(w.out) >= maxFields {
@@ -126,6 +133,8 @@ func (w *unfolding) note(at format.Field) error {
 	w.out = append(w.out, at)
 	return nil
 }
+
+const manyTags = "more than %d tags stand at one place; keep those that say something"
 
 func tooMany() error {
 	return fault.New(fault.Invalid, codeInvalid, "the schema unfolds to more than %d field paths; it uses the same definitions in too many places", maxFields)
@@ -145,12 +154,19 @@ func merged(a, b format.Field) format.Field {
 		a.Doc = b.Doc
 	}
 	a.Nullable, a.Opaque, a.Recursive = a.Nullable || b.Nullable, a.Opaque || b.Opaque, a.Recursive || b.Recursive
-	for _, tag := range b.Tags {
-		if !slices.Contains(a.Tags, tag) {
-			a.Tags = append(slices.Clone(a.Tags), tag)
+	a.Tags = withTags(a.Tags, b.Tags)
+	return a
+}
+
+// withTags adds the tags that are not there. Beyond what one place may have it
+// goes on to one more, by which note refuses it.
+func withTags(tags, more []string) []string {
+	for _, tag := range more {
+		if len(tags) <= format.MostTags && !slices.Contains(tags, tag) {
+			tags = append(tags, tag)
 		}
 	}
-	return a
+	return tags
 }
 
 // step is the path of a property. The grammar has neither names without a

@@ -1,6 +1,7 @@
 package jsonschema
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -101,5 +102,29 @@ func TestFieldsOfReferences(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// Places share the tags of what they refer to: each would have them all.
+func TestTagsOfAPlaceAreBounded(t *testing.T) {
+	t.Parallel()
+	part := func(from, to int) string {
+		var tags []string
+		for i := from; i < to; i++ {
+			tags = append(tags, fmt.Sprintf(`"t%d"`, i))
+		}
+		return `{"tags":[` + strings.Join(tags, ",") + `]}`
+	}
+	for text, fits := range map[string]bool{
+		`{"properties":{"a":` + part(0, 100) + `}}`:                                                       true,
+		`{"properties":{"a":` + part(0, 101) + `}}`:                                                       false,
+		`{"properties":{"a":{"allOf":[` + part(0, 60) + `,` + part(40, 100) + `]}}}`:                      true,
+		`{"properties":{"a":{"allOf":[` + part(0, 60) + `,` + part(60, 101) + `]}}}`:                      false,
+		`{"allOf":[{"properties":{"a":` + part(0, 60) + `}},{"properties":{"a":` + part(60, 101) + `}}]}`: false,
+	} {
+		_, err := Read(text, nil)
+		if fits != (err == nil) || err != nil && !strings.Contains(err.Error(), "more than 100 tags") {
+			t.Errorf("%.60s: %v", text, err)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas/format"
 )
 
 // mostFaults is how many mistakes one answer tells of.
@@ -173,6 +174,10 @@ func (k *keywords) annotations() {
 					k.n.tags = append(k.n.tags, one.text)
 				}
 			}
+		}
+		if len(k.n.tags) > format.MostTags {
+			k.fail(pointer(k.at, name), manyTags, format.MostTags)
+			k.n.tags = nil
 		}
 	}
 }

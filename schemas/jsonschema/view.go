@@ -124,11 +124,7 @@ func (w *unfolding) describe(v *view, at format.Field) format.Field {
 		at.Logical = firstOf(at.Logical, n.format)
 		enum = enum || n.hasEnum
 		at.Opaque = at.Opaque || n.encoded
-		for _, tag := range n.tags {
-			if !slices.Contains(at.Tags, tag) {
-				at.Tags = append(at.Tags, tag)
-			}
-		}
+		at.Tags = withTags(at.Tags, n.tags)
 	}
 	for _, n := range v.parts {
 		at.Doc = firstOf(at.Doc, n.title)
