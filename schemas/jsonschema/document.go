@@ -55,7 +55,13 @@ type document struct {
 	parts   map[string]part // by URI: what has an $id; with a fragment: what has an anchor
 	dynamic map[string]int  // how often a $dynamicAnchor stands there
 	sum     string          // stands for the whole text, where a $dynamicRef may depend on all of it
-	given   []format.Reference
+	given   []reference
+}
+
+// reference is another document, by the name that it is called by here.
+type reference struct {
+	name, uri string // as it is written, and resolved
+	doc       *document
 }
 
 // part is a schema with what holds outside of it.
@@ -72,10 +78,14 @@ type scope struct {
 }
 
 func newDocument(root *value, given []format.Reference) *document {
-	d := &document{root: root, parts: map[string]part{}, dynamic: map[string]int{}, given: given}
+	d := &document{root: root, parts: map[string]part{}, dynamic: map[string]int{}}
 	d.index(root, d.scope())
 	d.base = d.scope().within(root).base
 	d.parts[d.base] = part{root, d.scope()}
+	for _, g := range given {
+		name := withoutFragment(g.Name)
+		d.given = append(d.given, reference{name, join(d.base, name), g.Schema.(*schema).doc})
+	}
 	for _, times := range d.dynamic {
 		if times > 1 && d.sum == "" {
 			d.sum = fmt.Sprintf("%x", sha256.Sum256([]byte(compact(root))))
@@ -122,6 +132,9 @@ func (d *document) index(v *value, outer scope) {
 		return
 	}
 	s := outer.within(v)
+	if len(s.base) > maxURI {
+		return // nothing in it can be referred to; where it is a schema, it is refused
+	}
 	if s.base != outer.base {
 		d.parts[s.base] = part{v, outer}
 	}
@@ -165,15 +178,13 @@ func (s scope) find(ref string) (found part, at string, ok bool) {
 		return s.doc.inside(uri, fragment)
 	}
 	for _, g := range s.doc.given {
-		inner, name := g.Schema.(*schema).doc, withoutFragment(g.Name)
-		if name == target || name == uri || join(s.doc.base, name) == uri {
-			return inner.inside(inner.base, fragment)
+		if g.name == target || g.name == uri || g.uri == uri {
+			return g.doc.inside(g.doc.base, fragment)
 		}
 	}
 	for _, g := range s.doc.given {
-		inner := g.Schema.(*schema).doc
-		if _, there := inner.parts[uri]; there && uri != "" {
-			return inner.inside(uri, fragment)
+		if _, there := g.doc.parts[uri]; there && uri != "" {
+			return g.doc.inside(uri, fragment)
 		}
 	}
 	return part{}, "", false

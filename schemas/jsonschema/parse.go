@@ -14,10 +14,11 @@ const mostFaults = 20
 
 // parser reads values as schemas, each once, whatever leads to it.
 type parser struct {
-	nodes  map[*value]*node
-	order  []*node // as they were met
-	refs   []pendingRef
-	faults []error
+	nodes    map[*value]*node
+	order    []*node // as they were met
+	pointers int     // how many bytes they have together
+	refs     []pendingRef
+	faults   []error
 }
 
 // pendingRef is a $ref that waits until every schema around it is read.
@@ -83,8 +84,19 @@ func (p *parser) schema(v *value, outer scope, at string) *node {
 		return n
 	}
 	p.nodes[v] = n
+	if p.pointers > mostPointers {
+		return n // that was said
+	}
+	if p.pointers += len(at); len(at) > maxPointer || p.pointers > mostPointers {
+		p.fail(at, "the names on the way to the schema are too long; give its parts shorter ones, or nest them less deep")
+		return n
+	}
 	s := outer.within(v)
 	n.draft = s.draft
+	if len(s.base) > maxURI {
+		p.fail(at, "the $id has more than %d bytes after it was resolved; give it a shorter one", maxURI)
+		return n
+	}
 	switch {
 	case v.kind == 't' && s.draft > draft4:
 		n.never = !v.truth

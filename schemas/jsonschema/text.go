@@ -25,6 +25,13 @@ const (
 	// maxFields is how many field paths a schema may unfold to. Definitions can
 	// be used in many places, so a short text can unfold to a great many.
 	maxFields = 10_000
+	// maxPointer is the longest way to a schema, in bytes, and mostPointers how
+	// many bytes they have together: each has the names of all around it.
+	maxPointer   = 4000
+	mostPointers = 16 << 20
+	// maxURI is the longest $id, as it is after it was resolved, in bytes: all
+	// within it are resolved against it.
+	maxURI = 500
 	// maxPath is the longest field path, in bytes.
 	maxPath = 1000
 )
