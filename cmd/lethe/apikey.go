@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -113,20 +111,5 @@ func askAPIKeys(cmd *cobra.Command, e *env, method, path string, body, into any)
 	if err != nil {
 		return err
 	}
-	var sent io.Reader
-	if body != nil {
-		text, err := json.Marshal(body)
-		if err != nil {
-			return away(err)
-		}
-		sent = bytes.NewReader(text)
-	}
-	raw, err := c.send(cmd.Context(), method, path, "application/json", sent)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(raw, into); err != nil {
-		return away(fmt.Errorf("the server answered something else: %w", err))
-	}
-	return nil
+	return c.exchange(cmd.Context(), method, path, body, into)
 }

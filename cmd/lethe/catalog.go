@@ -192,7 +192,7 @@ func importCatalog(cmd *cobra.Command, e *env, path string, dryRun bool) ([]chan
 	}
 	var answer struct{ Changes []change }
 	if err := json.Unmarshal(raw, &answer); err != nil {
-		return nil, away(fmt.Errorf("the server's answer has another form; are client and server of the same version? %w", err))
+		return nil, otherForm(err)
 	}
 	return answer.Changes, nil
 }

@@ -112,6 +112,37 @@ func (c *client) send(ctx context.Context, method, path, contentType string, bod
 	return nil, readProblem(status, raw)
 }
 
+// exchange sends a body as JSON, or none for nil, and reads the answer into out,
+// unless that is nil.
+func (c *client) exchange(ctx context.Context, method, path string, body, out any) error {
+	var sent bytes.Buffer
+	if body != nil {
+		words := json.NewEncoder(&sent)
+		words.SetEscapeHTML(false) // it would make texts up to six times as long
+		if err := words.Encode(body); err != nil {
+			return usage(err)
+		}
+	}
+	raw, err := c.send(ctx, method, path, "application/json", &sent)
+	if err != nil || out == nil {
+		return err
+	}
+	if err := json.Unmarshal(raw, out); err != nil {
+		return otherForm(err)
+	}
+	return nil
+}
+
+// otherForm says that an answer is not what was asked for; why is nil
+// where it is JSON at least.
+func otherForm(why error) error {
+	err := errors.New("the server's answer has another form; are client and server of the same version?")
+	if why != nil {
+		err = fmt.Errorf("%w %w", err, why)
+	}
+	return away(err)
+}
+
 func (c *client) call(ctx context.Context, method, path, contentType string, body io.Reader) (int, []byte, error) {
 	r, err := http.NewRequestWithContext(ctx, method, c.url+path, body)
 	if err != nil {
@@ -187,7 +218,7 @@ func read(status int, raw []byte, out any) error {
 		return away(fmt.Errorf("the server answered %d", status))
 	}
 	if err := json.Unmarshal(a.Data, out); err != nil {
-		return away(fmt.Errorf("the server's answer has another form; are client and server of the same version? %w", err))
+		return otherForm(err)
 	}
 	return nil
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -177,19 +175,12 @@ func askCheck(cmd *cobra.Command, e *env, all []manifest.Entry) (report.Answer, 
 		for _, e := range some.Entries {
 			q.Schemas = append(q.Schemas, asSchema(e))
 		}
-		var body bytes.Buffer
-		enc := json.NewEncoder(&body)
-		enc.SetEscapeHTML(false) // it would make texts up to six times as long
-		if err := enc.Encode(q); err != nil {
-			return a, usage(err)
-		}
-		raw, err := c.send(cmd.Context(), http.MethodPost, pipeline.Path, "application/json", &body)
-		if err != nil {
+		var part report.Answer
+		if err := c.exchange(cmd.Context(), http.MethodPost, pipeline.Path, q, &part); err != nil {
 			return a, err
 		}
-		var part report.Answer
-		if err := json.Unmarshal(raw, &part); err != nil || len(part.Schemas) != len(some.Entries) {
-			return a, away(errors.New("the server's answer has another form; are client and server of the same version?"))
+		if len(part.Schemas) != len(some.Entries) {
+			return a, otherForm(nil)
 		}
 		for i, c := range part.Schemas {
 			if c.File = some.Entries[i].File; i >= some.Along {

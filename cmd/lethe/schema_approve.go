@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -173,21 +171,13 @@ of the service's own in --file.`,
 
 // declareReader says it over REST: an API key opens that, and not GraphQL.
 func declareReader(cmd *cobra.Command, e *env, q pipeline.Reader) error {
-	body, err := json.Marshal(q)
-	if err != nil {
-		return usage(err)
-	}
 	c, err := visit(cmd, e)
 	if err != nil {
 		return err
 	}
-	raw, err := c.send(cmd.Context(), http.MethodPost, pipeline.ReadersPath, "application/json", bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
 	var n pipeline.Reader
-	if err := json.Unmarshal(raw, &n); err != nil {
-		return away(errors.New("the server's answer has another form; are client and server of the same version?"))
+	if err := c.exchange(cmd.Context(), http.MethodPost, pipeline.ReadersPath, q, &n); err != nil {
+		return err
 	}
 	return show(cmd, n, func(w io.Writer) {
 		with := "a schema of its own"

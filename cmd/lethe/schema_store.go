@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -131,12 +129,8 @@ looked for.`,
 			if err != nil {
 				return err
 			}
-			body, err := json.Marshal(map[string]string{"policy": strings.ToUpper(args[1])})
-			if err != nil {
-				return usage(err)
-			}
-			_, err = c.send(cmd.Context(), http.MethodPut, rest.Path(url.PathEscape(args[0]))+"/gate", "application/json", bytes.NewReader(body))
-			return err
+			policy := map[string]string{"policy": strings.ToUpper(args[1])}
+			return c.exchange(cmd.Context(), http.MethodPut, rest.Path(url.PathEscape(args[0]))+"/gate", policy, nil)
 		},
 	}
 	return visitFlags(c)
@@ -152,17 +146,12 @@ func (f *storeFlags) ask(cmd *cobra.Command, e *env, args []string, what string)
 	if err != nil {
 		return err
 	}
-	body, err := json.Marshal(sub)
-	if err != nil {
-		return usage(err)
-	}
-	raw, err := c.send(cmd.Context(), http.MethodPost, rest.Path(url.PathEscape(args[0]))+what, "application/json", bytes.NewReader(body))
-	if err != nil {
+	var a stores.Answer
+	if err := c.exchange(cmd.Context(), http.MethodPost, rest.Path(url.PathEscape(args[0]))+what, sub, &a); err != nil {
 		return err
 	}
-	var a stores.Answer
-	if err := json.Unmarshal(raw, &a); err != nil || a.Verdict == "" {
-		return away(errors.New("the server's answer has another form; are client and server of the same version?"))
+	if a.Verdict == "" {
+		return otherForm(nil)
 	}
 	return tellStore(cmd, a)
 }
