@@ -49,10 +49,7 @@ func (r schemaSubjectResolver) Versions(ctx context.Context, s *exec.SchemaSubje
 }
 
 func (r schemaSubjectResolver) Version(ctx context.Context, s *exec.SchemaSubject, number *int) (schemas.Version, error) {
-	if number == nil {
-		return r.Schemas.Version(ctx, access.From(ctx), s.Name, schemas.Latest, schemas.Live)
-	}
-	return r.Schemas.Version(ctx, access.From(ctx), s.Name, *number, schemas.Live)
+	return r.Schemas.Version(ctx, access.From(ctx), s.Name, latestOr(number), schemas.Live)
 }
 
 func (r queryResolver) CheckSchema(ctx context.Context, in exec.CheckSchemaInput) (schemas.Answer, error) {
