@@ -92,17 +92,11 @@ func newBearer(conf OIDC, keys oidc.KeySet, now func() time.Time, people *people
 // recall is standing for a token that was verified a moment ago, which costs a
 // hash and no more.
 func (b *bearer) recall(r *http.Request) (standing, bool) {
-	headers := r.Header["Authorization"]
-	if len(headers) != 1 {
+	token, err := given(r)
+	if err != nil {
 		return standing{}, false
 	}
-	scheme, token, _ := strings.Cut(headers[0], " ")
-	if strings.EqualFold(scheme, "Basic") && strings.HasPrefix(r.URL.Path, "/registry/") {
-		_, token, _ = r.BasicAuth()
-	} else if !strings.EqualFold(scheme, "Bearer") {
-		return standing{}, false
-	}
-	by, c, ok := b.believed.get(strings.TrimSpace(token))
+	by, c, ok := b.believed.get(token)
 	if !ok {
 		return standing{}, false
 	}
@@ -110,24 +104,13 @@ func (b *bearer) recall(r *http.Request) (standing, bool) {
 }
 
 // standing recognises the caller of a request by its Authorization header. It
-// answers errNoToken when there is none. HTTP Basic with the token as password
-// serves clients of the schema registry that know nothing else; there an API key
-// stands for a token.
+// answers errNoToken when there is none.
 func (b *bearer) standing(r *http.Request) (standing, error) {
-	headers := r.Header.Values("Authorization")
-	switch {
-	case len(headers) == 0:
-		return standing{}, errNoToken
-	case len(headers) > 1:
-		return standing{}, errTwoHeaders
+	token, err := given(r)
+	if err != nil {
+		return standing{}, err
 	}
-	scheme, token, _ := strings.Cut(headers[0], " ")
-	if strings.EqualFold(scheme, "Basic") && strings.HasPrefix(r.URL.Path, "/registry/") {
-		_, token, _ = r.BasicAuth()
-	} else if !strings.EqualFold(scheme, "Bearer") {
-		return standing{}, errNoToken
-	}
-	if token = strings.TrimSpace(token); apikey.Is(token) && b.keys != nil {
+	if apikey.Is(token) && b.keys != nil {
 		return b.keys.standing(r.Context(), r.URL.Path, token)
 	}
 	c, err := b.verify(r.Context(), token)
@@ -139,6 +122,26 @@ func (b *bearer) standing(r *http.Request) (standing, error) {
 		b.believed.put(token, by, c)
 	}
 	return standing{by: by, left: b.left(c)}, err
+}
+
+// given is the token that a request carries. HTTP Basic with the token as
+// password serves clients of the schema registry that know nothing else; there
+// an API key stands for a token.
+func given(r *http.Request) (string, error) {
+	headers := r.Header["Authorization"]
+	switch {
+	case len(headers) == 0:
+		return "", errNoToken
+	case len(headers) > 1:
+		return "", errTwoHeaders
+	}
+	scheme, token, _ := strings.Cut(headers[0], " ")
+	if strings.EqualFold(scheme, "Basic") && strings.HasPrefix(r.URL.Path, "/registry/") {
+		_, token, _ = r.BasicAuth()
+	} else if !strings.EqualFold(scheme, "Bearer") {
+		return "", errNoToken
+	}
+	return strings.TrimSpace(token), nil
 }
 
 // left is how long a token stands that has not expired.
