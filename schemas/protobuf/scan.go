@@ -13,7 +13,9 @@ const (
 	// descriptor. protoc itself takes 32 messages in one another.
 	maxDepth = 100
 	// maxStatements is how many declarations a file may have that end with a
-	// semicolon, as many more with a body, and as many items in its lists.
+	// semicolon, as many more with a body, and as many items in its lists. A
+	// oneof counts as both: for each the compiler goes through all fields of its
+	// message.
 	maxStatements = 10_000
 	// maxName is the longest name, in bytes.
 	maxName = 1000
@@ -115,6 +117,9 @@ func (s *scanner) pastWord() error {
 	start := s.at
 	for s.at < len(s.text) && isWord(s.text[s.at]) {
 		s.at++
+	}
+	if s.text[start:s.at] == "oneof" {
+		s.statements++
 	}
 	if s.at-start > maxName {
 		return fault.New(fault.Invalid, codeInvalid, "a name of the schema has more than %d characters", maxName)
