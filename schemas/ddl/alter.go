@@ -291,7 +291,11 @@ func (p *parser) alterSchema() error {
 	if err != nil {
 		return err
 	}
-	for _, t := range p.d.State.All() {
+	all, err := p.d.every()
+	if err != nil {
+		return err
+	}
+	for _, t := range all {
 		if t.Name.Schema != from {
 			continue
 		}
@@ -339,7 +343,11 @@ func (p *parser) alterType() error {
 // retype spells a type by its new name wherever a column has it.
 func (d *Database) retype(from, to tables.Name, at tables.Place) error {
 	was, now := spelled(from), spelled(to)
-	for _, t := range d.State.All() {
+	all, err := d.every()
+	if err != nil {
+		return err
+	}
+	for _, t := range all {
 		for _, c := range t.Columns {
 			if strings.TrimSuffix(c.Type, "[]") != was {
 				continue
@@ -369,7 +377,11 @@ func (p *parser) alterIndex() error {
 		delete(p.d.indexes, in)
 		p.d.indexes[tables.Name{Schema: in.Schema, Table: to}] = columns
 	}
-	for _, t := range p.d.State.All() {
+	all, err := p.d.every()
+	if err != nil {
+		return err
+	}
+	for _, t := range all {
 		if n.Schema != "" && t.Name.Schema != n.Schema {
 			continue
 		}

@@ -36,6 +36,7 @@ type Database struct {
 	blind   bool                     // something was not read that may have made anything
 	faults  int                      // told so far
 	over    bool                     // no more is read
+	passed  int                      // of mostPassed
 }
 
 // custom is a type that the scripts make.
@@ -119,6 +120,19 @@ func (d *Database) note(at tables.Place, message, mend string) {
 	if len(d.Notes) < most {
 		d.Notes = append(d.Notes, Note{at, message, mend})
 	}
+}
+
+// mostPassed bounds how many tables statements look at that are about all of
+// them: some seconds' worth.
+const mostPassed = 4_000_000
+
+// every lists the tables for a statement that is about all of them.
+func (d *Database) every() ([]tables.Table, error) {
+	all := d.State.All()
+	if d.passed += len(all); d.passed > mostPassed {
+		return nil, fault.New(fault.TooLarge, "STORE_TOO_LARGE", "its statements on schemas, types and indexes look at more than %d tables; give the tables as they stand now", mostPassed)
+	}
+	return all, nil
 }
 
 // unseen notes a statement that may change tables and cannot be seen through.

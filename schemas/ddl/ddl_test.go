@@ -159,14 +159,16 @@ func TestCopiesOfCopies(t *testing.T) {
 		return b.String()
 	}
 	for name, c := range map[string]struct{ script, code, says string }{
-		"a table twice over": {"CREATE TABLE t (a int); CREATE TABLE u (LIKE t, LIKE t)", "BAD_SQL", "a column of another name than a"},
-		"a parent twice":     {"CREATE TABLE t (a int); CREATE TABLE u () INHERITS (t, t)", "BAD_SQL", "each parent once"},
-		"types of types":     {"CREATE TYPE t0 AS (a int, b int);" + each(40, "CREATE TYPE tNEXT AS (a t%[1]d, b t%[1]d);"), "BAD_SQL", "at most 1600"},
-		"a wide table":       {wide + "; ALTER TABLE t ADD one_more int", "BAD_SQL", "at most 1600"},
-		"wider at once":      {strings.TrimSuffix(wide, ")") + ", one_more int)", "BAD_SQL", "at most 1600"},
-		"partitions":         {wide + " PARTITION BY RANGE (c0);" + each(5000, "CREATE TABLE p%[1]d PARTITION OF t DEFAULT;"), tables.TooLarge, "250000 steps"},
-		"in every partition": {"CREATE TABLE t (a int);" + each(1000, "CREATE TABLE p%[1]d PARTITION OF t DEFAULT;") + each(1000, "ALTER TABLE t ADD c%[1]d int, DROP c%[1]d;"), tables.TooLarge, "250000 steps"},
-		"keys":               {"CREATE TABLE t (a int);" + each(2000, "ALTER TABLE t ADD CHECK (a > %[1]d), ADD UNIQUE (a);"), tables.TooLarge, "at most 1000 keys"},
+		"a table twice over":  {"CREATE TABLE t (a int); CREATE TABLE u (LIKE t, LIKE t)", "BAD_SQL", "a column of another name than a"},
+		"a parent twice":      {"CREATE TABLE t (a int); CREATE TABLE u () INHERITS (t, t)", "BAD_SQL", "each parent once"},
+		"types of types":      {"CREATE TYPE t0 AS (a int, b int);" + each(40, "CREATE TYPE tNEXT AS (a t%[1]d, b t%[1]d);"), "BAD_SQL", "at most 1600"},
+		"a wide table":        {wide + "; ALTER TABLE t ADD one_more int", "BAD_SQL", "at most 1600"},
+		"wider at once":       {strings.TrimSuffix(wide, ")") + ", one_more int)", "BAD_SQL", "at most 1600"},
+		"partitions":          {wide + " PARTITION BY RANGE (c0);" + each(5000, "CREATE TABLE p%[1]d PARTITION OF t DEFAULT;"), tables.TooLarge, "250000 steps"},
+		"in every partition":  {"CREATE TABLE t (a int);" + each(1000, "CREATE TABLE p%[1]d PARTITION OF t DEFAULT;") + each(1000, "ALTER TABLE t ADD c%[1]d int, DROP c%[1]d;"), tables.TooLarge, "250000 steps"},
+		"tables":              {each(5000, "CREATE TABLE t%[1]d ();"), tables.TooLarge, "4000 tables"},
+		"all again and again": {each(4000, "CREATE TABLE t%[1]d ();") + strings.Repeat("DROP SCHEMA nix;", 1001), tables.TooLarge, "4000000 tables"},
+		"keys":                {"CREATE TABLE t (a int);" + each(2000, "ALTER TABLE t ADD CHECK (a > %[1]d), ADD UNIQUE (a);"), tables.TooLarge, "at most 1000 keys"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := ddl.New()

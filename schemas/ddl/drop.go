@@ -54,7 +54,11 @@ func (p *parser) each(do func(n tables.Name, lenient bool) error) error {
 }
 
 func (p *parser) dropSchema(schema string) error {
-	for _, t := range p.d.State.All() {
+	all, err := p.d.every()
+	if err != nil {
+		return err
+	}
+	for _, t := range all {
 		if t.Name.Schema == schema && p.d.State.Has(t.Name) {
 			if err := p.d.State.Drop(t.Name, p.start); err != nil {
 				return err
@@ -85,7 +89,11 @@ func (p *parser) dropType(n tables.Name) error {
 		return nil
 	}
 	gone := spelled(full)
-	for _, t := range p.d.State.All() {
+	all, err := p.d.every()
+	if err != nil {
+		return err
+	}
+	for _, t := range all {
 		for _, c := range t.Columns {
 			if strings.TrimSuffix(c.Type, "[]") != gone {
 				continue

@@ -45,6 +45,8 @@ func TestLargeStore(t *testing.T) {
 	if a := b.push(t, many(500), "ALTER TABLE t7 ADD weight int;"); a.Version != 2 || len(a.Changes) != 1 {
 		t.Errorf("version %d, %d changes", a.Version, len(a.Changes))
 	}
-	_, err := b.Check(t.Context(), b.viewer, "orders-db", scripts(many(2_001)))
-	wants(t, err, "STORE_TOO_LARGE")
+	for _, script := range []string{many(2_001), many(5_000)} { // known when all is read, and while reading
+		_, err := b.Check(t.Context(), b.viewer, "orders-db", scripts(script))
+		wants(t, err, "STORE_TOO_LARGE")
+	}
 }

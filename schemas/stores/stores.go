@@ -183,6 +183,9 @@ func readAll(src migration.Source) (reading, error) {
 		r.notes = append(r.notes, finding{n.At, gate.Finding{Code: "CG006", Severity: gate.Advice, Message: n.Message, Mend: n.Mend}})
 	}
 	for _, f := range fault.All(err) {
+		if f.Code == tables.TooLarge {
+			return r, f // of the store, and not of a file
+		}
 		r.wrong = append(r.wrong, finding{placeOf(f.Path), gate.Finding{
 			Code: "CG001", Severity: gate.Refused, Rule: f.Code, Message: f.Message, Mend: "correct the file; nothing else was judged",
 		}})

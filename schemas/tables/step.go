@@ -25,6 +25,9 @@ func (s *State) Create(t Table) error {
 	if old := s.tables[t.Name]; old != nil {
 		return taken("table", t.Name.String(), old.At)
 	}
+	if len(s.tables) >= mostTables {
+		return fault.New(fault.TooLarge, TooLarge, "there are more than %d tables here at once; describe a part of them as another store", mostTables)
+	}
 	steps := 1
 	for _, c := range t.Columns {
 		steps += c.Size()

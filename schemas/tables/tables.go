@@ -127,6 +127,10 @@ type State struct {
 // people write comes nowhere near; a few lines that copy copies do.
 const mostSteps = 250_000
 
+// mostTables bounds how many there are at once on the way: more than a store may
+// have in the end, but what is done to one looks at the others.
+const mostTables = 4_000
+
 // spend refuses to go on where too much was done.
 func (s *State) spend(steps int) error {
 	if s.spent += steps; s.spent > mostSteps {
