@@ -17,7 +17,7 @@ const maxPath = 1000
 // Of a path, "a<shop.Card>" is a branch of a union that has several, and
 // "#value" the whole where the schema is not of parts.
 func unfold(text string, root *Type, given Types) ([]format.Field, error) {
-	w := &unfolding{open: map[*Type]bool{}, given: given, lines: linesOf(text)}
+	w := &unfolding{open: map[*Type]bool{}, given: given, lines: format.LinesOf(text)}
 	if err := w.add(root, format.Field{Line: 1, Column: 1}); err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ type unfolding struct {
 	out   []format.Field
 	open  map[*Type]bool // records that we are inside of
 	given Types          // of other texts
-	lines lines
+	lines format.Lines
 }
 
 // add notes a place and everything inside it.
@@ -93,7 +93,7 @@ func (w *unfolding) record(t *Type, at format.Field) error {
 			inner.Path = at.Path + "." + f.Name
 		}
 		if !foreign {
-			inner.Line, inner.Column = w.lines.place(f.at)
+			inner.Line, inner.Column = w.lines.Place(f.at)
 		}
 		if err := w.add(f.Type, inner); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas/format"
 )
 
 // Limits of a schema. Each is checked before work that could grow with what it
@@ -58,7 +59,7 @@ func decode(text string) (*value, error) {
 	if !utf8.ValidString(text) {
 		return nil, invalid(nil, "the schema is not UTF-8 text")
 	}
-	if deeperThan(text, maxDepth) {
+	if format.DeeperThan(text, maxDepth) {
 		return nil, invalid(nil, "the schema nests more than %d brackets deep; give the inner types names and refer to them", maxDepth)
 	}
 	d := json.NewDecoder(bytes.NewReader([]byte(text)))
@@ -76,27 +77,6 @@ func decode(text string) (*value, error) {
 		return nil, f
 	}
 	return nil, invalid(nil, "the schema is not JSON, at byte %d; a primitive type alone is written in quotes, like \"string\"", d.InputOffset())
-}
-
-// deeperThan scans the brackets of a JSON text, outside its strings.
-func deeperThan(text string, limit int) bool {
-	depth, quoted := 0, false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			if depth++; depth > limit {
-				return true
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return false
 }
 
 func readValue(d *json.Decoder) (*value, error) {

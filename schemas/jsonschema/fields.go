@@ -20,7 +20,7 @@ const mostVisits = 100 * maxFields
 // of its definition, its title or its number. What allOf, if, then and else
 // bring is of the object around.
 func unfold(root *node, text string) ([]format.Field, error) {
-	w := &unfolding{lines: linesOf(text), index: map[string]int{}, open: map[*node]bool{}, views: map[*node]*view{}}
+	w := &unfolding{lines: format.LinesOf(text), index: map[string]int{}, open: map[*node]bool{}, views: map[*node]*view{}}
 	if err := w.add(root, format.Field{}); err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func unfold(root *node, text string) ([]format.Field, error) {
 }
 
 type unfolding struct {
-	lines  lines
+	lines  format.Lines
 	out    []format.Field
 	index  map[string]int // path → place in out
 	open   map[*node]bool // schemas that we are inside of
@@ -39,7 +39,7 @@ type unfolding struct {
 // add notes a place and everything inside it.
 func (w *unfolding) add(n *node, at format.Field) error {
 	if n.own() {
-		at.Line, at.Column = w.lines.place(n.raw.at)
+		at.Line, at.Column = w.lines.Place(n.raw.at)
 	}
 	v := w.look(n)
 	if w.visits += len(v.parts); w.visits > mostVisits {

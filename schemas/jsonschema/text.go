@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas/format"
 )
 
 // Limits of a schema. Each is checked before work that could grow with what it
@@ -72,7 +73,7 @@ func decode(text string) (*value, error) {
 	if !utf8.ValidString(text) {
 		return nil, fault.New(fault.Invalid, codeInvalid, "the schema is not UTF-8 text")
 	}
-	if deeperThan(text, maxDepth) {
+	if format.DeeperThan(text, maxDepth) {
 		return nil, fault.New(fault.Invalid, codeInvalid, "the schema nests more than %d brackets deep; move the inner schemas to $defs and refer to them", maxDepth)
 	}
 	r := &reader{jsontext.NewDecoder(strings.NewReader(text)), text}
@@ -89,27 +90,6 @@ func decode(text string) (*value, error) {
 		return nil, fault.New(fault.Invalid, codeInvalid, "a member stands twice in one object, at byte %d; readers disagree on which of the two counts: drop one", r.stopped(err))
 	}
 	return nil, fault.New(fault.Invalid, codeInvalid, "the schema is not JSON, at byte %d", r.stopped(err))
-}
-
-// deeperThan scans the brackets of a JSON text, outside its strings.
-func deeperThan(text string, limit int) bool {
-	depth, quoted := 0, false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			if depth++; depth > limit {
-				return true
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return false
 }
 
 // reader reads the values of a text.
