@@ -177,6 +177,8 @@ func TestHostileFiles(t *testing.T) {
 		"placeholders":       {Format: "flyway", Files: files("V1__a.sql", strings.Repeat("${a} ", n))},
 		"deep in script":     {Format: "mongodb", Files: files("a.js", "db.createCollection("+strings.Repeat("[", n))},
 		"calls in script":    {Format: "mongodb", Files: files("a.js", strings.Repeat("db.createCollection('", n/10))},
+		"calls in calls":     {Format: "mongodb", Files: files("a.js", strings.Repeat("db.createCollection(", n))},
+		"missing in script":  {Format: "mongodb", Files: files("a.js", strings.Repeat("db.a.rename('b');", n))},
 		"deep validator":     {Format: "mongodb", Files: files("a.js", "db.createCollection('a', {validator: {$jsonSchema: "+strings.Repeat("{properties: {a: ", n))},
 		"many properties":    {Format: "mongodb", Files: files("a.json", `{"bsonType":"object","properties":{`+strings.Repeat(`"a":{},`, n/10)+`"b":{}}}`)},
 		"a long version":     {Format: "flyway", Files: files("V"+strings.Repeat("9", 400)+"__a.sql", "CREATE TABLE a (id int)")},
@@ -191,6 +193,9 @@ func TestHostileFiles(t *testing.T) {
 				if len(f.Message) > 2000 {
 					t.Errorf("a message of %d bytes", len(f.Message))
 				}
+			}
+			if n := len(fault.All(err)); n > 20 {
+				t.Errorf("%d mistakes of a file or two", n)
 			}
 		})
 	}

@@ -43,7 +43,11 @@ type mongo struct {
 }
 
 func (m *mongo) fail(at tables.Place, err error) {
+	const most = 20 // of one file, as of a script of SQL
 	for _, f := range fault.All(err) {
+		if len(m.faults) >= most {
+			return
+		}
 		if len(f.Path) == 0 {
 			f = f.At(at.String())
 		}
@@ -216,6 +220,10 @@ var (
 	mongoDown = regexp.MustCompile(`\bdown\s*[(:=]`)
 )
 
+// mostArguments bounds what is read of a file as the arguments of calls: those
+// of a call in another's are read once more.
+const mostArguments = 64 << 20
+
 // script reads the calls of a script that change collections, in order. What a
 // migration does to go back is left out.
 func (m *mongo) script() {
@@ -228,6 +236,7 @@ func (m *mongo) script() {
 			to = down[0]
 		}
 	}
+	read := 0
 	js := &script{lines: linesOf(m.file), in: text}
 	for _, call := range mongoCall.FindAllStringSubmatchIndex(text[from:to], -1) {
 		part := func(n int) string {
@@ -242,6 +251,10 @@ func (m *mongo) script() {
 		}
 		js.i = from + call[1]
 		args, ok := js.arguments()
+		if read += js.i - from - call[1]; read > mostArguments {
+			m.fail(at, fault.New(fault.TooLarge, "FILE_TOO_LARGE", "the arguments of calls lie in one another too often; write one call after the other"))
+			return
+		}
 		collection := part(2) + part(3)
 		switch {
 		case !ok:
