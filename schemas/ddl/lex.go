@@ -1,11 +1,11 @@
 package ddl
 
 import (
-	"sort"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas/format"
 	"github.com/flowmart/lethe/schemas/tables"
 )
 
@@ -34,17 +34,11 @@ type lexer struct {
 	in    string
 	i     int
 	from  tables.Place
-	lines []int // where each line begins
+	lines format.Lines
 }
 
 func newLexer(from tables.Place, in string) *lexer {
-	l := &lexer{in: in, from: from, lines: []int{0}}
-	for i := range len(in) {
-		if in[i] == '\n' {
-			l.lines = append(l.lines, i+1)
-		}
-	}
-	return l
+	return &lexer{in: in, from: from, lines: format.LinesOf(in)}
 }
 
 // place says where a byte stands in the file.
@@ -52,7 +46,7 @@ func (l *lexer) place(at int) tables.Place {
 	if l.from.Line > 0 && l.from.Column == 0 {
 		return l.from // all of it is said at one place
 	}
-	line := sort.SearchInts(l.lines, at+1)
+	line, _ := l.lines.Place(at)
 	p := tables.Place{File: l.from.File, Line: line, Column: utf8.RuneCountInString(l.in[l.lines[line-1]:at]) + 1}
 	if l.from.Line > 0 {
 		if line == 1 {

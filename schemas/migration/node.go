@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"sort"
 	"strings"
 
 	goyaml "github.com/goccy/go-yaml"
@@ -17,6 +16,7 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas/format"
 	"github.com/flowmart/lethe/schemas/tables"
 )
 
@@ -172,24 +172,16 @@ func readXML(f File) (*node, error) {
 
 // lines knows where each line of a file begins.
 type lines struct {
-	file   string
-	begins []int
+	file string
+	format.Lines
 }
 
-func linesOf(f File) lines {
-	l := lines{f.Path, []int{0}}
-	for i := range len(f.Text) {
-		if f.Text[i] == '\n' {
-			l.begins = append(l.begins, i+1)
-		}
-	}
-	return l
-}
+func linesOf(f File) lines { return lines{f.Path, format.LinesOf(f.Text)} }
 
 // place is that of a byte.
 func (l lines) place(at int) tables.Place {
-	line := sort.SearchInts(l.begins, at+1)
-	return tables.Place{File: l.file, Line: line, Column: at - l.begins[line-1] + 1}
+	line, column := l.Place(at)
+	return tables.Place{File: l.file, Line: line, Column: column}
 }
 
 func readJSON(f File) (*node, error) {
