@@ -250,6 +250,11 @@ func TestUnreadable(t *testing.T) {
 	wants(t, err, "OUT_OF_RANGE")
 	_, err = b.Check(ctx, b.viewer, "nowhere", scripts(first))
 	wants(t, err, "STORE_NOT_FOUND")
+	_, err = b.Check(ctx, b.viewer, "order-db", scripts(first))
+	wants(t, err, "STORE_NOT_FOUND")
+	if !strings.Contains(err.Error(), "orders-db") {
+		t.Errorf("%v does not name the nearest store", err)
+	}
 }
 
 func TestAuthorisation(t *testing.T) {

@@ -35,7 +35,7 @@ func visit(ctx context.Context, db postgres.DB, ref, namespace string) (*work, e
 	const q = `SELECT id FROM catalog_store WHERE ref = $1`
 	id, err := postgres.Scalar[uuid.UUID](ctx, db, q, ref)
 	if errors.Is(err, postgres.ErrNotFound) {
-		return nil, fault.Missing("store", "no store is called so; declare it in the catalog first, with its service")
+		return nil, unknown(ctx, db, ref)
 	}
 	if err != nil {
 		return nil, err
@@ -46,6 +46,16 @@ func visit(ctx context.Context, db postgres.DB, ref, namespace string) (*work, e
 	}
 	v := &work{db: db, store: found[id], namespace: namespace, policy: gate.Warn, before: tables.New()}
 	return v, v.settings(ctx)
+}
+
+// unknown is what is said of a store that is not in the catalog.
+func unknown(ctx context.Context, db postgres.DB, ref string) error {
+	const q = `SELECT ref FROM catalog_store ORDER BY ref`
+	known, err := postgres.Scalars[string](ctx, db, q)
+	if err != nil {
+		return err
+	}
+	return fault.Missing("store", "%s", fault.Suggest("no store is called so; declare it in the catalog first, with its service", ref, known))
 }
 
 func (v *work) settings(ctx context.Context) error {
