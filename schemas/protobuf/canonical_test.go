@@ -19,7 +19,7 @@ func mustRead(t testing.TB, text string, given ...format.Reference) *Schema {
 	t.Helper()
 	s, err := Read(text, given)
 	if err != nil {
-		t.Fatalf("%v\n%s", err, text)
+		t.Fatalf("%v\n%.2000s", err, text)
 	}
 	return s.(*Schema)
 }

@@ -229,7 +229,7 @@ func TestBrokenLinesKeepComments(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			direct, err := compile(protocompile.SearchResult{Source: strings.NewReader(text)}, l, nil)
+			direct, err := compile(protocompile.SearchResult{Source: strings.NewReader(text)}, l, nil, protocompile.SourceInfoStandard)
 			if err != nil {
 				t.Fatalf("%s %s: %v", file, name, err)
 			}

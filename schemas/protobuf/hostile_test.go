@@ -81,6 +81,7 @@ func TestRefused(t *testing.T) {
 		"a million ranges":         {`syntax = "proto3"; message A { reserved 1` + strings.Repeat(",2", 400_000) + "; }", "more than 10000 declarations"},
 		"a descriptor of many":     {named(&descriptorpb.DescriptorProto{Name: proto.String("A"), OneofDecl: make([]*descriptorpb.OneofDescriptorProto, 100_000)}), "more than 10000 declarations"},
 		"unfolds without end":      {unfoldsWide(40), "unfolds to more than"},
+		"9,000 optional fields":    {wide(18_000)["optional"], "thousands of optional fields"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -129,7 +130,7 @@ func wide(n int) map[string]string {
 		"messages":   repeat(p3, n, "message M# { string x = 1; }\n", ""),
 		"nested":     repeat(p3+"message M {", n, "message M# { string x = 1; }\n", "}"),
 		"oneofs":     repeat(p3+"message M {", n/2, "oneof o# { string f# = #; }\n", "}"),
-		"optional":   repeat(p3+"message M {", n, "optional string f# = #;\n", "}"),
+		"optional":   repeat(p3+"message M {", n/2, "optional string f# = #;\n", "}"),
 		"one oneof":  repeat(p3+"message M { oneof o {", n, "string f# = #;\n", "} }"),
 		"groups":     repeat(p2+"message M {", n/2, "optional group G# = # { optional int32 x = 1; }\n", "}"),
 		"enums":      repeat(p3, n, "enum E# { A# = 0; }\n", ""),

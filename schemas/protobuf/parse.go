@@ -11,6 +11,7 @@ import (
 
 	"github.com/bufbuild/protocompile"
 	"github.com/bufbuild/protocompile/linker"
+	"github.com/bufbuild/protocompile/parser"
 	"github.com/bufbuild/protocompile/reporter"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
@@ -61,20 +62,33 @@ func Read(text string, given []format.Reference) (format.Schema, error) {
 }
 
 func read(text string, texts map[string]string) (*Schema, error) {
+	s, l, err := understand(text, texts, protocompile.SourceInfoStandard)
+	if err != nil {
+		return nil, err
+	}
+	if s.places, s.records, err = unfold(s.file, l); err != nil {
+		return nil, err
+	}
+	return s, s.keeps(text)
+}
+
+// understand reads what a text says, and writes it in the canonical way.
+func understand(text string, texts map[string]string, info protocompile.SourceInfoMode) (*Schema, *layout, error) {
 	l, err := scan(text)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	file, err := compile(protocompile.SearchResult{Source: strings.NewReader(l.parsed)}, l, texts)
+	parsed, err := l.parse()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	file, err := compile(protocompile.SearchResult{ParseResult: parsed}, l, texts, info)
+	if err != nil {
+		return nil, nil, err
 	}
 	s := &Schema{file: file, descriptor: file.FileDescriptorProto(), texts: texts}
-	if s.places, s.records, err = unfold(file, l); err != nil {
-		return nil, err
-	}
 	s.text = write(s, false)
-	return s, s.keeps(text)
+	return s, l, nil
 }
 
 // keeps makes sure that a schema can be kept: that its canonical text is within
@@ -86,7 +100,11 @@ func (s *Schema) keeps(sent string) error {
 	if len(s.text) > MaxBytes {
 		return fault.New(fault.TooLarge, "SCHEMA_TOO_LARGE", "the schema has %d bytes as it would be kept; at most %d are taken", len(s.text), MaxBytes)
 	}
-	again, err := read(s.text, s.texts)
+	info := protocompile.SourceInfoStandard
+	if comments(s.text) == "" {
+		info = protocompile.SourceInfoNone // there is nothing but comments that it would bring
+	}
+	again, _, err := understand(s.text, s.texts, info)
 	if err != nil {
 		return fault.New(fault.Invalid, codeInvalid, "the schema cannot be kept: written in the canonical way, %s", cut(err.Error(), maxFault)).With(err)
 	}
@@ -132,37 +150,69 @@ func gather(given []format.Reference) (map[string]string, error) {
 	return texts, nil
 }
 
-// compile reads one file, with what it imports from texts. The layout tells
-// where mistakes are; nil for a descriptor.
-func compile(root protocompile.SearchResult, l *layout, texts map[string]string) (linker.Result, error) {
-	var faults []error
-	tell := func(e reporter.ErrorWithPos) error {
-		faults = append(faults, mistake(e, l))
-		if len(faults) == maxFaults {
-			return errEnough
-		}
-		return nil
+// parse reads the declarations of one file, without asking what they refer to.
+func (l *layout) parse() (parser.Result, error) {
+	m := &mistakes{l: l}
+	h := reporter.NewHandler(m.reporter())
+	tree, err := parser.Parse(self, strings.NewReader(l.parsed), h)
+	if err != nil {
+		return nil, m.err(err)
 	}
+	r, err := parser.ResultFromAST(tree, true, h)
+	if err = m.err(err); err != nil {
+		return nil, err
+	}
+	return r, bound(r.FileDescriptorProto())
+}
+
+// compile resolves what one file refers to, with what it imports from texts. The
+// layout tells where mistakes are; nil for a descriptor.
+func compile(root protocompile.SearchResult, l *layout, texts map[string]string, info protocompile.SourceInfoMode) (linker.Result, error) {
+	m := &mistakes{l: l}
 	c := protocompile.Compiler{
 		Resolver:       resolver{root, texts},
 		MaxParallelism: 1,
-		SourceInfoMode: protocompile.SourceInfoStandard,
-		Reporter:       reporter.NewReporter(tell, nil),
+		SourceInfoMode: info,
+		Reporter:       m.reporter(),
 	}
 	files, err := c.Compile(context.Background(), self)
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
-	}
-	if at, ok := errors.AsType[reporter.ErrorWithPos](err); ok {
-		return nil, mistake(at, l)
-	}
-	if f, ok := errors.AsType[*fault.Fault](err); ok {
-		return nil, f
-	}
-	if err != nil {
-		return nil, fault.New(fault.Invalid, codeInvalid, "the schema cannot be read; see whether protoc reads it").With(err)
+	if err = m.err(err); err != nil {
+		return nil, err
 	}
 	return files[0].(linker.Result), nil
+}
+
+// mistakes are what a compiler found wrong with a file.
+type mistakes struct {
+	l      *layout
+	faults []error
+}
+
+func (m *mistakes) reporter() reporter.Reporter {
+	return reporter.NewReporter(func(e reporter.ErrorWithPos) error {
+		m.faults = append(m.faults, mistake(e, m.l))
+		if len(m.faults) == maxFaults {
+			return errEnough
+		}
+		return nil
+	}, nil)
+}
+
+// err is what was found, or else what ended the compiler.
+func (m *mistakes) err(err error) error {
+	if len(m.faults) > 0 {
+		return errors.Join(m.faults...)
+	}
+	if at, ok := errors.AsType[reporter.ErrorWithPos](err); ok {
+		return mistake(at, m.l)
+	}
+	if f, ok := errors.AsType[*fault.Fault](err); ok {
+		return f
+	}
+	if err != nil {
+		return fault.New(fault.Invalid, codeInvalid, "the schema cannot be read; see whether protoc reads it").With(err)
+	}
+	return nil
 }
 
 var errEnough = errors.New("enough mistakes were found")
@@ -248,7 +298,7 @@ func textOf(b []byte, texts map[string]string) (string, error) {
 	name := self
 	d.Name, d.SourceCodeInfo = &name, nil
 	nameInJSON(d.MessageType)
-	file, err := compile(protocompile.SearchResult{Proto: d}, nil, texts)
+	file, err := compile(protocompile.SearchResult{Proto: d}, nil, texts, protocompile.SourceInfoNone)
 	if err != nil {
 		return "", err
 	}
@@ -283,36 +333,47 @@ func nameInJSON(messages []*descriptorpb.DescriptorProto) {
 	}
 }
 
-// bound refuses a descriptor that a text of it could not be.
+// bound refuses what would take long to resolve, and a descriptor that no text
+// could be.
 func bound(d *descriptorpb.FileDescriptorProto) error {
-	total := len(d.EnumType) + len(d.Extension) + len(d.Dependency)
-	values := func(list []*descriptorpb.EnumDescriptorProto) {
-		for _, e := range list {
-			total += len(e.Value) + len(e.ReservedRange)
-		}
-	}
-	values(d.EnumType)
-	deep := false
-	var messages func([]*descriptorpb.DescriptorProto, int)
-	messages = func(list []*descriptorpb.DescriptorProto, most int) {
-		total, deep = total+len(list), deep || most == 0 && len(list) > 0
-		if deep || total > 2*maxStatements {
-			return
-		}
-		for _, m := range list {
-			total += len(m.Field) + len(m.Extension) + len(m.OneofDecl) + len(m.ReservedRange) + len(m.ExtensionRange) + len(m.EnumType)
-			values(m.EnumType)
-			messages(m.NestedType, most-1)
-		}
-	}
-	messages(d.MessageType, maxDepth)
+	b := &burden{total: len(d.EnumType) + len(d.Extension) + len(d.Dependency)}
+	b.enums(d.EnumType)
+	b.messages(d.MessageType, maxDepth)
 	switch {
-	case deep:
+	case b.deep:
 		return fault.New(fault.Invalid, codeInvalid, "the schema nests more than %d deep", maxDepth)
-	case total > 2*maxStatements:
+	case b.total > 2*maxStatements:
 		return tooMany()
+	case b.oneofs > maxOneofs*maxOneofs:
+		return fault.New(fault.Invalid, codeInvalid, "messages of the schema have thousands of optional fields or oneofs each; one message alone may have %d: split them", maxOneofs)
 	}
 	return nil
+}
+
+// burden is how much there is in a descriptor.
+type burden struct {
+	total  int // of declarations
+	oneofs int // times the fields of their messages
+	deep   bool
+}
+
+func (b *burden) enums(list []*descriptorpb.EnumDescriptorProto) {
+	for _, e := range list {
+		b.total += len(e.Value) + len(e.ReservedRange)
+	}
+}
+
+func (b *burden) messages(list []*descriptorpb.DescriptorProto, most int) {
+	b.total, b.deep = b.total+len(list), b.deep || most == 0 && len(list) > 0
+	if b.deep || b.total > 2*maxStatements {
+		return
+	}
+	for _, m := range list {
+		b.total += len(m.Field) + len(m.Extension) + len(m.OneofDecl) + len(m.ReservedRange) + len(m.ExtensionRange) + len(m.EnumType)
+		b.oneofs += len(m.OneofDecl) * len(m.Field)
+		b.enums(m.EnumType)
+		b.messages(m.NestedType, most-1)
+	}
 }
 
 // resolverOf finds the types of a file and everything it imports.

@@ -1,6 +1,7 @@
 package protobuf
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strconv"
@@ -38,7 +39,14 @@ func (p path) in(number, index int) path {
 	return append(slices.Clip(p), int32(number), int32(index))
 }
 
-func (p path) key() string { return fmt.Sprint([]int32(p)) }
+// key is a path as the key of a map.
+func (p path) key() string {
+	b := make([]byte, 0, 4*len(p))
+	for _, n := range p {
+		b = binary.AppendUvarint(b, uint64(n))
+	}
+	return string(b)
+}
 
 // The numbers of descriptor.proto that places are made of.
 const (

@@ -114,8 +114,13 @@ func unextended(m protoreflect.Message) {
 }
 
 func serialized(s *Schema) []byte {
-	bare := proto.CloneOf(s.descriptor)
-	bare.SourceCodeInfo = nil
+	bare := &descriptorpb.FileDescriptorProto{}
+	s.descriptor.ProtoReflect().Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if f.Name() != "source_code_info" {
+			bare.ProtoReflect().Set(f, v)
+		}
+		return true
+	})
 	b, err := proto.MarshalOptions{Deterministic: true, AllowPartial: true}.Marshal(bare)
 	if err != nil {
 		return nil // it was read from such bytes, or could have been

@@ -14,9 +14,12 @@ const (
 	maxDepth = 100
 	// maxStatements is how many declarations a file may have that end with a
 	// semicolon, as many more with a body, and as many items in its lists. A
-	// oneof counts as both: for each the compiler goes through all fields of its
-	// message.
+	// oneof counts as both.
 	maxStatements = 10_000
+	// maxOneofs is how many oneofs a file may have if they stand in one message, with
+	// a field in each and no other. An optional field of proto3 stands in a oneof of its own, and for
+	// each oneof the compiler goes through all fields of the message.
+	maxOneofs = 5_000
 	// maxName is the longest name, in bytes.
 	maxName = 1000
 	// longLine is how long a line gets before it is broken for the parser, which
