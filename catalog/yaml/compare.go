@@ -14,7 +14,7 @@ import (
 // plan goes through the file in the order in which things refer to each other.
 func (p *planner) plan() {
 	p.claimAll()
-	if len(p.errs) > 0 {
+	if p.Err() != nil {
 		return
 	}
 	p.planParties()
@@ -34,16 +34,16 @@ func (p *planner) claimAll() {
 	claimEntries(p, "purpose", p.doc.purposes, func(v catalog.Purpose) string { return v.Ref })
 	seen := map[string]bool{}
 	for _, e := range p.doc.services {
-		p.claim("service", e.value.Ref, e.of("ref"), seen)
+		p.claim("service", e.value.Ref, e.Of("ref"), seen)
 	}
 	clear(seen)
 	for _, e := range p.doc.stores {
-		p.claim("store", e.value.Ref, e.of("ref"), seen)
+		p.claim("store", e.value.Ref, e.Of("ref"), seen)
 	}
 	clear(seen)
 	for _, e := range p.doc.datasets {
 		p.claimFormer(e)
-		p.claim("dataset", fullName(e.value), e.of("name"), seen)
+		p.claim("dataset", fullName(e.value), e.Of("name"), seen)
 		p.entryIDs = append(p.entryIDs, p.ids["dataset"][fullName(e.value)])
 	}
 }
@@ -51,7 +51,7 @@ func (p *planner) claimAll() {
 func claimEntries[T any](p *planner, kind string, entries []entry[T], ref func(T) string) {
 	seen := map[string]bool{}
 	for _, e := range entries {
-		p.claim(kind, ref(e.value), e.of("ref"), seen)
+		p.claim(kind, ref(e.value), e.Of("ref"), seen)
 	}
 }
 
@@ -61,7 +61,7 @@ func (p *planner) claimFormer(e datasetEntry) {
 		return
 	}
 	for _, former := range e.formerly {
-		full := e.value.Environment + " " + former.value
+		full := e.value.Environment + " " + former.Value
 		if old, ok := p.datasets[full]; ok {
 			p.ids["dataset"][fullName(e.value)] = old.ID
 			p.datasets[fullName(e.value)] = old
@@ -79,7 +79,7 @@ func (p *planner) planParties() {
 			e.value.Rev = old.Rev
 			e.value.Country, e.value.TimeZone = cmp.Or(e.value.Country, old.Country), cmp.Or(e.value.TimeZone, old.TimeZone)
 		}
-		put(p, &ch.Controllers, "controllers", "CONTROLLER", e.value.Ref, e.place, old, e.value)
+		put(p, &ch.Controllers, "controllers", "CONTROLLER", e.value.Ref, e.Place, old, e.value)
 	}
 	for _, e := range p.doc.owners {
 		old := pick(p.owners, e.value.Ref)
@@ -87,7 +87,7 @@ func (p *planner) planParties() {
 		if old != nil {
 			e.value.Rev = old.Rev
 		}
-		put(p, &ch.Owners, "owners", "OWNER", e.value.Ref, e.place, old, e.value)
+		put(p, &ch.Owners, "owners", "OWNER", e.value.Ref, e.Place, old, e.value)
 	}
 	for _, e := range p.doc.policies {
 		old := pick(p.policies, e.value.Ref)
@@ -95,7 +95,7 @@ func (p *planner) planParties() {
 		if old != nil {
 			e.value.Rev, e.value.Days = old.Rev, old.Days
 		}
-		put(p, &ch.RetentionPolicies, "retention_policies", "RETENTION_POLICY", e.value.Ref, e.place, old, e.value)
+		put(p, &ch.RetentionPolicies, "retention_policies", "RETENTION_POLICY", e.value.Ref, e.Place, old, e.value)
 	}
 	for _, e := range p.doc.purposes {
 		old := pick(p.purposes, e.value.Ref)
@@ -103,7 +103,7 @@ func (p *planner) planParties() {
 		if old != nil {
 			e.value.Rev = old.Rev
 		}
-		put(p, &ch.Purposes, "purposes", "PURPOSE", e.value.Ref, e.place, old, e.value)
+		put(p, &ch.Purposes, "purposes", "PURPOSE", e.value.Ref, e.Place, old, e.value)
 	}
 }
 
@@ -116,7 +116,7 @@ func (p *planner) planServices() {
 		if old != nil {
 			v.Rev, v.State, v.Recipient = old.Rev, old.State, old.Recipient
 		}
-		put(p, &p.out.changes.Put.Services, "services", "SERVICE", v.Ref, e.place, old, v)
+		put(p, &p.out.changes.Put.Services, "services", "SERVICE", v.Ref, e.Place, old, v)
 	}
 }
 
@@ -135,7 +135,7 @@ func (p *planner) planStores() {
 		if old != nil {
 			v.Rev = old.Rev
 		}
-		put(p, &p.out.changes.Put.Stores, "stores", "STORE", v.Ref, e.place, old, v)
+		put(p, &p.out.changes.Put.Stores, "stores", "STORE", v.Ref, e.Place, old, v)
 		p.planStoreReaders(e, v.ID, open[v.ID])
 	}
 }
@@ -153,7 +153,7 @@ func (p *planner) planStoreReaders(e storeEntry, store uuid.UUID, open map[uuid.
 			next.ID, next.ValidFrom = was.ID, was.ValidFrom
 			delete(open, *service)
 		}
-		put(p, &p.out.changes.Put.StoreReaders, "store_readers", "STORE_READER", e.value.Ref+" "+r.service.value, r.place, old, next)
+		put(p, &p.out.changes.Put.StoreReaders, "store_readers", "STORE_READER", e.value.Ref+" "+r.service.Value, r.Place, old, next)
 	}
 	for _, left := range p.now.StoreReaders {
 		if _, ok := open[left.ServiceID]; ok && left.StoreID == store {
@@ -181,7 +181,7 @@ func (p *planner) planDataset(e *datasetEntry, id uuid.UUID) {
 		v.Rev = old.Rev
 	}
 	label := v.Namespace + "/" + v.Name
-	put(p, &p.out.changes.Put.Datasets, "datasets", "DATASET", label, e.place, old, v)
+	put(p, &p.out.changes.Put.Datasets, "datasets", "DATASET", label, e.Place, old, v)
 	t := targets{planner: p, dataset: id, label: label, tags: p.openTags(id), permits: p.openPermits(id)}
 	t.plan(nil, "", e.tags, e.permits)
 	for _, f := range e.fields {
@@ -206,7 +206,7 @@ func (p *planner) planField(dataset uuid.UUID, label string, f fieldEntry) uuid.
 	}
 	next.DataType, next.Doc = or(f.dataType, next.DataType), or(f.doc, next.Doc)
 	next.Nullable, next.Opaque = or(f.nullable, next.Nullable), or(f.opaque, next.Opaque)
-	put(p, &p.out.changes.Put.Fields, "fields", "FIELD", label+"#"+f.path, f.place, old, next)
+	put(p, &p.out.changes.Put.Fields, "fields", "FIELD", label+"#"+f.path, f.Place, old, next)
 	return next.ID
 }
 
@@ -227,7 +227,7 @@ func (p *planner) planConsumption() {
 		}
 		key := [2]uuid.UUID{*service, *dataset}
 		if said[key] {
-			p.bad(e.at, "TWICE", "this service says of this dataset twice that it reads it")
+			p.Bad(e.At, "TWICE", "this service says of this dataset twice that it reads it")
 		}
 		said[key] = true
 		next := catalog.Consumption{ServiceID: *service, DatasetID: *dataset, PurposeIDs: inOrder(purposes), Fields: e.fields}
@@ -241,7 +241,7 @@ func (p *planner) planConsumption() {
 				was.Fields = []string{"\x00"}
 			}
 		}
-		put(p, &p.out.changes.Put.Consumption, "consumption", "CONSUMPTION", e.service.value+" reads "+e.reads.value, e.place, old, next)
+		put(p, &p.out.changes.Put.Consumption, "consumption", "CONSUMPTION", e.service.Value+" reads "+e.reads.Value, e.Place, old, next)
 	}
 	p.endConsumption(said)
 }
@@ -282,14 +282,14 @@ func (p *planner) planActors() {
 		v := e.value
 		v.ServiceID = *service
 		if seen[actorName(v)] {
-			p.bad(e.of("name"), "TWICE", "this actor stands in the file twice")
+			p.Bad(e.Of("name"), "TWICE", "this actor stands in the file twice")
 		}
 		seen[actorName(v)] = true
 		old := pick(now, actorName(v))
 		if old != nil {
 			v.ID, v.Rev = old.ID, old.Rev
 		}
-		put(p, &p.out.changes.Put.ActorAliases, "actor_aliases", "ACTOR", actorName(v), e.place, old, v)
+		put(p, &p.out.changes.Put.ActorAliases, "actor_aliases", "ACTOR", actorName(v), e.Place, old, v)
 	}
 }
 

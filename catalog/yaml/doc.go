@@ -11,7 +11,6 @@
 package yaml
 
 import (
-	"errors"
 	"strings"
 	"time"
 
@@ -20,6 +19,7 @@ import (
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/catalog/fieldpath"
 	"github.com/flowmart/lethe/catalog/taxonomy"
+	"github.com/flowmart/lethe/catalog/yaml/strict"
 	"github.com/flowmart/lethe/internal/fault"
 )
 
@@ -42,50 +42,50 @@ type Doc struct {
 }
 
 type entry[T any] struct {
-	place
+	strict.Place
 	value T
 }
 
 type serviceEntry struct {
-	place
+	strict.Place
 	value             catalog.Service
-	owner, controller name
+	owner, controller strict.Name
 }
 
 type storeEntry struct {
-	place
+	strict.Place
 	value   catalog.Store
-	service name
+	service strict.Name
 	readers []readerEntry
 }
 
 type readerEntry struct {
-	place
-	service name
+	strict.Place
+	service strict.Name
 	reason  string
 }
 
 type datasetEntry struct {
-	place
+	strict.Place
 	value                          catalog.Dataset
 	store                          string // ref of the store it stands in, or ""
-	service, owner, retention      name
-	derivedFrom, formerly, permits []name
+	service, owner, retention      strict.Name
+	derivedFrom, formerly, permits []strict.Name
 	tags                           []tagEntry
 	fields                         []fieldEntry
 }
 
 type fieldEntry struct {
-	place
+	strict.Place
 	path             string
 	dataType, doc    *string
 	nullable, opaque *bool
 	tags             []tagEntry
-	permits          []name
+	permits          []strict.Name
 }
 
 type tagEntry struct {
-	place
+	strict.Place
 	term   string
 	denied bool
 	reason string
@@ -93,17 +93,17 @@ type tagEntry struct {
 }
 
 type consumptionEntry struct {
-	place
+	strict.Place
 	environment    string
-	service, reads name
-	purposes       []name
+	service, reads strict.Name
+	purposes       []strict.Name
 	fields         []string
 }
 
 type actorEntry struct {
-	place
+	strict.Place
 	value   catalog.ActorAlias
-	service name
+	service strict.Name
 }
 
 // Parse reads a catalog file. vars gives the values of ${NAME} in it; nil
@@ -113,35 +113,34 @@ func Parse(file string, data []byte, vars func(string) (string, bool)) (Doc, err
 	if vars == nil {
 		vars = func(string) (string, bool) { return "", false }
 	}
-	r := &reader{file: file, vars: vars}
-	d := Doc{file: file}
-	if body := r.tree(data); body != nil {
+	d, r := Doc{file: file}, newReader(file, vars)
+	if body := r.Tree(data); body != nil {
 		d.read(r, body)
-	} else if len(r.errs) == 0 {
-		r.bad(mark{1, 1}, "EMPTY", "the file is empty; begin with lethe: %s", format)
+	} else if r.Err() == nil {
+		r.Bad(strict.Mark{Line: 1, Column: 1}, "EMPTY", "the file is empty; begin with lethe: %s", format)
 	}
-	return d, errors.Join(r.errs...)
+	return d, r.Err()
 }
 
-func (d *Doc) read(r *reader, body ast.Node) {
-	o, ok := r.object(body, "a catalog file", "lethe", "environment", "controllers", "teams", "people", "retention_policies", "purposes",
+func (d *Doc) read(r *strict.Reader, body ast.Node) {
+	o, ok := r.Object(body, "a catalog file", "lethe", "environment", "controllers", "teams", "people", "retention_policies", "purposes",
 		"services", "stores", "datasets", "consumption", "actors")
 	if !ok {
 		return
 	}
-	if o.text("lethe") != format {
-		r.bad(o.of("lethe"), "UNKNOWN_FORMAT", "the file says lethe: %s, so that its form can change one day", format)
+	if o.Text("lethe") != format {
+		r.Bad(o.Of("lethe"), "UNKNOWN_FORMAT", "the file says lethe: %s, so that its form can change one day", format)
 	}
-	d.environment = o.word("environment", "production")
+	d.environment = o.Word("environment", "production")
 	d.controllers = entries(o, "controllers", readController)
 	d.owners = append(entries(o, "teams", readOwner(catalog.Team)), entries(o, "people", readOwner(catalog.Person))...)
 	d.policies = entries(o, "retention_policies", readPolicy)
 	d.purposes = entries(o, "purposes", readPurpose)
 	d.services = each(o, "services", readService)
-	for _, n := range o.items("stores") {
+	for _, n := range o.Items("stores") {
 		d.readStore(r, n)
 	}
-	for _, n := range o.items("datasets") {
+	for _, n := range o.Items("datasets") {
 		if e, ok := d.readDataset(r, n, ""); ok {
 			d.datasets = append(d.datasets, e)
 		}
@@ -151,28 +150,28 @@ func (d *Doc) read(r *reader, body ast.Node) {
 }
 
 // each reads the entries of a list.
-func each[T any](o object, key string, read func(*reader, ast.Node) (T, bool)) []T {
+func each[T any](o strict.Object, key string, read func(*strict.Reader, ast.Node) (T, bool)) []T {
 	var out []T
-	for _, n := range o.items(key) {
-		if e, ok := read(o.reader, n); ok {
+	for _, n := range o.Items(key) {
+		if e, ok := read(o.Reader, n); ok {
 			out = append(out, e)
 		}
 	}
 	return out
 }
 
-func entries[T any](o object, key string, read func(*reader, ast.Node) (place, T, bool)) []entry[T] {
-	return each(o, key, func(r *reader, n ast.Node) (entry[T], bool) {
+func entries[T any](o strict.Object, key string, read func(*strict.Reader, ast.Node) (strict.Place, T, bool)) []entry[T] {
+	return each(o, key, func(r *strict.Reader, n ast.Node) (entry[T], bool) {
 		p, v, ok := read(r, n)
 		return entry[T]{p, v}, ok
 	})
 }
 
-func readController(r *reader, n ast.Node) (place, catalog.Controller, bool) {
-	o, ok := r.object(n, "a controller", "ref", "name", "country", "region", "time_zone", "daily_ceiling")
-	c := catalog.Controller{Ref: o.need("ref"), Name: o.need("name"), Country: o.text("country"), Region: o.optional("region"),
-		TimeZone: o.text("time_zone"), DailyCeiling: or(o.count("daily_ceiling"), 200)}
-	return o.place, c, ok
+func readController(r *strict.Reader, n ast.Node) (strict.Place, catalog.Controller, bool) {
+	o, ok := r.Object(n, "a controller", "ref", "name", "country", "region", "time_zone", "daily_ceiling")
+	c := catalog.Controller{Ref: o.Need("ref", ""), Name: o.Need("name", ""), Country: o.Text("country"), Region: o.Optional("region"),
+		TimeZone: o.Text("time_zone"), DailyCeiling: or(o.Count("daily_ceiling"), 200)}
+	return o.Place, c, ok
 }
 
 func or[T any](v *T, otherwise T) T {
@@ -182,102 +181,94 @@ func or[T any](v *T, otherwise T) T {
 	return *v
 }
 
-func readOwner(kind catalog.OwnerKind) func(*reader, ast.Node) (place, catalog.Owner, bool) {
-	return func(r *reader, n ast.Node) (place, catalog.Owner, bool) {
-		o, ok := r.object(n, "an owner", "ref", "name", "active")
-		return o.place, catalog.Owner{Kind: kind, Ref: o.need("ref"), Name: o.need("name"), Active: or(o.yes("active"), true)}, ok
+func readOwner(kind catalog.OwnerKind) func(*strict.Reader, ast.Node) (strict.Place, catalog.Owner, bool) {
+	return func(r *strict.Reader, n ast.Node) (strict.Place, catalog.Owner, bool) {
+		o, ok := r.Object(n, "an owner", "ref", "name", "active")
+		return o.Place, catalog.Owner{Kind: kind, Ref: o.Need("ref", ""), Name: o.Need("name", ""), Active: or(o.Yes("active"), true)}, ok
 	}
 }
 
-func readPolicy(r *reader, n ast.Node) (place, catalog.RetentionPolicy, bool) {
-	o, ok := r.object(n, "a retention policy", "ref", "name", "duration", "trigger", "action", "ground", "legal_reference")
-	return o.place, catalog.RetentionPolicy{Ref: o.need("ref"), Name: o.need("name"), Duration: o.need("duration"), Trigger: o.need("trigger"),
-		Action: o.need("action"), Ground: o.optional("ground"), LegalReference: o.optional("legal_reference")}, ok
+func readPolicy(r *strict.Reader, n ast.Node) (strict.Place, catalog.RetentionPolicy, bool) {
+	o, ok := r.Object(n, "a retention policy", "ref", "name", "duration", "trigger", "action", "ground", "legal_reference")
+	return o.Place, catalog.RetentionPolicy{Ref: o.Need("ref", ""), Name: o.Need("name", ""), Duration: o.Need("duration", ""), Trigger: o.Need("trigger", ""),
+		Action: o.Need("action", ""), Ground: o.Optional("ground"), LegalReference: o.Optional("legal_reference")}, ok
 }
 
-func readPurpose(r *reader, n ast.Node) (place, catalog.Purpose, bool) {
-	o, ok := r.object(n, "a purpose", "ref", "name", "doc", "use", "legal_basis")
-	p := catalog.Purpose{Ref: o.need("ref"), Name: o.need("name"), Doc: o.text("doc"), Use: o.need("use"), LegalBasis: o.need("legal_basis")}
+func readPurpose(r *strict.Reader, n ast.Node) (strict.Place, catalog.Purpose, bool) {
+	o, ok := r.Object(n, "a purpose", "ref", "name", "doc", "use", "legal_basis")
+	p := catalog.Purpose{Ref: o.Need("ref", ""), Name: o.Need("name", ""), Doc: o.Text("doc"), Use: o.Need("use", ""), LegalBasis: o.Need("legal_basis", "")}
 	if p.Use != "" {
-		r.term(o.of("use"), p.Use, taxonomy.Use)
+		term(r, o.Of("use"), p.Use, taxonomy.Use)
 	}
-	return o.place, p, ok
+	return o.Place, p, ok
 }
 
-// term refuses a word that the vocabulary lacks.
-func (r *reader) term(at mark, key string, kinds ...taxonomy.Kind) {
-	if _, err := taxonomy.Find("", key, kinds...); err != nil {
-		f := fault.All(err)[0]
-		r.bad(at, f.Code, "%s", f.Message)
-	}
-}
-
-func readService(r *reader, n ast.Node) (serviceEntry, bool) {
-	o, ok := r.object(n, "a service", "ref", "name", "doc", "owner", "controller", "party_role", "endpoint", "identifier_types", "resolves",
+func readService(r *strict.Reader, n ast.Node) (serviceEntry, bool) {
+	o, ok := r.Object(n, "a service", "ref", "name", "doc", "owner", "controller", "party_role", "endpoint", "identifier_types", "resolves",
 		"allowed_networks", "rate_per_second", "max_in_flight")
-	e := serviceEntry{place: o.place, owner: o.ref("owner"), controller: o.ref("controller"), value: catalog.Service{
-		Ref: o.need("ref"), Name: o.need("name"), Doc: o.text("doc"), PartyRole: o.word("party_role", "CONTROLLER"), Endpoint: o.optional("endpoint"),
-		IdentifierTypes: o.texts("identifier_types"), Resolves: o.texts("resolves"), AllowedNetworks: o.networks("allowed_networks"),
-		RatePerSecond: or(o.number("rate_per_second"), 20), MaxInFlight: or(o.count("max_in_flight"), 100)}}
-	if !e.controller.given() {
-		r.bad(o.of("controller"), "REQUIRED", "a service needs the controller it works for")
+	e := serviceEntry{Place: o.Place, owner: o.Name("owner"), controller: o.Name("controller"), value: catalog.Service{
+		Ref: o.Need("ref", ""), Name: o.Need("name", ""), Doc: o.Text("doc"), PartyRole: o.Word("party_role", "CONTROLLER"), Endpoint: o.Optional("endpoint"),
+		IdentifierTypes: o.Texts("identifier_types"), Resolves: o.Texts("resolves"), AllowedNetworks: networks(o, "allowed_networks"),
+		RatePerSecond: or(o.Number("rate_per_second"), 20), MaxInFlight: or(o.Count("max_in_flight"), 100)}}
+	if !e.controller.Given() {
+		r.Bad(o.Of("controller"), "REQUIRED", "a service needs the controller it works for")
 	}
 	return e, ok
 }
 
-func (d *Doc) readStore(r *reader, n ast.Node) {
-	o, ok := r.object(n, "a store", "ref", "name", "doc", "service", "technology", "access_mode", "residency", "backup", "readers", "datasets")
+func (d *Doc) readStore(r *strict.Reader, n ast.Node) {
+	o, ok := r.Object(n, "a store", "ref", "name", "doc", "service", "technology", "access_mode", "residency", "backup", "readers", "datasets")
 	if !ok {
 		return
 	}
-	e := storeEntry{place: o.place, service: o.ref("service"), value: catalog.Store{
-		Ref: o.need("ref"), Name: o.need("name"), Doc: o.text("doc"), Technology: o.need("technology"),
-		AccessMode: o.word("access_mode", "READ_WRITE"), Residency: o.optional("residency")}}
-	if backup := o.values["backup"]; backup != nil {
-		b, _ := r.object(backup, "a backup", "horizon_days", "evidence_on")
-		e.value.BackupHorizonDays, e.value.BackupEvidenceOn = b.count("horizon_days"), b.date("evidence_on")
+	e := storeEntry{Place: o.Place, service: o.Name("service"), value: catalog.Store{
+		Ref: o.Need("ref", ""), Name: o.Need("name", ""), Doc: o.Text("doc"), Technology: o.Need("technology", ""),
+		AccessMode: o.Word("access_mode", "READ_WRITE"), Residency: o.Optional("residency")}}
+	if backup := o.Value("backup"); backup != nil {
+		b, _ := r.Object(backup, "a backup", "horizon_days", "evidence_on")
+		e.value.BackupHorizonDays, e.value.BackupEvidenceOn = b.Count("horizon_days"), b.Date("evidence_on")
 	}
 	e.readers = each(o, "readers", readReader)
 	d.stores = append(d.stores, e)
-	for _, n := range o.items("datasets") {
+	for _, n := range o.Items("datasets") {
 		if e, ok := d.readDataset(r, n, e.value.Ref); ok {
 			d.datasets = append(d.datasets, e)
 		}
 	}
 }
 
-func readReader(r *reader, n ast.Node) (readerEntry, bool) {
-	o, ok := r.object(n, "a reader", "service", "reason")
-	e := readerEntry{place: o.place, service: o.ref("service"), reason: o.text("reason")}
-	if ok && !e.service.given() {
-		r.bad(o.at, "REQUIRED", "a reader is a service; name it")
+func readReader(r *strict.Reader, n ast.Node) (readerEntry, bool) {
+	o, ok := r.Object(n, "a reader", "service", "reason")
+	e := readerEntry{Place: o.Place, service: o.Name("service"), reason: o.Text("reason")}
+	if ok && !e.service.Given() {
+		r.Bad(o.At, "REQUIRED", "a reader is a service; name it")
 	}
 	return e, ok
 }
 
-func (d *Doc) readDataset(r *reader, n ast.Node, store string) (datasetEntry, bool) {
-	o, ok := r.object(n, "a dataset", "environment", "namespace", "name", "formerly", "kind", "doc", "service", "owner", "derived", "derived_from",
+func (d *Doc) readDataset(r *strict.Reader, n ast.Node, store string) (datasetEntry, bool) {
+	o, ok := r.Object(n, "a dataset", "environment", "namespace", "name", "formerly", "kind", "doc", "service", "owner", "derived", "derived_from",
 		"lifecycle", "erase_by", "usual_max", "retention", "tags", "permits", "fields")
-	kind := o.need("kind")
+	kind := o.Need("kind", "")
 	eraseBy := "DELETE"
 	if kind == "TOPIC" {
 		eraseBy = "EXPIRE"
 	}
-	e := datasetEntry{place: o.place, store: store, service: o.ref("service"), owner: o.ref("owner"), retention: o.ref("retention"),
-		derivedFrom: o.names("derived_from"), formerly: o.names("formerly"), permits: o.names("permits"),
-		value: catalog.Dataset{Environment: o.word("environment", d.environment), Namespace: o.need("namespace"), Name: o.need("name"), Kind: kind,
-			Doc: o.text("doc"), Derived: or(o.yes("derived"), false), Lifecycle: o.word("lifecycle", "ACTIVE"), EraseBy: o.word("erase_by", eraseBy),
-			UsualMax: o.whole("usual_max")}}
+	e := datasetEntry{Place: o.Place, store: store, service: o.Name("service"), owner: o.Name("owner"), retention: o.Name("retention"),
+		derivedFrom: o.Names("derived_from"), formerly: o.Names("formerly"), permits: o.Names("permits"),
+		value: catalog.Dataset{Environment: o.Word("environment", d.environment), Namespace: o.Need("namespace", ""), Name: o.Need("name", ""), Kind: kind,
+			Doc: o.Text("doc"), Derived: or(o.Yes("derived"), false), Lifecycle: o.Word("lifecycle", "ACTIVE"), EraseBy: o.Word("erase_by", eraseBy),
+			UsualMax: o.Whole("usual_max")}}
 	if len(e.derivedFrom) > 0 {
 		e.value.Derived = true
 	}
 	e.tags = each(o, "tags", readTag)
-	r.once(e.tags)
+	once(r, e.tags)
 	seen := map[string]bool{}
-	for _, n := range o.items("fields") {
+	for _, n := range o.Items("fields") {
 		f, ok := readField(r, n)
 		if ok && seen[f.path] {
-			r.bad(f.of("path"), "TWICE", "the field %q stands here twice", f.path)
+			r.Bad(f.Of("path"), "TWICE", "the field %q stands here twice", f.path)
 		}
 		seen[f.path] = true
 		e.fields = append(e.fields, f)
@@ -285,75 +276,64 @@ func (d *Doc) readDataset(r *reader, n ast.Node, store string) (datasetEntry, bo
 	return e, ok
 }
 
-// once refuses a term that stands twice for one target.
-func (r *reader) once(tags []tagEntry) {
-	seen := map[string]bool{}
-	for _, t := range tags {
-		if seen[t.term] {
-			r.bad(t.at, "TWICE", "the term %q stands here twice", t.term)
-		}
-		seen[t.term] = true
-	}
-}
-
-func readField(r *reader, n ast.Node) (fieldEntry, bool) {
-	o, ok := r.object(n, "a field", "path", "type", "nullable", "doc", "opaque", "tags", "permits")
-	f := fieldEntry{place: o.place, path: o.need("path"), dataType: o.optional("type"), doc: o.optional("doc"), nullable: o.yes("nullable"),
-		opaque: o.yes("opaque"), tags: each(o, "tags", readTag), permits: o.names("permits")}
-	r.once(f.tags)
+func readField(r *strict.Reader, n ast.Node) (fieldEntry, bool) {
+	o, ok := r.Object(n, "a field", "path", "type", "nullable", "doc", "opaque", "tags", "permits")
+	f := fieldEntry{Place: o.Place, path: o.Need("path", ""), dataType: o.Optional("type"), doc: o.Optional("doc"), nullable: o.Yes("nullable"),
+		opaque: o.Yes("opaque"), tags: each(o, "tags", readTag), permits: o.Names("permits")}
+	once(r, f.tags)
 	if f.path != "" {
 		if _, err := fieldpath.Parse(f.path); err != nil {
-			r.bad(markOf(o.values["path"]), "BAD_FIELD_PATH", "%s", fault.All(err)[0].Message)
+			r.Bad(strict.MarkOf(o.Value("path")), "BAD_FIELD_PATH", "%s", fault.All(err)[0].Message)
 		}
 	}
 	return f, ok
 }
 
 // readTag reads a term alone, or with what is to be said about it.
-func readTag(r *reader, n ast.Node) (tagEntry, bool) {
-	t := tagEntry{place: place{at: markOf(n)}}
+func readTag(r *strict.Reader, n ast.Node) (tagEntry, bool) {
+	t := tagEntry{Place: strict.Place{At: strict.MarkOf(n)}}
 	switch n.(type) {
 	case *ast.MappingNode, *ast.MappingValueNode:
-		o, _ := r.object(n, "a tag", "term", "deny", "reason", "until")
-		t = tagEntry{place: o.place, term: o.need("term"), denied: or(o.yes("deny"), false), reason: o.text("reason"), until: o.date("until")}
+		o, _ := r.Object(n, "a tag", "term", "deny", "reason", "until")
+		t = tagEntry{Place: o.Place, term: o.Need("term", ""), denied: or(o.Yes("deny"), false), reason: o.Text("reason"), until: o.Date("until")}
 		if t.denied && t.reason == "" {
-			r.bad(t.at, "REQUIRED", "say in \"reason\" why the term does not apply; an auditor will ask")
+			r.Bad(t.At, "REQUIRED", "say in \"reason\" why the term does not apply; an auditor will ask")
 		}
 	default:
-		t.term, _ = r.scalar(n)
+		t.term, _ = r.Scalar(n)
 	}
 	if t.term == "" {
 		return t, false
 	}
-	r.term(t.of("term"), t.term, taxonomy.Category, taxonomy.Subject, taxonomy.Sensitivity)
+	term(r, t.Of("term"), t.term, taxonomy.Category, taxonomy.Subject, taxonomy.Sensitivity)
 	return t, true
 }
 
-func (d *Doc) readConsumption(r *reader, n ast.Node) (consumptionEntry, bool) {
-	o, ok := r.object(n, "a consumption", "service", "reads", "environment", "purposes", "fields")
-	e := consumptionEntry{place: o.place, environment: o.word("environment", d.environment), service: o.ref("service"), reads: o.ref("reads"),
-		purposes: o.names("purposes"), fields: o.texts("fields")}
-	if o.values["fields"] != nil && e.fields == nil {
+func (d *Doc) readConsumption(r *strict.Reader, n ast.Node) (consumptionEntry, bool) {
+	o, ok := r.Object(n, "a consumption", "service", "reads", "environment", "purposes", "fields")
+	e := consumptionEntry{Place: o.Place, environment: o.Word("environment", d.environment), service: o.Name("service"), reads: o.Name("reads"),
+		purposes: o.Names("purposes"), fields: o.Texts("fields")}
+	if o.Value("fields") != nil && e.fields == nil {
 		e.fields = []string{}
 	}
-	if ok && (!e.service.given() || !e.reads.given()) {
-		r.bad(o.at, "REQUIRED", "a consumption names the service and what it reads, such as kafka://default/orders")
+	if ok && (!e.service.Given() || !e.reads.Given()) {
+		r.Bad(o.At, "REQUIRED", "a consumption names the service and what it reads, such as kafka://default/orders")
 		return e, false
 	}
 	for _, f := range e.fields {
 		if _, err := fieldpath.Parse(f); err != nil {
-			r.bad(o.of("fields"), "BAD_FIELD_PATH", "%s", fault.All(err)[0].Message)
+			r.Bad(o.Of("fields"), "BAD_FIELD_PATH", "%s", fault.All(err)[0].Message)
 		}
 	}
 	return e, ok
 }
 
-func readActor(r *reader, n ast.Node) (actorEntry, bool) {
-	o, ok := r.object(n, "an actor", "cluster", "kind", "name", "service")
-	e := actorEntry{place: o.place, service: o.ref("service"), value: catalog.ActorAlias{
-		Cluster: o.word("cluster", "default"), Kind: strings.ToUpper(o.word("kind", "GROUP")), Name: o.need("name")}}
-	if ok && !e.service.given() {
-		r.bad(o.at, "REQUIRED", "an actor is a service; name it")
+func readActor(r *strict.Reader, n ast.Node) (actorEntry, bool) {
+	o, ok := r.Object(n, "an actor", "cluster", "kind", "name", "service")
+	e := actorEntry{Place: o.Place, service: o.Name("service"), value: catalog.ActorAlias{
+		Cluster: o.Word("cluster", "default"), Kind: strings.ToUpper(o.Word("kind", "GROUP")), Name: o.Need("name", "")}}
+	if ok && !e.service.Given() {
+		r.Bad(o.At, "REQUIRED", "an actor is a service; name it")
 	}
 	return e, ok
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/yaml/strict"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 )
@@ -42,7 +43,7 @@ type Plan struct {
 	Unchanged int // things the file lists that are as it says already
 	file      string
 	changes   catalog.Changes
-	places    map[string][]place // of the changes, by list and index
+	places    map[string][]strict.Place // of the changes, by list and index
 }
 
 // Source is a file to import.
@@ -82,7 +83,7 @@ func NewPlan(ctx context.Context, c *catalog.Catalog, by access.Principal, doc D
 	}
 	p := newPlanner(doc, now)
 	p.plan()
-	return p.out, errors.Join(p.errs...)
+	return p.out, p.Err()
 }
 
 // Rehearse tells whether Apply would succeed for by, and changes nothing.
@@ -121,12 +122,12 @@ func (p Plan) locate(f *fault.Fault) *fault.Fault {
 	if err != nil || i < 0 || i >= len(entries) {
 		return f
 	}
-	at := entries[i].at
+	at := entries[i].At
 	if len(f.Path) > 2 {
-		at = entries[i].of(keyOf(f.Path[len(f.Path)-1]))
+		at = entries[i].Of(keyOf(f.Path[len(f.Path)-1]))
 	}
 	c := *f
-	c.Path = []string{p.file, strconv.Itoa(at.line), strconv.Itoa(at.column)}
+	c.Path = []string{p.file, strconv.Itoa(at.Line), strconv.Itoa(at.Column)}
 	return &c
 }
 
@@ -151,10 +152,11 @@ func keyOf(path string) string {
 
 // planner holds what the catalog has and what the file names, by name.
 type planner struct {
-	doc  Doc
-	now  catalog.Contents
-	errs []error
-	out  Plan
+	*strict.Reader // gathers what is wrong with the file
+
+	doc Doc
+	now catalog.Contents
+	out Plan
 
 	ids         map[string]map[string]uuid.UUID // by kind and ref, of catalog and file
 	controllers map[string]catalog.Controller
@@ -169,7 +171,7 @@ type planner struct {
 }
 
 func newPlanner(doc Doc, now catalog.Contents) *planner {
-	p := &planner{doc: doc, now: now, ids: map[string]map[string]uuid.UUID{}, out: Plan{file: doc.file, places: map[string][]place{}}}
+	p := &planner{Reader: &strict.Reader{File: doc.file}, doc: doc, now: now, ids: map[string]map[string]uuid.UUID{}, out: Plan{file: doc.file, places: map[string][]strict.Place{}}}
 	p.controllers = known(p, "controller", now.Controllers, func(v catalog.Controller) (string, uuid.UUID) { return v.Ref, v.ID })
 	p.owners = known(p, "owner", now.Owners, func(v catalog.Owner) (string, uuid.UUID) { return v.Ref, v.ID })
 	p.policies = known(p, "retention policy", now.RetentionPolicies, func(v catalog.RetentionPolicy) (string, uuid.UUID) { return v.Ref, v.ID })
@@ -205,9 +207,9 @@ func known[T any](p *planner, kind string, rows []T, of func(T) (string, uuid.UU
 
 // claim gives an entry of the file an id: that of the row it names, or a new
 // one. A name that stands twice is a mistake.
-func (p *planner) claim(kind, ref string, at mark, seen map[string]bool) {
+func (p *planner) claim(kind, ref string, at strict.Mark, seen map[string]bool) {
 	if seen[ref] {
-		p.bad(at, "TWICE", "the %s %q stands in this file twice", kind, ref)
+		p.Bad(at, "TWICE", "the %s %q stands in this file twice", kind, ref)
 	}
 	seen[ref] = true
 	if _, ok := p.ids[kind][ref]; !ok {
@@ -215,18 +217,12 @@ func (p *planner) claim(kind, ref string, at mark, seen map[string]bool) {
 	}
 }
 
-func (p *planner) bad(at mark, code, message string, args ...any) {
-	if len(p.errs) < maxMistakes {
-		p.errs = append(p.errs, mistake(p.doc.file, at, code, message, args...))
-	}
-}
-
 // find resolves a name; an unknown one is a mistake, with the nearest known.
-func (p *planner) find(kind string, n name) *uuid.UUID {
-	if !n.given() {
+func (p *planner) find(kind string, n strict.Name) *uuid.UUID {
+	if !n.Given() {
 		return nil
 	}
-	if id, ok := p.ids[kind][n.value]; ok {
+	if id, ok := p.ids[kind][n.Value]; ok {
 		return &id
 	}
 	var refs []string
@@ -234,14 +230,14 @@ func (p *planner) find(kind string, n name) *uuid.UUID {
 		refs = append(refs, ref)
 	}
 	slices.Sort(refs)
-	p.bad(n.at, "UNKNOWN_REFERENCE", "%s", fault.Suggest("neither the file nor the catalog has this "+kind, n.value, refs))
+	p.Bad(n.At, "UNKNOWN_REFERENCE", "%s", fault.Suggest("neither the file nor the catalog has this "+kind, n.Value, refs))
 	return nil
 }
 
 // findDataset resolves the full name of a dataset within an environment. A
 // name with another environment and a space in front is of that one.
-func (p *planner) findDataset(environment string, n name) *uuid.UUID {
-	full := n.value
+func (p *planner) findDataset(environment string, n strict.Name) *uuid.UUID {
+	full := n.Value
 	if !strings.Contains(full, " ") {
 		full = environment + " " + full
 	}
@@ -255,17 +251,17 @@ func (p *planner) findDataset(environment string, n name) *uuid.UUID {
 		}
 	}
 	slices.Sort(refs)
-	p.bad(n.at, "UNKNOWN_REFERENCE", "%s", fault.Suggest(
-		"neither the file nor the catalog has this dataset; a dataset is named by namespace, slash and name", n.value, refs))
+	p.Bad(n.At, "UNKNOWN_REFERENCE", "%s", fault.Suggest(
+		"neither the file nor the catalog has this dataset; a dataset is named by namespace, slash and name", n.Value, refs))
 	return nil
 }
 
 // findID is find for what must be there; the zero id stands for a mistake.
-func (p *planner) findID(kind string, n name) uuid.UUID { return or(p.find(kind, n), uuid.Nil) }
+func (p *planner) findID(kind string, n strict.Name) uuid.UUID { return or(p.find(kind, n), uuid.Nil) }
 
 // put notes an entry of the file that the catalog does not have so: next
 // against the row there is, if there is one.
-func put[T any](p *planner, into *[]T, list, kind, ref string, at place, old *T, next T) {
+func put[T any](p *planner, into *[]T, list, kind, ref string, at strict.Place, old *T, next T) {
 	action, keys := Create, []string(nil)
 	if old != nil {
 		if keys = differences(*old, next); len(keys) == 0 {
@@ -276,7 +272,7 @@ func put[T any](p *planner, into *[]T, list, kind, ref string, at place, old *T,
 	}
 	*into = append(*into, next)
 	p.out.places[list] = append(p.out.places[list], at)
-	p.out.Steps = append(p.out.Steps, Step{action, kind, ref, keys, at.at.line})
+	p.out.Steps = append(p.out.Steps, Step{action, kind, ref, keys, at.At.Line})
 }
 
 func (p *planner) end(into *[]uuid.UUID, kind, ref string, id uuid.UUID) {

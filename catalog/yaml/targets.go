@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/yaml/strict"
 )
 
 // targets plans the tags and permitted uses of a dataset and its fields.
@@ -49,7 +50,7 @@ func (p *planner) openPermits(dataset uuid.UUID) map[permitSlot]catalog.Permitte
 	return out
 }
 
-func (t targets) plan(field *uuid.UUID, suffix string, tags []tagEntry, permits []name) {
+func (t targets) plan(field *uuid.UUID, suffix string, tags []tagEntry, permits []strict.Name) {
 	for _, e := range tags {
 		t.planTag(field, suffix, e)
 	}
@@ -65,7 +66,7 @@ func (t targets) plan(field *uuid.UUID, suffix string, tags []tagEntry, permits 
 			continue
 		}
 		next := catalog.PermittedUse{DatasetID: t.dataset, FieldID: field, PurposeID: *purpose}
-		put(t.planner, &t.out.changes.Put.PermittedUses, "permitted_uses", "PERMITTED_USE", t.label+suffix+" "+n.value, place{at: n.at}, nil, next)
+		put(t.planner, &t.out.changes.Put.PermittedUses, "permitted_uses", "PERMITTED_USE", t.label+suffix+" "+n.Value, strict.Place{At: n.At}, nil, next)
 	}
 }
 
@@ -89,7 +90,7 @@ func (t targets) planTag(field *uuid.UUID, suffix string, e tagEntry) {
 		}
 	}
 	delete(t.tags, slot)
-	put(t.planner, &t.out.changes.Put.Tags, "tags", "TAG", t.label+suffix+" "+e.term, e.place, nil, next)
+	put(t.planner, &t.out.changes.Put.Tags, "tags", "TAG", t.label+suffix+" "+e.term, e.Place, nil, next)
 	t.out.Steps[len(t.out.Steps)-1].Action = action
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flowmart/lethe/catalog/yaml/strict"
 	"github.com/flowmart/lethe/schemas"
 )
 
@@ -40,12 +41,12 @@ func (m *Manifest) Before(t Tree) ([]Entry, error) { return m.entries(t, true) }
 
 func (m *Manifest) entries(t Tree, before bool) ([]Entry, error) {
 	f := &finder{m: m}
-	r := &reader{file: m.File}
+	r := newReader(m.File)
 	for i, g := range m.Groups {
 		for _, pattern := range g.Files {
 			names := t.match(pattern)
 			if len(names) == 0 && !before {
-				r.bad(g.at, "NO_FILE", "no file is called %q; correct the pattern, it goes down from the folder of the manifest", pattern)
+				r.Bad(g.at, "NO_FILE", "no file is called %q; correct the pattern, it goes down from the folder of the manifest", pattern)
 			}
 			for _, name := range names {
 				f.add(i, name)
@@ -65,7 +66,7 @@ func (m *Manifest) entries(t Tree, before bool) ([]Entry, error) {
 		f.name(r, i)
 	}
 	f.refer(r, before)
-	if err := r.err(); err != nil {
+	if err := r.Err(); err != nil {
 		return nil, err
 	}
 	return f.sorted()
@@ -105,7 +106,7 @@ func TypeOf(file string) string {
 }
 
 // name makes the subject of a file, which no other file has.
-func (f *finder) name(r *reader, i int) {
+func (f *finder) name(r *strict.Reader, i int) {
 	e := &f.found[i]
 	g := f.m.Groups[e.group]
 	e.said = read(e.Type, e.Text)
@@ -116,14 +117,14 @@ func (f *finder) name(r *reader, i int) {
 	}
 	e.Subject = strings.NewReplacer("{name}", strings.TrimSuffix(base, path.Ext(base)), "{dir}", dir, "{record}", e.said.record).Replace(g.Subject)
 	if strings.Contains(g.Subject, "{record}") && e.said.record == "" {
-		r.bad(g.at, "NO_RECORD", "%s names no record, message or title, and its subject is made of {record}; name it in the schema, or make the subject of {name}", e.File)
+		r.Bad(g.at, "NO_RECORD", "%s names no record, message or title, and its subject is made of {record}; name it in the schema, or make the subject of {name}", e.File)
 	}
 	if !strings.HasPrefix(e.Subject, f.m.Prefix) {
-		r.bad(g.at, "OTHER_PREFIX", "the subject %q of %s does not begin with %q as the manifest says of its subjects; correct one of the two", e.Subject, e.File, f.m.Prefix)
+		r.Bad(g.at, "OTHER_PREFIX", "the subject %q of %s does not begin with %q as the manifest says of its subjects; correct one of the two", e.Subject, e.File, f.m.Prefix)
 	}
 	for _, other := range f.found[:i] {
 		if other.Subject == e.Subject {
-			r.bad(g.at, "SUBJECT_TWICE", "%s and %s are both of the subject %q; a subject has one schema at a time: put {name}, {dir} or {record} into it, or narrow the pattern", other.File, e.File, e.Subject)
+			r.Bad(g.at, "SUBJECT_TWICE", "%s and %s are both of the subject %q; a subject has one schema at a time: put {name}, {dir} or {record} into it, or narrow the pattern", other.File, e.File, e.Subject)
 		}
 	}
 }
@@ -160,7 +161,7 @@ func (s *sorter) visit(i int) error {
 		return nil
 	case 1:
 		from := slices.Index(s.way, e.File)
-		return mistake(e.File, mark{}, "CYCLE", "schemas refer to one another in a circle: %s; none of them can be registered first: move what they share into one file",
+		return strict.Mistake(e.File, strict.Mark{}, "CYCLE", "schemas refer to one another in a circle: %s; none of them can be registered first: move what they share into one file",
 			strings.Join(append(slices.Clone(s.way[from:]), e.File), " → "))
 	}
 	s.state[i] = 1

@@ -13,6 +13,7 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 
+	"github.com/flowmart/lethe/catalog/yaml/strict"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/gate"
@@ -44,7 +45,7 @@ type Group struct {
 	References []Reference
 	Terms
 
-	at mark
+	at strict.Mark
 }
 
 // Reference is what files of a group take from a subject that is in no file.
@@ -53,7 +54,7 @@ type Reference struct {
 	Subject string
 	Version int // 0 for the latest
 
-	at mark
+	at strict.Mark
 }
 
 // The keys of the file.
@@ -66,61 +67,68 @@ var (
 // Read reads a manifest. Every mistake is told with its line; file is what it
 // is called there.
 func Read(file string, text []byte) (*Manifest, error) {
-	r := &reader{file: file}
+	r := newReader(file)
 	m := &Manifest{File: file}
-	body := r.tree(text)
+	body := r.Tree(text)
 	if body == nil {
-		return nil, r.err()
+		if r.Err() == nil {
+			r.Bad(strict.Mark{}, "EMPTY", "the file is empty; list files and their subjects under schemas")
+		}
+		return nil, r.Err()
 	}
-	o := r.object(body, "the manifest", topKeys)
-	m.Prefix = o.text("prefix")
-	m.Terms = o.terms()
-	for _, n := range o.list("schemas") {
-		m.Groups = append(m.Groups, r.group(n, m.Terms))
+	o, _ := r.Object(body, "a manifest", topKeys...)
+	m.Prefix = o.Text("prefix")
+	m.Terms = terms(o)
+	for _, n := range o.Items("schemas") {
+		m.Groups = append(m.Groups, group(r, n, m.Terms))
 	}
-	if len(m.Groups) == 0 && len(r.errs) == 0 {
-		r.bad(o.of("schemas"), "REQUIRED", `"schemas" is missing or empty; it lists files and their subjects, like - {files: schemas/*.avsc, subject: "{name}-value"}`)
+	if len(m.Groups) == 0 && r.Err() == nil {
+		r.Bad(o.Of("schemas"), "REQUIRED", `"schemas" is missing or empty; it lists files and their subjects, like - {files: schemas/*.avsc, subject: "{name}-value"}`)
 	}
-	return m, r.err()
+	return m, r.Err()
 }
 
-func (r *reader) group(n ast.Node, otherwise Terms) Group {
-	o := r.object(n, "an entry of schemas", groupKeys)
-	g := Group{at: o.at, Subject: o.need("subject", `the subject of the files, like "{name}-value"`), Terms: o.terms()}
+func newReader(file string) *strict.Reader {
+	return &strict.Reader{File: file, What: "a manifest", Most: 1 << 20, Less: "name files by patterns"}
+}
+
+func group(r *strict.Reader, n ast.Node, otherwise Terms) Group {
+	o, ok := r.Object(n, "an entry of schemas", groupKeys...)
+	g := Group{at: o.At, Subject: o.Need("subject", `the subject of the files, like "{name}-value"`), Terms: terms(o)}
 	g.Terms = g.or(otherwise)
-	g.Files = o.texts("files")
-	if len(g.Files) == 0 {
-		r.bad(o.of("files"), "REQUIRED", `"files" is missing or empty; it is a pattern of paths, like schemas/**/*.avsc, or a list of them`)
+	g.Files = o.Some("files")
+	if ok && len(g.Files) == 0 {
+		r.Bad(o.Of("files"), "REQUIRED", `"files" is missing or empty; it is a pattern of paths, like schemas/**/*.avsc, or a list of them`)
 	}
 	for _, pattern := range g.Files {
 		if !validPattern(pattern) {
-			r.bad(o.of("files"), "BAD_PATTERN", "%q is no pattern of paths; it goes down from the manifest's folder, with *, **, ?, [a-z] and {a,b}", pattern)
+			r.Bad(o.Of("files"), "BAD_PATTERN", "%q is no pattern of paths; it goes down from the manifest's folder, with *, **, ?, [a-z] and {a,b}", pattern)
 		}
 	}
-	if kind := strings.ToUpper(o.text("type")); kind != "" {
+	if kind := strings.ToUpper(o.Text("type")); kind != "" {
 		g.Type = kind
 		if known := schemas.Types(); !slices.Contains(known, kind) {
-			r.bad(o.of("type"), "UNKNOWN_TYPE", "%s", fault.Suggest("schemas are of the types "+strings.Join(known, ", "), kind, known))
+			r.Bad(o.Of("type"), "UNKNOWN_TYPE", "%s", fault.Suggest("schemas are of the types "+strings.Join(known, ", "), kind, known))
 		}
 	}
 	for _, hole := range holes(g.Subject) {
 		if known := []string{"name", "dir", "record"}; !slices.Contains(known, hole) {
-			r.bad(o.of("subject"), "UNKNOWN_PLACEHOLDER", "%s", fault.Suggest(fmt.Sprintf("a subject is made of {name}, {dir} and {record}, not of {%s}", hole), hole, known))
+			r.Bad(o.Of("subject"), "UNKNOWN_PLACEHOLDER", "%s", fault.Suggest(fmt.Sprintf("a subject is made of {name}, {dir} and {record}, not of {%s}", hole), hole, known))
 		}
 	}
-	for _, n := range o.list("references") {
-		g.References = append(g.References, r.reference(n))
+	for _, n := range o.Items("references") {
+		g.References = append(g.References, reference(r, n))
 	}
 	return g
 }
 
-func (r *reader) reference(n ast.Node) Reference {
-	o := r.object(n, "a reference", referenceKeys)
-	ref := Reference{at: o.at, Name: o.need("name", "what the schema calls it: the full name of a type, the URI of a $ref, the path of an import"), Subject: o.need("subject", "the subject that it is of")}
-	if version := o.text("version"); version != "" && version != "latest" {
+func reference(r *strict.Reader, n ast.Node) Reference {
+	o, _ := r.Object(n, "a reference", referenceKeys...)
+	ref := Reference{at: o.At, Name: o.Need("name", "what the schema calls it: the full name of a type, the URI of a $ref, the path of an import"), Subject: o.Need("subject", "the subject that it is of")}
+	if version := o.Text("version"); version != "" && version != "latest" {
 		n, err := strconv.Atoi(version)
 		if err != nil || n < 1 {
-			r.bad(o.of("version"), "OUT_OF_RANGE", "a version is a whole number from 1, or latest")
+			r.Bad(o.Of("version"), "OUT_OF_RANGE", "a version is a whole number from 1, or latest")
 		}
 		ref.Version = n
 	}
@@ -128,20 +136,20 @@ func (r *reader) reference(n ast.Node) Reference {
 }
 
 // terms reads what should hold for subjects.
-func (o object) terms() Terms {
-	t := Terms{Owner: o.text("owner")}
-	if level := o.text("level"); level != "" {
+func terms(o strict.Object) Terms {
+	t := Terms{Owner: o.Text("owner")}
+	if level := o.Text("level"); level != "" {
 		l, err := schemas.ParseLevel(level)
 		if err != nil {
-			o.bad(o.of("level"), "INVALID_LEVEL", "%s", fault.All(err)[0].Message)
+			o.Bad(o.Of("level"), "INVALID_LEVEL", "%s", fault.All(err)[0].Message)
 		}
 		t.Level = l
 	}
-	if policy := o.text("policy"); policy != "" {
+	if policy := o.Text("policy"); policy != "" {
 		t.Policy = gate.Policy(strings.ToUpper(policy))
 		known := []string{string(gate.Enforce), string(gate.Warn), string(gate.Off)}
 		if !slices.Contains(known, string(t.Policy)) {
-			o.bad(o.of("policy"), "INVALID_POLICY", "%s", fault.Suggest("a policy is "+strings.Join(known, ", "), string(t.Policy), known))
+			o.Bad(o.Of("policy"), "INVALID_POLICY", "%s", fault.Suggest("a policy is "+strings.Join(known, ", "), string(t.Policy), known))
 		}
 	}
 	return t

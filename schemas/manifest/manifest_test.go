@@ -46,7 +46,14 @@ func TestMistakes(t *testing.T) {
 	t.Parallel()
 	const good = "schemas:\n  - files: a.avsc\n    subject: a-value\n"
 	for _, c := range []struct{ text, at, code, says string }{
-		{"", "1:1", "BAD_YAML", "not an empty one"},
+		{"", "1:1", "EMPTY", "list files and their subjects"},
+		{"# nothing yet\n", "1:1", "EMPTY", "list files and their subjects"},
+		{"schemas: " + strings.Repeat("[", 100_000), "1:30", "YAML_TOO_DEEP", "at most 20 deep"},
+		{"schemas: " + strings.Repeat("- ", 100_000), "1:1006", "YAML_TOO_DEEP", "at most 500 words"},
+		{good + "? [a]\n: b\n", "4:1", "YAML_FEATURE", "complex keys"},
+		{good + "<<: {}\n", "4:1", "YAML_FEATURE", "merges"},
+		{strings.Repeat("#", 1<<20+1), "1:1", "FILE_TOO_LARGE", "by patterns"},
+		{"schemas: a\n", "1:10", "NOT_A_LIST", "begin with a dash"},
 		{"schemas: [", "1:10", "BAD_YAML", "sequence end"},
 		{"- a", "1:1", "NOT_A_MAPPING", "its keys are prefix, owner"},
 		{"schemas: []", "1:1", "REQUIRED", "lists files and their subjects"},
@@ -68,11 +75,11 @@ func TestMistakes(t *testing.T) {
 		_, err := Read("dir/lethe.yaml", []byte(c.text))
 		all := fault.All(err)
 		if len(all) == 0 {
-			t.Errorf("%q is taken", c.text)
+			t.Errorf("%.80q is taken", c.text)
 			continue
 		}
 		if at := strings.Join(all[0].Path[1:], ":"); at != c.at || all[0].Code != c.code || !strings.Contains(all[0].Message, c.says) {
-			t.Errorf("%q: %s %s %s, want %s %s %s", c.text, at, all[0].Code, all[0].Message, c.at, c.code, c.says)
+			t.Errorf("%.80q: %s %s %s, want %s %s %s", c.text, at, all[0].Code, all[0].Message, c.at, c.code, c.says)
 		}
 	}
 	_, err := Read(Name, []byte("lvel: x\nschemas:\n  - files: a\n    subjct: b\n"))

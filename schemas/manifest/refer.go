@@ -12,8 +12,10 @@ import (
 	"github.com/bufbuild/protocompile/parser"
 	"github.com/bufbuild/protocompile/reporter"
 
+	"github.com/flowmart/lethe/catalog/yaml/strict"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas"
+	"github.com/flowmart/lethe/schemas/protobuf"
 )
 
 // said is what the text of a schema says about itself and others. A text that
@@ -36,7 +38,7 @@ func read(kind, text string) said {
 
 // refer finds by which references each file takes what it needs: what the group
 // says, and else the file that has it.
-func (f *finder) refer(r *reader, before bool) {
+func (f *finder) refer(r *strict.Reader, before bool) {
 	used := map[*Reference]bool{}
 	for i := range f.found {
 		e := &f.found[i]
@@ -58,7 +60,7 @@ func (f *finder) refer(r *reader, before bool) {
 	for i := range f.m.Groups {
 		for k := range f.m.Groups[i].References {
 			if ref := &f.m.Groups[i].References[k]; !used[ref] && !before {
-				r.bad(ref.at, "UNUSED_REFERENCE", "no file of this entry takes %q from elsewhere; remove the reference, or write its name as the schema does", ref.Name)
+				r.Bad(ref.at, "UNUSED_REFERENCE", "no file of this entry takes %q from elsewhere; remove the reference, or write its name as the schema does", ref.Name)
 			}
 		}
 	}
@@ -69,7 +71,7 @@ func (f *finder) has(subject string) bool {
 }
 
 // takeFrom finds the one other file that has what an entry needs.
-func (f *finder) takeFrom(r *reader, e *found, need string) {
+func (f *finder) takeFrom(r *strict.Reader, e *found, need string) {
 	var from []*found
 	for i := range f.found {
 		o := &f.found[i]
@@ -86,7 +88,7 @@ func (f *finder) takeFrom(r *reader, e *found, need string) {
 	}
 	for _, o := range from[1:] {
 		if o.File != from[0].File {
-			r.bad(f.m.Groups[e.group].at, "AMBIGUOUS_REFERENCE", "%s takes %q, which is in %s and in %s; say whose it is under references: {name: %s, subject: …}", e.File, need, from[0].File, o.File, need)
+			r.Bad(f.m.Groups[e.group].at, "AMBIGUOUS_REFERENCE", "%s takes %q, which is in %s and in %s; say whose it is under references: {name: %s, subject: …}", e.File, need, from[0].File, o.File, need)
 			return
 		}
 	}
@@ -263,7 +265,7 @@ func withoutFragment(uri string) string {
 
 // readProtobuf reads the imports and the first message of a file.
 func readProtobuf(text string) said {
-	if len(text) > maxBytes {
+	if len(text) > protobuf.MaxBytes {
 		return said{}
 	}
 	quiet := reporter.NewHandler(reporter.NewReporter(func(reporter.ErrorWithPos) error { return nil }, nil))
