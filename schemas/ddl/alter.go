@@ -372,11 +372,6 @@ func (p *parser) alterIndex() error {
 	if err != nil {
 		return err
 	}
-	in := p.d.indexNamed(n)
-	if columns, known := p.d.indexes[in]; known {
-		delete(p.d.indexes, in)
-		p.d.indexes[tables.Name{Schema: in.Schema, Table: to}] = columns
-	}
 	all, err := p.d.every()
 	if err != nil {
 		return err
@@ -390,18 +385,4 @@ func (p *parser) alterIndex() error {
 		}
 	}
 	return nil
-}
-
-// indexNamed is the full name of a unique index that the scripts made.
-func (d *Database) indexNamed(n tables.Name) tables.Name {
-	if n.Schema != "" {
-		return n
-	}
-	for _, schema := range d.path {
-		in := tables.Name{Schema: schema, Table: n.Table}
-		if _, made := d.indexes[in]; made {
-			return in
-		}
-	}
-	return n
 }

@@ -320,12 +320,11 @@ func (p *parser) keyOf(t *tables.Table, k *tables.Key) (err error) {
 		if k.Name == "" {
 			k.Name = index
 		}
-		columns, known := p.d.indexes[tables.Name{Schema: t.Name.Schema, Table: index}]
-		if !known {
+		k.Columns = slices.Clone(t.Indexed(index))
+		if k.Columns == nil {
 			p.d.note(p.start, "the index "+clip(index)+" is not known, so neither is the key made of it", "give the files that make it, in their order")
 			k.Kind = "" // none
 		}
-		k.Columns = columns
 		return nil
 	}
 	p.index()

@@ -400,6 +400,8 @@ func (p *parser) createIndex() error {
 		p.i = from
 		return nil //nolint:nilerr // an index on an expression cannot become a key
 	}
-	p.d.indexes[tables.Name{Schema: p.d.found(n).Schema, Table: index}] = columns
-	return nil
+	if n = p.d.found(n); !p.d.State.Has(n) {
+		return nil // a view's, or of a table that was not seen
+	}
+	return p.d.State.Index(n, index, columns)
 }

@@ -29,14 +29,13 @@ type Database struct {
 	State *tables.State
 	Notes []Note
 
-	path    []string // the search path
-	types   map[tables.Name]custom
-	others  map[tables.Name]bool     // views, sequences, temporary tables: relations that hold no rows of their own
-	indexes map[tables.Name][]string // columns of unique indexes
-	blind   bool                     // something was not read that may have made anything
-	faults  int                      // told so far
-	over    bool                     // no more is read
-	passed  int                      // of mostPassed
+	path   []string // the search path
+	types  map[tables.Name]custom
+	others map[tables.Name]bool // views, sequences, temporary tables: relations that hold no rows of their own
+	blind  bool                 // something was not read that may have made anything
+	faults int                  // told so far
+	over   bool                 // no more is read
+	passed int                  // of mostPassed
 }
 
 // custom is a type that the scripts make.
@@ -49,7 +48,7 @@ type custom struct {
 // New returns a database as PostgreSQL makes it: with an empty schema public.
 func New() *Database {
 	return &Database{State: tables.New(), path: []string{"public"}, types: map[tables.Name]custom{},
-		others: map[tables.Name]bool{}, indexes: map[tables.Name][]string{}}
+		others: map[tables.Name]bool{}}
 }
 
 // How many mistakes are told together: of one script, and of all. Nobody mends

@@ -186,7 +186,9 @@ func (s *State) dropColumn(t *Table, column string, at Place) {
 	was := t.Columns[i].Type
 	t.Columns = slices.Delete(slices.Clone(t.Columns), i, i+1)
 	s.did(ColumnDropped, t.Name, column, was, "", at)
-	s.dropKeys(t, func(k Key) bool { return slices.Contains(k.Columns, column) }, at)
+	has := func(k Key) bool { return slices.Contains(k.Columns, column) }
+	s.dropKeys(t, has, at)
+	t.indexes = slices.DeleteFunc(slices.Clone(t.indexes), has)
 	s.dropKeysOfAll(func(k Key) bool { return k.To == t.Name && slices.Contains(k.ToColumns, column) }, at)
 	for _, h := range s.where(func(o *Table) bool { return o.PartOf == t.Name || slices.Contains(o.Parents, t.Name) }) {
 		i := h.Index(column)
@@ -225,7 +227,7 @@ func (s *State) RenameColumn(n Name, column, to string, at Place) error {
 		c := &h.Columns[i]
 		c.Former = append([]string{column}, c.Former...)
 		c.Name, c.At = to, at
-		for _, k := range h.Keys {
+		for _, k := range slices.Concat(h.Keys, h.indexes) {
 			replace(k.Columns, column, to)
 		}
 		for _, o := range s.tables {
@@ -359,7 +361,32 @@ func (s *State) AddKey(n Name, k Key, at Place) error {
 	return nil
 }
 
-// RenameKey gives a key of a table another name, if it has such a one.
+// Index notes a unique index of a table, which may become a key later on.
+func (s *State) Index(n Name, name string, columns []string) error {
+	t, err := s.Table(n)
+	if err != nil {
+		return err
+	}
+	if len(t.indexes) >= mostKeys {
+		return fault.New(fault.TooLarge, TooLarge, "a table has at most %d unique indexes; take those away that say the same", mostKeys)
+	}
+	t.indexes = slices.DeleteFunc(slices.Clone(t.indexes), func(k Key) bool { return k.Name == name })
+	t.indexes = append(t.indexes, Key{Name: name, Kind: Unique, Columns: columns})
+	return s.spend(1)
+}
+
+// Indexed finds the columns of a unique index, nil if the table has no such.
+func (t *Table) Indexed(name string) []string {
+	for _, k := range t.indexes {
+		if k.Name == name {
+			return k.Columns
+		}
+	}
+	return nil
+}
+
+// RenameKey gives a key or a unique index of a table another name, if it has
+// such a one.
 func (s *State) RenameKey(n Name, from, to string) error {
 	t, err := s.Table(n)
 	if err != nil {
@@ -370,6 +397,11 @@ func (s *State) RenameKey(n Name, from, to string) error {
 			s.named[Name{n.Schema, from}]--
 			t.Keys[i].Name = to
 			s.named[Name{n.Schema, to}]++
+		}
+	}
+	for i := range t.indexes {
+		if t.indexes[i].Name == from {
+			t.indexes[i].Name = to
 		}
 	}
 	return nil

@@ -97,6 +97,8 @@ type Table struct {
 	PartOf  Name   `json:"partOf,omitzero"`
 	Parents []Name `json:"parents,omitzero"` // whose columns it inherits
 	At      Place  `json:"at,omitzero"`
+
+	indexes []Key // unique ones, which may become keys
 }
 
 // Size counts a column with the parts of its type.

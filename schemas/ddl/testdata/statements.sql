@@ -179,3 +179,18 @@ CREATE TABLE t (a int, b int);
 CREATE UNIQUE INDEX u ON t (b);
 ALTER INDEX u RENAME TO v;
 ALTER TABLE t ADD PRIMARY KEY USING INDEX v;
+-- case: a key of an index whose columns, table and schema have new names
+CREATE SCHEMA shop;
+CREATE TABLE t (a int, b int);
+CREATE UNIQUE INDEX u ON t (a, b);
+ALTER TABLE t RENAME COLUMN b TO c;
+ALTER TABLE t RENAME TO s;
+ALTER TABLE s SET SCHEMA shop;
+ALTER TABLE shop.s ADD CONSTRAINT pair UNIQUE USING INDEX u;
+ALTER TABLE shop.s RENAME a TO d;
+-- case: an index goes with its column, and its name is free
+CREATE TABLE t (a int, b int, c int);
+CREATE UNIQUE INDEX u ON t (a, b);
+ALTER TABLE t DROP COLUMN b;
+CREATE UNIQUE INDEX u ON t (c);
+ALTER TABLE t ADD PRIMARY KEY USING INDEX u;
