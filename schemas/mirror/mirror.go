@@ -20,6 +20,8 @@ import (
 	"strings"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/flowmart/lethe/schemas"
 )
 
 // Mirror makes To what From is. What it has read once of a version it does not
@@ -222,7 +224,7 @@ func ordered(all map[place]Version) []Version {
 		}
 		seen[p] = true
 		for _, ref := range v.References {
-			visit(place{qualified(v.Subject, ref.Subject), ref.Version})
+			visit(place{schemas.Qualified(v.Subject, ref.Subject), ref.Version})
 		}
 		out = append(out, v)
 	}
@@ -232,16 +234,6 @@ func ordered(all map[place]Version) []Version {
 	return out
 }
 
-// qualified is the full name of a subject that is named within another's
-// context.
-func qualified(within, subject string) string {
-	if strings.HasPrefix(subject, ":.") || !strings.HasPrefix(within, ":.") {
-		return subject
-	}
-	context, _, _ := strings.Cut(within[1:], ":")
-	return ":" + context + ":" + subject
-}
-
 // settings compares what is set on the registry, on each context and on each
 // subject.
 func (m *Mirror) settings(ctx context.Context, from map[place]Version) ([]Step, error) {
@@ -249,7 +241,7 @@ func (m *Mirror) settings(ctx context.Context, from map[place]Version) ([]Step, 
 	for p := range from {
 		set[p.subject] = true
 		// What holds for more than the prefix is not ours to set.
-		if around := qualified(p.subject, ""); strings.HasPrefix(around, m.Prefix) {
+		if around := schemas.Qualified(p.subject, ""); strings.HasPrefix(around, m.Prefix) {
 			set[around] = true
 		}
 	}
