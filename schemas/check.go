@@ -141,6 +141,9 @@ func (r *Registry) check(ctx context.Context, db postgres.DB, by access.Principa
 	if err == nil {
 		c, err = r.read(ctx, db, p.context, s)
 	}
+	if err == nil {
+		_, _, err = s.Metadata.assigned(c.kind, c.schema.Places())
+	}
 	if err != nil {
 		a, err = a.unreadable(s, err)
 		return a, draft{}, err

@@ -3,7 +3,6 @@ package schemas
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -74,31 +73,66 @@ func fieldsOf(c *content, p place) []format.Field {
 	return out
 }
 
-// gateFields are fields as the gate judges them.
-func gateFields(fields []format.Field, p place) []gate.Field {
+// described is a schema as the gate judges it: its fields, with what its text
+// and its metadata say of each, and the names in the metadata that none has.
+type described struct {
+	places   []format.Field // as the schema has them
+	fields   []gate.Field   // likewise, as places of a record
+	dangling []string
+}
+
+// describe takes a schema's fields for the gate.
+func describe(kind string, schema format.Schema, m *Metadata, p place) (described, error) {
+	fields := schema.Places()
+	assigned, dangling, err := m.assigned(kind, fields)
 	out := make([]gate.Field, len(fields))
 	for i, f := range fields {
 		out[i] = gate.Field{
 			Field: detect.Field{Record: f.Record, Path: inPart(f.Path, p), Type: f.Type, Logical: f.Logical, Doc: f.Doc, Opaque: f.Opaque},
 			Tags:  f.Tags, Aliases: f.Aliases,
 		}
+		if assigned != nil {
+			out[i].Assigned = assigned[i]
+		}
 	}
-	return out
+	return described{fields, out, dangling}, err
+}
+
+// describe is a content as the gate judges it.
+func (c *content) describe(p place) (described, error) {
+	return describe(c.kind, c.schema, c.Metadata, p)
+}
+
+// described is a registered schema as the gate judges it.
+func (r *Registry) described(ctx context.Context, db postgres.DB, p place, id contentID) (described, error) {
+	stored, err := r.load(ctx, db, id)
+	if err != nil {
+		return described{}, err
+	}
+	schema, err := r.schemaOf(ctx, db, id)
+	if err != nil {
+		return described{}, err
+	}
+	return describe(stored.Type, schema, stored.Metadata, p)
 }
 
 // gated is what the gate says of a content that would follow the versions
 // given, newest first.
 func (r *Registry) gated(ctx context.Context, db postgres.DB, p place, live []earlier, config Config, c *content) (gate.Result, error) {
-	change, err := r.change(ctx, db, p, c.schema.Places())
+	now, err := c.describe(p)
+	if err != nil {
+		return gate.Result{}, err
+	}
+	change, err := r.change(ctx, db, p, now)
 	if err != nil {
 		return gate.Result{}, err
 	}
 	if len(live) > 0 {
-		old, err := r.schemaOf(ctx, db, contentID{live[0].Context, live[0].SchemaID})
+		old, err := r.described(ctx, db, p, contentID{live[0].Context, live[0].SchemaID})
 		if err != nil {
 			return gate.Result{}, err
 		}
-		change.Old = gateFields(old.Places(), p)
+		change.Old = old.fields
 	}
 	if change.Policy = config.policy(); change.Policy != gate.Off {
 		if change.Around, err = r.around(ctx, db, p); err != nil {
@@ -121,19 +155,19 @@ func (r *Registry) PersonalData(ctx context.Context, by access.Principal, subjec
 		return nil, err
 	}
 	p := split(old.Subject)
-	was, err := r.schemaOf(ctx, r.db, contentID{old.Context, old.ID})
+	was, err := r.described(ctx, r.db, p, contentID{old.Context, old.ID})
 	if err != nil {
 		return nil, err
 	}
-	is, err := r.schemaOf(ctx, r.db, contentID{next.Context, next.ID})
+	is, err := r.described(ctx, r.db, p, contentID{next.Context, next.ID})
 	if err != nil {
 		return nil, err
 	}
-	change, err := r.change(ctx, r.db, p, is.Places())
+	change, err := r.change(ctx, r.db, p, is)
 	if err != nil {
 		return nil, err
 	}
-	change.Old, change.Policy = gateFields(was.Places(), p), gate.Off
+	change.Old, change.Policy = was.fields, gate.Off
 	return gate.Check(change).Difference, nil
 }
 
@@ -163,103 +197,73 @@ func guard(findings []gate.Finding, asked string) error {
 	return fault.New(fault.Invalid, "GATE_FAILED", "the gate of this subject refuses the schema: %s", strings.Join(needs, "; "))
 }
 
-// classify asserts in the catalog what a schema says its fields are, and what
-// was said of them under their former names. Whoever may register for a subject
-// may say so; what a later version says no more is not taken back, as data that
-// was written before is still there.
-func (r *Registry) classify(ctx context.Context, db postgres.DB, by access.Principal, p place, datasets []uuid.UUID, fields []format.Field) error {
-	if !slices.ContainsFunc(fields, func(f format.Field) bool { return len(f.Tags)+len(f.Aliases) > 0 }) {
-		return nil
-	}
-	change, err := r.change(ctx, db, p, fields)
-	if err != nil {
-		return err
-	}
-	known, err := catalog.FieldsByDataset(ctx, db, datasets)
-	if err != nil {
-		return err
-	}
-	standing, err := catalog.TagsByDataset(ctx, db, datasets)
-	if err != nil {
-		return err
-	}
-	by.Roles = []access.Role{access.Admin}
-	for _, dataset := range datasets {
-		const atOnce = 5000 // the catalog takes no more in one call
-		for some := range slices.Chunk(newTags(gate.Tags(change), known[dataset], standing[dataset]), atOnce) {
-			if _, err := catalog.AssertTags(ctx, db, by, some); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// newTags are what a schema says of the fields of a dataset and no schema said
-// before: to assert again what stands would wait for every other change of the
-// catalog.
-func newTags(said []gate.Tag, fields []catalog.Field, standing []catalog.Tag) []catalog.Tag {
-	ids := map[string]catalog.Field{}
-	for _, f := range fields {
-		ids[f.Path] = f
-	}
-	type place struct {
-		field uuid.UUID
-		term  string
-	}
-	known := map[place]bool{}
-	for _, t := range standing {
-		if t.FieldID != nil && t.Source == "SCHEMA" {
-			known[place{*t.FieldID, t.Term}] = true
-		}
-	}
-	var out []catalog.Tag
-	for _, t := range said {
-		f, ok := ids[t.Path]
-		if !ok || known[place{f.ID, t.Category}] || t.Source == gate.Inherited || t.Source == gate.Confirmed && t.From == t.Path {
-			continue
-		}
-		reason := ""
-		if t.From != t.Path {
-			reason = "the field was called " + t.From
-		}
-		out = append(out, catalog.Tag{DatasetID: f.DatasetID, FieldID: &f.ID, Term: t.Category, Source: "SCHEMA", Reason: reason})
-	}
-	return out
-}
-
 // change is a schema on its way to a subject, with what the catalog says of the
 // subject's fields.
-func (r *Registry) change(ctx context.Context, db postgres.DB, p place, fields []format.Field) (gate.Change, error) {
-	change := gate.Change{New: gateFields(fields, p), Confirmed: map[string][]string{}, Rejected: map[string][]gate.Rejection{}}
+func (r *Registry) change(ctx context.Context, db postgres.DB, p place, now described) (gate.Change, error) {
 	datasets, err := r.datasetsOf(ctx, db, p)
-	if err != nil || len(datasets) == 0 {
-		return change, err
+	if err != nil {
+		return gate.Change{}, err
 	}
-	tags, err := catalog.TagsByDataset(ctx, db, datasets)
-	if err != nil || len(tags) == 0 {
-		return change, err
-	}
-	known, err := catalog.FieldsByDataset(ctx, db, datasets)
-	for _, dataset := range datasets {
-		paths := map[uuid.UUID]string{}
-		for _, f := range known[dataset] {
-			paths[f.ID] = f.Path
-		}
-		told(&change, tags[dataset], paths)
-	}
-	return change, err
+	k, err := knows(ctx, db, datasets)
+	return k.change(now), err
 }
 
-// told adds what people decided about a dataset's fields. What is said to hold
-// from a later day on is decided today.
-func told(change *gate.Change, tags []catalog.Tag, paths map[uuid.UUID]string) {
+// known is what the catalog knows of the fields of the datasets behind a
+// subject's topic.
+type known struct {
+	tags  map[uuid.UUID][]catalog.Tag
+	paths map[uuid.UUID]string // of the fields
+	ids   map[uuid.UUID]map[string]uuid.UUID
+}
+
+// knows asks the catalog. Where nothing is said, it does not ask what the fields
+// are called.
+func knows(ctx context.Context, db postgres.DB, datasets []uuid.UUID) (k known, err error) {
+	if len(datasets) == 0 {
+		return k, nil
+	}
+	if k.tags, err = catalog.TagsByDataset(ctx, db, datasets); err != nil || len(k.tags) == 0 {
+		return k, err
+	}
+	return k, k.call(ctx, db, datasets)
+}
+
+// call asks what the fields are called.
+func (k *known) call(ctx context.Context, db postgres.DB, datasets []uuid.UUID) error {
+	if k.paths != nil {
+		return nil
+	}
+	fields, err := catalog.FieldsByDataset(ctx, db, datasets)
+	k.paths, k.ids = map[uuid.UUID]string{}, map[uuid.UUID]map[string]uuid.UUID{}
+	for _, d := range datasets {
+		k.ids[d] = map[string]uuid.UUID{}
+		for _, f := range fields[d] {
+			k.paths[f.ID], k.ids[d][f.Path] = f.Path, f.ID
+		}
+	}
+	return err
+}
+
+// change is a schema with what is known of its fields.
+func (k known) change(now described) gate.Change {
+	change := gate.Change{New: now.fields, Dangling: now.dangling,
+		Confirmed: map[string][]string{}, Earlier: map[string][]string{}, Rejected: map[string][]gate.Rejection{}}
+	for _, tags := range k.tags {
+		k.tell(&change, tags)
+	}
+	return change
+}
+
+// tell adds what is said of a dataset's fields: what people decided and, apart,
+// what versions of the schema say. What is said to hold from a later day on is
+// decided today.
+func (k known) tell(change *gate.Change, tags []catalog.Tag) {
 	denied := map[string]map[string]bool{}
 	for _, t := range tags {
 		if t.FieldID == nil {
 			continue
 		}
-		path := paths[*t.FieldID]
+		path := k.paths[*t.FieldID]
 		if t.State == "REJECTED" || t.State == "CONFIRMED" && t.Polarity == "-" {
 			change.Rejected[path] = append(change.Rejected[path], gate.Rejection{Category: t.Term})
 			if denied[path] == nil {
@@ -272,8 +276,13 @@ func told(change *gate.Change, tags []catalog.Tag, paths map[uuid.UUID]string) {
 		if t.FieldID == nil || t.State != "CONFIRMED" || t.Polarity != "+" {
 			continue
 		}
-		path := paths[*t.FieldID]
-		if _, err := taxonomy.Find("", t.Term, taxonomy.Category); err == nil && !denied[path][t.Term] {
+		path := k.paths[*t.FieldID]
+		if _, err := taxonomy.Find("", t.Term, taxonomy.Category); err != nil || denied[path][t.Term] {
+			continue
+		}
+		if t.Source == "SCHEMA" {
+			change.Earlier[path] = append(change.Earlier[path], t.Term)
+		} else {
 			change.Confirmed[path] = append(change.Confirmed[path], t.Term)
 		}
 	}

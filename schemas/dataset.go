@@ -170,13 +170,13 @@ func claim(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, owner
 
 // tellCatalog writes the fields of a topic's keys or values into the catalog,
 // for each dataset behind the topic, and what the schema says they are.
-func (r *Registry) tellCatalog(ctx context.Context, db postgres.DB, by access.Principal, p place, version int, fields []format.Field) error {
+func (r *Registry) tellCatalog(ctx context.Context, db postgres.DB, by access.Principal, p place, version int, now described) error {
 	datasets, err := r.datasetsOf(ctx, db, p)
 	if err != nil || len(datasets) == 0 {
 		return err
 	}
 	_, value := topicOf(p.name)
-	told := catalogFields(fields, !value)
+	told := catalogFields(now.places, !value)
 	const atOnce = 2000 // the catalog takes no more in one call
 	for _, id := range datasets {
 		for some := range slices.Chunk(told, atOnce) {
@@ -185,7 +185,7 @@ func (r *Registry) tellCatalog(ctx context.Context, db postgres.DB, by access.Pr
 			}
 		}
 	}
-	return r.classify(ctx, db, by, p, datasets, fields)
+	return r.classify(ctx, db, by, p, datasets, now, version)
 }
 
 // catalogFields turns field paths into the catalog's fields. A description
@@ -266,9 +266,9 @@ func (r *Registry) fill(ctx context.Context, db postgres.DB, name string) error 
 	if err != nil {
 		return err
 	}
-	schema, err := r.schemaOf(ctx, db, contentID{v.Context, v.ID})
+	now, err := r.described(ctx, db, place{home, name}, contentID{v.Context, v.ID})
 	if err != nil {
 		return err
 	}
-	return r.tellCatalog(ctx, db, access.System, place{home, name}, v.Version, schema.Places())
+	return r.tellCatalog(ctx, db, access.System, place{home, name}, v.Version, now)
 }

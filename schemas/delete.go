@@ -167,8 +167,8 @@ func (r *Registry) deleteLocked(ctx context.Context, tx pgx.Tx, by access.Princi
 		if err == nil && len(chosen) == len(all) {
 			err = dropConfig(ctx, tx, s.ID)
 		}
-	} else {
-		err = r.hide(ctx, tx, s, numbers)
+	} else if err = r.hide(ctx, tx, s, numbers); err == nil {
+		err = r.reclassify(ctx, tx, by, p, all, numbers)
 	}
 	if err != nil {
 		return nil, nil, err

@@ -83,7 +83,10 @@ func (d desk) read(s Submission) (*content, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &content{kind: s.Type, text: schema.Canonical(), schema: schema}
+	if _, _, err := s.Metadata.assigned(s.Type, schema.Places()); err != nil {
+		return nil, err
+	}
+	c := &content{kind: s.Type, text: schema.Canonical(), schema: schema, Metadata: s.Metadata}
 	d[s.Subject] = c
 	return c, nil
 }
@@ -104,13 +107,15 @@ func (d desk) judge(s Submission, old desk, config Config) Comparison {
 		a.Answer, _ = a.unreadable(s, err) // every error here is a fault of the schema
 		return a
 	}
-	change := gate.Change{New: gateFields(c.schema.Places(), p), Policy: a.Policy}
+	is, _ := c.describe(p) // it was tried when it was read
+	change := gate.Change{New: is.fields, Dangling: is.dangling, Policy: a.Policy}
 	a.After = c.text
 	if was != nil {
 		// What it refers to may have changed though the text is the same.
 		a.Findings = incompatible(follows(c, was, a.Level, config.strictness()), p)
 		a.Known = was.kind == c.kind && was.text == c.text
-		change.Old = gateFields(was.schema.Places(), p)
+		before, _ := was.describe(p)
+		change.Old = before.fields
 	}
 	found := gate.Check(change)
 	a.Tags, a.Difference = found.Tags, found.Difference

@@ -235,7 +235,11 @@ func (st *state) numberFor(s Submission, mode Mode) (int, error) {
 // keep writes what a registration brings: content, version, fields, and the
 // records of it.
 func (r *Registry) keep(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, st *state, version, asked int, c *content) (v Version, w written, err error) {
-	if err := r.tellCatalog(ctx, tx, by, s.place(), version, c.schema.Places()); err != nil {
+	now, err := c.describe(s.place())
+	if err == nil {
+		err = r.tellCatalog(ctx, tx, by, s.place(), version, now)
+	}
+	if err != nil {
 		return v, w, err
 	}
 	if err := lockTargets(ctx, tx, c.references); err != nil {

@@ -70,9 +70,14 @@ type Finding struct {
 // Field is a field of a schema, with what the schema itself says of it.
 type Field struct {
 	detect.Field
-	Tags    []string // inline: keys of the taxonomy as they are written
-	Aliases []string // former names of the field, without their path
+	Tags     []string   // inline: keys of the taxonomy as they are written
+	Assigned []Assigned // by patterns of the schema's metadata
+	Aliases  []string   // former names of the field, without their path
 }
+
+// Assigned is a tag that the metadata of a schema give to the fields of a
+// pattern.
+type Assigned struct{ Tag, Pattern string }
 
 // Rejection is a suggestion that somebody turned down: what a rule suggested,
 // or a category, whatever suggests it.
@@ -94,7 +99,9 @@ func (r Rejection) covers(s detect.Suggestion) bool {
 type Change struct {
 	Old       []Field // of the version before; empty for a first one
 	New       []Field
-	Confirmed map[string][]string    // path → categories the catalog confirms
+	Dangling  []string               // names in the metadata that no field of New has
+	Confirmed map[string][]string    // path → categories that people confirmed
+	Earlier   map[string][]string    // path → categories that versions said, for fields that were renamed
 	Rejected  map[string][]Rejection // path → suggestions that were rejected
 	Policy    Policy
 	Around    *Around // what the catalog says of the data; nil: it knows nothing of it
@@ -160,7 +167,7 @@ func untouched(before, now []Field) bool {
 	}
 	return !slices.ContainsFunc(now, func(f Field) bool {
 		w, ok := was[f.Path]
-		return !ok || w.Field != f.Field || !slices.Equal(w.Tags, f.Tags)
+		return !ok || w.Field != f.Field || !slices.Equal(w.Tags, f.Tags) || !slices.Equal(w.Assigned, f.Assigned)
 	})
 }
 
@@ -188,6 +195,11 @@ func (c Change) find(now tags, changes []Difference) []Finding {
 				Message: fmt.Sprintf("the version before says %s; this one says less", category),
 				Mend:    "leave the tag, or have a steward confirm the other category in the catalog first"})
 		}
+	}
+	for _, name := range c.Dangling {
+		out = append(out, Finding{Code: "CG017", Severity: Advice,
+			Message: fmt.Sprintf("the metadata tag %q, and no field is called so", name),
+			Mend:    "call a field by its record's full name, a dot and its own (in JSON Schema by $.and.the.way), or write a pattern such as **.name"})
 	}
 	if f, ok := withoutSubject(now, suggestions); ok {
 		out = append(out, f)
@@ -231,23 +243,44 @@ func (c Change) personal(now tags, suggestions map[string]detect.Suggestion) boo
 	return false
 }
 
-// inline checks the tags that stand in the schema itself.
+// inline checks the tags that stand in the schema itself, and those that its
+// metadata give by patterns. What somebody rejected of a field is an exception
+// from a pattern, and a contradiction to a tag that stands at it.
 func (c Change) inline(f Field) []Finding {
 	var out []Finding
-	confirmed := c.Confirmed[f.Path]
 	for _, key := range f.Tags {
-		if _, err := taxonomy.Find("", key, taxonomy.Category); err != nil {
-			out = append(out, Finding{Code: "CG012", Severity: Error, Path: f.Path,
-				Message: "a tag in the schema is no category: " + fault.All(err)[0].Message, Mend: "write a key of the vocabulary"})
-			continue
-		}
-		if len(confirmed) > 0 && !slices.ContainsFunc(confirmed, func(known string) bool { return related(known, key) }) {
+		out = append(out, c.tagged(f.Path, key, "a tag in the schema", "the schema says")...)
+		if c.denied(f.Path, key) {
 			out = append(out, Finding{Code: "CG013", Severity: Error, Path: f.Path, Category: key,
-				Message: fmt.Sprintf("the schema says %s, and the catalog %s", key, strings.Join(confirmed, ", ")),
-				Mend:    "take the catalog's category, or have a steward change it there first"})
+				Message: fmt.Sprintf("the schema says %s, and somebody rejected that in the catalog", key),
+				Mend:    "take the tag out of the schema, or have a steward confirm the category in the catalog"})
 		}
 	}
+	for _, a := range f.Assigned {
+		out = append(out, c.tagged(f.Path, a.Tag, fmt.Sprintf("a tag of %q in the metadata", a.Pattern), fmt.Sprintf("the metadata say by %q", a.Pattern))...)
+	}
 	return out
+}
+
+// tagged checks one tag of a field against the vocabulary and the catalog.
+func (c Change) tagged(path, key, what, says string) []Finding {
+	if _, err := taxonomy.Find("", key, taxonomy.Category); err != nil {
+		return []Finding{{Code: "CG012", Severity: Error, Path: path,
+			Message: what + " is no category: " + fault.All(err)[0].Message, Mend: "write a key of the vocabulary"}}
+	}
+	confirmed := c.Confirmed[path]
+	if len(confirmed) == 0 || slices.ContainsFunc(confirmed, func(known string) bool { return related(known, key) }) {
+		return nil
+	}
+	return []Finding{{Code: "CG013", Severity: Error, Path: path, Category: key,
+		Message: fmt.Sprintf("%s %s, and the catalog %s", says, key, strings.Join(confirmed, ", ")),
+		Mend:    "take the catalog's category, or have a steward change it there first"}}
+}
+
+// denied reports whether somebody rejected a category of a field, and nobody
+// confirmed it.
+func (c Change) denied(path, key string) bool {
+	return slices.ContainsFunc(c.Rejected[path], func(r Rejection) bool { return r.Category == key }) && !slices.Contains(c.Confirmed[path], key)
 }
 
 // unclassified is a field that the detector takes for personal, and nobody

@@ -13,7 +13,7 @@ type Source string
 
 // The sources of a tag.
 const (
-	Inline    Source = "INLINE"    // the schema
+	Inline    Source = "INLINE"    // the schema, in its text or its metadata
 	Confirmed Source = "CONFIRMED" // the catalog
 	Inherited Source = "INHERITED" // what the field lies in
 )
@@ -37,6 +37,15 @@ type tags struct {
 // the fields.
 func Tags(c Change) []Tag { return c.tagsOf(c.New).list() }
 
+// says lists the tags of a field, in the text and by the metadata.
+func (f Field) says() []string {
+	out := slices.Clone(f.Tags)
+	for _, a := range f.Assigned {
+		out = append(out, a.Tag)
+	}
+	return out
+}
+
 // tagsOf collects what the schema and the catalog say of fields. A field that
 // has no tag of its own has those of what it lies in.
 func (c Change) tagsOf(fields []Field) tags {
@@ -50,14 +59,19 @@ func (c Change) tagsOf(fields []Field) tags {
 	}
 	for _, f := range fields {
 		t.order = append(t.order, f.Path)
-		for _, key := range f.Tags {
-			if _, err := taxonomy.Find("", key, taxonomy.Category); err == nil {
+		for _, key := range f.says() {
+			if _, err := taxonomy.Find("", key, taxonomy.Category); err == nil && !c.denied(f.Path, key) {
 				t.add(Tag{f.Path, key, Inline, f.Path})
 			}
 		}
-		for _, from := range append([]string{f.Path}, formerPaths(f, aliases, t.has)...) {
-			for _, key := range c.Confirmed[from] {
-				t.add(Tag{f.Path, key, Confirmed, from})
+		for _, key := range c.Confirmed[f.Path] {
+			t.add(Tag{f.Path, key, Confirmed, f.Path})
+		}
+		for _, from := range formerPaths(f, aliases, t.has) {
+			for _, key := range slices.Concat(c.Confirmed[from], c.Earlier[from]) {
+				if !c.denied(f.Path, key) {
+					t.add(Tag{f.Path, key, Confirmed, from})
+				}
 			}
 		}
 	}

@@ -13,7 +13,7 @@ var rules = map[string]string{
 	"CG001": "the schema can be read", "CG002": "the schema may follow the versions before it", "CG003": "an active team answers for the data", "CG004": "every consumer can read what is written with the schema",
 	"CG005": "the subject takes schemas now", "CG006": "every part of a migration is read", "CG007": "the subject is of the service that the manifest names", "CG010": "what is surely personal is classified", "CG011": "what is probably personal is classified",
 	"CG012": "tags are of the vocabulary", "CG013": "tags say what the catalog says", "CG014": "payloads beside personal data are described",
-	"CG015": "free text beside personal data is tagged", "CG016": "a classification is not taken away", "CG030": "keys and headers hold no personal data",
+	"CG015": "free text beside personal data is tagged", "CG016": "a classification is not taken away", "CG017": "tags by name are of fields that are there", "CG030": "keys and headers hold no personal data",
 	"CG020": "personal data has a permitted use", "CG021": "consumers get personal data for permitted purposes alone", "CG022": "special categories have a ground",
 	"CG023": "somebody needs the personal data", "CG040": "personal data has a retention, and the topic keeps to it", "CG041": "personal data can be erased from the topic",
 	"CG031": "personal data can be found by the person", "CG050": "what a schema refers to is there", "CG051": "consumers read fields that are there",

@@ -1,0 +1,106 @@
+package schemas
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/flowmart/lethe/catalog/fieldpath"
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas/format"
+	"github.com/flowmart/lethe/schemas/gate"
+	"github.com/flowmart/lethe/schemas/pattern"
+)
+
+// mostSteps bounds how long patterns are held against names: some tenths of a
+// second.
+const mostSteps = 50_000_000
+
+// assigned lists for each field the tags that metadata give it, and the names
+// without a wildcard that no field has.
+func (m *Metadata) assigned(kind string, fields []format.Field) (tags [][]gate.Assigned, dangling []string, err error) {
+	if m == nil || len(m.Tags) == 0 {
+		return nil, nil, nil
+	}
+	tags = make([][]gate.Assigned, len(fields))
+	names := make([]string, len(fields))
+	at := map[string][]int{}
+	for i, f := range fields {
+		if names[i] = fullName(kind, f); names[i] != "" {
+			at[names[i]] = append(at[names[i]], i)
+		}
+	}
+	left := mostSteps
+	for _, written := range sortedKeys(m.Tags) {
+		found := at[written]
+		if wild := pattern.Read(written); wild.Plain() {
+			if len(found) == 0 {
+				dangling = append(dangling, written)
+			}
+		} else {
+			found = nil
+			for i, name := range names {
+				if name != "" && wild.Matches(name, &left) {
+					found = append(found, i)
+				}
+			}
+		}
+		for _, i := range found {
+			left -= len(m.Tags[written])
+			if tags[i], err = assign(tags[i], fields[i], written, m.Tags[written]); err != nil {
+				return nil, nil, err
+			}
+		}
+		if left < 0 {
+			return nil, nil, fault.New(fault.Invalid, "INVALID_SCHEMA", "to hold the patterns of metadata.tags against the fields of the schema takes too long; write fewer or plainer ones")
+		}
+	}
+	return tags, dangling, nil
+}
+
+// assign adds the tags of a pattern to those of a field. Beyond what may stand
+// at one place they are refused, as in the schema itself.
+func assign(to []gate.Assigned, f format.Field, pattern string, tags []string) ([]gate.Assigned, error) {
+	if len(f.Tags)+len(to)+len(tags) > format.MostTags {
+		return nil, fault.New(fault.Invalid, "INVALID_SCHEMA", "the patterns of metadata.tags give one field more than %d tags; keep those that say something", format.MostTags)
+	}
+	for _, tag := range tags {
+		to = append(to, gate.Assigned{Tag: tag, Pattern: pattern})
+	}
+	return to, nil
+}
+
+func sortedKeys(m map[string][]string) []string {
+	out := make([]string, 0, len(m))
+	for key := range m {
+		out = append(out, key)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// fullName is what patterns call a field; "" for a place that is none, such as
+// the items of an array. It is the name under which Confluent's clients look for
+// the tags of a field (confluent-kafka-python 2.16, what enters a field in
+// common/avro.py, json_schema.py and protobuf.py): of Avro and Protobuf the full
+// name of the record, a dot and the field's own; of JSON Schema "$" and the
+// names of the properties on the way, whatever arrays and branches lie between.
+func fullName(kind string, f format.Field) string {
+	p, err := fieldpath.Parse(f.Path)
+	if err != nil || len(p.Steps) == 0 {
+		return ""
+	}
+	last := p.Steps[len(p.Steps)-1]
+	if last.Name == "" || len(last.Suffixes) > 0 {
+		return ""
+	}
+	if kind != "JSON" {
+		return f.Record + "." + last.Name
+	}
+	names := []string{"$"}
+	for _, step := range p.Steps {
+		if step.Name != "" {
+			names = append(names, step.Name)
+		}
+	}
+	return strings.Join(names, ".")
+}
