@@ -41,8 +41,8 @@ func BenchmarkRegistrySize(b *testing.B) {
 	}
 	b.Logf("%d subjects, %d versions: ready after %.1f s, all in memory after %.1f s, %d MiB resident; load %s", subjects, 3*subjects, ready.Seconds(), time.Since(began).Seconds(), resident(s.replicas[0].Pid()), busy())
 	at := func(path string) []byte { return request("GET", s.listen[0], "/registry"+path, s.token("admin"), nil) }
-	s.row(b, "by id, at random", func(int64) []byte { return at(fmt.Sprintf("/schemas/ids/%d", 1+rand.IntN(3*subjects))) })
-	s.row(b, "latest, at random", func(int64) []byte {
+	s.row(b, "by id, at random", func() []byte { return at(fmt.Sprintf("/schemas/ids/%d", 1+rand.IntN(3*subjects))) })
+	s.row(b, "latest, at random", func() []byte {
 		return at(fmt.Sprintf("/subjects/s%d-value/versions/latest", 1+rand.IntN(subjects)))
 	})
 	if a, err := s.call(0, "admin", "POST", "/subjects/s7-value/versions", submission(schema(999_999_999))); err != nil || a.status != http.StatusOK {

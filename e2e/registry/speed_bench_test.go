@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,7 +36,10 @@ func TestMain(m *testing.M) {
 	os.Exit(1)
 }
 
-const connections = 16
+const (
+	connections = 16
+	subjects    = 5000 // of topics in the catalog
+)
 
 // lasting is how long each row is measured; SECONDS changes it.
 func lasting() time.Duration {
@@ -47,11 +51,12 @@ func lasting() time.Duration {
 
 // BenchmarkRegistry measures a replica as clients meet it: sign-in on,
 // PostgreSQL on the same processors, 16 connections, a schema of 20 nullable
-// documented fields. Each row has the processor time of the replica's process
+// documented fields. New versions are of topics in the catalog, which takes in
+// their fields, two of them tagged, and the gate is enforced. Each row has the processor time of the replica's process
 // for one request, and the ratio to a bare net/http handler in a process of its
 // own that answers the same bytes to the same load right after.
 func BenchmarkRegistry(b *testing.B) {
-	s := open(b, 1)
+	s := openWith(b, 1, topics(subjects))
 	ask := func(method, path string, body any) answer {
 		a, err := s.call(0, "admin", method, path, body)
 		s.must(err)
@@ -62,21 +67,23 @@ func BenchmarkRegistry(b *testing.B) {
 	}
 	known := ask("POST", "/subjects/orders-value/versions", submission(schema(0)))
 	id := int(known.body["id"].(float64))
-	ask("PUT", "/config/hot-value", map[string]string{"compatibility": "BACKWARD"})
+	ask("PUT", "/config", map[string]string{"compatibility": "BACKWARD", "gate": "ENFORCE"})
 	body := func(n int) []byte { text, _ := json.Marshal(submission(schema(n))); return text }
-	fixed := func(method, path string, body []byte) func(int64) []byte {
+	fixed := func(method, path string, body []byte) func() []byte {
 		text := request(method, s.listen[0], "/registry"+path, s.token("admin"), body)
-		return func(int64) []byte { return text }
+		return func() []byte { return text }
 	}
-	fresh := func(method string, path func(n int64) string) func(int64) []byte {
-		return func(n int64) []byte {
+	fresh := func(method string, path func(n int64) string) func() []byte {
+		var n atomic.Int64 // what warms up is not asked again
+		return func() []byte {
+			n := n.Add(1)
 			return request(method, s.listen[0], "/registry"+path(n), s.token("admin"), body(1_000_000+int(n)))
 		}
 	}
 	b.Logf("load of the machine before: %s", busy())
 	for _, row := range []struct {
 		name string
-		next func(int64) []byte
+		next func() []byte
 	}{
 		{"by id", fixed("GET", fmt.Sprintf("/schemas/ids/%d", id), nil)},
 		{"latest", fixed("GET", "/subjects/orders-value/versions/latest", nil)},
@@ -84,8 +91,8 @@ func BenchmarkRegistry(b *testing.B) {
 		{"look up", fixed("POST", "/subjects/orders-value", body(0))},
 		{"test repeated", fixed("POST", "/compatibility/subjects/orders-value/versions/latest", body(1))},
 		{"test new", fresh("POST", func(int64) string { return "/compatibility/subjects/orders-value/versions/latest" })},
-		{"register new, many subjects", fresh("POST", func(n int64) string { return fmt.Sprintf("/subjects/s%d-value/versions", n) })},
-		{"register new, one subject", fresh("POST", func(int64) string { return "/subjects/hot-value/versions" })},
+		{"register new, many subjects", fresh("POST", func(n int64) string { return fmt.Sprintf("/subjects/t%d-value/versions", n%subjects) })},
+		{"register new, one subject", fresh("POST", func(int64) string { return "/subjects/t0-value/versions" })},
 	} {
 		s.row(b, row.name, row.next)
 	}
@@ -93,7 +100,7 @@ func BenchmarkRegistry(b *testing.B) {
 }
 
 // row measures one kind of request.
-func (s *stack) row(b *testing.B, name string, next func(int64) []byte) {
+func (s *stack) row(b *testing.B, name string, next func() []byte) {
 	b.Helper()
 	l := load{at: s.listen[0], connections: connections, next: next, status: http.StatusOK}
 	_, err := l.run(time.Second) // warm

@@ -9,10 +9,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,15 +37,23 @@ type stack struct {
 }
 
 // open starts replicas that last as long as the test. They serve the registry
-// and nothing else, after the first, which serves everything until the catalog
-// is in place.
+// and nothing else.
 func open(tb testing.TB, replicas int, env ...string) *stack {
+	tb.Helper()
+	return openWith(tb, replicas, "", env...)
+}
+
+// openWith is open with a catalog.
+func openWith(tb testing.TB, replicas int, catalog string, env ...string) *stack {
 	tb.Helper()
 	s := &stack{tb: tb, dir: tb.TempDir(), tokens: map[string]string{}}
 	tb.Cleanup(s.close)
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	s.must(s.install(ctx, replicas, env))
+	if catalog != "" {
+		s.must(s.declare(ctx, catalog))
+	}
 	for i := range replicas {
 		s.must(s.serve(ctx, i))
 	}
@@ -82,6 +93,23 @@ func (s *stack) install(ctx context.Context, replicas int, env []string) (err er
 		return err
 	}
 	return s.lethe.SetUp(ctx)
+}
+
+// declare imports a catalog, through a server that serves everything.
+func (s *stack) declare(ctx context.Context, catalog string) error {
+	all := s.lethe
+	all.Env = slices.DeleteFunc(slices.Clone(all.Env), func(set string) bool { return strings.HasPrefix(set, "LETHE_ONLY=") })
+	p, err := all.Serve(ctx, s.listen[0], s.ops[0], s.file("lethe-catalog.log"))
+	if err != nil {
+		return err
+	}
+	defer p.Stop()
+	file, token := s.file("catalog.yaml"), s.file("token")
+	if err := errors.Join(os.WriteFile(file, []byte(catalog), 0o600), os.WriteFile(token, []byte(s.token("admin")), 0o600)); err != nil {
+		return err
+	}
+	_, err = s.lethe.Run(ctx, nil, "catalog", "import", file, "--token-file", token)
+	return err
 }
 
 // serve starts a replica.
@@ -155,15 +183,42 @@ func (s *stack) call(replica int, as, method, path string, body any) (a answer, 
 	return a, err
 }
 
-// schema is a record of 20 nullable, documented fields, and one more that
-// tells it from others.
+// topics is a catalog of topics t0, t1 and so on, of which everything is said
+// that the gate asks for.
+func topics(n int) string {
+	var b strings.Builder
+	b.WriteString(`lethe: catalog/1
+controllers: [{ref: shop, name: Shop, country: DE, time_zone: Europe/Berlin}]
+teams: [{ref: orders, name: Orders}]
+retention_policies: [{ref: week, name: A week, duration: P7D, trigger: EVENT_TIME, action: DELETE}]
+purposes: [{ref: fulfilment, name: Carrying out orders, use: essential.service, legal_basis: CONTRACT}]
+services: [{ref: orders, name: Orders, owner: orders, controller: shop}]
+stores:
+  - ref: kafka
+    name: Kafka
+    service: orders
+    technology: KAFKA
+    access_mode: APPEND_ONLY
+    residency: eu-west-1
+    datasets:
+`)
+	for i := range n {
+		fmt.Fprintf(&b, "      - {namespace: 'kafka://default', name: t%d, kind: TOPIC, retention: week, permits: [fulfilment]}\n", i)
+	}
+	return b.String()
+}
+
+// schema is a record of 20 nullable, documented fields, of which two hold
+// personal data and say so, that a description tells from others.
 func schema(n int) string {
 	var b strings.Builder
-	b.WriteString(`{"type":"record","name":"Order","namespace":"shop.orders","doc":"An order of the shop.","fields":[`)
-	for i := range 20 {
+	b.WriteString(`{"type":"record","name":"Order","namespace":"shop.orders","doc":"An order of the shop.","fields":[` +
+		`{"name":"customer_id","type":["null","string"],"doc":"Who ordered.","default":null,"confluent:tags":["user.unique_id"]},` +
+		`{"name":"email","type":["null","string"],"doc":"Where the bill goes.","default":null,"confluent:tags":["user.contact.email"]},`)
+	for i := range 17 {
 		fmt.Fprintf(&b, `{"name":"field_%02d","type":["null","string"],"doc":"What field %02d holds.","default":null},`, i, i)
 	}
-	fmt.Fprintf(&b, `{"name":"version_%d","type":["null","int"],"default":null}]}`, n)
+	fmt.Fprintf(&b, `{"name":"edition","type":["null","int"],"doc":"It is %d.","default":null}]}`, n)
 	return b.String()
 }
 

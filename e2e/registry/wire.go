@@ -19,8 +19,8 @@ import (
 type load struct {
 	at          string
 	connections int
-	next        func(n int64) []byte // the n-th request, whole
-	status      int                  // that every answer must have
+	next        func() []byte // the next request, whole
+	status      int           // that every answer must have
 }
 
 // result is what a load saw.
@@ -32,7 +32,7 @@ type result struct {
 func (r result) rate() float64 { return float64(r.requests) / r.took.Seconds() }
 
 func (l load) run(lasting time.Duration) (result, error) {
-	var n, done atomic.Int64
+	var done atomic.Int64
 	var all sync.WaitGroup
 	errs := make([]error, l.connections)
 	began := time.Now()
@@ -47,7 +47,7 @@ func (l load) run(lasting time.Duration) (result, error) {
 			defer conn.Close()
 			in := bufio.NewReaderSize(conn, 16<<10)
 			for time.Now().Before(until) {
-				if errs[i] = l.one(conn, in, n.Add(1)-1); errs[i] != nil {
+				if errs[i] = l.one(conn, in); errs[i] != nil {
 					return
 				}
 				done.Add(1)
@@ -64,8 +64,8 @@ func (l load) run(lasting time.Duration) (result, error) {
 	return result{done.Load(), took}, nil
 }
 
-func (l load) one(conn net.Conn, in *bufio.Reader, n int64) error {
-	if _, err := conn.Write(l.next(n)); err != nil {
+func (l load) one(conn net.Conn, in *bufio.Reader) error {
+	if _, err := conn.Write(l.next()); err != nil {
 		return err
 	}
 	line, err := in.ReadSlice('\n')
@@ -124,7 +124,7 @@ func (l load) body() ([]byte, error) {
 		return nil, err
 	}
 	defer conn.Close()
-	if _, err := conn.Write(l.next(-1)); err != nil {
+	if _, err := conn.Write(l.next()); err != nil {
 		return nil, err
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
