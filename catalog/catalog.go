@@ -101,6 +101,7 @@ type act struct {
 	dev      bool
 	calendar func(country, region string) error // nil: nobody knows
 	home     place
+	now      time.Time // when it is written down, by the database's clock, as every row that says "now" has it
 	entries  []audit.Entry
 	changes  []change
 }
@@ -136,8 +137,26 @@ func (c *Catalog) work(ctx context.Context, by access.Principal, fn func(a *act)
 }
 
 func (a *act) do(ctx context.Context, fn func(a *act) error) error {
-	const q = `SELECT pg_advisory_xact_lock(hashtext('lethe.catalog'))`
-	if _, err := a.db.Exec(ctx, q); err != nil {
+	const q = `SELECT now() FROM pg_advisory_xact_lock(hashtext('lethe.catalog'))`
+	return a.under(ctx, fn, q)
+}
+
+// beside is do for an act about datasets and nothing else of the catalog. Such
+// acts about other datasets may be under way with it: what schemas say of their
+// fields is most of what changes. What do runs waits for them, and they for it.
+func (a *act) beside(ctx context.Context, datasets []uuid.UUID, fn func(a *act) error) error {
+	const q = `
+		SELECT now()
+		  FROM pg_advisory_xact_lock_shared(hashtext('lethe.catalog')),
+		       LATERAL (SELECT count(pg_advisory_xact_lock(hashtext('lethe.catalog'), hashtext(d.id::text)))
+		                  FROM (SELECT id FROM unnest($1::uuid[]) AS id ORDER BY id) AS d) AS locked`
+	return a.under(ctx, fn, q, datasets)
+}
+
+// under runs fn under the locks that a statement takes, which also tells the
+// time.
+func (a *act) under(ctx context.Context, fn func(a *act) error, lock string, args ...any) (err error) {
+	if a.now, err = postgres.Scalar[time.Time](ctx, a.db, lock, args...); err != nil {
 		return err
 	}
 	if err := fn(a); err != nil {

@@ -39,10 +39,7 @@ func (a *act) decideTags(ctx context.Context, ids []uuid.UUID, state, reason str
 	if err := checkDecision(was, state, reason); err != nil {
 		return nil, err
 	}
-	now, err := a.time(ctx)
-	if err != nil {
-		return nil, err
-	}
+	now := a.now
 	decided, ends := make([]Tag, len(was)), make([]*time.Time, len(was))
 	for i, t := range was {
 		decided[i] = t.decided(a.by, state, reason, now)

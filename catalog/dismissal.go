@@ -55,10 +55,7 @@ func (a *act) putDismissal(ctx context.Context, d Dismissal) (Dismissal, error) 
 	if err := a.mayChangeContents(ctx, d.DatasetID); err != nil {
 		return d, err
 	}
-	now, err := a.time(ctx)
-	if err != nil {
-		return d, err
-	}
+	now := a.now
 	var m mistakes
 	m.require(len(d.Reason) <= 1000 && printable(d.Reason), "reason", "TOO_LONG", "a reason has at most 1000 printable characters")
 	m.require(d.Reason != "", "reason", "REQUIRED", "say what it was and what became of what it read; an approver and an auditor will ask")

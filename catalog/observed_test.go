@@ -165,7 +165,7 @@ func TestSchemaFields(t *testing.T) {
 	ctx := t.Context()
 	upsert := func(version int, fields ...catalog.Field) {
 		t.Helper()
-		if err := catalog.UpsertSchemaFields(ctx, b.db, b.dataset.ID, version, fields); err != nil {
+		if _, err := catalog.UpsertSchemaFields(ctx, b.db, b.dataset.ID, version, fields); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -189,9 +189,13 @@ func TestSchemaFields(t *testing.T) {
 	if len(want) > 0 {
 		t.Errorf("missing %v", want)
 	}
+	into := func(dataset uuid.UUID, path string) error {
+		_, err := catalog.UpsertSchemaFields(ctx, b.db, dataset, 1, []catalog.Field{{Path: path}})
+		return err
+	}
 	for path, err := range map[string]error{
-		"fields.0.path:BAD_FIELD_PATH": catalog.UpsertSchemaFields(ctx, b.db, b.dataset.ID, 1, []catalog.Field{{Path: "a..b"}}),
-		"datasetId:UNKNOWN_REFERENCE":  catalog.UpsertSchemaFields(ctx, b.db, nobody, 1, []catalog.Field{{Path: "a"}}),
+		"fields.0.path:BAD_FIELD_PATH": into(b.dataset.ID, "a..b"),
+		"datasetId:UNKNOWN_REFERENCE":  into(nobody, "a"),
 	} {
 		if told(err) != path {
 			t.Errorf("told %q, want %q", told(err), path)

@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -62,7 +63,7 @@ func (c *Catalog) AssertTags(ctx context.Context, by access.Principal, tags []Ta
 // says so in their own name, with the source MANUAL, or ends the rejection.
 func AssertTags(ctx context.Context, db postgres.DB, by access.Principal, tags []Tag) (open []Tag, err error) {
 	a := &act{db: db, by: by}
-	err = a.do(ctx, func(a *act) (err error) {
+	err = a.beside(ctx, datasetsOf(tags), func(a *act) (err error) {
 		open, err = a.putTags(ctx, tags)
 		return err
 	})
@@ -95,10 +96,7 @@ func (a *act) putTags(ctx context.Context, tags []Tag) ([]Tag, error) {
 	if err := taxonomy.Ensure(ctx, a.db, terms); err != nil {
 		return nil, err
 	}
-	now, err := a.time(ctx)
-	if err != nil {
-		return nil, err
-	}
+	now := a.now
 	if err := checkBeginnings(tags, now); err != nil {
 		return nil, err
 	}
@@ -192,13 +190,6 @@ func (t Tag) says(next Tag, now time.Time) bool {
 	return begins && t.Polarity == next.Polarity && t.State == next.State && t.Reason == next.Reason && sameTime(t.ValidTo, next.ValidTo)
 }
 
-// time is when the act is written down, by the database's clock, as every row
-// that says "now" has it.
-func (a *act) time(ctx context.Context) (time.Time, error) {
-	const q = `SELECT now()`
-	return postgres.Scalar[time.Time](ctx, a.db, q)
-}
-
 // checkBeginnings refuses assertions about the past: what held on the day of
 // a request stays as it was then.
 func checkBeginnings(tags []Tag, now time.Time) error {
@@ -261,13 +252,8 @@ func checkTags(tags []Tag) ([]taxonomy.Term, error) {
 // mayTag asks the owner of each dataset; a pipeline speaks for the schemas of
 // its own service.
 func (a *act) mayTag(ctx context.Context, tags []Tag) ([]uuid.UUID, error) {
-	var all []uuid.UUID
-	onlySchema := true
-	for _, t := range tags {
-		all = append(all, t.DatasetID)
-		onlySchema = onlySchema && t.Source == "SCHEMA"
-	}
-	all = sorted(all)
+	onlySchema := !slices.ContainsFunc(tags, func(t Tag) bool { return t.Source != "SCHEMA" })
+	all := datasetsOf(tags)
 	for _, d := range all {
 		if onlySchema && a.by.Has(access.CI) {
 			if own, err := a.ownsBySchema(ctx, d); own || err != nil {

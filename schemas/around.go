@@ -8,57 +8,49 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/catalog"
-	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas/gate"
 )
 
-// around gathers what the catalog says of the data in a subject's topic. Where
-// several clusters have the topic, it is that of the first.
-func (r *Registry) around(ctx context.Context, db postgres.DB, p place) (*gate.Around, error) {
-	ids, err := r.datasetsOf(ctx, db, p)
-	if err != nil || len(ids) == 0 {
-		return nil, err
+// around gathers what the catalog says of the data in the subject's topic, nil
+// where it knows none. Where several clusters have the topic, it is that of the
+// first.
+func (s *scene) around(ctx context.Context) (*gate.Around, error) {
+	datasets, err := s.topic(ctx)
+	if err != nil || len(datasets) == 0 || s.said != nil {
+		return s.said, err
 	}
-	id := ids[0]
-	found, err := catalog.DatasetsByID(ctx, db, []uuid.UUID{id})
-	if err != nil {
-		return nil, err
-	}
-	d := found[id]
+	d := datasets[0]
 	a := &gate.Around{Shreds: d.EraseBy == "CRYPTO_SHRED"}
-	for _, fill := range []func(context.Context, postgres.DB, place, catalog.Dataset, *gate.Around) error{ownedBy, permitted, consumed, retained} {
-		if err := fill(ctx, db, p, d, a); err != nil {
+	for _, fill := range []func(context.Context, catalog.Dataset, *gate.Around) error{s.ownedBy, s.permitted, s.consumed, s.retained} {
+		if err := fill(ctx, d, a); err != nil {
 			return nil, err
 		}
 	}
+	s.said = a
 	return a, nil
 }
 
 // ownedBy tells whether an active team answers for a dataset: its own owner, or
 // its service's.
-func ownedBy(ctx context.Context, db postgres.DB, _ place, d catalog.Dataset, a *gate.Around) error {
+func (s *scene) ownedBy(ctx context.Context, d catalog.Dataset, a *gate.Around) error {
 	owner := d.OwnerID
 	if owner == nil {
-		services, err := servicesOf(ctx, db, []uuid.UUID{d.ID}, map[uuid.UUID]catalog.Dataset{d.ID: d})
+		services, err := s.servicesOf(ctx, []catalog.Dataset{d})
 		if err != nil || len(services) == 0 {
 			return err
 		}
-		found, err := catalog.ServicesByID(ctx, db, services)
-		if err != nil {
-			return err
-		}
-		owner = found[services[0]].OwnerID
+		owner = services[0].OwnerID
 	}
 	if owner == nil {
 		return nil
 	}
-	owners, err := catalog.OwnersByID(ctx, db, []uuid.UUID{*owner})
+	owners, err := s.teams.of(ctx, s.db, []uuid.UUID{*owner})
 	a.Owned = owners[*owner].Active
 	return err
 }
 
-func permitted(ctx context.Context, db postgres.DB, _ place, d catalog.Dataset, a *gate.Around) error {
-	uses, err := catalog.PermittedUsesByDataset(ctx, db, []uuid.UUID{d.ID})
+func (s *scene) permitted(ctx context.Context, d catalog.Dataset, a *gate.Around) error {
+	uses, err := catalog.PermittedUsesByDataset(ctx, s.db, []uuid.UUID{d.ID})
 	if err != nil {
 		return err
 	}
@@ -69,11 +61,14 @@ func permitted(ctx context.Context, db postgres.DB, _ place, d catalog.Dataset, 
 			fields = append(fields, *u.FieldID)
 		}
 	}
-	known, err := catalog.PurposesByID(ctx, db, purposes)
+	known, err := s.purposes.of(ctx, s.db, purposes)
 	if err != nil {
 		return err
 	}
-	at, err := catalog.FieldsByID(ctx, db, fields)
+	at := map[uuid.UUID]catalog.Field{}
+	if len(fields) > 0 {
+		at, err = catalog.FieldsByID(ctx, s.db, fields)
+	}
 	for _, u := range uses[d.ID] {
 		use := gate.Use{Purpose: known[u.PurposeID].Ref, Basis: known[u.PurposeID].LegalBasis}
 		if u.FieldID != nil {
@@ -86,8 +81,8 @@ func permitted(ctx context.Context, db postgres.DB, _ place, d catalog.Dataset, 
 
 // consumed lists who declared to read the part of a record that a subject
 // describes.
-func consumed(ctx context.Context, db postgres.DB, p place, d catalog.Dataset, a *gate.Around) error {
-	declared, err := catalog.ConsumptionByDataset(ctx, db, []uuid.UUID{d.ID})
+func (s *scene) consumed(ctx context.Context, d catalog.Dataset, a *gate.Around) error {
+	declared, err := s.declared.of(ctx, s.db, []uuid.UUID{d.ID})
 	if err != nil {
 		return err
 	}
@@ -95,12 +90,12 @@ func consumed(ctx context.Context, db postgres.DB, p place, d catalog.Dataset, a
 	for _, n := range declared[d.ID] {
 		services, purposes = append(services, n.ServiceID), append(purposes, n.PurposeIDs...)
 	}
-	named, err := catalog.ServicesByID(ctx, db, services)
+	named, err := s.services.of(ctx, s.db, services)
 	if err != nil {
 		return err
 	}
-	known, err := catalog.PurposesByID(ctx, db, purposes)
-	_, value := topicOf(p.name)
+	known, err := s.purposes.of(ctx, s.db, purposes)
+	_, value := topicOf(s.place.name)
 	for _, n := range declared[d.ID] {
 		c := gate.Consumer{Service: named[n.ServiceID].Ref, Told: n.Fields != nil}
 		for _, id := range n.PurposeIDs {
@@ -114,16 +109,16 @@ func consumed(ctx context.Context, db postgres.DB, p place, d catalog.Dataset, a
 	return err
 }
 
-func retained(ctx context.Context, db postgres.DB, _ place, d catalog.Dataset, a *gate.Around) error {
+func (s *scene) retained(ctx context.Context, d catalog.Dataset, a *gate.Around) error {
 	if d.RetentionPolicyID != nil {
-		policies, err := catalog.RetentionPoliciesByID(ctx, db, []uuid.UUID{*d.RetentionPolicyID})
+		policies, err := catalog.RetentionPoliciesByID(ctx, s.db, []uuid.UUID{*d.RetentionPolicyID})
 		if err != nil {
 			return err
 		}
 		days := policies[*d.RetentionPolicyID].Days
 		a.RetentionDays = &days
 	}
-	topics, err := catalog.TopicsByDataset(ctx, db, []uuid.UUID{d.ID})
+	topics, err := catalog.TopicsByDataset(ctx, s.db, []uuid.UUID{d.ID})
 	if t := topics[d.ID]; t.RetentionMs != nil {
 		const day = 24 * 60 * 60 * 1000
 		days := -1

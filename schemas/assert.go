@@ -20,11 +20,8 @@ import (
 // one does not is not taken back, as records that were written before are still
 // there: it is marked as said by an earlier version, for a person to end. What
 // people rejected stays rejected. Version 0 is none: nothing is said any more.
-func (r *Registry) classify(ctx context.Context, db postgres.DB, by access.Principal, p place, datasets []uuid.UUID, now described, version int) error {
-	if len(datasets) == 0 {
-		return nil
-	}
-	k, err := knows(ctx, db, datasets)
+func (s *scene) classify(ctx context.Context, by access.Principal, fields entered, now described, version int) error {
+	k, err := s.tagged(ctx)
 	if err != nil {
 		return err
 	}
@@ -33,21 +30,21 @@ func (r *Registry) classify(ctx context.Context, db postgres.DB, by access.Princ
 	if len(said) == 0 && len(change.Earlier) == 0 {
 		return nil
 	}
-	if err := k.call(ctx, db, datasets); err != nil {
-		return err
-	}
 	by.Roles = []access.Role{access.Admin}
-	for _, d := range datasets {
-		a := assertions{known: k, dataset: d, standing: map[statement]catalog.Tag{}}
+	for _, d := range k.datasets {
+		a := assertions{known: k, dataset: d, ids: fields[d], standing: map[statement]catalog.Tag{}}
 		const atOnce = 5000 // the catalog takes no more in one call
-		for some := range slices.Chunk(a.revised(said, change, p, version), atOnce) {
-			if _, err := catalog.AssertTags(ctx, db, by, some); err != nil {
+		for some := range slices.Chunk(a.revised(said, change, s.place, version), atOnce) {
+			if _, err := catalog.AssertTags(ctx, s.db, by, some); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
 }
+
+// entered are the ids of fields in each dataset of a topic, by path.
+type entered map[uuid.UUID]map[string]uuid.UUID
 
 // statement is that a field has a category.
 type statement struct {
@@ -59,6 +56,7 @@ type statement struct {
 type assertions struct {
 	known
 	dataset  uuid.UUID
+	ids      map[string]uuid.UUID // of the fields that the version has
 	standing map[statement]catalog.Tag
 }
 
@@ -80,7 +78,7 @@ func (a assertions) revised(said []gate.Tag, change gate.Change, p place, versio
 		delete(a.standing, s)
 	}
 	for _, t := range said {
-		id, ok := a.ids[a.dataset][t.Path]
+		id, ok := a.ids[t.Path]
 		if !ok || t.Source == gate.Inherited || t.Source == gate.Confirmed && t.From == t.Path {
 			continue
 		}
@@ -147,9 +145,21 @@ func (r *Registry) reclassify(ctx context.Context, db postgres.DB, by access.Pri
 	if latest == left {
 		return nil
 	}
-	datasets, err := r.datasetsOf(ctx, db, p)
+	around := r.scene(db, p)
+	datasets, err := around.ids(ctx)
 	if err != nil || len(datasets) == 0 {
 		return err
+	}
+	there, err := catalog.FieldsByDataset(ctx, db, datasets)
+	if err != nil {
+		return err
+	}
+	fields := entered{}
+	for _, d := range datasets {
+		fields[d] = map[string]uuid.UUID{}
+		for _, f := range there[d] {
+			fields[d][f.Path] = f.ID
+		}
 	}
 	var now described
 	if left.Version > 0 {
@@ -157,5 +167,5 @@ func (r *Registry) reclassify(ctx context.Context, db postgres.DB, by access.Pri
 			return err
 		}
 	}
-	return r.classify(ctx, db, by, p, datasets, now, left.Version)
+	return around.classify(ctx, by, fields, now, left.Version)
 }

@@ -165,7 +165,8 @@ func (r *Registry) judgeAll(ctx context.Context, db postgres.DB, by access.Princ
 	a.Level, a.Set = config.Level, config.policy()
 	config = config.tightened(s.Intended)
 	a.Policy = config.policy()
-	owners, err := r.belongsTo(ctx, db, p)
+	around := r.scene(db, p)
+	owners, err := around.belongsTo(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -186,33 +187,34 @@ func (r *Registry) judgeAll(ctx context.Context, db postgres.DB, by access.Princ
 	}
 	a.Known, a.Version, a.ID = known, v.Version, max(v.ID, 0) // one that is rehearsed has none yet
 	if known {
-		return c, r.asItIs(ctx, db, a, p, v, config, c)
+		return c, around.asItIs(ctx, a, v, config, c)
 	}
 	a.Version = st.next()
-	return r.asNext(ctx, db, by, a, p, s, c, config, st.live(), mode)
+	return r.asNext(ctx, by, a, around, s, c, config, st.live(), mode)
 }
 
 // asItIs judges a version that is registered, against itself.
-func (r *Registry) asItIs(ctx context.Context, db postgres.DB, a *Answer, p place, v Version, config Config, c *content) (err error) {
-	a.Result, err = r.gated(ctx, db, p, []earlier{{v.Version, v.Context, v.ID}}, config, c)
+func (s *scene) asItIs(ctx context.Context, a *Answer, v Version, config Config, c *content) (err error) {
+	a.Result, err = s.gated(ctx, []earlier{{v.Version, v.Context, v.ID}}, config, c)
 	return err
 }
 
 // asNext judges a schema as the next version, and returns it as it would be
 // kept.
-func (r *Registry) asNext(ctx context.Context, db postgres.DB, by access.Principal, a *Answer, p place, s Submission, c *content, config Config, live []earlier, mode Mode) (_ *content, err error) {
+func (r *Registry) asNext(ctx context.Context, by access.Principal, a *Answer, around *scene, s Submission, c *content, config Config, live []earlier, mode Mode) (_ *content, err error) {
+	p := around.place
 	closed := mode.admits(s)
 	if mode == Import {
-		a.Result, err = r.gated(ctx, db, p, live, config, c)
+		a.Result, err = around.gated(ctx, live, config, c)
 	} else {
 		if c, err = c.numbered(a.Version, s.Version > 0); err != nil {
 			return nil, err
 		}
-		j, failed := r.weighed(ctx, db, by, p, live, config, c, true)
+		j, failed := r.weighed(ctx, by, around, live, config, c, true)
 		a.Result, a.Fingerprint, a.Needs, err = j.gate, j.fingerprint, j.needs, failed
 		a.Findings = j.findings(p)
 		if err == nil {
-			err = r.asIntended(ctx, db, a, p, s, c, config, live)
+			err = r.asIntended(ctx, around.db, a, p, s, c, config, live)
 		}
 	}
 	if closed != nil {

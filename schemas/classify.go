@@ -118,24 +118,24 @@ func (r *Registry) described(ctx context.Context, db postgres.DB, p place, id co
 
 // gated is what the gate says of a content that would follow the versions
 // given, newest first.
-func (r *Registry) gated(ctx context.Context, db postgres.DB, p place, live []earlier, config Config, c *content) (gate.Result, error) {
-	now, err := c.describe(p)
+func (s *scene) gated(ctx context.Context, live []earlier, config Config, c *content) (gate.Result, error) {
+	now, err := c.describe(s.place)
 	if err != nil {
 		return gate.Result{}, err
 	}
-	change, err := r.change(ctx, db, p, now)
+	change, err := s.change(ctx, now)
 	if err != nil {
 		return gate.Result{}, err
 	}
 	if len(live) > 0 {
-		old, err := r.described(ctx, db, p, contentID{live[0].Context, live[0].SchemaID})
+		old, err := s.r.described(ctx, s.db, s.place, contentID{live[0].Context, live[0].SchemaID})
 		if err != nil {
 			return gate.Result{}, err
 		}
 		change.Old = old.fields
 	}
 	if change.Policy = config.policy(); change.Policy != gate.Off {
-		if change.Around, err = r.around(ctx, db, p); err != nil {
+		if change.Around, err = s.around(ctx); err != nil {
 			return gate.Result{}, err
 		}
 	}
@@ -163,7 +163,7 @@ func (r *Registry) PersonalData(ctx context.Context, by access.Principal, subjec
 	if err != nil {
 		return nil, err
 	}
-	change, err := r.change(ctx, r.db, p, is)
+	change, err := r.scene(r.db, p).change(ctx, is)
 	if err != nil {
 		return nil, err
 	}
@@ -199,57 +199,60 @@ func guard(findings []gate.Finding, asked string) error {
 
 // change is a schema on its way to a subject, with what the catalog says of the
 // subject's fields.
-func (r *Registry) change(ctx context.Context, db postgres.DB, p place, now described) (gate.Change, error) {
-	datasets, err := r.datasetsOf(ctx, db, p)
-	if err != nil {
-		return gate.Change{}, err
-	}
-	k, err := knows(ctx, db, datasets)
+func (s *scene) change(ctx context.Context, now described) (gate.Change, error) {
+	k, err := s.tagged(ctx)
 	return k.change(now), err
 }
 
-// known is what the catalog knows of the fields of the datasets behind a
+// known is what the catalog says of the fields of the datasets behind a
 // subject's topic.
 type known struct {
-	tags  map[uuid.UUID][]catalog.Tag
-	paths map[uuid.UUID]string // of the fields
-	ids   map[uuid.UUID]map[string]uuid.UUID
+	datasets []uuid.UUID
+	tags     map[uuid.UUID][]catalog.Tag
+	paths    map[uuid.UUID]string // of the fields that have any
 }
 
-// knows asks the catalog. Where nothing is said, it does not ask what the fields
-// are called.
-func knows(ctx context.Context, db postgres.DB, datasets []uuid.UUID) (k known, err error) {
-	if len(datasets) == 0 {
-		return k, nil
+// tagged asks the catalog what is said of the fields. Who registers asks once
+// the subject is locked: another version may say something.
+func (s *scene) tagged(ctx context.Context) (known, error) {
+	if s.known != nil {
+		return *s.known, nil
 	}
-	if k.tags, err = catalog.TagsByDataset(ctx, db, datasets); err != nil || len(k.tags) == 0 {
+	k := known{paths: map[uuid.UUID]string{}}
+	var err error
+	if k.datasets, err = s.ids(ctx); err != nil || len(k.datasets) == 0 {
 		return k, err
 	}
-	return k, k.call(ctx, db, datasets)
-}
-
-// call asks what the fields are called.
-func (k *known) call(ctx context.Context, db postgres.DB, datasets []uuid.UUID) error {
-	if k.paths != nil {
-		return nil
+	if k.tags, err = catalog.TagsByDataset(ctx, s.db, k.datasets); err != nil {
+		return k, err
 	}
-	fields, err := catalog.FieldsByDataset(ctx, db, datasets)
-	k.paths, k.ids = map[uuid.UUID]string{}, map[uuid.UUID]map[string]uuid.UUID{}
-	for _, d := range datasets {
-		k.ids[d] = map[string]uuid.UUID{}
-		for _, f := range fields[d] {
-			k.paths[f.ID], k.ids[d][f.Path] = f.Path, f.ID
+	var fields []uuid.UUID
+	for _, d := range k.datasets {
+		for _, t := range k.tags[d] {
+			if t.FieldID != nil {
+				fields = append(fields, *t.FieldID)
+			}
 		}
 	}
-	return err
+	if len(fields) > 0 {
+		at, err := catalog.FieldsByID(ctx, s.db, fields)
+		if err != nil {
+			return k, err
+		}
+		for id, f := range at {
+			k.paths[id] = f.Path
+		}
+	}
+	s.known = &k
+	return k, nil
 }
 
 // change is a schema with what is known of its fields.
 func (k known) change(now described) gate.Change {
 	change := gate.Change{New: now.fields, Dangling: now.dangling,
 		Confirmed: map[string][]string{}, Earlier: map[string][]string{}, Rejected: map[string][]gate.Rejection{}}
-	for _, tags := range k.tags {
-		k.tell(&change, tags)
+	for _, d := range k.datasets {
+		k.tell(&change, k.tags[d])
 	}
 	return change
 }

@@ -35,16 +35,19 @@ type consumers struct {
 	datasets []uuid.UUID
 }
 
-// consumersOf gathers who reads a subject's data.
-func (r *Registry) consumersOf(ctx context.Context, db postgres.DB, p place) (out consumers, err error) {
-	if out.datasets, err = r.datasetsOf(ctx, db, p); err != nil {
+// readers gathers who reads the subject's data.
+func (s *scene) readers(ctx context.Context) (out consumers, err error) {
+	if s.consumers != nil {
+		return *s.consumers, nil
+	}
+	if out.datasets, err = s.ids(ctx); err != nil {
 		return out, err
 	}
-	readers, err := contract.Readers(ctx, db, p.context, p.name)
+	readers, err := contract.Readers(ctx, s.db, s.place.context, s.place.name)
 	if err != nil {
 		return out, err
 	}
-	t, err := readersOfDatasets(ctx, db, out.datasets)
+	t, err := s.readersOf(ctx, out.datasets)
 	if err != nil {
 		return out, err
 	}
@@ -52,7 +55,7 @@ func (r *Registry) consumersOf(ctx context.Context, db postgres.DB, p place) (ou
 		c := t.at(n.ServiceID)
 		c.readers = append(c.readers, n)
 	}
-	owners, err := r.belongsTo(ctx, db, p)
+	owners, err := s.belongsTo(ctx)
 	if err != nil {
 		return out, err
 	}
@@ -60,23 +63,10 @@ func (r *Registry) consumersOf(ctx context.Context, db postgres.DB, p place) (ou
 		t.at(o.ID).own = true
 	}
 	out.unknown = t.unknown
-	out.known, err = t.named(ctx, db)
+	if out.known, err = s.named(ctx, t); err == nil {
+		s.consumers = &out
+	}
 	return out, err
-}
-
-// belongsTo names the services that a subject belongs to; it may be no subject
-// yet.
-func (r *Registry) belongsTo(ctx context.Context, db postgres.DB, p place) ([]catalog.Service, error) {
-	const q = `SELECT id, context, name, service_id, head FROM schemas_subject WHERE context = $1 AND name = $2 ORDER BY id`
-	found, err := postgres.Many[subject](ctx, db, q, p.context, p.name)
-	if err != nil {
-		return nil, err
-	}
-	s := subject{Context: p.context, Name: p.name}
-	if len(found) > 0 {
-		s = found[0]
-	}
-	return r.ownersOf(ctx, db, s)
 }
 
 // reading gathers consumers by their service.
@@ -92,11 +82,14 @@ func (t *reading) at(service uuid.UUID) *consumer {
 	return t.byService[service]
 }
 
-// readersOfDatasets gathers what the catalog knows of who reads datasets.
-// Readings that somebody explained are none.
-func readersOfDatasets(ctx context.Context, db postgres.DB, datasets []uuid.UUID) (*reading, error) {
+// readersOf gathers what the catalog knows of who reads datasets. Readings that
+// somebody explained are none.
+func (s *scene) readersOf(ctx context.Context, datasets []uuid.UUID) (*reading, error) {
 	t := &reading{byService: map[uuid.UUID]*consumer{}}
-	declared, err := catalog.ConsumptionByDataset(ctx, db, datasets)
+	if len(datasets) == 0 {
+		return t, nil
+	}
+	declared, err := s.declared.of(ctx, s.db, datasets)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +99,7 @@ func readersOfDatasets(ctx context.Context, db postgres.DB, datasets []uuid.UUID
 			c.declared = append(c.declared, n)
 		}
 	}
-	seen, err := catalog.ObservedReads(ctx, db, datasets)
+	seen, err := catalog.ObservedReads(ctx, s.db, datasets)
 	for _, o := range seen {
 		switch {
 		case o.DismissalID != nil:
@@ -121,21 +114,21 @@ func readersOfDatasets(ctx context.Context, db postgres.DB, datasets []uuid.UUID
 }
 
 // named gives consumers their services and those their owners.
-func (t *reading) named(ctx context.Context, db postgres.DB) ([]consumer, error) {
+func (s *scene) named(ctx context.Context, t *reading) ([]consumer, error) {
 	var ids, teams []uuid.UUID
 	for id := range t.byService {
 		ids = append(ids, id)
 	}
-	services, err := catalog.ServicesByID(ctx, db, ids)
+	services, err := s.services.of(ctx, s.db, ids)
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range services {
-		if s.OwnerID != nil {
-			teams = append(teams, *s.OwnerID)
+	for _, id := range ids {
+		if owner := services[id].OwnerID; owner != nil {
+			teams = append(teams, *owner)
 		}
 	}
-	owners, err := catalog.OwnersByID(ctx, db, teams)
+	owners, err := s.teams.of(ctx, s.db, teams)
 	if err != nil {
 		return nil, err
 	}

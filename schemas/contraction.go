@@ -85,7 +85,7 @@ func (r *Registry) fieldRead(ctx context.Context, w *witnesses, q contract.Quest
 	if !known[q.Field] {
 		return fault.Bad("field", "UNKNOWN_FIELD", "%s", fault.Suggest("no version of the subject has this field", q.Field, slices.Sorted(maps.Keys(known))))
 	}
-	all, err := r.consumersOf(ctx, r.db, p)
+	all, err := r.scene(r.db, p).readers(ctx)
 	if err != nil {
 		return err
 	}
@@ -232,7 +232,7 @@ func (r *Registry) versionRead(ctx context.Context, by access.Principal, w *witn
 	if len(ids) > 0 {
 		w.say(contract.No, consumer{}, "%d other schemas refer to it", len(ids))
 	}
-	all, err := r.consumersOf(ctx, r.db, p)
+	all, err := r.scene(r.db, p).readers(ctx)
 	if err != nil {
 		return err
 	}
@@ -311,16 +311,17 @@ func (r *Registry) columnRead(ctx context.Context, w *witnesses, q contract.Ques
 }
 
 func (r *Registry) tableRead(ctx context.Context, db postgres.DB, w *witnesses, d catalog.Dataset, field string) error {
-	t, err := readersOfDatasets(ctx, db, []uuid.UUID{d.ID})
+	around := r.scene(db, place{})
+	t, err := around.readersOf(ctx, []uuid.UUID{d.ID})
 	if err != nil {
 		return err
 	}
-	owners, err := servicesOf(ctx, db, []uuid.UUID{d.ID}, map[uuid.UUID]catalog.Dataset{d.ID: d})
+	owners, err := around.servicesOf(ctx, []catalog.Dataset{d})
 	if err != nil {
 		return err
 	}
-	for _, id := range owners {
-		t.at(id).own = true
+	for _, o := range owners {
+		t.at(o.ID).own = true
 	}
 	shared := map[uuid.UUID]bool{}
 	if d.StoreID != nil {
@@ -333,7 +334,7 @@ func (r *Registry) tableRead(ctx context.Context, db postgres.DB, w *witnesses, 
 			shared[n.ServiceID] = true
 		}
 	}
-	known, err := t.named(ctx, db)
+	known, err := around.named(ctx, t)
 	for _, c := range known {
 		if len(c.declared) == 0 && len(c.seen) == 0 && shared[c.service.ID] {
 			w.say(contract.Unknown, c, "it declared that it reads the store, and not which tables and columns")

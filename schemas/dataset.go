@@ -3,6 +3,7 @@ package schemas
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -50,10 +51,14 @@ func (r *Registry) datasetsOf(ctx context.Context, db postgres.DB, p place) ([]u
 // belongs to the services of its topic, where the catalog knows them, and else
 // to the service that registered first.
 func (r *Registry) authorise(ctx context.Context, tx pgx.Tx, by access.Principal, s subject) error {
+	return authorise(ctx, tx, by, s, r.scene(tx, s.place()))
+}
+
+func authorise(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, around *scene) error {
 	if by.IsSystem() || by.Has(access.Admin) {
 		return nil
 	}
-	owners, err := r.ownersOf(ctx, tx, s)
+	owners, err := around.owners(ctx, s.ServiceID)
 	if err != nil {
 		return err
 	}
@@ -69,7 +74,8 @@ func (r *Registry) authoriseRemoval(ctx context.Context, tx pgx.Tx, by access.Pr
 	if by.IsSystem() || by.Has(access.Admin) {
 		return nil
 	}
-	owners, err := r.ownersOf(ctx, tx, s)
+	around := r.scene(tx, s.place())
+	owners, err := around.owners(ctx, s.ServiceID)
 	if err != nil {
 		return err
 	}
@@ -83,7 +89,7 @@ func (r *Registry) authoriseRemoval(ctx context.Context, tx pgx.Tx, by access.Pr
 }
 
 // steward lets a steward of every owner's team pass.
-func steward(ctx context.Context, tx postgres.DB, by access.Principal, owners []catalog.Service) error {
+func steward(ctx context.Context, db postgres.DB, by access.Principal, owners []catalog.Service) error {
 	if err := by.Require(access.Steward); err != nil {
 		return err
 	}
@@ -91,7 +97,7 @@ func steward(ctx context.Context, tx postgres.DB, by access.Principal, owners []
 		if owner.OwnerID == nil {
 			return fault.New(fault.Denied, "NOT_OWNER", "nobody owns the service %q that this subject belongs to; ask an admin", owner.Ref)
 		}
-		teams, err := catalog.OwnersByID(ctx, tx, []uuid.UUID{*owner.OwnerID})
+		teams, err := catalog.OwnersByID(ctx, db, []uuid.UUID{*owner.OwnerID})
 		if err != nil {
 			return err
 		}
@@ -100,51 +106,6 @@ func steward(ctx context.Context, tx postgres.DB, by access.Principal, owners []
 		}
 	}
 	return nil
-}
-
-// ownersOf finds the services that a subject belongs to.
-func (r *Registry) ownersOf(ctx context.Context, db postgres.DB, s subject) ([]catalog.Service, error) {
-	ids, err := r.datasetsOf(ctx, db, s.place())
-	if err != nil {
-		return nil, err
-	}
-	datasets, err := catalog.DatasetsByID(ctx, db, ids)
-	if err != nil {
-		return nil, err
-	}
-	services, err := servicesOf(ctx, db, ids, datasets)
-	if err != nil {
-		return nil, err
-	}
-	if len(services) == 0 && s.ServiceID != nil {
-		services = []uuid.UUID{*s.ServiceID}
-	}
-	found, err := catalog.ServicesByID(ctx, db, services)
-	var out []catalog.Service
-	for _, id := range services {
-		out = append(out, found[id])
-	}
-	return out, err
-}
-
-// servicesOf names the services of datasets: their own, or their stores'.
-func servicesOf(ctx context.Context, db postgres.DB, ids []uuid.UUID, datasets map[uuid.UUID]catalog.Dataset) ([]uuid.UUID, error) {
-	var out []uuid.UUID
-	for _, id := range ids {
-		d := datasets[id]
-		service := d.ServiceID
-		if service == nil && d.StoreID != nil {
-			stores, err := catalog.StoresByID(ctx, db, []uuid.UUID{*d.StoreID})
-			if err != nil {
-				return nil, err
-			}
-			service = stores[*d.StoreID].ServiceID
-		}
-		if service != nil {
-			out = append(out, *service)
-		}
-	}
-	return out, nil
 }
 
 // claim lets a machine of an owner pass, and the first machine that comes to a
@@ -170,22 +131,26 @@ func claim(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, owner
 
 // tellCatalog writes the fields of a topic's keys or values into the catalog,
 // for each dataset behind the topic, and what the schema says they are.
-func (r *Registry) tellCatalog(ctx context.Context, db postgres.DB, by access.Principal, p place, version int, now described) error {
-	datasets, err := r.datasetsOf(ctx, db, p)
+func (s *scene) tellCatalog(ctx context.Context, by access.Principal, version int, now described) error {
+	datasets, err := s.ids(ctx)
 	if err != nil || len(datasets) == 0 {
 		return err
 	}
-	_, value := topicOf(p.name)
+	_, value := topicOf(s.place.name)
 	told := catalogFields(now.places, !value)
 	const atOnce = 2000 // the catalog takes no more in one call
-	for _, id := range datasets {
+	fields := entered{}
+	for _, d := range datasets {
+		fields[d] = map[string]uuid.UUID{}
 		for some := range slices.Chunk(told, atOnce) {
-			if err := catalog.UpsertSchemaFields(ctx, db, id, version, some); err != nil {
+			ids, err := catalog.UpsertSchemaFields(ctx, s.db, d, version, some)
+			if err != nil {
 				return err
 			}
+			maps.Copy(fields[d], ids)
 		}
 	}
-	return r.classify(ctx, db, by, p, datasets, now, version)
+	return s.classify(ctx, by, fields, now, version)
 }
 
 // catalogFields turns field paths into the catalog's fields. A description
@@ -270,5 +235,5 @@ func (r *Registry) fill(ctx context.Context, db postgres.DB, name string) error 
 	if err != nil {
 		return err
 	}
-	return r.tellCatalog(ctx, db, access.System, place{home, name}, v.Version, now)
+	return r.scene(db, place{home, name}).tellCatalog(ctx, access.System, v.Version, now)
 }

@@ -29,7 +29,8 @@ type judgement struct {
 
 // weighed judges a content that would follow live versions, newest first. What
 // the policy makes nothing of is looked for only where all is to be told.
-func (r *Registry) weighed(ctx context.Context, db postgres.DB, by access.Principal, p place, live []earlier, config Config, c *content, all bool) (j judgement, err error) {
+func (r *Registry) weighed(ctx context.Context, by access.Principal, around *scene, live []earlier, config Config, c *content, all bool) (j judgement, err error) {
+	db, p := around.db, around.place
 	held, err := r.grouped(ctx, db, live, config, c)
 	if err != nil {
 		return j, err
@@ -42,11 +43,11 @@ func (r *Registry) weighed(ctx context.Context, db postgres.DB, by access.Princi
 		return j, nil
 	}
 	if enforced || all {
-		if j.gate, err = r.gated(ctx, db, p, live, config, c); err != nil {
+		if j.gate, err = around.gated(ctx, live, config, c); err != nil {
 			return j, err
 		}
 	}
-	consumers, err := r.consumersOf(ctx, db, p)
+	consumers, err := around.readers(ctx)
 	if err != nil {
 		return j, err
 	}

@@ -131,23 +131,21 @@ func Ensure(ctx context.Context, db postgres.DB, terms []Term) error {
 	// Several may write the same new term at once, and it is unique in two ways:
 	// DO NOTHING yields to either, where DO UPDATE would yield to one.
 	const q = `
-		INSERT INTO catalog_term (id, kind, key, name, special, sensitivity, attribution)
-		SELECT DISTINCT ON (s.id) s.id, s.kind, s.key, s.name, s.special, s.sensitivity, s.attribution
-		  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
-		       AS s (id, kind, key, name, special, sensitivity, attribution)
-		 ORDER BY s.id
-		    ON CONFLICT DO NOTHING`
-	if _, err := db.Exec(ctx, q, ids, kinds, keys, names, specials, sensitivities, attributions); err != nil {
-		return err
-	}
-	const qNewer = `
+		WITH s AS (
+		    SELECT DISTINCT ON (id) id, kind, key, name, special, sensitivity, attribution
+		      FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
+		           AS s (id, kind, key, name, special, sensitivity, attribution)
+		     ORDER BY id),
+		fresh AS (
+		    INSERT INTO catalog_term (id, kind, key, name, special, sensitivity, attribution)
+		    SELECT id, kind, key, name, special, sensitivity, attribution FROM s
+		        ON CONFLICT DO NOTHING)
 		UPDATE catalog_term t
 		   SET kind = s.kind, key = s.key, name = s.name, special = s.special, sensitivity = s.sensitivity, attribution = s.attribution
-		  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
-		       AS s (id, kind, key, name, special, sensitivity, attribution)
+		  FROM s
 		 WHERE t.id = s.id AND (t.kind, t.key, t.name, t.special, t.sensitivity, t.attribution)
 		       IS DISTINCT FROM (s.kind, s.key, s.name, s.special, s.sensitivity, s.attribution)`
-	_, err := db.Exec(ctx, qNewer, ids, kinds, keys, names, specials, sensitivities, attributions)
+	_, err := db.Exec(ctx, q, ids, kinds, keys, names, specials, sensitivities, attributions)
 	return err
 }
 

@@ -60,7 +60,7 @@ func (v *work) tellCatalog(ctx context.Context, by access.Principal, all []*judg
 	const atOnce = 2000 // the catalog takes no more in one call
 	for _, j := range all {
 		for some := range slices.Chunk(catalogFields(j.fields), atOnce) {
-			if err := catalog.UpsertSchemaFields(ctx, v.db, j.dataset, version, some); err != nil {
+			if _, err := catalog.UpsertSchemaFields(ctx, v.db, j.dataset, version, some); err != nil {
 				return err
 			}
 		}
