@@ -37,19 +37,9 @@ func (c Config) policyOr(otherwise gate.Policy) gate.Policy {
 // tightened is a configuration under which a check looks for what would be
 // found once another one is set, too. What that would let pass still counts.
 func (c Config) tightened(intended Config) Config {
-	policy := stricter(c.policy(), intended.policyOr(c.policy()))
+	policy := c.policy().Stricter(intended.policyOr(c.policy()))
 	c.Gate = &policy
 	return c
-}
-
-// stricter is the policy of two that lets less pass.
-func stricter(a, b gate.Policy) gate.Policy {
-	for _, p := range []gate.Policy{gate.Enforce, gate.Warn} {
-		if a == p || b == p {
-			return p
-		}
-	}
-	return gate.Off
 }
 
 // inPart is the place that a path of a subject's schema has in a record: in its

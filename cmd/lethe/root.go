@@ -176,6 +176,7 @@ func output(cmd *cobra.Command) string {
 func show(cmd *cobra.Command, v any, text func(w io.Writer)) error {
 	if output(cmd) == "json" {
 		enc := json.NewEncoder(cmd.OutOrStdout())
+		enc.SetEscapeHTML(false)
 		enc.SetIndent("", "  ")
 		if err := enc.Encode(v); err != nil {
 			return away(err)

@@ -13,6 +13,7 @@ import (
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas/gate"
 	"github.com/flowmart/lethe/schemas/manifest"
+	"github.com/flowmart/lethe/schemas/migration"
 	"github.com/flowmart/lethe/schemas/pipeline"
 	"github.com/flowmart/lethe/schemas/report"
 	"github.com/flowmart/lethe/schemas/rollout"
@@ -41,7 +42,7 @@ follow the versions before them, and say of every personal field what it is.
 Each finding has a code, its line, and how to mend it.
 
 The schemas are those of the manifest (lethe.yaml), or of the files of it that
-are named. With --subject it is one file, which may be - for standard input, and
+are named; the tables of the stores in it are checked with them. With --subject it is one file, which may be - for standard input, and
 no manifest is needed.
 
 Against git or a folder nothing is asked of a server: each schema is held against
@@ -60,14 +61,11 @@ say does not count then. Exit code 1 means that the verdict is FAIL.`,
 			if err != nil {
 				return err
 			}
-			a, err := files.check(cmd, e, against)
+			v, err := files.check(cmd, e, against)
 			if err != nil {
 				return err
 			}
-			if a, err = files.only(a, args); err != nil {
-				return err
-			}
-			return tellReport(cmd, a)
+			return files.tell(cmd, v, args)
 		},
 	}
 	c.Flags().StringVar(&against, "against", "registry", "what the schemas follow: registry, git:REF, or dir:PATH with a copy of the manifest's folder; the last two need no server")
@@ -103,6 +101,7 @@ type files struct {
 	*manifest.Manifest
 	folder  string
 	entries []manifest.Entry
+	stores  []manifest.Store
 }
 
 // readManifest reads the manifest and what it names. Mistakes in it are told in
@@ -115,7 +114,7 @@ func readManifest(cmd *cobra.Command) (f files, err error) {
 	}
 	f.folder = filepath.Dir(path)
 	if f.Manifest, err = manifest.Read(path, text); err == nil {
-		f.entries, err = f.read()
+		err = f.read()
 	}
 	if err == nil {
 		return f, nil
@@ -129,38 +128,53 @@ func readManifest(cmd *cobra.Command) (f files, err error) {
 }
 
 // read reads the files, and calls them as they are called from here.
-func (f files) read() ([]manifest.Entry, error) {
+func (f *files) read() error {
 	tree, err := manifest.Dir(f.folder)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	all, err := f.Entries(tree)
-	for i := range all {
-		all[i].File = filepath.ToSlash(filepath.Join(f.folder, all[i].File))
+	f.entries, err = f.Entries(tree)
+	for i := range f.entries {
+		f.entries[i].File = filepath.ToSlash(filepath.Join(f.folder, f.entries[i].File))
 	}
-	return all, err
+	var wrong error
+	f.stores, wrong = f.readStores(tree, f.Sources)
+	return errors.Join(err, wrong)
 }
 
-// only leaves what is said of some files; of none named, all.
-func (f files) only(a report.Answer, names []string) (report.Answer, error) {
-	if len(names) == 0 {
-		return a, nil
-	}
-	wanted := map[string]bool{}
-	for _, name := range names {
-		name = filepath.ToSlash(filepath.Clean(name))
-		if !slices.ContainsFunc(f.entries, func(e manifest.Entry) bool { return e.File == name }) {
-			return a, usage(fmt.Errorf("%s is no file of %s; correct a pattern there, or check it with --subject", name, f.File))
+// has reports whether a file is one of the manifest.
+func (f files) has(name string) bool {
+	return slices.ContainsFunc(f.entries, func(e manifest.Entry) bool { return e.File == name }) ||
+		slices.ContainsFunc(f.stores, func(s manifest.Store) bool {
+			return slices.ContainsFunc(s.Source.Files, func(f migration.File) bool { return f.Path == name })
+		})
+}
+
+// tell prints what was found about some files; of none named, about all.
+func (f files) tell(cmd *cobra.Command, v findings, names []string) error {
+	if len(names) > 0 {
+		wanted := map[string]bool{}
+		for _, name := range names {
+			name = filepath.ToSlash(filepath.Clean(name))
+			if !f.has(name) {
+				return usage(fmt.Errorf("%s is no file of %s; correct a pattern there, or check it with --subject", name, f.File))
+			}
+			wanted[name] = true
 		}
-		wanted[name] = true
+		v = v.only(func(file string) bool { return wanted[file] })
 	}
-	some := report.Answer{Verdict: gate.Pass}
-	for _, c := range a.Schemas {
-		if wanted[c.File] {
-			some.Add(c)
+	if output(cmd) == "json" {
+		if err := show(cmd, v, nil); err != nil {
+			return err
+		}
+		return concluded(cmd, v.Verdict)
+	}
+	if output(cmd) == "text" {
+		for _, s := range v.Stores {
+			writeChanges(cmd.OutOrStdout(), s.Changes)
 		}
 	}
-	return some, nil
+	return tellReport(cmd, v.Answer)
 }
 
 // askCheck asks the server for its verdict on schemas in their order.
@@ -210,15 +224,20 @@ func failFlag(c *cobra.Command) *cobra.Command {
 // tellReport prints a verdict; FAIL is the exit code 1, unless somebody says
 // that more or less is.
 func tellReport(cmd *cobra.Command, a report.Answer) error {
+	if err := report.Write(cmd.OutOrStdout(), output(cmd), a); err != nil {
+		return away(err)
+	}
+	return concluded(cmd, a.Verdict)
+}
+
+// concluded is the exit code of a verdict.
+func concluded(cmd *cobra.Command, v gate.Verdict) error {
 	on, _ := cmd.Flags().GetString("fail-on")
 	if known := []string{"error", "warning", "never"}; on != "" && !slices.Contains(known, on) {
 		return usage(errors.New(fault.Suggest(fmt.Sprintf("--fail-on is %q; write error, warning or never", on), on, known)))
 	}
-	if err := report.Write(cmd.OutOrStdout(), output(cmd), a); err != nil {
-		return away(err)
-	}
-	if on != "never" && (a.Verdict == gate.Fail || on == "warning" && a.Verdict == gate.Warning) {
-		return no(fmt.Errorf("the verdict is %s", a.Verdict))
+	if on != "never" && (v == gate.Fail || on == "warning" && v == gate.Warning) {
+		return no(fmt.Errorf("the verdict is %s", v))
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -14,11 +15,13 @@ import (
 	"github.com/flowmart/lethe/schemas/manifest"
 	"github.com/flowmart/lethe/schemas/report"
 	"github.com/flowmart/lethe/schemas/rollout"
+	"github.com/flowmart/lethe/schemas/stores"
 )
 
-// difference is what one schema of the manifest changes.
+// difference is what one schema of the manifest changes, or one store.
 type difference struct {
-	Subject  string              `json:"subject"`
+	Subject  string              `json:"subject,omitempty"`
+	Store    string              `json:"store,omitempty"`
 	File     string              `json:"file,omitempty"`
 	State    string              `json:"state"` // NEW, CHANGED, REMOVED
 	Changes  []changes.Change    `json:"changes"`
@@ -33,7 +36,8 @@ func newSchemaDiff(e *env) *cobra.Command {
 		Short: "Name every change of the manifest's schemas",
 		Long: `Names every change of the manifest's schemas against the latest registered
 versions, or what was before: each thing added, removed or changed at its place,
-and what that does to the personal data in them. It judges nothing.`,
+and what that does to the personal data in them; and what its stores change about
+their tables. It judges nothing.`,
 		Example: "  lethe schema diff\n  lethe schema diff --against git:origin/main --exit-code",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -52,7 +56,7 @@ and what that does to the personal data in them. It judges nothing.`,
 				return err
 			}
 			if strict && len(found) > 0 {
-				return no(fmt.Errorf("%d schemas are not as in %s", len(found), against))
+				return no(fmt.Errorf("%d schemas and stores are not as in %s", len(found), against))
 			}
 			return nil
 		},
@@ -74,6 +78,7 @@ func plainly(cmd *cobra.Command) error {
 func (f files) differences(cmd *cobra.Command, e *env, against string) ([]difference, error) {
 	compared := map[string]schemas.Comparison{}
 	var before []manifest.Entry
+	var tables []stores.Answer
 	var err error
 	if against == "registry" {
 		r, failed := registry(cmd, e)
@@ -85,8 +90,14 @@ func (f files) differences(cmd *cobra.Command, e *env, against string) ([]differ
 			all = append(all, e.Subject)
 		}
 		compared, err = r.Compared(cmd.Context(), f.entries, all)
-		err = answered(err)
-	} else if before, err = f.before(cmd.Context(), against); err == nil {
+		if err = answered(err); err == nil {
+			tables, err = f.checkStores(cmd, e)
+		}
+	} else if was, failed := f.before(cmd.Context(), against); failed != nil {
+		err = failed
+	} else {
+		before = was.entries
+		tables, err = f.compareStores(was.stores, against)
 		for _, c := range schemas.Compare(submissions(before), submissions(f.entries), f.config()) {
 			compared[c.Subject] = c
 		}
@@ -107,7 +118,7 @@ func (f files) differences(cmd *cobra.Command, e *env, against string) ([]differ
 			out = append(out, difference{Subject: e.Subject, State: "REMOVED", Changes: []changes.Change{}, Personal: []report.Difference{}})
 		}
 	}
-	return out, nil
+	return append(out, storeDifferences(tables)...), nil
 }
 
 func differenceOf(e manifest.Entry, c schemas.Comparison) (difference, bool) {
@@ -123,7 +134,7 @@ func differenceOf(e manifest.Entry, c schemas.Comparison) (difference, bool) {
 
 func writeDifferences(w io.Writer, all []difference) {
 	for _, d := range all {
-		fmt.Fprintf(w, "%s %s", map[string]string{"NEW": "+", "CHANGED": "~", "REMOVED": "-"}[d.State], d.Subject)
+		fmt.Fprintf(w, "%s %s", map[string]string{"NEW": "+", "CHANGED": "~", "REMOVED": "-"}[d.State], cmp.Or(d.Subject, d.Store))
 		if d.File != "" {
 			fmt.Fprintf(w, " (%s)", d.File)
 		}

@@ -20,33 +20,40 @@ func newSchemaLint(*env) *cobra.Command {
 		Short: "Tell what is wrong with schemas by themselves, without any server",
 		Long: `Tells what is wrong with the schemas of the manifest by themselves: what cannot
 be read, what refers to nothing or in a circle, and personal fields that nobody
-classified. No server is asked. Exit code 1 means that the verdict is FAIL.`,
+classified; and with the files of its stores. No server is asked. Exit code 1 means that the verdict is FAIL.`,
 		Example: "  lethe schema lint\n  lethe schema lint --output github",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			files, err := readManifest(cmd)
 			if err != nil {
 				return err
 			}
-			a, err := files.only(files.compared(nil, ""), args)
+			found, err := files.lintStores()
 			if err != nil {
 				return err
 			}
-			return tellReport(cmd, a)
+			return files.tell(cmd, findings{Answer: files.compared(nil, "")}.with(found), args)
 		},
 	}
 	return failFlag(manifestFlags(c))
 }
 
-// check tells what the schemas come to against a registry, or what was before.
-func (f files) check(cmd *cobra.Command, e *env, against string) (report.Answer, error) {
+// check tells what the schemas and the tables come to against a registry, or
+// what was before.
+func (f files) check(cmd *cobra.Command, e *env, against string) (findings, error) {
 	if against == "registry" {
-		return askCheck(cmd, e, f.entries)
+		a, err := askCheck(cmd, e, f.entries)
+		if err != nil {
+			return findings{}, err
+		}
+		found, err := f.checkStores(cmd, e)
+		return findings{Answer: a}.with(found), err
 	}
 	before, err := f.before(cmd.Context(), against)
 	if err != nil {
-		return report.Answer{}, err
+		return findings{}, err
 	}
-	return f.compared(before, against), nil
+	found, err := f.compareStores(before.stores, against)
+	return findings{Answer: f.compared(before.entries, against)}.with(found), err
 }
 
 // compared is what the schemas come to beside those before.
@@ -58,8 +65,8 @@ func (f files) compared(before []manifest.Entry, against string) report.Answer {
 	return a
 }
 
-// before reads the schemas that were, by the manifest that is.
-func (f files) before(ctx context.Context, against string) ([]manifest.Entry, error) {
+// before reads the files that were, by the manifest that is.
+func (f files) before(ctx context.Context, against string) (files, error) {
 	kind, where, _ := strings.Cut(against, ":")
 	var tree manifest.Tree
 	var err error
@@ -72,13 +79,14 @@ func (f files) before(ctx context.Context, against string) ([]manifest.Entry, er
 		err = errors.New(fault.Suggest(fmt.Sprintf("--against is %q; write registry, git:REF or dir:PATH", against), kind, []string{"registry", "git", "dir"}))
 	}
 	if err != nil {
-		return nil, usage(err)
+		return files{}, usage(err)
 	}
-	before, err := f.Before(tree)
-	if err != nil {
-		return nil, usage(fmt.Errorf("what was there before, in %s: %w", against, manifest.Lines(err)))
+	entries, err := f.Before(tree)
+	stores, wrong := f.readStores(tree, f.SourcesBefore)
+	if err = errors.Join(err, wrong); err != nil {
+		return files{}, usage(fmt.Errorf("what was there before, in %s: %w", against, manifest.Lines(err)))
 	}
-	return before, nil
+	return files{f.Manifest, f.folder, entries, stores}, nil
 }
 
 // config tells what the manifest says should hold for a subject.

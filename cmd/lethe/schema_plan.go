@@ -30,11 +30,11 @@ change. Exit code 1 means that the verdict is FAIL.`,
 		Example: "  lethe schema plan\n  lethe schema plan --output markdown\n  lethe schema plan --exit-code",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, a, _, err := makePlan(cmd, e, prune)
+			p, a, err := makePlan(cmd, e, prune)
 			if err != nil {
 				return err
 			}
-			if err := tellPlan(cmd, p, a); err != nil {
+			if err := tellPlan(cmd, p.Plan, a); err != nil {
 				return err
 			}
 			if strict && p.Pending() {
@@ -60,15 +60,15 @@ time. Any number of pipelines may do it at once.`,
 		Example: "  lethe schema register\n  lethe schema register --output json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, a, r, err := makePlan(cmd, e, prune)
+			p, a, err := makePlan(cmd, e, prune)
 			if err != nil {
 				return err
 			}
 			if p.Verdict == gate.Fail {
-				return tellPlan(cmd, p, a)
+				return tellPlan(cmd, p.Plan, a)
 			}
-			stopped := p.Apply(cmd.Context(), r)
-			if err := tellPlan(cmd, p, a); err != nil {
+			stopped := p.Apply(cmd.Context(), p.registry, p.client.pusher())
+			if err := tellPlan(cmd, p.Plan, a); err != nil {
 				return err
 			}
 			return answered(stopped)
@@ -78,26 +78,45 @@ time. Any number of pipelines may do it at once.`,
 	return visitFlags(manifestFlags(c))
 }
 
-// makePlan reads the manifest, has its schemas checked and plans what is left.
-func makePlan(cmd *cobra.Command, e *env, prune bool) (p rollout.Plan, a report.Answer, r rollout.Registry, err error) {
+// prepared is a plan, and whom to ask to do it.
+type prepared struct {
+	rollout.Plan
+	registry rollout.Registry
+	client   *client
+}
+
+// makePlan reads the manifest, has what it names checked and plans what is left.
+func makePlan(cmd *cobra.Command, e *env, prune bool) (p prepared, a report.Answer, err error) {
 	f, err := readManifest(cmd)
 	if err != nil {
-		return p, a, r, err
+		return p, a, err
+	}
+	if p.client, err = visit(cmd, e); err != nil {
+		return p, a, err
+	}
+	if p.registry, err = registry(cmd, e); err != nil {
+		return p, a, err
 	}
 	if a, err = askCheck(cmd, e, f.entries); err != nil {
-		return p, a, r, err
+		return p, a, err
 	}
-	if r, err = registry(cmd, e); err != nil {
-		return p, a, r, err
+	tables, err := f.checkStores(cmd, e)
+	if err != nil {
+		return p, a, err
 	}
 	var surplus []rollout.Registered
 	if prune {
-		if surplus, err = f.surplus(cmd, e, r); err != nil {
-			return p, a, r, err
+		if surplus, err = f.surplus(cmd, e, p.registry); err != nil {
+			return p, a, err
 		}
 	}
-	p, err = rollout.Make(cmd.Context(), r, f.entries, a, surplus)
-	return p, a, r, answered(err)
+	p.Plan, err = rollout.Make(cmd.Context(), p.registry, f.entries, a, surplus)
+	all := findings{Answer: a}.with(tables)
+	p.Verdict = all.Verdict
+	for i, s := range f.stores {
+		p.Store(submission(s), tables[i])
+	}
+	return p, all.Answer, answered(err)
 }
 
 // surplus lists what the manifest may delete: what begins with its prefix, is

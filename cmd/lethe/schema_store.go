@@ -99,11 +99,11 @@ check can tell. Exit code 1 means that the verdict is FAIL.`,
 			if err != nil {
 				return err
 			}
-			p := gate.Policy(strings.ToUpper(policy))
-			if p != gate.Enforce && p != gate.Warn && p != gate.Off {
+			sub.Policy = gate.Policy(strings.ToUpper(policy))
+			if !slices.Contains(gate.Policies(), sub.Policy) {
 				return usage(fmt.Errorf("--policy is %q; write enforce, warn or off", policy))
 			}
-			a, err := stores.Lint(sub, p)
+			a, err := stores.Lint("", sub)
 			if err != nil {
 				return usage(err)
 			}
@@ -186,9 +186,7 @@ func tellStore(cmd *cobra.Command, a stores.Answer) error {
 		}
 		return nil
 	case "text":
-		for _, c := range a.Changes {
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", c.At, c.Words())
-		}
+		writeChanges(cmd.OutOrStdout(), a.Changes)
 	}
 	return tellReport(cmd, report.Answer{Verdict: a.Verdict, Schemas: a.Schemas})
 }

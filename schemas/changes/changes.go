@@ -44,8 +44,8 @@ func (c Change) String() string {
 }
 
 func joined(place, text string) string {
-	if place == "" {
-		return short(text)
+	if place == "" || text == "" {
+		return place + short(text)
 	}
 	return place + ": " + short(text)
 }

@@ -28,6 +28,20 @@ const (
 	Off     Policy = "OFF"     // nothing is looked for
 )
 
+// Policies lists the policies, the strictest first.
+func Policies() []Policy { return []Policy{Enforce, Warn, Off} }
+
+// Stricter is the policy of two that lets less pass. What is none counts for
+// nothing.
+func (p Policy) Stricter(other Policy) Policy {
+	for _, one := range Policies() {
+		if p == one || other == one {
+			return one
+		}
+	}
+	return ""
+}
+
 // Verdict is what a check comes to.
 type Verdict string
 

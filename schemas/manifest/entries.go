@@ -44,11 +44,7 @@ func (m *Manifest) entries(t Tree, before bool) ([]Entry, error) {
 	r := newReader(m.File)
 	for i, g := range m.Groups {
 		for _, pattern := range g.Files {
-			names := t.match(pattern)
-			if len(names) == 0 && !before {
-				r.Bad(g.at, "NO_FILE", "no file is called %q; correct the pattern, it goes down from the folder of the manifest", pattern)
-			}
-			for _, name := range names {
+			for _, name := range t.named(r, g.at, pattern, before) {
 				f.add(i, name)
 			}
 		}

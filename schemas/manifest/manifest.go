@@ -1,8 +1,9 @@
 // Package manifest reads the one file that says which schemas a repository
 // holds: which files are of which subjects, of which type, to whom the subjects
-// belong, and which level and policy hold for them. It finds what the files
-// take from one another and puts them into an order in which each can be
-// registered. It asks nobody and decides nothing.
+// belong, and which level and policy hold for them; and which files make the
+// tables of which stores. It finds what the files take from one another and puts
+// them into an order in which each can be registered. It asks nobody and decides
+// nothing.
 package manifest
 
 import (
@@ -28,6 +29,7 @@ type Manifest struct {
 	Prefix string // what every subject begins with; "" says nothing
 	Terms         // of the subjects of groups that say nothing else
 	Groups []Group
+	Stores []Store
 }
 
 // Terms are what should hold for a subject; what is "" is left as it is.
@@ -59,7 +61,7 @@ type Reference struct {
 
 // The keys of the file.
 var (
-	topKeys       = []string{"prefix", "owner", "level", "policy", "schemas"}
+	topKeys       = []string{"prefix", "owner", "level", "policy", "schemas", "stores"}
 	groupKeys     = []string{"files", "subject", "type", "owner", "level", "policy", "references"}
 	referenceKeys = []string{"name", "subject", "version"}
 )
@@ -82,8 +84,12 @@ func Read(file string, text []byte) (*Manifest, error) {
 	for _, n := range o.Items("schemas") {
 		m.Groups = append(m.Groups, group(r, n, m.Terms))
 	}
-	if len(m.Groups) == 0 && r.Err() == nil {
-		r.Bad(o.Of("schemas"), "REQUIRED", `"schemas" is missing or empty; it lists files and their subjects, like - {files: schemas/*.avsc, subject: "{name}-value"}`)
+	for _, n := range o.Items("stores") {
+		m.Stores = append(m.Stores, store(r, n, m.Terms))
+	}
+	m.storesOnce(r)
+	if len(m.Groups)+len(m.Stores) == 0 && r.Err() == nil {
+		r.Bad(o.Of("schemas"), "REQUIRED", `"schemas" is missing or empty, and so is "stores"; the first lists files and their subjects, like - {files: schemas/*.avsc, subject: "{name}-value"}`)
 	}
 	return m, r.Err()
 }
@@ -96,14 +102,8 @@ func group(r *strict.Reader, n ast.Node, otherwise Terms) Group {
 	o, ok := r.Object(n, "an entry of schemas", groupKeys...)
 	g := Group{at: o.At, Subject: o.Need("subject", `the subject of the files, like "{name}-value"`), Terms: terms(o)}
 	g.Terms = g.or(otherwise)
-	g.Files = o.Some("files")
-	if ok && len(g.Files) == 0 {
-		r.Bad(o.Of("files"), "REQUIRED", `"files" is missing or empty; it is a pattern of paths, like schemas/**/*.avsc, or a list of them`)
-	}
-	for _, pattern := range g.Files {
-		if !validPattern(pattern) {
-			r.Bad(o.Of("files"), "BAD_PATTERN", "%q is no pattern of paths; it goes down from the manifest's folder, with *, **, ?, [a-z] and {a,b}", pattern)
-		}
+	if ok {
+		g.Files = patterns(o, "schemas/**/*.avsc")
 	}
 	if kind := strings.ToUpper(o.Text("type")); kind != "" {
 		g.Type = kind
@@ -120,6 +120,20 @@ func group(r *strict.Reader, n ast.Node, otherwise Terms) Group {
 		g.References = append(g.References, reference(r, n))
 	}
 	return g
+}
+
+// patterns reads which files are meant.
+func patterns(o strict.Object, like string) []string {
+	all := o.Some("files")
+	if len(all) == 0 {
+		o.Bad(o.Of("files"), "REQUIRED", `"files" is missing or empty; it is a pattern of paths, like %s, or a list of them`, like)
+	}
+	for _, pattern := range all {
+		if !validPattern(pattern) {
+			o.Bad(o.Of("files"), "BAD_PATTERN", "%q is no pattern of paths; it goes down from the manifest's folder, with *, **, ?, [a-z] and {a,b}", pattern)
+		}
+	}
+	return all
 }
 
 func reference(r *strict.Reader, n ast.Node) Reference {
@@ -147,9 +161,8 @@ func terms(o strict.Object) Terms {
 	}
 	if policy := o.Text("policy"); policy != "" {
 		t.Policy = gate.Policy(strings.ToUpper(policy))
-		known := []string{string(gate.Enforce), string(gate.Warn), string(gate.Off)}
-		if !slices.Contains(known, string(t.Policy)) {
-			o.Bad(o.Of("policy"), "INVALID_POLICY", "%s", fault.Suggest("a policy is "+strings.Join(known, ", "), string(t.Policy), known))
+		if !slices.Contains(gate.Policies(), t.Policy) {
+			o.Bad(o.Of("policy"), "INVALID_POLICY", "%s", fault.Suggest("a policy is ENFORCE, WARN, OFF", string(t.Policy), []string{"ENFORCE", "WARN", "OFF"}))
 		}
 	}
 	return t

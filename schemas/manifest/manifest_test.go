@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,6 +72,14 @@ func TestMistakes(t *testing.T) {
 		{"schemas:\n  - files: '[a'\n    subject: a\n", "2:5", "BAD_PATTERN", "no pattern"},
 		{good + "    references:\n      - name: x\n", "5:9", "REQUIRED", `"subject" is missing`},
 		{good + "    references:\n      - {name: x, subject: y, version: 0}\n", "5:31", "OUT_OF_RANGE", "from 1"},
+		{"stores: [{files: a.sql}]", "1:11", "REQUIRED", `"store" is missing`},
+		{"stores: [{store: a}]", "1:11", "REQUIRED", `like db/migration/**`},
+		{"stores: [{store: a, files: a.sql, format: flywy}]", "1:35", "UNKNOWN_FORMAT", `did you mean "flyway"`},
+		{"stores: [{store: a, files: a.sql, level: FULL}]", "1:35", "UNKNOWN_KEY", "it has store, files"},
+		{"stores: [{store: a, files: a.sql, policy: strict}]", "1:35", "INVALID_POLICY", "ENFORCE, WARN, OFF"},
+		{"stores: [{store: a, files: a.sql, placeholders: [a]}]", "1:49", "NOT_A_MAPPING", "names and values"},
+		{"stores: [{store: a, files: ../a.sql}]", "1:21", "BAD_PATTERN", "goes down"},
+		{"stores:\n  - {store: a, files: a.sql}\n  - {store: a, files: b.sql}", "3:6", "STORE_TWICE", "into one entry"},
 	} {
 		_, err := Read("dir/lethe.yaml", []byte(c.text))
 		all := fault.All(err)
@@ -186,6 +195,51 @@ func TestReferencesInContext(t *testing.T) {
 	}
 }
 
+// The files of a store are those of its patterns, in their order, each once; and
+// what holds for all holds for it.
+func TestSources(t *testing.T) {
+	t.Parallel()
+	m, err := Read(Name, []byte("owner: orders\npolicy: warn\nlevel: FULL\nstores:\n"+
+		"  - {store: a, files: [db/base.sql, 'db/*.sql'], placeholders: {schema: shop, on: off}, contexts: live}\n"+
+		"  - {store: b, files: 'x/**', format: LIQUIBASE, namespace: 'postgres://b', root: x/a.xml, owner: billing, policy: enforce}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := Dir(folder(t, map[string]string{"db/a.sql": "1", "db/base.sql": "2", "db/c.txt": "3", "x/a.xml": "4", "x/y/b.xml": "5"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := m.Sources(tree)
+	if err != nil || len(all) != 2 {
+		t.Fatal(all, err)
+	}
+	var got []string
+	for _, s := range all {
+		line := fmt.Sprint(s.Ref, s.Namespace, s.Terms, s.Source.Format, s.Source.Root, s.Source.Contexts, s.Source.Placeholders)
+		for _, f := range s.Source.Files {
+			line += " " + f.Path + "=" + f.Text
+		}
+		got = append(got, line)
+	}
+	want := []string{
+		"a{orders  WARN}sql[live] map[on:off schema:shop] db/base.sql=2 db/a.sql=1",
+		"bpostgres://b{billing  ENFORCE}liquibasex/a.xml[] map[] x/a.xml=4 x/y/b.xml=5",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	empty, err := Dir(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all, err = m.SourcesBefore(empty); err != nil || len(all) != 2 || len(all[0].Source.Files) != 0 {
+		t.Errorf("%v %+v", err, all)
+	}
+	if _, err = m.Sources(empty); len(fault.All(err)) != 3 {
+		t.Errorf("files that are not there: %v", err)
+	}
+}
+
 // A folder is read as it was at a commit, whatever stands there now.
 func TestGit(t *testing.T) {
 	t.Parallel()
@@ -228,7 +282,7 @@ func FuzzRead(f *testing.F) {
 	f.Add("a: &x [*x]", "syntax = \"proto3\"; import \"a\"; message M {}")
 	f.Add("? {a: b}\n: c", `{"$ref":"a#b","$id":"http://x"}`)
 	f.Fuzz(func(t *testing.T, text, schema string) {
-		if m, err := Read(Name, []byte(text)); err == nil && len(m.Groups) == 0 {
+		if m, err := Read(Name, []byte(text)); err == nil && len(m.Groups)+len(m.Stores) == 0 {
 			t.Error("a manifest of nothing is taken")
 		}
 		for _, kind := range []string{"AVRO", "JSON", "PROTOBUF"} {

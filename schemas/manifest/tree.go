@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/flowmart/lethe/catalog/yaml/strict"
 )
 
 // validPattern reports whether a pattern names paths below the folder.
@@ -38,6 +40,21 @@ func (t Tree) match(pattern string) (out []string) {
 		}
 	}
 	return out
+}
+
+// named lists the files of a pattern that stands in a manifest; that there are
+// none is a mistake, unless they are those of before.
+func (t Tree) named(r *strict.Reader, at strict.Mark, pattern string, before bool) []string {
+	names := t.match(pattern)
+	folder := strings.TrimSuffix(pattern, "/") + "/"
+	switch {
+	case len(names) > 0 || before:
+	case slices.ContainsFunc(t.names, func(name string) bool { return strings.HasPrefix(name, folder) }):
+		r.Bad(at, "NO_FILE", "%q is a folder; write %s** for all that is in it", pattern, folder)
+	default:
+		r.Bad(at, "NO_FILE", "no file is called %q; correct the pattern, it goes down from the folder of the manifest", pattern)
+	}
+	return names
 }
 
 // closed reports whether a folder is not looked into, by its name: it holds what

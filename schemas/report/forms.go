@@ -116,8 +116,10 @@ func writeText(w io.Writer, a Answer) error {
 	for _, c := range a.Schemas {
 		state := fmt.Sprintf("would be version %d", c.Version)
 		switch {
-		case c.Known:
+		case c.Known && c.ID > 0:
 			state = fmt.Sprintf("is version %d, id %d", c.Version, c.ID)
+		case c.Known: // tables have no id
+			state = fmt.Sprintf("is version %d", c.Version)
 		case c.State != "":
 			state = c.State
 		case c.Version == 0:

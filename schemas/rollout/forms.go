@@ -28,7 +28,7 @@ var signs = map[Action]string{Set: "*", Create: "+", Update: "~", Delete: "-"}
 
 // String is a step as one line.
 func (s Step) String() string {
-	line := fmt.Sprintf("%s %s", signs[s.Action], s.Subject)
+	line := fmt.Sprintf("%s %s", signs[s.Action], s.name())
 	switch s.Action {
 	case Set:
 		line += " set"
@@ -95,7 +95,7 @@ func (p Plan) markdown(w io.Writer) error {
 		for _, c := range s.Changes {
 			lines = append(lines, report.Cell(c.String()))
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", strings.ToLower(string(s.Action)), report.Cell(s.Subject), version, strings.Join(lines, "<br>"))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", strings.ToLower(string(s.Action)), report.Cell(s.name()), version, strings.Join(lines, "<br>"))
 	}
 	_, err := io.WriteString(w, b.String()+"\n")
 	return err

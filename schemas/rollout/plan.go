@@ -16,6 +16,7 @@ import (
 	"github.com/flowmart/lethe/schemas/gate"
 	"github.com/flowmart/lethe/schemas/manifest"
 	"github.com/flowmart/lethe/schemas/report"
+	"github.com/flowmart/lethe/schemas/stores"
 )
 
 // Action is what a step does.
@@ -23,8 +24,8 @@ type Action string
 
 // The actions.
 const (
-	Set    Action = "SET"    // the level or the policy of a subject
-	Create Action = "CREATE" // the first version of a subject
+	Set    Action = "SET"    // the level or the policy of a subject, or the policy of a store
+	Create Action = "CREATE" // the first version of a subject, or of a store's tables
 	Update Action = "UPDATE" // the next one
 	Delete Action = "DELETE" // a subject, softly
 )
@@ -32,7 +33,8 @@ const (
 // Step is one thing to do.
 type Step struct {
 	Action  Action           `json:"action"`
-	Subject string           `json:"subject"`
+	Subject string           `json:"subject,omitempty"`
+	Store   string           `json:"store,omitempty"` // whose tables are pushed, or whose policy is set, in place of a subject's
 	File    string           `json:"file,omitempty"`
 	Version int              `json:"version,omitempty"` // that it would get, or got
 	ID      int              `json:"id,omitempty"`      // that it got
@@ -41,8 +43,18 @@ type Step struct {
 	Changes []changes.Change `json:"changes,omitempty"`
 	Done    bool             `json:"done"`
 
+	// Tables is what is pushed to a store.
+	Tables stores.Submission `json:"-"`
+
 	entry manifest.Entry
 }
+
+// name is what a step is about.
+func (s Step) name() string { return cmp.Or(s.Subject, s.Store) }
+
+// Push does a step that is about a store, and tells the version that its tables
+// got.
+type Push func(context.Context, Step) (version int, err error)
 
 // Plan is what is left to do, in the order in which it can be done.
 type Plan struct {
@@ -77,6 +89,25 @@ func Make(ctx context.Context, r Registry, all []manifest.Entry, found report.An
 		p.Steps = append(p.Steps, Step{Action: Delete, Subject: s.Subject, Version: s.Version})
 	}
 	return p, nil
+}
+
+// Store plans what brings a store to what a manifest says: its policy, and then
+// its tables. Found is the answer of the server to them.
+func (p *Plan) Store(tables stores.Submission, found stores.Answer) {
+	if want := tables.Policy; want != "" && want != found.Set && found.Version > 0 {
+		p.Steps = append(p.Steps, Step{Action: Set, Store: found.Store, Policy: want,
+			Changes: []changes.Change{{Kind: changes.Changed, Place: "gate", Before: string(found.Set), After: string(want)}}})
+	}
+	switch {
+	case found.Known:
+		p.Unchanged++
+	case found.Version > 0: // what cannot be read makes no step; the verdict says so
+		s := Step{Action: Create, Store: found.Store, Version: found.Version, Changes: found.Lines(), Tables: tables}
+		if found.Version > 1 {
+			s.Action = Update
+		}
+		p.Steps = append(p.Steps, s)
+	}
 }
 
 // settings plans the levels and policies that do not hold yet. They come first:
@@ -127,15 +158,20 @@ func (p Plan) Pending() bool {
 
 // Apply does what is planned, step by step, and stops at the first that fails:
 // what was done is marked.
-func (p *Plan) Apply(ctx context.Context, r Registry) error {
+func (p *Plan) Apply(ctx context.Context, r Registry, push Push) error {
 	got := map[string]int{} // subject → the version that it got here
 	for i := range p.Steps {
 		s := &p.Steps[i]
 		var err error
-		switch s.Action {
-		case Set:
+		switch {
+		case s.Store != "":
+			var version int
+			if version, err = push(ctx, *s); version > 0 {
+				s.Version = version
+			}
+		case s.Action == Set:
 			err = r.Configure(ctx, s.Subject, s.Level, s.Policy)
-		case Delete:
+		case s.Action == Delete:
 			_, err = r.Delete(ctx, s.Subject, false)
 		default:
 			var v Registered
@@ -161,7 +197,7 @@ type StoppedError struct {
 
 func (e *StoppedError) Error() string {
 	return fmt.Sprintf("%s %s: %s; %d of %d steps were done and stay done: run it again once this is mended, and what is done is found again",
-		strings.ToLower(string(e.Step.Action)), e.Step.Subject, e.Err, e.Done, e.All)
+		strings.ToLower(string(e.Step.Action)), e.Step.name(), e.Err, e.Done, e.All)
 }
 
 // Unwrap is why it stopped.

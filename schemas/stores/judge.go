@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -47,59 +46,42 @@ func (v *work) judge(ctx context.Context, r reading) (Answer, []*judged, error) 
 	if err != nil {
 		return a, nil, err
 	}
-	gone, err := v.changes(ctx, r.state, all, &a)
-	if err != nil {
+	found, gone := v.differ(r.state, all)
+	if err := v.missed(ctx, found, gone); err != nil {
 		return a, nil, err
 	}
+	return a, all, a.tell(v, r.state, found, slices.Concat(all, gone, []*judged{notes}))
+}
+
+// tell puts into an answer what was found about tables, and what changes.
+func (a *Answer) tell(v *work, now *tables.State, found []difference, all []*judged) error {
 	before, err := fingerprint(v.before.All())
 	if err != nil {
-		return a, nil, err
+		return err
 	}
-	now, err := fingerprint(r.state.All())
+	after, err := fingerprint(now.All())
 	if err != nil {
-		return a, nil, err
+		return err
 	}
-	a.Known = v.version > 0 && bytes.Equal(before, now)
+	a.Known = v.version > 0 && bytes.Equal(before, after)
 	a.Version = v.version
 	if !a.Known {
 		a.Version++
 	}
-	for _, j := range slices.Concat(all, gone, []*judged{notes}) {
+	for _, d := range found {
+		a.Changes = append(a.Changes, d.Change)
+	}
+	for _, j := range all {
 		a.add(v, j)
 	}
-	return a, all, nil
+	return nil
 }
 
 // open begins an answer, with what is said of no table.
 func (v *work) open(r reading) (Answer, *judged) {
-	a := Answer{Store: v.store.Ref, Namespace: v.namespace, Policy: v.policy, Changes: []Change{}}
+	a := Answer{Store: v.store.Ref, Service: v.service.Ref, Namespace: v.namespace, Policy: v.policy, Set: v.set, Changes: []Change{}}
 	a.Verdict, a.Schemas = gate.Pass, []report.Checked{}
 	return a, &judged{Table: tables.Table{Name: tables.Name{Table: "*"}}, findings: slices.Concat(r.wrong, r.notes)}
-}
-
-// Lint judges files by themselves, without a catalog: what cannot be read, and
-// what personal data they classify. Its changes are those of every step, in
-// order.
-func Lint(sub Submission, policy gate.Policy) (Answer, error) {
-	r, err := readAll(sub.Source)
-	if err != nil {
-		return Answer{}, err
-	}
-	v := &work{namespace: sub.Namespace, policy: policy, before: tables.New()}
-	a, notes := v.open(r)
-	if len(r.wrong) == 0 {
-		a.Version = 1
-		for _, c := range r.state.Log() {
-			a.Changes = append(a.Changes, Change{Change: c, Dataset: c.Table.String(), Field: pathOf(c.Column)})
-		}
-		all := listed(r.state)
-		v.gate(all, r.state)
-		for _, j := range all {
-			a.add(v, j)
-		}
-	}
-	a.add(v, notes)
-	return a, nil
 }
 
 // judgeTables asks the gate about every table.
@@ -327,85 +309,4 @@ func (a *Answer) add(v *work, j *judged) {
 func worse(a, b gate.Verdict) gate.Verdict {
 	order := []gate.Verdict{gate.Pass, gate.Warning, gate.Fail}
 	return order[max(slices.Index(order, a), slices.Index(order, b))]
-}
-
-// changes lists what lies between the version before and now, and finds what
-// somebody reads that is taken away. It returns the tables that are gone.
-func (v *work) changes(ctx context.Context, now *tables.State, all []*judged, a *Answer) ([]*judged, error) {
-	at := map[tables.Name]*judged{}
-	for _, j := range all {
-		at[j.Name] = j
-	}
-	var gone []*judged
-	diff := tables.Diff(v.before, now)
-	for _, c := range diff {
-		if c.Kind == tables.TableDropped {
-			j := &judged{Table: tables.Table{Name: c.Table, At: c.At}}
-			at[c.Table], gone = j, append(gone, j)
-		}
-	}
-	known, err := v.datasets(ctx, gone)
-	if err != nil {
-		return nil, err
-	}
-	var ids []uuid.UUID
-	for _, j := range at {
-		if j.dataset == uuid.Nil {
-			j.dataset = known[datasetName(j.Name)]
-		}
-		ids = append(ids, j.dataset)
-	}
-	readers, err := v.readers(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	for _, c := range diff {
-		j := at[c.Table]
-		if j == nil {
-			continue // a part of a partitioned table
-		}
-		change := Change{Change: c, Dataset: datasetName(j.Name)}
-		if j.dataset != uuid.Nil {
-			change.DatasetID = &j.dataset
-		}
-		if c.Column != "" {
-			change.Field = pathOf(c.Column)
-		}
-		if c.Kind == tables.ColumnRenamed {
-			change.Field = pathOf(c.From)
-		}
-		if c.Kind == tables.TableRenamed {
-			change.Dataset = c.From
-		}
-		a.Changes = append(a.Changes, change)
-		if c.Kind.Contracts() {
-			j.findings = append(j.findings, readers.of(j.dataset).missing(change)...)
-		}
-	}
-	return gone, nil
-}
-
-// Words say what a change does, for people.
-func (c Change) Words() string {
-	switch c.Kind {
-	case tables.TableDropped:
-		return fmt.Sprintf("the table %s is dropped", c.Dataset)
-	case tables.TableRenamed:
-		return fmt.Sprintf("the table %s is called %s", c.From, c.To)
-	case tables.ColumnDropped:
-		return fmt.Sprintf("the column %s is dropped", c.Column)
-	case tables.ColumnRenamed:
-		return fmt.Sprintf("the column %s is called %s", c.From, c.To)
-	case tables.TypeChanged:
-		return fmt.Sprintf("the type of the column %s changes from %s to %s", c.Column, c.From, c.To)
-	case tables.KeyAdded:
-		return fmt.Sprintf("key added: %s %s", c.Dataset, c.To)
-	case tables.KeyDropped:
-		return fmt.Sprintf("key dropped: %s %s", c.Dataset, c.From)
-	}
-	what := strings.ToLower(strings.ReplaceAll(string(c.Kind), "_", " ")) + ": " + c.Dataset
-	if c.Column != "" {
-		what += "." + c.Column
-	}
-	return what
 }

@@ -83,10 +83,6 @@ func (v *work) put(ctx context.Context, all []*judged) ([]catalog.Dataset, error
 	if v.store.Technology == "MONGODB" {
 		kind = "COLLECTION"
 	}
-	team, err := v.team(ctx)
-	if err != nil {
-		return nil, err
-	}
 	var out []catalog.Dataset
 	for _, j := range all {
 		doc, _ := tagsIn(j.Doc)
@@ -96,7 +92,7 @@ func (v *work) put(ctx context.Context, all []*judged) ([]catalog.Dataset, error
 			out = append(out, catalog.Dataset{ID: j.dataset, Namespace: v.namespace, Name: datasetName(j.Name), Kind: kind, Doc: cut(doc, 4000), StoreID: &v.store.ID})
 			continue
 		}
-		if !v.mayTake(d, team) {
+		if !v.mayTake(d) {
 			return nil, fault.New(fault.Conflict, "DATASET_ELSEWHERE", "%s %s is a dataset of another store, service or team, or a topic; give this one a namespace of its own, or move the dataset", d.Namespace, d.Name)
 		}
 		changed := d
@@ -114,21 +110,12 @@ func (v *work) put(ctx context.Context, all []*judged) ([]catalog.Dataset, error
 // mayTake reports whether a dataset is the store's, or becomes it: one in no
 // store does, where nobody else answers for it. The namespace is the caller's to
 // say, so that it could be anybody's.
-func (v *work) mayTake(d catalog.Dataset, team *uuid.UUID) bool {
+func (v *work) mayTake(d catalog.Dataset) bool {
 	if d.StoreID != nil {
 		return *d.StoreID == v.store.ID
 	}
 	ours := func(id, own *uuid.UUID) bool { return id == nil || own != nil && *id == *own }
-	return d.Kind != "TOPIC" && ours(d.ServiceID, v.store.ServiceID) && ours(d.OwnerID, team)
-}
-
-// team is the owner of the store's service, nil for none.
-func (v *work) team(ctx context.Context) (*uuid.UUID, error) {
-	if v.store.ServiceID == nil {
-		return nil, nil
-	}
-	services, err := catalog.ServicesByID(ctx, v.db, []uuid.UUID{*v.store.ServiceID})
-	return services[*v.store.ServiceID].OwnerID, err
+	return d.Kind != "TOPIC" && ours(d.ServiceID, v.store.ServiceID) && ours(d.OwnerID, v.service.OwnerID)
 }
 
 // classify asserts in the catalog what descriptions say that columns and tables

@@ -10,6 +10,7 @@ package stores
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -37,16 +38,21 @@ type Submission struct {
 	// Namespace is that of the store's datasets in the catalog; "" is the one
 	// they have, or one made of the store's name, such as postgres://orders-db.
 	Namespace string `json:"namespace,omitempty"`
+	// Policy is what the store's is to be set to: a check judges by it, too, if it
+	// is stricter. A push goes by what holds.
+	Policy gate.Policy `json:"gate,omitempty"`
 }
 
 // Answer is what pushing a submission comes to, or would.
 type Answer struct {
 	report.Answer
 	Store     string      `json:"store"`
+	Service   string      `json:"service,omitempty"` // that the store belongs to
 	Namespace string      `json:"namespace"`
-	Policy    gate.Policy `json:"policy"`
-	Version   int         `json:"version"` // that the tables have, or would get; 0 if they cannot be read
-	Known     bool        `json:"known"`   // they are the version before
+	Policy    gate.Policy `json:"policy"`         // by which it was judged
+	Set       gate.Policy `json:"gate,omitempty"` // that the store has
+	Version   int         `json:"version"`        // that the tables have, or would get; 0 if they cannot be read
+	Known     bool        `json:"known"`          // they are the version before
 	Pushed    bool        `json:"pushed"`
 	Changes   []Change    `json:"changes"` // against the version before
 }
@@ -76,6 +82,11 @@ func (s *Stores) Check(ctx context.Context, by access.Principal, store string, s
 	if by.ID == uuid.Nil {
 		return a, by.Require(access.Viewer)
 	}
+	if sub.Policy != "" {
+		if err := checkPolicy("gate", sub.Policy); err != nil {
+			return a, err
+		}
+	}
 	read, err := readAll(sub.Source)
 	if err != nil {
 		return a, err
@@ -89,10 +100,19 @@ func (s *Stores) Check(ctx context.Context, by access.Principal, store string, s
 		if err := v.latest(ctx); err != nil {
 			return err
 		}
+		v.policy = v.set.Stricter(sub.Policy)
 		a, _, err = v.judge(ctx, read)
 		return err
 	})
 	return a, err
+}
+
+// checkPolicy refuses a policy that there is not.
+func checkPolicy(path string, p gate.Policy) error {
+	if slices.Contains(gate.Policies(), p) {
+		return nil
+	}
+	return fault.Bad(path, "UNKNOWN_VALUE", "the policy is one of ENFORCE, WARN, OFF")
 }
 
 // Push makes the tables of a submission the store's, unless the verdict is FAIL:
@@ -128,8 +148,8 @@ func (s *Stores) Push(ctx context.Context, by access.Principal, store string, su
 // SetPolicy says how much the gate's findings are to a store. It is for a
 // steward of the team of the store's service, and an admin.
 func (s *Stores) SetPolicy(ctx context.Context, by access.Principal, store string, policy gate.Policy) error {
-	if policy != gate.Enforce && policy != gate.Warn && policy != gate.Off {
-		return fault.Bad("policy", "UNKNOWN_VALUE", "the policy is one of ENFORCE, WARN, OFF")
+	if err := checkPolicy("policy", policy); err != nil {
+		return err
 	}
 	return postgres.Work(ctx, s.db, func(tx pgx.Tx) error {
 		v, err := visit(ctx, tx, store, "")
@@ -155,7 +175,7 @@ func (s *Stores) Latest(ctx context.Context, by access.Principal, store string) 
 	if err := v.latest(ctx); err != nil {
 		return State{}, err
 	}
-	return State{v.store.Ref, v.namespace, v.policy, v.version, v.pushedAt, v.before.All()}, nil
+	return State{v.store.Ref, v.namespace, v.set, v.version, v.pushedAt, v.before.All()}, nil
 }
 
 // reading is a source as it was read.

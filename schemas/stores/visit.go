@@ -23,9 +23,11 @@ import (
 type work struct {
 	db        postgres.DB
 	store     catalog.Store
+	service   catalog.Service // that the store belongs to; without a name if it belongs to none
 	namespace string
-	policy    gate.Policy
-	version   int // that was pushed last, 0 for none
+	set       gate.Policy // that the store has
+	policy    gate.Policy // by which it is judged
+	version   int         // that was pushed last, 0 for none
 	pushedAt  *time.Time
 	before    *tables.State
 }
@@ -44,7 +46,14 @@ func visit(ctx context.Context, db postgres.DB, ref, namespace string) (*work, e
 	if err != nil {
 		return nil, err
 	}
-	v := &work{db: db, store: found[id], namespace: namespace, policy: gate.Warn, before: tables.New()}
+	v := &work{db: db, store: found[id], namespace: namespace, set: gate.Warn, before: tables.New()}
+	if owner := v.store.ServiceID; owner != nil {
+		services, err := catalog.ServicesByID(ctx, db, []uuid.UUID{*owner})
+		if err != nil {
+			return nil, err
+		}
+		v.service = services[*owner]
+	}
 	return v, v.settings(ctx)
 }
 
@@ -77,8 +86,9 @@ func (v *work) settings(ctx context.Context) error {
 		return err
 	}
 	if row.Policy != nil {
-		v.policy = *row.Policy
+		v.set = *row.Policy
 	}
+	v.policy = v.set
 	scheme := map[string]string{"POSTGRESQL": "postgres://", "MONGODB": "mongodb://"}[v.store.Technology]
 	switch {
 	case v.namespace != "":
@@ -130,28 +140,23 @@ func (v *work) authorise(ctx context.Context, by access.Principal, pipelines boo
 	if v.store.ServiceID == nil {
 		return fault.New(fault.Denied, "NOT_OWNER", "the store belongs to no service; an admin declares whose it is")
 	}
-	services, err := catalog.ServicesByID(ctx, v.db, []uuid.UUID{*v.store.ServiceID})
-	if err != nil {
-		return err
-	}
-	service := services[*v.store.ServiceID]
 	if pipelines && by.Service != "" && by.Has(access.CI, access.Service) {
-		if by.Service == service.Ref {
+		if by.Service == v.service.Ref {
 			return nil
 		}
-		return fault.New(fault.Denied, "NOT_OWNER", "the store belongs to the service %q; its pipeline pushes here", service.Ref)
+		return fault.New(fault.Denied, "NOT_OWNER", "the store belongs to the service %q; its pipeline pushes here", v.service.Ref)
 	}
 	if err := by.Require(access.Steward); err != nil {
 		return err
 	}
-	if service.OwnerID == nil {
-		return fault.New(fault.Denied, "NOT_OWNER", "nobody owns the service %q that the store belongs to; ask an admin", service.Ref)
+	if v.service.OwnerID == nil {
+		return fault.New(fault.Denied, "NOT_OWNER", "nobody owns the service %q that the store belongs to; ask an admin", v.service.Ref)
 	}
-	teams, err := catalog.OwnersByID(ctx, v.db, []uuid.UUID{*service.OwnerID})
+	teams, err := catalog.OwnersByID(ctx, v.db, []uuid.UUID{*v.service.OwnerID})
 	if err != nil {
 		return err
 	}
-	return by.RequireOwner(teams[*service.OwnerID].Ref)
+	return by.RequireOwner(teams[*v.service.OwnerID].Ref)
 }
 
 // lock has one push to a store wait for the other, and reads what the other
@@ -165,7 +170,7 @@ func (v *work) lock(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v.policy = policy
+	v.set, v.policy = policy, policy
 	return v.latest(ctx)
 }
 

@@ -186,3 +186,25 @@ func (o Object) Texts(key string) []string {
 	}
 	return out
 }
+
+// Pairs reads values by names that the file makes up.
+func (o Object) Pairs(key string) map[string]string {
+	n := o.values[key]
+	if _, ok := n.(*ast.NullNode); n == nil || ok {
+		return nil
+	}
+	pairs, ok := pairsOf(n)
+	if !ok {
+		o.Bad(MarkOf(n), "NOT_A_MAPPING", "%q is written as names and values", key)
+		return nil
+	}
+	out := map[string]string{}
+	for _, p := range pairs {
+		name := p.Key.GetToken().Value
+		if _, twice := out[name]; twice {
+			o.Bad(MarkOf(p.Key), "TWICE", "the name %q stands here twice; leave one", name)
+		}
+		out[name], _ = o.Scalar(p.Value)
+	}
+	return out
+}
