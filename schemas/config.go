@@ -97,7 +97,7 @@ type layer struct {
 }
 
 // layersOf reads the levels that hold for a subject or, where it has no name,
-// for a context: its own, its context's, that of ".", and the one of all.
+// for a context: its own, and those above.
 func layersOf(ctx context.Context, db postgres.DB, p place) ([]layer, error) {
 	const q = `
 		SELECT true AS own, g.context, g.compatibility, g.mode, g.settings
@@ -107,23 +107,29 @@ func layersOf(ctx context.Context, db postgres.DB, p place) ([]layer, error) {
 		 UNION ALL
 		SELECT false, g.context, g.compatibility, g.mode, g.settings
 		  FROM schemas_config g
-		 WHERE g.subject_id IS NULL AND g.context IN ($1, '.', '.__GLOBAL') -- any order`
-	layers, err := postgres.Many[layer](ctx, db, q, p.context, p.name)
-	slices.SortFunc(layers, func(a, b layer) int { return a.depth() - b.depth() })
+		 WHERE g.subject_id IS NULL AND g.context = ANY ($3) -- any order`
+	contexts := above(p.context)
+	layers, err := postgres.Many[layer](ctx, db, q, p.context, p.name, contexts)
+	depth := func(l layer) int {
+		if l.Own {
+			return -1
+		}
+		return slices.Index(contexts, l.Context)
+	}
+	slices.SortFunc(layers, func(a, b layer) int { return depth(a) - depth(b) })
 	return layers, err
 }
 
-// depth sorts the nearest level first.
-func (l layer) depth() int {
-	switch {
-	case l.Own:
-		return 0
-	case l.Context == global:
-		return 3
-	case l.Context == home:
-		return 2
+// above lists the contexts whose levels hold in a context, the nearest first:
+// nothing is above the one of all.
+func above(context string) []string {
+	switch context {
+	case global:
+		return []string{global}
+	case home:
+		return []string{home, global}
 	}
-	return 1
+	return []string{context, home, global}
 }
 
 // holding is the configuration that holds where layers are read for.

@@ -279,6 +279,20 @@ func (r *Registry) schemaAt(ctx context.Context, db postgres.DB, p place, versio
 			return contentID{p.context, int(v.schema)}, nil
 		}
 	}
+	if db == postgres.DB(r.db) {
+		// What refers was read before this look, and what it refers to stays as
+		// long as it does: memory has it, or is behind.
+		if err := r.subjects.exact(ctx); err != nil {
+			return contentID{}, err
+		}
+		st, err := r.subjectIn(ctx, db, p)
+		if err != nil {
+			return contentID{}, err
+		}
+		if v, err := st.pick(version, WithDeleted); err == nil {
+			return contentID{p.context, int(v.schema)}, nil
+		}
+	}
 	const q = `
 		SELECT v.schema_id
 		  FROM schemas_subject s

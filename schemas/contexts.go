@@ -24,10 +24,13 @@ func (r *Registry) Contexts(ctx context.Context, by access.Principal, prefix str
 		  FROM schemas_subject s
 		 WHERE s.context <> '.' AND EXISTS (SELECT FROM schemas_version v WHERE v.subject_id = s.id)
 		 ORDER BY s.context`
-	names, err := postgres.Scalars[string](ctx, r.db, q)
+	names, err := either(ctx, r, func() ([]string, error) {
+		return postgres.Scalars[string](ctx, r.db, q)
+	}, r.recallContexts)
 	if err != nil {
 		return nil, err
 	}
+	slices.Sort(names) // as bytes, whatever the database takes for an order
 	all := append([]string{home}, names...)
 	return slices.DeleteFunc(all, func(name string) bool { return !strings.HasPrefix(name, prefix) }), nil
 }

@@ -106,6 +106,9 @@ func (r *Registry) delete(ctx context.Context, by access.Principal, name string,
 	if err != nil {
 		return nil, err
 	}
+	if err := r.writable(ctx); err != nil {
+		return nil, err
+	}
 	var ended []int
 	err = postgres.Work(ctx, r.db, func(tx pgx.Tx) error {
 		numbers, ended, err = r.deleteLocked(ctx, tx, by, p, permanent, choose)
@@ -321,5 +324,9 @@ func (r *Registry) ReferencedBy(ctx context.Context, by access.Principal, subjec
 		   AND EXISTS (SELECT FROM schemas_version v
 		                WHERE v.context = r.context AND v.schema_id = r.schema_id AND (v.deleted_at IS NULL OR $4))
 		 ORDER BY r.schema_id`
-	return postgres.Scalars[int](ctx, r.db, q, p.context, p.name, v.Version, which.deleted())
+	return either(ctx, r, func() ([]int, error) {
+		return postgres.Scalars[int](ctx, r.db, q, p.context, p.name, v.Version, which.deleted())
+	}, func() ([]int, error) {
+		return r.recallReferrers(p, v.Version, which)
+	})
 }

@@ -2,9 +2,8 @@ package schemas
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"strings"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -53,12 +52,15 @@ func (r *Registry) idsOf(ctx context.Context, by access.Principal, guid uuid.UUI
 		Context string
 		ID      int
 	}
-	rows, err := postgres.Many[row](ctx, r.db, q, guid[:])
-	var out []contentID
-	for _, one := range rows {
-		out = append(out, contentID{one.Context, one.ID})
-	}
-	return out, err
+	return either(ctx, r, func() (out []contentID, err error) {
+		rows, err := postgres.Many[row](ctx, r.db, q, guid[:])
+		for _, one := range rows {
+			out = append(out, contentID{one.Context, one.ID})
+		}
+		return out, err
+	}, func() ([]contentID, error) {
+		return r.recallGUID(guid)
+	})
 }
 
 // MaxID is the highest id that a context has given, 0 for none. The subject
@@ -69,6 +71,9 @@ func (r *Registry) MaxID(ctx context.Context, by access.Principal, subject strin
 	}
 	p := split(subject)
 	if err := checkContext(p.context); err != nil {
+		return 0, err
+	}
+	if err := r.writable(ctx); err != nil { // memory does not know it
 		return 0, err
 	}
 	const q = `SELECT next_id - 1 FROM schemas_context WHERE name = $1`
@@ -89,31 +94,32 @@ func (r *Registry) WithProperties(ctx context.Context, by access.Principal, subj
 	if err != nil {
 		return Version{}, err
 	}
-	wanted, err := json.Marshal(properties)
+	st, err := r.aliased(ctx, p)
 	if err != nil {
 		return Version{}, err
 	}
-	const q = `
-		SELECT v.version
-		  FROM schemas_subject a
-		  JOIN schemas_subject s ON s.context = coalesce(a.alias_context, a.context) AND s.name = coalesce(a.alias_name, a.name)
-		  JOIN schemas_version v ON v.subject_id = s.id AND (v.deleted_at IS NULL OR $4)
-		  JOIN schemas_schema c ON c.context = v.context AND c.id = v.schema_id
-		 WHERE a.context = $1 AND a.name = $2 AND coalesce(c.metadata -> 'properties', '{}') @> $3::jsonb
-		 ORDER BY v.version DESC
-		 LIMIT 1`
-	n, err := postgres.Scalar[int](ctx, r.db, q, p.context, p.name, strings.ReplaceAll(string(wanted), `\\u0000`, ""), which.deleted())
-	if errors.Is(err, postgres.ErrNotFound) {
-		st, err := r.aliased(ctx, p)
-		if err == nil {
-			err = st.absent(which)
+	if st == nil {
+		return Version{}, r.denied(st, Latest, errNoSubject)
+	}
+	meant := slices.DeleteFunc(slices.Clone(st.versions), func(v numbered) bool { return v.deleted && !which.deleted() })
+	var ids []contentID
+	for _, v := range meant {
+		ids = append(ids, contentID{st.place.context, int(v.schema)})
+	}
+	contents, err := r.loadAll(ctx, r.db, ids)
+	if err != nil {
+		return Version{}, err
+	}
+	for i, v := range slices.Backward(meant) {
+		s, ok := contents[ids[i]]
+		if ok && s.Metadata.has(properties) { // else it was deleted for good meanwhile, or is another
+			return Version{st.place.String(), int(v.version), v.time(), v.deleted, s}, nil
 		}
+	}
+	if err := r.reachable(); err != nil {
 		return Version{}, err
 	}
-	if err != nil {
-		return Version{}, err
-	}
-	return r.version(ctx, p, n, which)
+	return Version{}, st.absent(which)
 }
 
 // mostListed is how many versions one call of List returns.
@@ -143,7 +149,12 @@ func (r *Registry) List(ctx context.Context, by access.Principal, prefix string,
 		                            WHERE w.subject_id = s.id AND w.version > v.version AND ($4 AND w.deleted_at IS NULL OR $5 AND w.deleted_at IS NOT NULL)))
 		 ORDER BY (CASE s.context WHEN '.' THEN s.name ELSE ':' || s.context || ':' || s.name END) COLLATE "C", v.version
 		OFFSET $7 LIMIT $8`
-	rows, err := postgres.Many[stored](ctx, r.db, q, p.context, p.name, every, which.live(), which.deleted(), latest, max(0, offset), limit)
+	offset = max(0, offset)
+	rows, err := either(ctx, r, func() ([]stored, error) {
+		return postgres.Many[stored](ctx, r.db, q, p.context, p.name, every, which.live(), which.deleted(), latest, offset, limit)
+	}, func() ([]stored, error) {
+		return r.recallList(p, every, which, latest, offset, limit)
+	})
 	if err != nil {
 		return nil, err
 	}

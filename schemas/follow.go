@@ -3,6 +3,7 @@ package schemas
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -79,6 +80,7 @@ func (s *snapshot) complete(floor uint64) {
 	defer s.mu.Unlock()
 	if s.floor == floor {
 		s.former = nil
+		s.behind.Store(0)
 	}
 }
 
@@ -112,10 +114,9 @@ func (r *Registry) readAll(ctx context.Context) error {
 	}
 }
 
-// readContents reads contents of live versions while there is room.
+// readContents reads contents while there is room.
 func (r *Registry) readContents(ctx context.Context) error {
-	latest, others := r.subjects.contents()
-	for _, ids := range [][]contentID{latest, others} {
+	for _, ids := range r.subjects.contents() {
 		for len(ids) > 0 && r.byID.room() {
 			some := ids[:min(contentsRead, len(ids))]
 			ids = ids[len(some):]
@@ -127,22 +128,25 @@ func (r *Registry) readContents(ctx context.Context) error {
 	return nil
 }
 
-// contents lists the ids of live versions: of those that are the latest of
-// their subject, and of the others.
-func (s *snapshot) contents() (latest, others []contentID) {
+// contents lists the ids of versions: of those that are the latest of their
+// subject, of the others that live, and of the deleted ones, which messages are
+// still read with.
+func (s *snapshot) contents() (ids [3][]contentID) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for p, st := range s.subjects {
-		for i, v := range st.live() {
-			id := contentID{p.context, v.SchemaID}
-			if i == 0 {
-				latest = append(latest, id)
+		rank := 0
+		for _, v := range slices.Backward(st.versions) {
+			id := contentID{p.context, int(v.schema)}
+			if v.deleted {
+				ids[2] = append(ids[2], id)
 				continue
 			}
-			others = append(others, id)
+			ids[rank] = append(ids[rank], id)
+			rank = 1
 		}
 	}
-	return latest, others
+	return ids
 }
 
 var errReading = errors.New("subjects are still being read into memory")
@@ -161,7 +165,11 @@ func (r *Registry) AsOf() time.Time {
 	if !r.subjects.away.Load() {
 		return time.Time{}
 	}
-	return time.Unix(0, r.subjects.exactAt.Load()).UTC()
+	at := r.subjects.behind.Load()
+	if at == 0 {
+		at = r.subjects.exactAt.Load()
+	}
+	return time.Unix(0, at).UTC()
 }
 
 // reachable refuses a change while the database is away.
@@ -170,4 +178,16 @@ func (r *Registry) reachable() error {
 		return errAway
 	}
 	return nil
+}
+
+// writable is reachable of who has not looked: one look is tried, so that the
+// database is not called away any longer than it is.
+func (r *Registry) writable(ctx context.Context) error {
+	if !r.subjects.away.Load() {
+		return nil
+	}
+	if err := r.subjects.exact(ctx); err != nil {
+		return err
+	}
+	return r.reachable()
 }

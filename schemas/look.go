@@ -82,7 +82,16 @@ func (s *snapshot) look() {
 		if t.err = s.once(); t.err == nil {
 			s.exactAt.Store(began.UnixNano())
 		}
-		s.away.Store(t.err != nil && postgres.Away(t.err))
+		s.note(t.err != nil && postgres.Away(t.err))
 		close(t.done)
 	}
+}
+
+// note notes whether the database is away. Once it is back, the connections that
+// others have kept from before it went are of no use.
+func (s *snapshot) note(away bool) {
+	if s.away.Load() && !away {
+		s.db.Reset()
+	}
+	s.away.Store(away)
 }

@@ -41,6 +41,9 @@ func (r *Registry) Lookup(ctx context.Context, by access.Principal, s Submission
 	if err != nil || found {
 		return v, err
 	}
+	if err := r.reachable(); err != nil { // it may have been registered right before, elsewhere
+		return Version{}, err
+	}
 	if err := st.absent(which); errors.Is(err, errNoSubject) {
 		return Version{}, err
 	}

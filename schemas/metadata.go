@@ -48,6 +48,16 @@ func (s *RuleSet) check(path string) error {
 	return nil
 }
 
+// has reports whether it has all of some properties.
+func (m *Metadata) has(properties map[string]string) bool {
+	for name, value := range properties {
+		if is, ok := said(m).Properties[name]; !ok || is != value {
+			return false
+		}
+	}
+	return true
+}
+
 func (m *Metadata) empty() bool {
 	return m == nil || len(m.Tags) == 0 && len(m.Properties) == 0 && len(m.Sensitive) == 0
 }

@@ -206,6 +206,9 @@ func (r *Registry) atLevel(ctx context.Context, by access.Principal, subject str
 			return err
 		}
 	}
+	if err := r.writable(ctx); err != nil {
+		return err
+	}
 	return postgres.Work(ctx, r.db, func(tx pgx.Tx) error {
 		if err := r.hold(ctx, tx, by, &l, make); err != nil {
 			return err

@@ -28,27 +28,37 @@ func (r *Registry) ByID(ctx context.Context, by access.Principal, id int, subjec
 	}
 	p := split(subject)
 	s, err := r.load(ctx, r.db, contentID{p.context, id})
-	if !errors.Is(err, errNoSchema) || p.name == "" || p.context != home {
+	if !errors.Is(err, errNoSchema) && !errors.Is(err, errAway) || p.name == "" || p.context != home {
 		return s, err
 	}
+	if _, bad := placeToRead(subject); bad != nil {
+		return s, err
+	}
+	context, err := r.contextOf(ctx, p, id)
+	if err != nil {
+		return Schema{}, err
+	}
+	return r.load(ctx, r.db, contentID{context, id})
+}
+
+// contextOf finds a context in which a subject of a name has an id.
+func (r *Registry) contextOf(ctx context.Context, p place, id int) (string, error) {
 	const q = `
 		SELECT s.context
 		  FROM schemas_subject s
 		  JOIN schemas_version v ON v.subject_id = s.id
 		 WHERE s.name = $1 AND v.schema_id = $2
-		 ORDER BY s.context
+		 ORDER BY s.context COLLATE "C"
 		 LIMIT 1`
-	if _, bad := placeToRead(subject); bad != nil {
-		return s, err
+	context, err := either(ctx, r, func() (string, error) {
+		return postgres.Scalar[string](ctx, r.db, q, p.name, id)
+	}, func() (string, error) {
+		return r.recallContext(p.name, id)
+	})
+	if errors.Is(err, postgres.ErrNotFound) {
+		err = errNoSchema
 	}
-	context, found := postgres.Scalar[string](ctx, r.db, q, p.name, id)
-	if errors.Is(found, postgres.ErrNotFound) {
-		return s, err
-	}
-	if found != nil {
-		return s, found
-	}
-	return r.load(ctx, r.db, contentID{context, id})
+	return context, err
 }
 
 // load reads the content behind an id, or remembers it.
@@ -151,8 +161,12 @@ func (r *Registry) UsesOf(ctx context.Context, by access.Principal, id int, subj
 		  FROM schemas_version v
 		  JOIN schemas_subject s ON s.id = v.subject_id
 		 WHERE v.context = $1 AND v.schema_id = $2 AND (v.deleted_at IS NULL OR $3)
-		 ORDER BY s.name, v.version`
-	return postgres.Many[SubjectVersion](ctx, r.db, q, content.Context, id, which.deleted())
+		 ORDER BY s.name COLLATE "C", v.version`
+	return either(ctx, r, func() ([]SubjectVersion, error) {
+		return postgres.Many[SubjectVersion](ctx, r.db, q, content.Context, id, which.deleted())
+	}, func() ([]SubjectVersion, error) {
+		return r.recallUses(contentID{content.Context, id}, which)
+	})
 }
 
 // Version finds a version of a subject, or its Latest. The latest is never a
@@ -186,7 +200,7 @@ func (r *Registry) version(ctx context.Context, p place, version int, which Whic
 	}
 	v, err := st.pick(version, which)
 	if err != nil {
-		return Version{}, err
+		return Version{}, r.denied(st, version, err)
 	}
 	return r.numbered(ctx, r.db, st.place, v)
 }
@@ -252,7 +266,7 @@ func (r *Registry) Versions(ctx context.Context, by access.Principal, subject st
 	st, err := r.aliased(ctx, p)
 	numbers := st.numbers(which)
 	if err == nil && len(numbers) == 0 {
-		err = errNoSubject
+		err = r.denied(st, Latest, errNoSubject)
 	}
 	return numbers, err
 }
@@ -275,7 +289,11 @@ func (r *Registry) Subjects(ctx context.Context, by access.Principal, prefix str
 		  JOIN LATERAL (SELECT bool_and(v.deleted_at IS NOT NULL) AS deleted FROM schemas_version v WHERE v.subject_id = s.id) d ON true
 		 WHERE (s.context = $1 OR $3) AND starts_with(s.name, $2) AND ($4 AND NOT d.deleted OR $5 AND d.deleted)
 		 ORDER BY (CASE s.context WHEN '.' THEN s.name ELSE ':' || s.context || ':' || s.name END) COLLATE "C"`
-	return postgres.Scalars[string](ctx, r.db, q, p.context, p.name, every, which.live(), which.deleted())
+	return either(ctx, r, func() ([]string, error) {
+		return postgres.Scalars[string](ctx, r.db, q, p.context, p.name, every, which.live(), which.deleted())
+	}, func() ([]string, error) {
+		return r.recallSubjects(p, every, which)
+	})
 }
 
 // readPrefix reads the prefix of names of subjects: in which context, or in

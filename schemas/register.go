@@ -60,6 +60,9 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 		return v, err
 	}
 	v, found, err := r.known(ctx, r.db, st, s, c, Live)
+	if err == nil && !found && s.ID <= 0 {
+		v, found, err = r.knownAsKept(ctx, st, s, c, Live)
+	}
 	if err != nil || found {
 		return v, asked(v, s, err)
 	}

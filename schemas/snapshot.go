@@ -35,6 +35,7 @@ type snapshot struct {
 	whole   atomic.Bool  // every subject has been read
 	away    atomic.Bool  // the last look did not reach the database
 	exactAt atomic.Int64 // when the last one began that did, in nanoseconds
+	behind  atomic.Int64 // when that was of former, while there are some; else 0
 
 	// Of the one look under way.
 	position string
@@ -122,6 +123,7 @@ func (s *snapshot) begin(ctx context.Context) error {
 func (s *snapshot) forget(which func(*state) bool) {
 	if s.former == nil {
 		s.former = map[place]*state{}
+		s.behind.Store(s.exactAt.Load())
 	}
 	for p, st := range s.subjects {
 		if which(st) {
@@ -365,8 +367,8 @@ func (s *snapshot) layers(ctx context.Context, p place) ([]layer, error) {
 	if s.levels == nil {
 		return nil, errAway
 	}
-	for i, context := range []string{p.context, home, global} {
-		if l, set := s.levels[context]; set && (i == 0 || context != p.context) {
+	for _, context := range above(p.context) {
+		if l, set := s.levels[context]; set {
 			out = append(out, l)
 		}
 	}

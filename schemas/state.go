@@ -84,6 +84,9 @@ func (st *state) absent(which Which) error {
 }
 
 func (st *state) find(version int) (int, bool) {
+	if st == nil {
+		return 0, false
+	}
 	return slices.BinarySearchFunc(st.versions, version, func(v numbered, n int) int { return cmp.Compare(int(v.version), n) })
 }
 

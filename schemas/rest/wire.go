@@ -213,10 +213,11 @@ func shown(err error) failure {
 	return f
 }
 
-// fail sends an error. What is our own mistake goes to the log, too.
+// fail sends an error. What is our own mistake goes to the log, too; that the
+// database is away is told once, by who follows it.
 func (d *Door) fail(w http.ResponseWriter, req *http.Request, media string, err error) {
 	f := shown(err)
-	if f.status >= 500 && req.Context().Err() == nil {
+	if f.status >= 500 && f.status != http.StatusServiceUnavailable && req.Context().Err() == nil {
 		d.log.ErrorContext(req.Context(), "registry", "method", req.Method, "err", err)
 	}
 	if f.status == http.StatusUnauthorized {
@@ -238,7 +239,11 @@ func Refuse(w http.ResponseWriter, status int, message string) {
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Basic realm="lethe"`)
 	}
-	send(w, mediaTypes[0], status, map[string]any{"error_code": status, "message": message})
+	code := status
+	if status == http.StatusServiceUnavailable {
+		code = kinds[fault.Unavailable].code
+	}
+	send(w, mediaTypes[0], status, map[string]any{"error_code": code, "message": message})
 }
 
 func send(w http.ResponseWriter, media string, status int, body any) {
