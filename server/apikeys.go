@@ -136,8 +136,13 @@ func (h *holders) standing(ctx context.Context, path, secret string) (standing, 
 	now := h.now()
 	k, fresh := h.look(hash, now)
 	if !fresh {
-		by, expires, err := h.of(ctx, secret)
-		lasts := now.Sub(k.asked) < heldAway
+		patience, lasts := ctx, now.Sub(k.asked) < heldAway
+		if lasts { // who is known need not wait for a database that hangs
+			var cancel context.CancelFunc
+			patience, cancel = context.WithTimeout(ctx, knownPatience)
+			defer cancel()
+		}
+		by, expires, err := h.of(patience, secret)
 		switch {
 		case err == nil:
 			k = held{by, expires, now, now.Add(heldFor)}

@@ -11,6 +11,7 @@ import (
 	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/alert"
 	"github.com/flowmart/lethe/erasure/export"
+	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas"
 )
 
@@ -119,11 +120,13 @@ func newFiller(g *ground) *filler {
 func (f *filler) run(ctx context.Context) error {
 	tick := time.NewTicker(f.ground.conf.ClockInterval)
 	defer tick.Stop()
-	for {
+	for away := false; ; {
 		next, err := f.registry.Fill(ctx, f.after)
-		if f.after = next; err != nil && ctx.Err() == nil {
+		known := away // an outage is told once
+		if away = postgres.Away(err); err != nil && ctx.Err() == nil && !(away && known) {
 			report(ctx, f.ground.log, "filling in fields of topics", err)
 		}
+		f.after = next
 		select {
 		case <-ctx.Done():
 			return nil

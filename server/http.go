@@ -16,10 +16,12 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/time/rate"
 
 	"github.com/flowmart/lethe/graph"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/internal/problem"
 	"github.com/flowmart/lethe/schemas/rest"
 )
@@ -92,13 +94,15 @@ type front struct {
 	messages     *slots
 	signIns      *slots
 	streams      *slots
+	unavailable  rate.Sometimes  // has a line for what the registry cannot answer
 	ending       context.Context // ends when the server stops: streams end with it
 }
 
 func newFront(ending context.Context, mux *http.ServeMux, public *url.URL, answerWithin time.Duration) (*front, error) {
 	f := &front{mux: mux, host: public.Hostname(), https: public.Scheme == "https", ending: ending, answerWithin: answerWithin,
-		crossSite: http.NewCrossOriginProtection(),
-		slots:     newSlots(requestsInFlight), messages: newSlots(messagesInFlight), signIns: newSlots(signInsInFlight), streams: newSlots(streamsInFlight)}
+		unavailable: rate.Sometimes{Interval: time.Second},
+		crossSite:   http.NewCrossOriginProtection(),
+		slots:       newSlots(requestsInFlight), messages: newSlots(messagesInFlight), signIns: newSlots(signInsInFlight), streams: newSlots(streamsInFlight)}
 	return f, f.crossSite.AddTrustedOrigin(public.Scheme + "://" + public.Host)
 }
 
@@ -125,7 +129,7 @@ func (f *front) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 		f.recovered(w, r, id, recover())
 		took := time.Since(started)
 		f.metrics.requests.WithLabelValues(method(r), route, strconv.Itoa(w.status/100)+"xx").Observe(took.Seconds())
-		if !l.unlogged && !(l.registry && w.status < http.StatusBadRequest) {
+		if f.tells(l, w.status) {
 			f.log.InfoContext(r.Context(), "request", "request_id", id, "method", method(r), "route", route, "status", w.status, "bytes", w.bytes, "duration_ms", took.Milliseconds())
 		}
 	}()
@@ -148,6 +152,20 @@ func (f *front) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.pass(st, time.Since(asked), w, r, l)
+}
+
+// tells reports whether the log has a line for an answer. Clients of the
+// registry ask on and on while its database is away, and the metrics count what
+// they are refused: a line a second says enough.
+func (f *front) tells(l lane, status int) (tell bool) {
+	switch {
+	case l.unlogged || l.registry && status < http.StatusBadRequest:
+		return false
+	case l.registry && status == http.StatusServiceUnavailable:
+		f.unavailable.Do(func() { tell = true })
+		return tell
+	}
+	return true
 }
 
 // pass lets a request through when there is room for it, and ends it when its
@@ -268,10 +286,16 @@ func (f *front) caller(w http.ResponseWriter, r *http.Request, l lane) (standing
 	return st, err
 }
 
+// errStranger refuses who may well be somebody, and nobody can tell.
+var errStranger = fault.New(fault.Unavailable, "UNAVAILABLE", "Lethe cannot reach its database, without which it does not recognise you; try again soon")
+
 var errNotJSON = fault.New(fault.Invalid, "UNSUPPORTED_MEDIA_TYPE", "use Content-Type: application/json")
 
 // turnAway answers a request that reaches no door.
 func (f *front) turnAway(w http.ResponseWriter, l lane, status int, err error) {
+	if fault.All(err) == nil && postgres.Away(err) {
+		err = errStranger
+	}
 	if known, ok := errors.AsType[*fault.Fault](err); ok {
 		f.metrics.refused.WithLabelValues(known.Code).Inc()
 		if cause := known.Unwrap(); cause != nil {

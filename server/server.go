@@ -31,6 +31,7 @@ type Server struct {
 	health   *health
 	ground   *ground
 	house    *house
+	late     bool     // the database was away when this process started
 	working  *Queue   // nil where this process works no jobs
 	process  *process // as working
 	public   *http.Server
@@ -62,8 +63,8 @@ func LogTo(w io.Writer) Option { return func(o *options) { o.log = w } }
 func Clock(now func() time.Time) Option { return func(o *options) { o.now = now } }
 
 // New opens everything a server needs, from the bottom up, and starts none of
-// it. The database must answer and be migrated; Kafka, the issuer and the
-// services may be away.
+// it. The database must answer and be migrated, except where the registry runs
+// alone, which waits for it; Kafka, the issuer and the services may be away.
 func New(ctx context.Context, conf Config, opts ...Option) (_ *Server, err error) {
 	o := options{log: os.Stderr, now: time.Now}
 	for _, set := range opts {
@@ -115,7 +116,8 @@ func (s *Server) openGround(ctx context.Context, now func() time.Time) error {
 		*p.into, s.pools = pool, append(s.pools, pool)
 		s.metrics.watchPool(p.name, pool)
 	}
-	if err := migrated(ctx, g.web); err != nil {
+	err := migrated(ctx, g.web)
+	if s.late = s.conf.runsAlone(Registry) && postgres.Away(err); err != nil && !s.late {
 		if fault.KindOf(err) == fault.Unavailable {
 			return err
 		}
@@ -124,12 +126,29 @@ func (s *Server) openGround(ctx context.Context, now func() time.Time) error {
 	if err := s.openVault(ctx, g); err != nil {
 		return err
 	}
-	if err := s.quiet(ctx); fault.KindOf(err) == fault.Unavailable {
-		s.log.WarnContext(ctx, "PostgreSQL's own log may hold personal data", "err", err)
-	}
-	var err error
+	s.warn(ctx)
 	g.queue, err = newPostingQueue(g.web, s.log)
 	return err
+}
+
+// await waits for the database of a process that started while it was away. Such
+// a process knows nobody and has nothing in memory: it refuses everything (503),
+// and denies nothing. One that finds an older database than it needs ends.
+func (s *Server) await(ctx context.Context) error {
+	s.log.WarnContext(ctx, "the database is away; nothing is answered until it is there")
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		err := migrated(ctx, s.ground.web)
+		if err == nil || !postgres.Away(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
 }
 
 // openVault refuses a KEK file that lacks a key of the store: what it wraps
@@ -138,6 +157,9 @@ func (s *Server) openGround(ctx context.Context, now func() time.Time) error {
 func (s *Server) openVault(ctx context.Context, g *ground) (err error) {
 	if g.vault, err = vault.Open(g.keys, s.conf.KEKFile); err != nil {
 		return fault.New(fault.Invalid, "BAD_SETTING", "LETHE_KEK_FILE: %s; a first key is made with: lethe key kek %s", err, s.conf.KEKFile)
+	}
+	if s.late {
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -149,6 +171,16 @@ func (s *Server) openVault(ctx context.Context, g *ground) (err error) {
 		report(ctx, s.log, "the key store cannot be looked into", err)
 	}
 	return nil
+}
+
+// warn says so where PostgreSQL's own log is not quiet.
+func (s *Server) warn(ctx context.Context) {
+	if s.late {
+		return
+	}
+	if err := s.quiet(ctx); fault.KindOf(err) == fault.Unavailable {
+		s.log.WarnContext(ctx, "PostgreSQL's own log may hold personal data", "err", err)
+	}
 }
 
 // quiet reports whether PostgreSQL, at both databases, keeps values out of its
@@ -195,6 +227,9 @@ func (s *Server) openFront() error {
 		{"database log", false, s.quiet},
 		{"issuer", false, func(ctx context.Context) error { return login.issuer.look(ctx) }},
 	}, s.house.checks...)}
+	if s.late {
+		s.house.loops = append(s.house.loops, loop{"database", s.await})
+	}
 	mux := http.NewServeMux()
 	s.health.Mount(mux)
 	if s.conf.Runs(Web) {
