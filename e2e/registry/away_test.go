@@ -32,6 +32,7 @@ func TestPostgresAway(t *testing.T) {
 		}
 		paths = append(paths, "/subjects/"+subject+"/versions", "/subjects/"+subject+"/versions/latest", "/config/"+subject+"?defaultToGlobal=true", "/mode/"+subject+"?defaultToGlobal=true")
 	}
+	paths = append(paths, "/subjects", "/schemas?subjectPrefix=s1", "/contexts", "/schemas/ids/1/versions")
 	if a := ask(0, "PUT", "/config/s0-value", map[string]string{"compatibility": "FULL"}); a.status != http.StatusOK {
 		t.Fatalf("config: %d %s", a.status, a.text)
 	}
@@ -77,7 +78,7 @@ func TestPostgresAway(t *testing.T) {
 			{"DELETE", "/subjects/s1-value", nil},
 			{"GET", "/subjects/unknown-value/versions/latest", nil},
 			{"GET", "/schemas/ids/100000", nil},
-			{"GET", "/subjects", nil},
+			{"GET", "/subjects/s1-value/versions/100", nil},
 		} {
 			a := ask(replica, c.method, c.path, c.body)
 			if a.status != http.StatusServiceUnavailable || a.code != 50001 || a.header.Get("Retry-After") == "" {

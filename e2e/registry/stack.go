@@ -46,18 +46,33 @@ func open(tb testing.TB, replicas int, env ...string) *stack {
 // openWith is open with a catalog.
 func openWith(tb testing.TB, replicas int, catalog string, env ...string) *stack {
 	tb.Helper()
+	s := installed(tb, replicas, devstack.IssuerOptions{Lifetime: 12 * time.Hour}, env...)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	if catalog != "" {
+		s.must(s.declare(ctx, catalog))
+	}
+	s.serveAll(ctx)
+	return s
+}
+
+// installed is everything but the replicas.
+func installed(tb testing.TB, replicas int, issuer devstack.IssuerOptions, env ...string) *stack {
+	tb.Helper()
 	s := &stack{tb: tb, dir: tb.TempDir(), tokens: map[string]string{}}
 	tb.Cleanup(s.close)
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	s.must(s.install(ctx, replicas, env))
-	if catalog != "" {
-		s.must(s.declare(ctx, catalog))
-	}
-	for i := range replicas {
+	s.must(s.install(ctx, replicas, issuer, env))
+	return s
+}
+
+// serveAll starts every replica.
+func (s *stack) serveAll(ctx context.Context) {
+	s.tb.Helper()
+	for i := range s.listen {
 		s.must(s.serve(ctx, i))
 	}
-	return s
 }
 
 func (s *stack) must(err error) {
@@ -69,7 +84,7 @@ func (s *stack) must(err error) {
 
 func (s *stack) file(name string) string { return filepath.Join(s.dir, name) }
 
-func (s *stack) install(ctx context.Context, replicas int, env []string) (err error) {
+func (s *stack) install(ctx context.Context, replicas int, issuer devstack.IssuerOptions, env []string) (err error) {
 	if s.pg, err = devstack.StartPostgres(ctx, devstack.PostgresOptions{}); err != nil {
 		return err
 	}
@@ -82,7 +97,7 @@ func (s *stack) install(ctx context.Context, replicas int, env []string) (err er
 			*into = append(*into, at)
 		}
 	}
-	if s.issuer, err = devstack.StartIssuer(ctx, devstack.IssuerOptions{Audience: "lethe", Lifetime: 12 * time.Hour}); err != nil {
+	if s.issuer, err = devstack.StartIssuer(ctx, issuer); err != nil {
 		return err
 	}
 	s.lethe = devstack.Lethe{Dir: s.dir, URL: "http://" + s.listen[0], Issuer: s.issuer.URL(), Client: "lethe-portal", Audience: "lethe", Env: append([]string{"LETHE_ONLY=registry"}, env...)}
@@ -156,7 +171,12 @@ type answer struct {
 var client = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute}}
 
 // call asks a replica.
-func (s *stack) call(replica int, as, method, path string, body any) (a answer, err error) {
+func (s *stack) call(replica int, as, method, path string, body any) (answer, error) {
+	return s.ask(replica, "Bearer "+s.token(as), method, path, body)
+}
+
+// ask is call by whoever a header says.
+func (s *stack) ask(replica int, authorization, method, path string, body any) (a answer, err error) {
 	var text []byte
 	if body != nil {
 		if text, err = json.Marshal(body); err != nil {
@@ -167,7 +187,7 @@ func (s *stack) call(replica int, as, method, path string, body any) (a answer, 
 	if err != nil {
 		return a, err
 	}
-	req.Header.Set("Authorization", "Bearer "+s.token(as))
+	req.Header.Set("Authorization", authorization)
 	req.Header.Set("Content-Type", "application/vnd.schemaregistry.v1+json")
 	resp, err := client.Do(req)
 	if err != nil {
