@@ -41,14 +41,14 @@ type Difference struct {
 const (
 	mostDifferences = 50        // told of one comparison
 	mostPointer     = 4000      // bytes of a pointer; what lies deeper is told without its beginning
-	mostSteps       = 2_000_000 // taken by one comparison
+	mostSteps       = 2_000_000 // taken by one comparison, some tenths of a second's worth
 )
 
 // CanRead lists every reason why data written with writer cannot be read with
 // reader, by the schema resolution of the Avro specification; none means that
 // it can. Only two schemas of extraordinary size make it fail.
 func CanRead(reader, writer *Schema) ([]Difference, error) {
-	c := &comparison{known: map[pair][]Difference{}, steps: mostSteps}
+	c := &comparison{known: map[pair][]Difference{}, written: map[*Type]map[string]*Field{}, aliased: reader.aliased(), steps: mostSteps}
 	found := c.read(reader.Root, writer.Root)
 	if c.steps <= 0 {
 		return nil, fault.New(fault.Invalid, codeInvalid, "the schema is too large to compare with an earlier version; make its unions smaller")
@@ -79,9 +79,11 @@ type pair struct{ reader, writer *Type }
 // inside itself is taken to be readable: a recursive type is readable unless
 // something in it is not.
 type comparison struct {
-	known map[pair][]Difference
-	trail []pair // pairs found readable, or under way, in the order they were met
-	steps int
+	known   map[pair][]Difference
+	trail   []pair                      // pairs found readable, or under way, in the order they were met
+	written map[*Type]map[string]*Field // the fields of the writer's records, by name
+	aliased bool                        // whether any field of the reader has aliases
+	steps   int                         // that are left
 }
 
 // read compares two types. Differences bear paths relative to them.
@@ -130,9 +132,9 @@ func (c *comparison) differences(reader, writer *Type) []Difference {
 	case aMap:
 		return under(c.read(reader.Items, writer.Items), "{}", "/values")
 	case aFixed:
-		return append(names(reader, writer), sizes(reader, writer)...)
+		return append(c.names(reader, writer), sizes(reader, writer)...)
 	case anEnum:
-		return append(names(reader, writer), symbols(reader, writer)...)
+		return append(c.names(reader, writer), c.symbols(reader, writer)...)
 	case aRecord:
 		return c.records(reader, writer)
 	}
@@ -173,6 +175,9 @@ func (c *comparison) writerUnion(reader, writer *Type) []Difference {
 // cannot tell two fields apart is no branch to pass over: Java throws there.
 func (c *comparison) readerUnion(reader, writer *Type) []Difference {
 	for i, branch := range reader.Oneof {
+		if c.apart(branch, writer) {
+			continue
+		}
 		found := c.read(branch, writer)
 		if len(found) == 0 {
 			return nil
@@ -184,6 +189,32 @@ func (c *comparison) readerUnion(reader, writer *Type) []Difference {
 	return []Difference{missing(reader, writer)}
 }
 
+// apart reports whether a branch cannot read another type, as is seen without
+// looking inside: most branches of large unions are passed over by this.
+func (c *comparison) apart(branch, writer *Type) bool {
+	c.steps--
+	if branch.Kind != writer.Kind {
+		return !promotes(writer.Kind, branch.Kind)
+	}
+	if !branch.Kind.named() || c.named(branch, writer) {
+		return false
+	}
+	// A record is looked into if its fields can be ambiguous, which takes aliases,
+	// and is what it was found to be, if it was.
+	_, met := c.known[pair{branch, writer}]
+	return branch.Kind != aRecord || !c.aliased && !met
+}
+
+// aliased reports whether any field of a schema has aliases.
+func (s *Schema) aliased() bool {
+	for _, t := range s.types {
+		if slices.ContainsFunc(t.Fields, func(f *Field) bool { return len(f.Aliases) > 0 }) {
+			return true
+		}
+	}
+	return false
+}
+
 func ambiguous(found []Difference) bool {
 	return slices.ContainsFunc(found, func(d Difference) bool { return d.Kind == AmbiguousAlias })
 }
@@ -193,10 +224,18 @@ func missing(reader, branch *Type) Difference {
 		Message: fmt.Sprintf("no branch of the union can read the old branch %s; keep that branch", leaf(branch))}
 }
 
-// names compares the names of two types of one kind. Namespaces do not count;
-// of the aliases only the reader's do, and those in full.
-func names(reader, writer *Type) []Difference {
-	if simpleName(reader.Name) == simpleName(writer.Name) || slices.Contains(reader.Aliases, writer.Name) {
+// named reports whether two types of one kind go by one name. Namespaces do not
+// count; of the aliases only the reader's do, and those in full.
+func (c *comparison) named(reader, writer *Type) bool {
+	if simpleName(reader.Name) == simpleName(writer.Name) {
+		return true
+	}
+	c.steps -= len(reader.Aliases)
+	return slices.Contains(reader.Aliases, writer.Name)
+}
+
+func (c *comparison) names(reader, writer *Type) []Difference {
+	if c.named(reader, writer) {
 		return nil
 	}
 	return []Difference{{Kind: NameMismatch, reader: reader, writer: writer, Pointer: "/name", Detail: writer.Name,
@@ -211,10 +250,11 @@ func sizes(reader, writer *Type) []Difference {
 		Message: fmt.Sprintf("the size was %d bytes and is %d; keep it, or add a new field", writer.Size, reader.Size)}}
 }
 
-func symbols(reader, writer *Type) []Difference {
+func (c *comparison) symbols(reader, writer *Type) []Difference {
 	if reader.Default != nil {
 		return nil
 	}
+	c.steps -= len(writer.Symbols)
 	var lost []string
 	for _, s := range writer.Symbols {
 		if !reader.symbols[s] {
@@ -230,12 +270,18 @@ func symbols(reader, writer *Type) []Difference {
 }
 
 func (c *comparison) records(reader, writer *Type) []Difference {
-	out := names(reader, writer)
-	written := byName(writer)
+	const alone = 10 // steps that two records are worth without their fields
+	c.steps -= alone
+	out := c.names(reader, writer)
+	written := c.written[writer]
+	if written == nil {
+		written = byName(writer)
+		c.written[writer] = written
+	}
 	for i, f := range reader.Fields {
 		found := c.field(f, reader, writer, written)
 		out = append(out, under(found, "."+f.Name, "/fields/"+strconv.Itoa(i))...)
-		if len(out) > mostDifferences {
+		if len(out) > mostDifferences || c.steps <= 0 {
 			break
 		}
 	}
@@ -245,6 +291,7 @@ func (c *comparison) records(reader, writer *Type) []Difference {
 // field compares a reader's field with the written one of its name, or of one
 // of its aliases. A written field that nobody asks for is skipped.
 func (c *comparison) field(f *Field, reader, writer *Type, written map[string]*Field) []Difference {
+	c.steps -= 1 + len(f.Aliases)
 	match := matches(f, written)
 	switch {
 	case len(match) > 1:

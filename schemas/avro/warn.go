@@ -18,8 +18,9 @@ const (
 	JavaReader DifferenceKind = "JAVA_READER_FAILS"
 )
 
-// mostPairs bounds the pairs of types that one call of Warnings looks at.
-const mostPairs = 100_000
+// mostLooked bounds the types, fields and names that one call of Warnings looks
+// at.
+const mostLooked = mostSteps
 
 // Warnings lists what CanRead lets pass and people should know of. They say
 // nothing about parts that cannot be read, and never change a verdict.
@@ -30,9 +31,9 @@ func Warnings(reader, writer *Schema) []Difference {
 }
 
 type warner struct {
-	seen  map[pair]bool
-	pairs int
-	out   []Difference
+	seen   map[pair]bool
+	looked int
+	out    []Difference
 }
 
 // place is where a pair of types stands.
@@ -55,9 +56,11 @@ func (w *warner) tell(at place, d Difference) {
 	}
 }
 
+// done reports whether enough was looked at, or found.
+func (w *warner) done() bool { return w.looked > mostLooked || len(w.out) >= mostDifferences }
+
 func (w *warner) types(reader, writer *Type, at place) {
-	w.pairs++
-	if w.pairs > mostPairs || len(w.out) >= mostDifferences {
+	if w.looked++; w.done() {
 		return
 	}
 	if !reader.Kind.primitive() || !writer.Kind.primitive() {
@@ -95,6 +98,7 @@ func (w *warner) types(reader, writer *Type, at place) {
 func (w *warner) branch(reader, writer *Type, at place) {
 	best := -1
 	for i, b := range reader.Oneof {
+		w.looked += 1 + len(b.Aliases)
 		switch {
 		case b.Kind == writer.Kind && (!b.Kind.named() || b.Name == writer.Name || slices.Contains(b.Aliases, writer.Name)):
 			w.types(b, writer, at.in("", "/"+strconv.Itoa(i)))
@@ -103,7 +107,7 @@ func (w *warner) branch(reader, writer *Type, at place) {
 			best = i
 		}
 	}
-	if best < 0 {
+	if best < 0 || w.done() {
 		return
 	}
 	b := reader.Oneof[best]
@@ -148,7 +152,11 @@ func meaning(t *Type) string {
 func (w *warner) record(reader, writer *Type, at place) {
 	written := byName(writer)
 	own := byName(reader)
+	w.looked += len(writer.Fields) + len(reader.Fields)
 	for i, f := range reader.Fields {
+		if w.looked += len(f.Aliases); w.done() {
+			return
+		}
 		here := at.in("."+f.Name, "/fields/"+strconv.Itoa(i))
 		w.chain(reader, writer, f, own, here)
 		match := matches(f, written)
