@@ -101,40 +101,39 @@ func (p *parser) action(n *tables.Name) error {
 		}
 		return p.move(n, tables.Name{Schema: schema, Table: n.Table})
 	case p.take("attach", "partition"):
-		t, err := p.table()
-		if err == nil {
+		part, err := p.table()
+		if err != nil {
+			return err
+		}
+		return p.d.State.Lead(part.Name, func(t *tables.Table) {
 			t.PartOf = *n
 			inherited(t, true)
-		}
-		return err
+		})
 	case p.take("detach", "partition"):
-		t, err := p.table()
-		if err == nil {
+		part, err := p.table()
+		if err != nil {
+			return err
+		}
+		return p.d.State.Lead(part.Name, func(t *tables.Table) {
 			t.PartOf = tables.Name{}
 			inherited(t, false)
-		}
-		return err
+		})
 	case p.take("inherit"):
 		parent, err := p.qualified()
 		if err != nil {
 			return err
 		}
-		t, err := p.d.State.Table(*n)
-		if err == nil {
-			t.Parents = append(t.Parents, p.d.found(parent))
-		}
-		return err
+		return p.d.State.Lead(*n, func(t *tables.Table) { t.Parents = append(t.Parents, p.d.found(parent)) })
 	case p.take("no", "inherit"):
 		parent, err := p.qualified()
 		if err != nil {
 			return err
 		}
-		t, err := p.d.State.Table(*n)
-		if err == nil {
-			t.Parents = slices.DeleteFunc(slices.Clone(t.Parents), func(o tables.Name) bool { return o == p.d.found(parent) })
+		gone := p.d.found(parent)
+		return p.d.State.Lead(*n, func(t *tables.Table) {
+			t.Parents = slices.DeleteFunc(slices.Clone(t.Parents), func(o tables.Name) bool { return o == gone })
 			inherited(t, false)
-		}
-		return err
+		})
 	case slices.Contains(harmless, p.peek(0).text) && p.peek(0).class == word, p.is("of"), p.is("not", "of"), p.is("options"):
 		return nil
 	}
@@ -291,14 +290,11 @@ func (p *parser) alterSchema() error {
 	if err != nil {
 		return err
 	}
-	all, err := p.d.every()
+	all, err := p.d.every(func(t *tables.Table) bool { return t.Name.Schema == from })
 	if err != nil {
 		return err
 	}
 	for _, t := range all {
-		if t.Name.Schema != from {
-			continue
-		}
 		if err := p.d.State.Rename(t.Name, tables.Name{Schema: to, Table: t.Name.Table}, p.start); err != nil {
 			return err
 		}
@@ -343,13 +339,13 @@ func (p *parser) alterType() error {
 // retype spells a type by its new name wherever a column has it.
 func (d *Database) retype(from, to tables.Name, at tables.Place) error {
 	was, now := spelled(from), spelled(to)
-	all, err := d.every()
+	all, err := d.every(having(was))
 	if err != nil {
 		return err
 	}
 	for _, t := range all {
 		for _, c := range t.Columns {
-			if strings.TrimSuffix(c.Type, "[]") != was {
+			if !isOf(c, was) {
 				continue
 			}
 			changed := c
@@ -362,6 +358,16 @@ func (d *Database) retype(from, to tables.Name, at tables.Place) error {
 	return nil
 }
 
+// isOf reports whether a column is of a type, or holds several of it.
+func isOf(c tables.Column, spelled string) bool { return strings.TrimSuffix(c.Type, "[]") == spelled }
+
+// having asks for the tables that have a column of a type.
+func having(spelled string) func(*tables.Table) bool {
+	return func(t *tables.Table) bool {
+		return slices.ContainsFunc(t.Columns, func(c tables.Column) bool { return isOf(c, spelled) })
+	}
+}
+
 func (p *parser) alterIndex() error {
 	_ = p.ifExists()
 	n, err := p.qualified()
@@ -372,14 +378,13 @@ func (p *parser) alterIndex() error {
 	if err != nil {
 		return err
 	}
-	all, err := p.d.every()
+	all, err := p.d.every(func(t *tables.Table) bool {
+		return (n.Schema == "" || t.Name.Schema == n.Schema) && t.HasIndex(n.Table)
+	})
 	if err != nil {
 		return err
 	}
 	for _, t := range all {
-		if n.Schema != "" && t.Name.Schema != n.Schema {
-			continue
-		}
 		if err := p.d.State.RenameKey(t.Name, n.Table, to); err != nil {
 			return err
 		}

@@ -338,7 +338,8 @@ func (p *parser) keyOf(t *tables.Table, k *tables.Key) (err error) {
 			return err
 		}
 		if k.Name == "" && k.Kind == tables.Unique {
-			k.Name = p.d.keyName(t, slices.Concat(k.Columns, carried), "key")
+			k.Name, err = p.d.keyName(t, slices.Concat(k.Columns, carried), "key")
+			return err
 		}
 	}
 	return nil

@@ -263,7 +263,9 @@ func (p *parser) addKeys(n tables.Name, keys []tables.Key) error {
 		}
 		k.Columns = slices.Clone(k.Columns)
 		if k.Name == "" {
-			k.Name = p.d.keyName(t, k.Columns, labels[k.Kind])
+			if k.Name, err = p.d.keyName(t, k.Columns, labels[k.Kind]); err != nil {
+				return err
+			}
 		}
 		if err := p.d.State.AddKey(n, k, p.start); err != nil {
 			return err

@@ -122,16 +122,25 @@ func (d *Database) note(at tables.Place, message, mend string) {
 }
 
 // mostPassed bounds how many tables statements look at that are about all of
-// them: some seconds' worth.
-const mostPassed = 4_000_000
+// them, and how many names are tried for keys: some tenths of a second's worth.
+const mostPassed = 10_000_000
 
-// every lists the tables for a statement that is about all of them.
-func (d *Database) every() ([]tables.Table, error) {
-	all := d.State.All()
-	if d.passed += len(all); d.passed > mostPassed {
-		return nil, fault.New(fault.TooLarge, "STORE_TOO_LARGE", "its statements on schemas, types and indexes look at more than %d tables; give the tables as they stand now", mostPassed)
+// every lists those tables that a statement is about which looks at all.
+func (d *Database) every(are func(*tables.Table) bool) ([]tables.Table, error) {
+	looked := 0
+	some := d.State.Those(func(t *tables.Table) bool {
+		looked += 1 + len(t.Columns)/8 + len(t.Keys)/8
+		return are(t)
+	})
+	return some, d.pass(looked)
+}
+
+// pass refuses to go on where too much was looked at.
+func (d *Database) pass(looked int) error {
+	if d.passed += looked; d.passed > mostPassed {
+		return fault.New(fault.TooLarge, "STORE_TOO_LARGE", "its statements look at more than %d tables, types and names of keys; give the tables as they stand now", mostPassed)
 	}
-	return all, nil
+	return nil
 }
 
 // unseen notes a statement that may change tables and cannot be seen through.
@@ -167,7 +176,7 @@ func (d *Database) seen(n, making tables.Name) tables.Name {
 // keyName is a name for a key that has none, as PostgreSQL makes them: of the
 // table, its columns and a word, the longer of the first two cut until all fit
 // into a name.
-func (d *Database) keyName(t *tables.Table, columns []string, label string) string {
+func (d *Database) keyName(t *tables.Table, columns []string, label string) (string, error) {
 	cols := ""
 	for i, c := range columns {
 		if i > 0 {
@@ -187,7 +196,8 @@ func (d *Database) keyName(t *tables.Table, columns []string, label string) stri
 		}
 		name := joined(t.Name.Table, cols, tail)
 		if in := (tables.Name{Schema: t.Name.Schema, Table: name}); !d.State.Used(in) && !d.others[in] {
-			return name
+			const dear = 8 // times a look: a name is made
+			return name, d.pass(dear * n)
 		}
 	}
 }

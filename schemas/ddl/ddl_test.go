@@ -167,7 +167,8 @@ func TestCopiesOfCopies(t *testing.T) {
 		"partitions":          {wide + " PARTITION BY RANGE (c0);" + each(5000, "CREATE TABLE p%[1]d PARTITION OF t DEFAULT;"), tables.TooLarge, "250000 steps"},
 		"in every partition":  {"CREATE TABLE t (a int);" + each(1000, "CREATE TABLE p%[1]d PARTITION OF t DEFAULT;") + each(1000, "ALTER TABLE t ADD c%[1]d int, DROP c%[1]d;"), tables.TooLarge, "250000 steps"},
 		"tables":              {each(5000, "CREATE TABLE t%[1]d ();"), tables.TooLarge, "4000 tables"},
-		"all again and again": {each(4000, "CREATE TABLE t%[1]d ();") + strings.Repeat("DROP SCHEMA nix;", 1001), tables.TooLarge, "4000000 tables"},
+		"all again and again": {each(4000, "CREATE TABLE t%[1]d ();") + strings.Repeat("DROP SCHEMA nix;", 2501), tables.TooLarge, "10000000 tables"},
+		"led to":              {each(3000, "CREATE TABLE t%[1]d (a int PRIMARY KEY);") + "CREATE TABLE u (a int REFERENCES t0);" + strings.Repeat("ALTER TABLE t0 RENAME TO r; ALTER TABLE r RENAME TO t0;", 2000), tables.TooLarge, "250000 steps"},
 		"keys":                {"CREATE TABLE t (a int);" + each(2000, "ALTER TABLE t ADD CHECK (a > %[1]d), ADD UNIQUE (a);"), tables.TooLarge, "at most 1000 keys"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,8 +1,6 @@
 package ddl
 
 import (
-	"strings"
-
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas/tables"
 )
@@ -54,12 +52,12 @@ func (p *parser) each(do func(n tables.Name, lenient bool) error) error {
 }
 
 func (p *parser) dropSchema(schema string) error {
-	all, err := p.d.every()
+	all, err := p.d.every(func(t *tables.Table) bool { return t.Name.Schema == schema })
 	if err != nil {
 		return err
 	}
 	for _, t := range all {
-		if t.Name.Schema == schema && p.d.State.Has(t.Name) {
+		if p.d.State.Has(t.Name) { // it may have gone with another
 			if err := p.d.State.Drop(t.Name, p.start); err != nil {
 				return err
 			}
@@ -89,13 +87,13 @@ func (p *parser) dropType(n tables.Name) error {
 		return nil
 	}
 	gone := spelled(full)
-	all, err := p.d.every()
+	all, err := p.d.every(having(gone))
 	if err != nil {
 		return err
 	}
 	for _, t := range all {
 		for _, c := range t.Columns {
-			if strings.TrimSuffix(c.Type, "[]") != gone {
+			if !isOf(c, gone) {
 				continue
 			}
 			if err := p.d.State.DropColumn(t.Name, c.Name, p.start); err != nil && fault.KindOf(err) != fault.Invalid {

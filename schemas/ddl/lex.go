@@ -35,7 +35,11 @@ type lexer struct {
 	i     int
 	from  tables.Place
 	lines format.Lines
+	near  spot // where the last place was
 }
+
+// spot is a byte, and what stands before it in its line.
+type spot struct{ line, at, column int }
 
 func newLexer(from tables.Place, in string) *lexer {
 	return &lexer{in: in, from: from, lines: format.LinesOf(in)}
@@ -47,7 +51,7 @@ func (l *lexer) place(at int) tables.Place {
 		return l.from // all of it is said at one place
 	}
 	line, _ := l.lines.Place(at)
-	p := tables.Place{File: l.from.File, Line: line, Column: utf8.RuneCountInString(l.in[l.lines[line-1]:at]) + 1}
+	p := tables.Place{File: l.from.File, Line: line, Column: l.column(line, at)}
 	if l.from.Line > 0 {
 		if line == 1 {
 			p.Column += l.from.Column - 1
@@ -55,6 +59,17 @@ func (l *lexer) place(at int) tables.Place {
 		p.Line += l.from.Line - 1
 	}
 	return p
+}
+
+// column counts characters up to a byte of a line, from 1. Places are mostly
+// asked for one after the other, and a line can be all of a script.
+func (l *lexer) column(line, at int) int {
+	if l.near.line != line || l.near.at > at {
+		l.near = spot{line, l.lines[line-1], 1}
+	}
+	l.near.column += utf8.RuneCountInString(l.in[l.near.at:at])
+	l.near.at = at
+	return l.near.column
 }
 
 func (l *lexer) bad(at int, code, message string, args ...any) error {

@@ -99,6 +99,11 @@ var ofAvro = []family{
 	both("fields that use named types", `{"type":"record","name":"R","fields":[`, `{"name":"f@","type":{"type":"enum","name":"E@","symbols":["A","B"]}}`, ",", `{"name":"g@","type":["null","E@"],"default":null}`, `]}`),
 }
 
+// then is one family behind another.
+func then(name string, one, other family) family {
+	return family{name, func(n int) string { return one.of(n) + other.of(n) }}
+}
+
 const draft = `{"$schema":"https://json-schema.org/draft/2020-12/schema",`
 
 var ofJSON = []family{
@@ -195,6 +200,23 @@ var ofProtobuf = []family{
 	row("numbers that stand twice", p3+"message M {", "string f@ = 1;\n", "", "}"),
 }
 
+// Tables for others to be among: as many as are read at once, as wide as one can
+// be, and with as many keys.
+var (
+	someTables = family{"", func(n int) string {
+		return row("", "", "CREATE TABLE t@ (a int PRIMARY KEY);\n", "", "").of(min(n, 3900))
+	}}
+	wideTable = family{"", func(n int) string { return row("", "CREATE TABLE w (", "c@ int", ",", ");\n").of(min(n, 1590)) }}
+	manyKeys  = family{"", func(n int) string {
+		return row("", "CREATE TABLE k (a int);", "ALTER TABLE k ADD UNIQUE (a);\n", "", "").of(min(n, 900))
+	}}
+)
+
+// chainOf is n pieces that each lead on to the next, which is @@.
+func chainOf(piece string, n int) string {
+	return steps("", "", piece, "", "").of(n)
+}
+
 var ofDDL = []family{
 	row("columns", "CREATE TABLE t (", "c@ varchar(200) NOT NULL DEFAULT 'none'", ", ", ");"),
 	row("tables", "", "CREATE TABLE t@ (id bigint PRIMARY KEY, a text NOT NULL);\n", "", ""),
@@ -244,6 +266,27 @@ var ofDDL = []family{
 	row("columns that are not there", "CREATE TABLE t (customer int);", "ALTER TABLE t DROP custome@;\n", "", ""),
 	row("what is there already", "CREATE TABLE t (a int);", "CREATE TABLE t (a int);\n", "", ""),
 	row("names cut to one", "CREATE TABLE "+strings.Repeat("t", 60)+" (a int", ", UNIQUE (a), UNIQUE (a)", "", ");"),
+	then("renamings among many tables", someTables, row("", "", "ALTER TABLE t1 RENAME a TO b; ALTER TABLE t1 RENAME b TO a;\n", "", "")),
+	then("tables renamed among many", someTables, row("", "", "ALTER TABLE t1 RENAME TO u; ALTER TABLE u RENAME TO t1;\n", "", "")),
+	then("columns added among many tables", someTables, row("", "", "ALTER TABLE t1 ADD c@ int; ALTER TABLE t1 DROP c@;\n", "", "")),
+	then("types changed among many tables", someTables, row("", "", "ALTER TABLE t1 ALTER a TYPE bigint; ALTER TABLE t1 ALTER a TYPE int;\n", "", "")),
+	then("tables made and dropped among many", someTables, row("", "", "CREATE TABLE u (a int); DROP TABLE u;\n", "", "")),
+	then("columns dropped of a wide table", wideTable, row("", "", "ALTER TABLE w ADD d@ int; ALTER TABLE w DROP d@;\n", "", "")),
+	then("columns changed of a wide table", wideTable, row("", "", "ALTER TABLE w ALTER c1500 DROP NOT NULL; ALTER TABLE w ALTER c1500 SET NOT NULL;\n", "", "")),
+	then("comments on a wide table", wideTable, row("", "", "COMMENT ON COLUMN w.c1500 IS '@';\n", "", "")),
+	then("keys dropped of many", manyKeys, row("", "", "ALTER TABLE k ADD CONSTRAINT x UNIQUE (a); ALTER TABLE k DROP CONSTRAINT x;\n", "", "")),
+	{"tables with many keys", func(n int) string {
+		var b strings.Builder
+		for i := range n / 900 {
+			b.WriteString(strings.ReplaceAll(manyKeys.of(n), "TABLE k", fmt.Sprintf("TABLE k%d", i)))
+		}
+		return b.String()
+	}},
+	row("partitions of partitions, then columns", "CREATE TABLE p1 (a int) PARTITION BY LIST (a);"+chainOf("CREATE TABLE p@@ PARTITION OF p@ DEFAULT PARTITION BY LIST (a);\n", 2000), "ALTER TABLE p1 ADD c@ int; ALTER TABLE p1 DROP c@;\n", "", ""),
+	then("types renamed among many tables", someTables, row("", "CREATE TYPE e1 AS ENUM ('a');", "ALTER TYPE e1 RENAME TO e2; ALTER TYPE e2 RENAME TO e1;\n", "", "")),
+	then("indexes renamed among many tables", someTables, row("", "", "ALTER INDEX i1 RENAME TO i2; ALTER INDEX i2 RENAME TO i1;\n", "", "")),
+	then("references renamed", someTables, row("", "CREATE TABLE r (a int REFERENCES t1, b int REFERENCES t2);", "ALTER TABLE t1 RENAME TO u; ALTER TABLE u RENAME TO t1;\n", "", "")),
+	row("parents of one table", "CREATE TABLE p (a int); CREATE TABLE t (a int);", "ALTER TABLE t INHERIT p;\n", "", "ALTER TABLE p ADD b int;"),
 	both("columns of a key", "CREATE TABLE t (", "c@ int", ", PRIMARY KEY (", "c@", "));"),
 }
 

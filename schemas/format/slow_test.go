@@ -33,13 +33,14 @@ type language struct {
 // and whatever is told of it is told.
 func languages() []language {
 	all := []language{
-		{"Avro", ofAvro, 1 << 20, registered(avro.Read)},
-		{"JSON Schema", ofJSON, 1 << 20, registered(jsonschema.Read)},
-		{"Protobuf", ofProtobuf, 1 << 20, registered(protobuf.Read)},
-		{"DDL", ofDDL, 16 << 20, func(text string) error {
+		{"Avro", ofAvro, 1 << 20, registered(avro.Read, "bytes")},
+		{"JSON Schema", ofJSON, 1 << 20, registered(jsonschema.Read, "integer")},
+		{"Protobuf", ofProtobuf, 1 << 20, registered(protobuf.Read, "int32")},
+		{"DDL", ofDDL, 4 << 20, func(text string) error {
 			d := ddl.New()
 			err := d.Run(tables.Place{File: "f.sql"}, text)
 			tables.Diff(tables.New(), d.State)
+			tables.Diff(d.State, tables.New())
 			return err
 		}},
 		{"manifest", ofManifests, 1 << 20, func(text string) error {
@@ -48,7 +49,7 @@ func languages() []language {
 		}},
 	}
 	for _, file := range slices.Sorted(maps.Keys(ofMigrations)) {
-		all = append(all, language{file, ofMigrations[file], 16 << 20, func(text string) error {
+		all = append(all, language{file, ofMigrations[file], 4 << 20, func(text string) error {
 			s := migration.Source{Format: formats[file], Files: []migration.File{{Path: file, Text: text}}}
 			if s.Format == "liquibase" {
 				s.Root = file
@@ -56,6 +57,7 @@ func languages() []language {
 			r, err := migration.Read(s)
 			if r.State != nil {
 				tables.Diff(tables.New(), r.State)
+				tables.Diff(r.State, tables.New())
 			}
 			return err
 		}})
@@ -70,14 +72,14 @@ var formats = map[string]string{
 }
 
 // registered is all that becomes of a schema when it follows one that is like
-// it, in both directions.
-func registered(read format.Read) func(string) error {
+// it but for the type that stands for its strings, in both directions.
+func registered(read format.Read, other string) func(string) error {
 	return func(text string) error {
 		s, err := read(text, nil)
 		if err != nil {
 			return err
 		}
-		before, err := read(strings.Replace(text, "string", "int32", 1), nil)
+		before, err := read(strings.ReplaceAll(text, "string", other), nil)
 		if err != nil {
 			before = s
 		}

@@ -1,7 +1,5 @@
 package tables
 
-import "slices"
-
 // Kind is what a change does.
 type Kind string
 
@@ -45,6 +43,7 @@ func (s *State) did(k Kind, t Name, column, from, to string, at Place) {
 // are those of the new state.
 func Diff(before, now *State) []Change {
 	d := &State{}
+	last := now.last()
 	gone := map[Name]bool{}
 	for n := range before.tables {
 		gone[n] = true
@@ -57,17 +56,17 @@ func Diff(before, now *State) []Change {
 		}
 		delete(gone, was.Name)
 		if was.Name != t.Name {
-			d.did(TableRenamed, t.Name, "", was.Name.String(), t.Name.String(), now.lastAt(TableRenamed, t.Name, "", t.At))
+			d.did(TableRenamed, t.Name, "", was.Name.String(), t.Name.String(), last.at(TableRenamed, t.Name, "", t.At))
 		}
 		if was.Doc != t.Doc {
 			d.did(DocChanged, t.Name, "", was.Doc, t.Doc, t.At)
 		}
-		d.columns(was, &t, now)
-		d.keys(was, &t, now)
+		d.columns(was, &t, last)
+		d.keys(was, &t, last)
 	}
 	for _, t := range before.All() {
 		if gone[t.Name] {
-			d.did(TableDropped, t.Name, "", "", "", now.lastAt(TableDropped, t.Name, "", Place{}))
+			d.did(TableDropped, t.Name, "", "", "", last.at(TableDropped, t.Name, "", Place{}))
 		}
 	}
 	return d.log
@@ -87,7 +86,7 @@ func (s *State) Former(t Table, now *State) *Table {
 	return nil
 }
 
-func (s *State) columns(was, t *Table, now *State) {
+func (s *State) columns(was, t *Table, last lasts) {
 	gone := map[string]bool{}
 	for _, c := range was.Columns {
 		gone[c.Name] = true
@@ -114,7 +113,7 @@ func (s *State) columns(was, t *Table, now *State) {
 	}
 	for _, c := range was.Columns {
 		if gone[c.Name] {
-			s.did(ColumnDropped, t.Name, c.Name, c.Type, "", now.lastAt(ColumnDropped, t.Name, c.Name, t.At))
+			s.did(ColumnDropped, t.Name, c.Name, c.Type, "", last.at(ColumnDropped, t.Name, c.Name, t.At))
 		}
 	}
 }
@@ -133,28 +132,41 @@ func FormerColumn(was, now *Table, c Column) *Column {
 	return nil
 }
 
-func (s *State) keys(was, t *Table, now *State) {
-	same := func(a, b Key) bool {
-		return a.Kind == b.Kind && slices.Equal(a.Columns, b.Columns) && a.To == b.To
-	}
+func (s *State) keys(was, t *Table, last lasts) {
+	old, now := bearings(was.Keys), bearings(t.Keys)
 	for _, k := range t.Keys {
-		if !slices.ContainsFunc(was.Keys, func(o Key) bool { return same(k, o) }) {
-			s.did(KeyAdded, t.Name, "", "", k.String(), now.lastAt(KeyAdded, t.Name, "", t.At))
+		if !old[k.bearing()] {
+			s.did(KeyAdded, t.Name, "", "", k.String(), last.at(KeyAdded, t.Name, "", t.At))
 		}
 	}
 	for _, k := range was.Keys {
-		if !slices.ContainsFunc(t.Keys, func(o Key) bool { return same(k, o) }) {
-			s.did(KeyDropped, t.Name, "", k.String(), "", now.lastAt(KeyDropped, t.Name, "", t.At))
+		if !now[k.bearing()] {
+			s.did(KeyDropped, t.Name, "", k.String(), "", last.at(KeyDropped, t.Name, "", t.At))
 		}
 	}
 }
 
-// lastAt is where something was last done, or another place.
-func (s *State) lastAt(k Kind, t Name, column string, otherwise Place) Place {
-	for _, c := range slices.Backward(s.log) {
-		if c.Kind == k && c.Table == t && (c.Column == column || column == "") {
-			return c.At
-		}
+// lasts are where things were last done.
+type lasts map[deed]Place
+
+type deed struct {
+	kind   Kind
+	table  Name
+	column string
+}
+
+func (s *State) last() lasts {
+	out := lasts{}
+	for _, c := range s.log {
+		out[deed{c.Kind, c.Table, c.Column}] = c.At
+	}
+	return out
+}
+
+// at is where something was last done, or another place.
+func (l lasts) at(k Kind, t Name, column string, otherwise Place) Place {
+	if at, done := l[deed{k, t, column}]; done {
+		return at
 	}
 	return otherwise
 }

@@ -1,24 +1,10 @@
 package tables
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/flowmart/lethe/internal/fault"
 )
-
-// String writes a key as SQL does, without its name.
-func (k Key) String() string {
-	s := fmt.Sprintf("%s KEY (%s)", k.Kind, strings.Join(k.Columns, ", "))
-	if k.Kind == Unique {
-		s = fmt.Sprintf("UNIQUE (%s)", strings.Join(k.Columns, ", "))
-	}
-	if k.Kind == Foreign {
-		s += " TO " + k.To.String()
-	}
-	return s
-}
 
 // Create makes a table.
 func (s *State) Create(t Table) error {
@@ -46,6 +32,9 @@ func (s *State) Drop(n Name, at Place) error {
 	if _, err := s.Table(n); err != nil {
 		return err
 	}
+	if err := s.spend(1); err != nil {
+		return err
+	}
 	s.drop(n, at)
 	return nil
 }
@@ -58,17 +47,23 @@ func (s *State) drop(n Name, at Place) {
 	s.count(t, -1)
 	delete(s.tables, n)
 	s.did(TableDropped, n, "", "", "", at)
-	for _, t := range s.where(func(t *Table) bool { return t.PartOf == n || slices.Contains(t.Parents, n) }) {
+	for _, t := range s.below(n) {
 		s.drop(t.Name, at)
 	}
-	s.dropKeysOfAll(func(k Key) bool { return k.Kind == Foreign && k.To == n }, at)
+	s.dropKeysTo(n, func(k Key) bool { return k.Kind == Foreign }, at)
 }
 
-// where lists some tables by name.
-func (s *State) where(is func(*Table) bool) []*Table {
+// leading lists the tables that lead to a table, by name. To most tables none
+// does, and then no others are looked at.
+func (s *State) leading(n Name) []*Table {
+	if s.led[n] == 0 {
+		return nil
+	}
+	const dear = 4 // times a look: they are in no order
+	s.looked += dear*len(s.tables) + len(s.named)
 	var out []*Table
 	for _, t := range s.tables {
-		if is(t) {
+		if t.under(n) || slices.ContainsFunc(t.Keys, func(k Key) bool { return k.To == n }) {
 			out = append(out, t)
 		}
 	}
@@ -76,11 +71,35 @@ func (s *State) where(is func(*Table) bool) []*Table {
 	return out
 }
 
-// dropKeysOfAll takes keys away wherever they are.
-func (s *State) dropKeysOfAll(which func(Key) bool, at Place) {
-	for _, t := range s.where(func(t *Table) bool { return slices.ContainsFunc(t.Keys, which) }) {
-		s.dropKeys(t, which, at)
+// under reports whether a table is a partition or an heir of another.
+func (t *Table) under(n Name) bool { return t.PartOf == n || slices.Contains(t.Parents, n) }
+
+// below lists the partitions and heirs of a table.
+func (s *State) below(n Name) []*Table {
+	return slices.DeleteFunc(s.leading(n), func(t *Table) bool { return !t.under(n) })
+}
+
+// Lead changes which tables a table is a partition or an heir of.
+func (s *State) Lead(n Name, change func(*Table)) error {
+	t, err := s.Table(n)
+	if err != nil {
+		return err
 	}
+	if err := s.spend(1 + len(t.Parents)); err != nil {
+		return err
+	}
+	s.count(t, -1)
+	change(t)
+	s.count(t, 1)
+	return nil
+}
+
+// mostFormer is how many names a table or a column is remembered by.
+const mostFormer = 100
+
+// remembered puts a name before those that something had earlier.
+func remembered[T any](name T, earlier []T) []T {
+	return append([]T{name}, earlier[:min(len(earlier), mostFormer-1)]...)
 }
 
 // Rename gives a table another name, or another schema.
@@ -102,12 +121,14 @@ func (s *State) Rename(n, to Name, at Place) error {
 	}
 	s.count(t, -1)
 	delete(s.tables, n)
-	t.Former = append([]Name{n}, t.Former...)
+	t.Former = remembered(n, t.Former)
 	t.Name, t.At = to, at
 	s.tables[to] = t
 	s.count(t, 1)
-	for _, o := range s.tables {
+	for _, o := range s.leading(n) {
+		s.count(o, -1)
 		o.follow(n, to)
+		s.count(o, 1)
 	}
 	s.did(TableRenamed, to, "", n.String(), to.String(), at)
 	return nil
@@ -133,11 +154,13 @@ func (t *Table) follow(n, to Name) {
 // heirs are the tables that have a table's columns as their own, itself first.
 func (s *State) heirs(t *Table) []*Table {
 	out := []*Table{t}
+	met := map[*Table]bool{t: true}
 	for i := 0; i < len(out); i++ {
-		of := out[i].Name
-		out = append(out, s.where(func(o *Table) bool {
-			return (o.PartOf == of || slices.Contains(o.Parents, of)) && !slices.Contains(out, o)
-		})...)
+		for _, o := range s.below(out[i].Name) {
+			if !met[o] {
+				met[o], out = true, append(out, o)
+			}
+		}
 	}
 	return out
 }
@@ -156,6 +179,7 @@ func (s *State) AddColumn(n Name, c Column) error {
 		return err
 	}
 	for _, h := range heirs {
+		s.looked += len(h.Columns)
 		if h.Index(c.Name) >= 0 {
 			continue // an heir's own column and the inherited one become one
 		}
@@ -175,6 +199,9 @@ func (s *State) DropColumn(n Name, column string, at Place) error {
 	if _, err := s.Column(t, column); err != nil {
 		return err
 	}
+	if err := s.spend(1); err != nil {
+		return err
+	}
 	s.dropColumn(t, column, at)
 	return nil
 }
@@ -182,6 +209,7 @@ func (s *State) DropColumn(n Name, column string, at Place) error {
 // dropColumn takes a column from a table and from those that have it from there
 // alone.
 func (s *State) dropColumn(t *Table, column string, at Place) {
+	s.looked += copied * (len(t.Columns) + len(t.indexes))
 	i := t.Index(column)
 	was := t.Columns[i].Type
 	t.Columns = slices.Delete(slices.Clone(t.Columns), i, i+1)
@@ -189,8 +217,8 @@ func (s *State) dropColumn(t *Table, column string, at Place) {
 	has := func(k Key) bool { return slices.Contains(k.Columns, column) }
 	s.dropKeys(t, has, at)
 	t.indexes = slices.DeleteFunc(slices.Clone(t.indexes), has)
-	s.dropKeysOfAll(func(k Key) bool { return k.To == t.Name && slices.Contains(k.ToColumns, column) }, at)
-	for _, h := range s.where(func(o *Table) bool { return o.PartOf == t.Name || slices.Contains(o.Parents, t.Name) }) {
+	s.dropKeysTo(t.Name, func(k Key) bool { return slices.Contains(k.ToColumns, column) }, at)
+	for _, h := range s.below(t.Name) {
 		i := h.Index(column)
 		if i < 0 || !h.Columns[i].Inherited {
 			continue
@@ -212,6 +240,7 @@ func (s *State) RenameColumn(n Name, column, to string, at Place) error {
 	}
 	heirs := s.heirs(t)
 	for _, h := range heirs {
+		s.looked += 2 * len(h.Columns)
 		if i := h.Index(to); i >= 0 {
 			return taken("column", h.Name.String()+"."+to, h.Columns[i].At)
 		}
@@ -225,12 +254,14 @@ func (s *State) RenameColumn(n Name, column, to string, at Place) error {
 			continue
 		}
 		c := &h.Columns[i]
-		c.Former = append([]string{column}, c.Former...)
+		c.Former = remembered(column, c.Former)
 		c.Name, c.At = to, at
+		s.looked += len(h.Keys) + len(h.indexes)
 		for _, k := range slices.Concat(h.Keys, h.indexes) {
 			replace(k.Columns, column, to)
 		}
-		for _, o := range s.tables {
+		for _, o := range s.leading(h.Name) {
+			s.looked += len(o.Keys)
 			for _, k := range o.Keys {
 				if k.To == h.Name {
 					replace(k.ToColumns, column, to)
@@ -289,6 +320,7 @@ func (s *State) edit(n Name, column string, change func(*Table, *Column)) error 
 		return err
 	}
 	for _, h := range heirs {
+		s.looked += len(h.Columns)
 		if i := h.Index(column); i >= 0 {
 			change(h, &h.Columns[i])
 		}
@@ -319,112 +351,4 @@ func (s *State) Describe(n Name, column, doc string, at Place) error {
 		*said = doc
 	}
 	return nil
-}
-
-// mostKeys bounds the keys of a table, each of which is compared with the others.
-const mostKeys = 1_000
-
-// AddKey adds a key. What a primary key is of may not be null.
-func (s *State) AddKey(n Name, k Key, at Place) error {
-	t, err := s.Table(n)
-	if err != nil {
-		return err
-	}
-	for i, column := range k.Columns {
-		if k.Kind != Foreign && slices.Contains(k.Columns[:i], column) {
-			return fault.New(fault.Invalid, "COLUMN_TWICE", "the key names the column %s twice; name it once", clip(column))
-		}
-		if _, err := s.Column(t, column); err != nil && !t.Open {
-			return err
-		}
-		if k.Kind == Primary && t.Index(column) >= 0 {
-			if err := s.SetNullable(n, column, false, at); err != nil {
-				return err
-			}
-		}
-	}
-	if slices.ContainsFunc(t.Keys, func(o Key) bool { return o.Name == k.Name }) {
-		return taken("constraint", k.Name, t.At)
-	}
-	if k.Kind != Foreign && s.Used(Name{n.Schema, k.Name}) {
-		return taken("index", n.Schema+"."+k.Name, t.At)
-	}
-	if len(t.Keys) >= mostKeys {
-		return fault.New(fault.TooLarge, TooLarge, "a table has at most %d keys; take those away that say the same", mostKeys)
-	}
-	if err := s.spend(1); err != nil {
-		return err
-	}
-	t.Keys = append(t.Keys, k)
-	s.named[Name{n.Schema, k.Name}]++
-	s.did(KeyAdded, n, "", "", k.String(), at)
-	return nil
-}
-
-// Index notes a unique index of a table, which may become a key later on.
-func (s *State) Index(n Name, name string, columns []string) error {
-	t, err := s.Table(n)
-	if err != nil {
-		return err
-	}
-	if len(t.indexes) >= mostKeys {
-		return fault.New(fault.TooLarge, TooLarge, "a table has at most %d unique indexes; take those away that say the same", mostKeys)
-	}
-	t.indexes = slices.DeleteFunc(slices.Clone(t.indexes), func(k Key) bool { return k.Name == name })
-	t.indexes = append(t.indexes, Key{Name: name, Kind: Unique, Columns: columns})
-	return s.spend(1)
-}
-
-// Indexed finds the columns of a unique index, nil if the table has no such.
-func (t *Table) Indexed(name string) []string {
-	for _, k := range t.indexes {
-		if k.Name == name {
-			return k.Columns
-		}
-	}
-	return nil
-}
-
-// RenameKey gives a key or a unique index of a table another name, if it has
-// such a one.
-func (s *State) RenameKey(n Name, from, to string) error {
-	t, err := s.Table(n)
-	if err != nil {
-		return err
-	}
-	for i := range t.Keys {
-		if t.Keys[i].Name == from {
-			s.named[Name{n.Schema, from}]--
-			t.Keys[i].Name = to
-			s.named[Name{n.Schema, to}]++
-		}
-	}
-	for i := range t.indexes {
-		if t.indexes[i].Name == from {
-			t.indexes[i].Name = to
-		}
-	}
-	return nil
-}
-
-// DropKey takes a key away by its name, and reports whether there was one.
-func (s *State) DropKey(n Name, name string, at Place) (found bool, err error) {
-	t, err := s.Table(n)
-	if err != nil {
-		return false, err
-	}
-	return s.dropKeys(t, func(k Key) bool { return k.Name == name }, at), nil
-}
-
-func (s *State) dropKeys(t *Table, which func(Key) bool, at Place) (found bool) {
-	t.Keys = slices.DeleteFunc(slices.Clone(t.Keys), func(k Key) bool {
-		if !which(k) {
-			return false
-		}
-		found = true
-		s.named[Name{t.Name.Schema, k.Name}]--
-		s.did(KeyDropped, t.Name, "", k.String(), "", at)
-		return true
-	})
-	return found
 }

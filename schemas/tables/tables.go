@@ -119,8 +119,10 @@ func (t *Table) Index(name string) int {
 type State struct {
 	tables map[Name]*Table
 	named  map[Name]int // how often a key's name is used in a schema
+	led    map[Name]int // how many partitions, heirs and foreign keys lead to a table
 	log    []Change
 	spent  int // of mostSteps
+	looked int // of mostLooks
 	missed int // what was looked for in vain
 }
 
@@ -133,9 +135,13 @@ const mostSteps = 250_000
 // have in the end, but what is done to one looks at the others.
 const mostTables = 4_000
 
-// spend refuses to go on where too much was done.
+// mostLooks bounds how many tables, columns and keys are looked at on the way:
+// some tenths of a second's worth.
+const mostLooks = 50_000_000
+
+// spend refuses to go on where too much was done, or looked at.
 func (s *State) spend(steps int) error {
-	if s.spent += steps; s.spent > mostSteps {
+	if s.spent += steps; s.spent > mostSteps || s.looked > mostLooks {
 		return fault.New(fault.TooLarge, TooLarge, "its tables take more than %d steps to describe; give them as they stand now, or a part of them as another store", mostSteps)
 	}
 	return nil
@@ -145,7 +151,9 @@ func (s *State) spend(steps int) error {
 const TooLarge = "STORE_TOO_LARGE"
 
 // New returns the state of an empty store.
-func New() *State { return &State{tables: map[Name]*Table{}, named: map[Name]int{}} }
+func New() *State {
+	return &State{tables: map[Name]*Table{}, named: map[Name]int{}, led: map[Name]int{}}
+}
 
 // Of returns the state in which these tables stand.
 func Of(all []Table) *State {
@@ -158,10 +166,15 @@ func Of(all []Table) *State {
 }
 
 // All lists the tables by name.
-func (s *State) All() []Table {
-	out := make([]Table, 0, len(s.tables))
+func (s *State) All() []Table { return s.Those(func(*Table) bool { return true }) }
+
+// Those lists some tables by name.
+func (s *State) Those(are func(*Table) bool) []Table {
+	var out []Table
 	for _, t := range s.tables {
-		out = append(out, *t)
+		if are(t) {
+			out = append(out, *t)
+		}
 	}
 	slices.SortFunc(out, func(a, b Table) int { return a.Name.compare(b.Name) })
 	return out
@@ -170,11 +183,21 @@ func (s *State) All() []Table {
 // Log lists what was done, in order.
 func (s *State) Log() []Change { return s.log }
 
-// count notes that the names of a table's keys are used, or (-1) no longer.
+// count notes that the names of a table's keys are used, and what it leads to,
+// or (-1) no longer.
 func (s *State) count(t *Table, by int) {
-	for _, k := range t.Keys {
-		s.named[Name{t.Name.Schema, k.Name}] += by
+	s.led[t.PartOf] += by
+	for _, p := range t.Parents {
+		s.led[p] += by
 	}
+	for _, k := range t.Keys {
+		s.countKey(t, k, by)
+	}
+}
+
+func (s *State) countKey(t *Table, k Key, by int) {
+	s.named[Name{t.Name.Schema, k.Name}] += by
+	s.led[k.To] += by
 }
 
 // Used reports whether a table or a key of a schema has a name.
@@ -213,6 +236,7 @@ func (s *State) near(word string, known func() []string) string {
 
 // Column finds a column of a table, or says that there is none.
 func (s *State) Column(t *Table, name string) (*Column, error) {
+	s.looked += len(t.Columns)
 	if i := t.Index(name); i >= 0 {
 		return &t.Columns[i], nil
 	}

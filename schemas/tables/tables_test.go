@@ -230,6 +230,30 @@ func accounted(before, now *tables.State) []string {
 	return list
 }
 
+// A table and a column are remembered by the names they had last, and by no more
+// of them than anybody looks for: of a script that renames for ever nothing else
+// would be left.
+func TestFormerNamesAreFew(t *testing.T) {
+	t.Parallel()
+	s := tables.Of([]tables.Table{table("t0", "c0")})
+	for i := range 1000 {
+		from, to := tables.Name{Schema: "public", Table: fmt.Sprintf("t%d", i)}, tables.Name{Schema: "public", Table: fmt.Sprintf("t%d", i+1)}
+		if err := s.Rename(from, to, at(i)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.RenameColumn(to, fmt.Sprintf("c%d", i), fmt.Sprintf("c%d", i+1), at(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := s.All()[0]
+	if len(got.Former) != 100 || got.Former[0].Table != "t999" || got.Former[99].Table != "t900" {
+		t.Errorf("%d former names: %v", len(got.Former), got.Former)
+	}
+	if former := got.Columns[0].Former; len(former) != 100 || former[0] != "c999" || former[99] != "c900" {
+		t.Errorf("%d former names: %v", len(former), former)
+	}
+}
+
 // A long name is cut between letters, not within one.
 func TestLongName(t *testing.T) {
 	t.Parallel()
