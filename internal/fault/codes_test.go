@@ -67,7 +67,7 @@ func TestEveryCodeIsDocumented(t *testing.T) {
 
 // helpers are the functions that make faults for their callers: what they are
 // given that looks like a code is one, and the words stand after it.
-var helpers = []string{"require", "bad", "refuse"}
+var helpers = []string{"require", "bad", "refuse", "Bad", "Mistake"}
 
 var codeForm = regexp.MustCompile(`^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$`)
 

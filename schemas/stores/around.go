@@ -44,6 +44,7 @@ func (v *work) around(ctx context.Context, all []*judged, ids []uuid.UUID) error
 		if !known {
 			continue
 		}
+		j.known = d
 		a := &gate.Around{Owned: owned[d.ID], Uses: uses[d.ID], Consumers: consumers[d.ID], Shreds: d.EraseBy == "CRYPTO_SHRED"}
 		if d.RetentionPolicyID != nil {
 			days := retained[*d.RetentionPolicyID].Days

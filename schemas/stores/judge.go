@@ -29,6 +29,7 @@ type judged struct {
 	tables.Table
 	fields   []field
 	dataset  uuid.UUID // uuid.Nil for one that the catalog does not know yet
+	known    catalog.Dataset
 	change   gate.Change
 	result   gate.Result
 	findings []finding
@@ -44,6 +45,9 @@ func (v *work) judge(ctx context.Context, r reading) (Answer, []*judged, error) 
 	}
 	all, err := v.judgeTables(ctx, r.state)
 	if err != nil {
+		return a, nil, err
+	}
+	if err := v.elsewhere(ctx, all, notes, r.first); err != nil {
 		return a, nil, err
 	}
 	found, gone := v.differ(r.state, all)
@@ -63,7 +67,7 @@ func (a *Answer) tell(v *work, now *tables.State, found []difference, all []*jud
 	if err != nil {
 		return err
 	}
-	a.Known = v.version > 0 && bytes.Equal(before, after)
+	a.Known = v.version > 0 && v.namespace == v.home && bytes.Equal(before, after)
 	a.Version = v.version
 	if !a.Known {
 		a.Version++

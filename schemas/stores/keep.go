@@ -11,7 +11,6 @@ import (
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/internal/access"
-	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas/gate"
 	"github.com/flowmart/lethe/schemas/tables"
 )
@@ -48,11 +47,7 @@ func (v *work) keep(ctx context.Context, by access.Principal, now *tables.State,
 // them as tags. Who may push was asked already.
 func (v *work) tellCatalog(ctx context.Context, by access.Principal, all []*judged, version int) error {
 	by.Roles = []access.Role{access.Admin}
-	put, err := v.put(ctx, all)
-	if err != nil {
-		return err
-	}
-	if len(put) > 0 {
+	if put := v.put(all); len(put) > 0 {
 		if err := (catalog.Changes{Put: catalog.Contents{Datasets: put}}).Within(ctx, v.db, by); err != nil {
 			return err
 		}
@@ -70,15 +65,7 @@ func (v *work) tellCatalog(ctx context.Context, by access.Principal, all []*judg
 
 // put makes the datasets that the catalog does not have as the tables are, and
 // gives those that are new an id.
-func (v *work) put(ctx context.Context, all []*judged) ([]catalog.Dataset, error) {
-	var ids []uuid.UUID
-	for _, j := range all {
-		ids = append(ids, j.dataset)
-	}
-	known, err := catalog.DatasetsByID(ctx, v.db, ids)
-	if err != nil {
-		return nil, err
-	}
+func (v *work) put(all []*judged) []catalog.Dataset {
 	kind := "TABLE"
 	if v.store.Technology == "MONGODB" {
 		kind = "COLLECTION"
@@ -86,14 +73,11 @@ func (v *work) put(ctx context.Context, all []*judged) ([]catalog.Dataset, error
 	var out []catalog.Dataset
 	for _, j := range all {
 		doc, _ := tagsIn(j.Doc)
-		d, exists := known[j.dataset]
-		if !exists {
+		d := j.known
+		if d.ID == uuid.Nil {
 			j.dataset = uuid.Must(uuid.NewV7())
 			out = append(out, catalog.Dataset{ID: j.dataset, Namespace: v.namespace, Name: datasetName(j.Name), Kind: kind, Doc: cut(doc, 4000), StoreID: &v.store.ID})
 			continue
-		}
-		if !v.mayTake(d) {
-			return nil, fault.New(fault.Conflict, "DATASET_ELSEWHERE", "%s %s is a dataset of another store, service or team, or a topic; give this one a namespace of its own, or move the dataset", d.Namespace, d.Name)
 		}
 		changed := d
 		changed.Name, changed.StoreID = datasetName(j.Name), &v.store.ID
@@ -104,18 +88,7 @@ func (v *work) put(ctx context.Context, all []*judged) ([]catalog.Dataset, error
 			out = append(out, changed)
 		}
 	}
-	return out, nil
-}
-
-// mayTake reports whether a dataset is the store's, or becomes it: one in no
-// store does, where nobody else answers for it. The namespace is the caller's to
-// say, so that it could be anybody's.
-func (v *work) mayTake(d catalog.Dataset) bool {
-	if d.StoreID != nil {
-		return *d.StoreID == v.store.ID
-	}
-	ours := func(id, own *uuid.UUID) bool { return id == nil || own != nil && *id == *own }
-	return d.Kind != "TOPIC" && ours(d.ServiceID, v.store.ServiceID) && ours(d.OwnerID, v.service.OwnerID)
+	return out
 }
 
 // classify asserts in the catalog what descriptions say that columns and tables

@@ -72,7 +72,7 @@ func (a *Answer) call(state string) {
 
 // offline is a store of which no catalog is asked.
 func offline(store string, sub Submission) *work {
-	v := &work{namespace: sub.Namespace, policy: cmp.Or(sub.Policy, gate.Warn), before: tables.New()}
+	v := &work{home: sub.Namespace, namespace: sub.Namespace, policy: cmp.Or(sub.Policy, gate.Warn), before: tables.New()}
 	v.store.Ref = store
 	return v
 }

@@ -139,6 +139,9 @@ func (s *Stores) Push(ctx context.Context, by access.Principal, store string, su
 		if a, all, err = v.judge(ctx, read); err != nil || a.Verdict == gate.Fail || a.Known {
 			return err
 		}
+		if err := v.settle(ctx, by); err != nil {
+			return err
+		}
 		a.Pushed = true
 		return v.keep(ctx, by, read.state, all, a.Version)
 	})
@@ -180,6 +183,7 @@ func (s *Stores) Latest(ctx context.Context, by access.Principal, store string) 
 
 // reading is a source as it was read.
 type reading struct {
+	first tables.Place // the first file
 	state *tables.State
 	notes []finding
 	wrong []finding // files that cannot be read
@@ -198,7 +202,7 @@ func readAll(src migration.Source) (reading, error) {
 	if found.State == nil {
 		return reading{}, err
 	}
-	r := reading{state: found.State}
+	r := reading{state: found.State, first: tables.Place{File: src.Files[0].Path, Line: 1, Column: 1}}
 	for _, n := range found.Notes {
 		r.notes = append(r.notes, finding{n.At, gate.Finding{Code: "CG006", Severity: gate.Advice, Message: n.Message, Mend: n.Mend}})
 	}

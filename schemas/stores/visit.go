@@ -1,11 +1,11 @@
 package stores
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,10 +24,12 @@ type work struct {
 	db        postgres.DB
 	store     catalog.Store
 	service   catalog.Service // that the store belongs to; without a name if it belongs to none
-	namespace string
-	set       gate.Policy // that the store has
-	policy    gate.Policy // by which it is judged
-	version   int         // that was pushed last, 0 for none
+	home      string          // the namespace that it is in; "" for none
+	asked     string          // the namespace that who calls names; "" for none
+	namespace string          // that it is described in
+	set       gate.Policy     // that the store has
+	policy    gate.Policy     // by which it is judged
+	version   int             // that was pushed last, 0 for none
 	pushedAt  *time.Time
 	before    *tables.State
 }
@@ -46,7 +48,7 @@ func visit(ctx context.Context, db postgres.DB, ref, namespace string) (*work, e
 	if err != nil {
 		return nil, err
 	}
-	v := &work{db: db, store: found[id], namespace: namespace, set: gate.Warn, before: tables.New()}
+	v := &work{db: db, store: found[id], asked: namespace, set: gate.Warn, before: tables.New()}
 	if owner := v.store.ServiceID; owner != nil {
 		services, err := catalog.ServicesByID(ctx, db, []uuid.UUID{*owner})
 		if err != nil {
@@ -89,19 +91,16 @@ func (v *work) settings(ctx context.Context) error {
 		v.set = *row.Policy
 	}
 	v.policy = v.set
-	scheme := map[string]string{"POSTGRESQL": "postgres://", "MONGODB": "mongodb://"}[v.store.Technology]
-	switch {
-	case v.namespace != "":
-	case row.Namespace != nil:
-		v.namespace = *row.Namespace
-	case row.Used != nil:
-		v.namespace = *row.Used
-	case scheme != "":
-		v.namespace = scheme + v.store.Ref
-	default:
-		v.namespace = strings.ToLower(v.store.Technology) + "://" + v.store.Ref
-	}
+	v.home = cmp.Or(orNone(row.Namespace), orNone(row.Used))
+	v.namespace = cmp.Or(v.asked, v.home, ofItsOwn(v.store))
 	return nil
+}
+
+func orNone(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }
 
 // latest reads what was last pushed.
@@ -165,12 +164,13 @@ func (v *work) lock(ctx context.Context) error {
 	if err := v.enter(ctx); err != nil {
 		return err
 	}
-	const q = `SELECT policy FROM schemas_store WHERE store_id = $1 FOR UPDATE`
-	policy, err := postgres.Scalar[gate.Policy](ctx, v.db, q, v.store.ID)
-	if err != nil {
+	const q = `SELECT FROM schemas_store WHERE store_id = $1 FOR UPDATE`
+	if _, err := v.db.Exec(ctx, q, v.store.ID); err != nil {
 		return err
 	}
-	v.set, v.policy = policy, policy
+	if err := v.settings(ctx); err != nil {
+		return err
+	}
 	return v.latest(ctx)
 }
 
