@@ -61,6 +61,7 @@ type sight struct {
 	position string
 	server   time.Time
 	moved    bool
+	cut      bool // changes that the position does not see may be gone (see Prune)
 }
 
 func (s *snapshot) once() error {
@@ -71,13 +72,14 @@ func (s *snapshot) once() error {
 		       EXISTS (SELECT FROM (SELECT c.xid FROM schemas_change c
 		                             WHERE c.xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND c.xid < pg_snapshot_xmax(pg_current_snapshot()) AND NOT pg_visible_in_snapshot(c.xid, $1::text::pg_snapshot)
 		                             ORDER BY c.xid
-		                             LIMIT 1) AS unseen)` // the order has it begin at the new end of the index
+		                             LIMIT 1) AS unseen), -- the order has it begin at the new end of the index
+		       EXISTS (SELECT FROM schemas_pruned p WHERE p.below > pg_snapshot_xmin($1::text::pg_snapshot) AND p.below < pg_snapshot_xmax(pg_current_snapshot()))`
 	var seen sight
-	if err := s.looks.QueryRow(ctx, q, nullable(s.position)).Scan(&seen.position, &seen.server, &seen.moved); err != nil {
+	if err := s.looks.QueryRow(ctx, q, nullable(s.position)).Scan(&seen.position, &seen.server, &seen.moved, &seen.cut); err != nil {
 		return err
 	}
 	switch {
-	case s.position == "" || !seen.server.Equal(s.server):
+	case s.position == "" || !seen.server.Equal(s.server) || seen.cut:
 		return s.begin(ctx)
 	case seen.moved:
 		return s.follow(ctx)
@@ -154,7 +156,7 @@ type news struct {
 	ended    []contentID         // ids that stand for nothing any more
 	brought  []contentID         // ids that were registered
 	above    bool                // something above the subjects
-	many     bool                // more than is worth following
+	many     bool                // more than is worth following, or than is kept
 }
 
 // mostFollowed is how many changes are followed one by one. Beyond that reading
@@ -214,8 +216,10 @@ func (s *snapshot) put(st *state) {
 // newsSince reads which changes a position does not see.
 func newsSince(ctx context.Context, tx pgx.Tx, position string) (news, error) {
 	n := news{subjects: map[uuid.UUID][]int{}}
-	const qNow = `SELECT pg_current_snapshot()::text, pg_postmaster_start_time()`
-	if err := tx.QueryRow(ctx, qNow).Scan(&n.position, &n.server); err != nil {
+	const qNow = `
+		SELECT pg_current_snapshot()::text, pg_postmaster_start_time(),
+		       EXISTS (SELECT FROM schemas_pruned p WHERE p.below > pg_snapshot_xmin($1::text::pg_snapshot) AND p.below < pg_snapshot_xmax(pg_current_snapshot()))`
+	if err := tx.QueryRow(ctx, qNow, position).Scan(&n.position, &n.server, &n.many); err != nil || n.many {
 		return n, err
 	}
 	const q = `

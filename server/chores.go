@@ -120,17 +120,42 @@ func newFiller(g *ground) *filler {
 func (f *filler) run(ctx context.Context) error {
 	tick := time.NewTicker(f.ground.conf.ClockInterval)
 	defer tick.Stop()
-	for away := false; ; {
+	for {
 		next, err := f.registry.Fill(ctx, f.after)
-		known := away // an outage is told once
-		if away = postgres.Away(err); err != nil && ctx.Err() == nil && !(away && known) {
+		if f.after = next; err != nil && ctx.Err() == nil && !postgres.Away(err) { // an outage is told once, by who follows the registry
 			report(ctx, f.ground.log, "filling in fields of topics", err)
 		}
-		f.after = next
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
 	}
+}
+
+const (
+	pruneEvery = time.Minute
+	// changesKept is how many changes of the registry are kept: a replica that
+	// has missed more reads everything anew, whether they are there or not.
+	changesKept = 10_000
+)
+
+// pruner drops changes of the registry that nobody follows any more. Replicas
+// may all do it.
+func pruner(g *ground) loop {
+	registry := schemas.New(g.jobs, g.now)
+	return loop{"changes", func(ctx context.Context) error {
+		tick := time.NewTicker(pruneEvery)
+		defer tick.Stop()
+		for {
+			if err := registry.Prune(ctx, changesKept); err != nil && ctx.Err() == nil && !postgres.Away(err) {
+				report(ctx, g.log, "dropping changes that nobody follows", err)
+			}
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-tick.C:
+			}
+		}
+	}}
 }

@@ -74,7 +74,7 @@ func wireRegistry(g *ground, h *house, r *rooms) {
 	h.doors = append(h.doors, rest.New(r.registry, g.log), pipeline.New(r.registry, g.log), storesrest.New(stores.New(g.web), g.log))
 	h.checks = append(h.checks, check{"registry", g.conf.runsAlone(Registry), r.registry.Ready})
 	g.metrics.watchRegistry(r.registry.AsOf)
-	h.loops = append(h.loops, loop{"fields", newFiller(g).run}, loop{"registry", func(ctx context.Context) error {
+	h.loops = append(h.loops, loop{"fields", newFiller(g).run}, pruner(g), loop{"registry", func(ctx context.Context) error {
 		r.registry.Follow(ctx, func(err error) { report(ctx, g.log, "reading what is registered", err) })
 		return nil
 	}})
