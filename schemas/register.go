@@ -28,9 +28,10 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 		return v, err
 	}
 	p, err := placeOf(s.Subject)
-	if err == nil {
-		p, err = r.meant(ctx, p, s)
+	if err != nil {
+		return v, err
 	}
+	p, st, err := r.subjectFor(ctx, p, s)
 	if err != nil {
 		return v, err
 	}
@@ -55,10 +56,6 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 	if s.Normalize {
 		c = c.normal()
 	}
-	st, err := r.subjectAt(ctx, p)
-	if err != nil {
-		return v, err
-	}
 	v, found, err := r.known(ctx, r.db, st, s, c, Live)
 	if err == nil && !found && s.ID <= 0 {
 		v, found, err = r.knownAsKept(ctx, st, s, c, Live)
@@ -69,7 +66,7 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 	if err := r.reachable(); err != nil {
 		return v, err
 	}
-	layers, err := r.subjects.layers(ctx, p)
+	layers, err := r.subjects.over(p, st)
 	if err != nil {
 		return v, err
 	}
@@ -100,6 +97,18 @@ func (r *Registry) meant(ctx context.Context, p place, s Submission) (place, err
 		return p, nil
 	}
 	return r.readAs(ctx, p)
+}
+
+// subjectFor is the subject at the place that a submission is for; nil if it is
+// new.
+func (r *Registry) subjectFor(ctx context.Context, p place, s Submission) (place, *state, error) {
+	st, err := r.subjectAt(ctx, p)
+	if err != nil || s.ID > 0 || st == nil || st.alias == nil {
+		return p, st, err
+	}
+	p = *st.alias
+	st, err = r.subjectIn(ctx, r.db, p)
+	return p, st, err
 }
 
 // texted gives a submission that has only metadata or rules the text of the

@@ -356,15 +356,21 @@ func (s *snapshot) reading(ctx context.Context, read func(pgx.Tx) ([]*state, err
 
 // layers are the levels that hold at a place, the nearest first.
 func (s *snapshot) layers(ctx context.Context, p place) ([]layer, error) {
-	var out []layer
+	var st *state
 	if p.name != "" {
-		st, err := s.subject(ctx, p)
-		if err != nil {
+		var err error
+		if st, err = s.subject(ctx, p); err != nil {
 			return nil, err
 		}
-		if st != nil && st.own != nil {
-			out = append(out, *st.own)
-		}
+	}
+	return s.over(p, st)
+}
+
+// over are the levels that hold at the place of a subject, nil for none.
+func (s *snapshot) over(p place, st *state) ([]layer, error) {
+	var out []layer
+	if st != nil && st.own != nil {
+		out = append(out, *st.own)
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -56,11 +56,23 @@ const (
 // Fields suggests at most one category for each field, the likeliest, in the
 // order of the fields. An array whose items have the same category is not
 // named beside them.
-func Fields(fields []Field) []Suggestion {
+func Fields(fields []Field) []Suggestion { return Memory{}.Fields(fields) }
+
+// Memory remembers what One said of fields, for versions of a schema that have
+// most of them in common. It is for one goroutine.
+type Memory map[Field]Suggestion // the zero Suggestion for none
+
+// Fields is the function of that name.
+func (m Memory) Fields(fields []Field) []Suggestion {
 	var out []Suggestion
 	at := map[string]string{} // path → category
 	for _, f := range fields {
-		if s, ok := One(f); ok {
+		s, known := m[f]
+		if !known {
+			s, _ = One(f)
+			m[f] = s
+		}
+		if s != (Suggestion{}) {
 			out = append(out, s)
 			at[s.Path] = s.Category
 		}

@@ -119,6 +119,8 @@ type Change struct {
 	Rejected  map[string][]Rejection // path → suggestions that were rejected
 	Policy    Policy
 	Around    *Around // what the catalog says of the data; nil: it knows nothing of it
+
+	guessed detect.Memory
 }
 
 // Result is what the gate has to say about a change.
@@ -132,6 +134,7 @@ type Result struct {
 // Check judges a change. Findings of others about the same change are judged
 // with these by Judge.
 func Check(c Change) Result {
+	c.guessed = detect.Memory{}
 	now, before := c.tagsOf(c.New), c.tagsOf(c.Old)
 	r := Result{Tags: now.list(), Difference: c.difference(before, now)}
 	if c.Policy != Off {
@@ -228,7 +231,7 @@ func (c Change) suggestions(fields []Field) map[string]detect.Suggestion {
 		plain[i] = f.Field
 	}
 	m := map[string]detect.Suggestion{}
-	for _, s := range detect.Fields(plain) {
+	for _, s := range c.guessed.Fields(plain) {
 		if !slices.ContainsFunc(c.Rejected[s.Path], func(r Rejection) bool { return r.covers(s) }) {
 			m[s.Path] = s
 		}
