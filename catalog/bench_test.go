@@ -83,3 +83,37 @@ func BenchmarkApply(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkUpsertSchemaFields enters a version of 20 documented fields: of a
+// dataset that had none, and of one that has them all.
+func BenchmarkUpsertSchemaFields(b *testing.B) {
+	s := large(b)
+	ctx := context.Background()
+	fields := make([]catalog.Field, 20)
+	for i := range fields {
+		fields[i] = catalog.Field{Path: fmt.Sprintf("field_%02d", i), DataType: "string", Doc: fmt.Sprintf("What field %02d holds.", i)}
+	}
+	enter := func(b *testing.B, dataset uuid.UUID, version int) {
+		if _, err := catalog.UpsertSchemaFields(ctx, s.db, dataset, version, fields); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Run("new", func(b *testing.B) {
+		for b.Loop() {
+			b.StopTimer()
+			d, err := s.DeclareDataset(ctx, s.admin, catalog.Dataset{Namespace: "kafka://default", Name: uuid.NewString(), Kind: "TOPIC", StoreID: &s.store.ID})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.StartTimer()
+			enter(b, d.ID, 1)
+		}
+	})
+	b.Run("again", func(b *testing.B) {
+		version := 1
+		for b.Loop() {
+			version++
+			enter(b, s.dataset.ID, version)
+		}
+	})
+}
