@@ -71,7 +71,7 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 		return v, err
 	}
 	enforced := holding(layers).policy() == gate.Enforce
-	mark := r.byID.mark()
+	mark, read := r.byID.mark(), r.parsed.mark()
 	var w written
 	err = postgres.Work(ctx, r.db, func(tx pgx.Tx) error {
 		around := r.scene(tx, p)
@@ -85,6 +85,9 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 	})
 	if r.subjects.settle(w, err == nil); err == nil {
 		r.remember(mark, v.Schema)
+		if len(c.references) == 0 && !s.Normalize && v.Text == c.text { // the next version is held against it
+			r.parsed.putSince(read, contentID{v.Context, v.ID}, c.schema, weigh(c.text))
+		}
 	}
 	return v, err
 }
