@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/flowmart/lethe/catalog/taxonomy"
+	"github.com/flowmart/lethe/internal/cputest"
 	"github.com/flowmart/lethe/schemas/detect"
 )
 
@@ -143,16 +144,18 @@ func TestSuggestionsSayWhy(t *testing.T) {
 // No name takes long, however it is made: a schema has up to 10,000 fields.
 func TestHostileNames(t *testing.T) {
 	t.Parallel()
-	start := time.Now()
-	for _, name := range []string{
+	names := []string{
 		strings.Repeat("of", 50_000), strings.Repeat("of ", 30_000), strings.Repeat("aA", 50_000), strings.Repeat("_", 100_000),
 		strings.Repeat("é", 50_000), "\xff\xfe", strings.Repeat("first", 20_000), "", "#", strings.Repeat("Date Of ", 10_000) + "Birth", strings.Repeat("hash", 9), "1", "_1",
-	} {
-		detect.One(detect.Field{Record: name, Path: name, Type: name, Logical: name, Doc: name})
-		detect.One(detect.Field{Record: name, Path: "x", Doc: strings.ReplaceAll(name, "_", " ")})
 	}
-	if took := time.Since(start); took > slack*time.Second {
-		t.Errorf("26 fields took %v", took)
+	took := cputest.Thread(func() {
+		for _, name := range names {
+			detect.One(detect.Field{Record: name, Path: name, Type: name, Logical: name, Doc: name})
+			detect.One(detect.Field{Record: name, Path: "x", Doc: strings.ReplaceAll(name, "_", " ")})
+		}
+	})
+	if took > slack*time.Second {
+		t.Errorf("26 fields took %v of a processor", took)
 	}
 }
 

@@ -6,10 +6,10 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/flowmart/lethe/internal/cputest"
 	"github.com/flowmart/lethe/schemas/avro"
 	"github.com/flowmart/lethe/schemas/ddl"
 	"github.com/flowmart/lethe/schemas/format"
@@ -115,21 +115,12 @@ func (l language) slowest(f family) (worst taken) {
 		if len(text) > l.most {
 			return worst
 		}
-		began := processor()
-		err := l.read(text)
-		if one := (taken{f.name, n, len(text), processor() - began, err}); one.cpu > worst.cpu {
+		var err error
+		took := cputest.Process(func() { err = l.read(text) })
+		if one := (taken{f.name, n, len(text), took, err}); one.cpu > worst.cpu {
 			worst = one
 		}
 	}
-}
-
-// processor is what the process has used of its processors.
-func processor() time.Duration {
-	var u syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // How long the slowest text of each language takes, of all families at all

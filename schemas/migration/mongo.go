@@ -18,8 +18,12 @@ import (
 // https://www.mongodb.com/docs/manual/core/schema-validation/
 func readMongo(s Source, d *ddl.Database) error {
 	var faults []error
+	read := 0
 	for _, f := range byPath(s.Files) {
-		m := mongo{d: d, file: f}
+		if read > mostArguments {
+			break // that was told
+		}
+		m := mongo{d: d, file: f, read: &read}
 		switch strings.ToLower(path.Ext(f.Path)) {
 		case ".js", ".mjs", ".cjs", ".ts":
 			m.script()
@@ -40,6 +44,7 @@ type mongo struct {
 	d      *ddl.Database
 	file   File
 	faults []error
+	read   *int // of mostArguments
 }
 
 func (m *mongo) fail(at tables.Place, err error) {
@@ -220,9 +225,10 @@ var (
 	mongoDown = regexp.MustCompile(`\bdown\s*[(:=]`)
 )
 
-// mostArguments bounds what is read of a file as the arguments of calls: those
-// of a call in another's are read once more.
-const mostArguments = 64 << 20
+// mostArguments bounds what is read of all files as the arguments of calls, in
+// bytes: half as much again as there can be in files, as those of a call in
+// another's are read once more.
+const mostArguments = 24 << 20
 
 // script reads the calls of a script that change collections, in order. What a
 // migration does to go back is left out.
@@ -236,7 +242,6 @@ func (m *mongo) script() {
 			to = down[0]
 		}
 	}
-	read := 0
 	js := &script{lines: linesOf(m.file), in: text}
 	for _, call := range mongoCall.FindAllStringSubmatchIndex(text[from:to], -1) {
 		part := func(n int) string {
@@ -251,7 +256,7 @@ func (m *mongo) script() {
 		}
 		js.i = from + call[1]
 		args, ok := js.arguments()
-		if read += js.i - from - call[1]; read > mostArguments {
+		if *m.read += js.i - from - call[1]; *m.read > mostArguments {
 			m.fail(at, fault.New(fault.TooLarge, "FILE_TOO_LARGE", "the arguments of calls lie in one another too often; write one call after the other"))
 			return
 		}
