@@ -135,6 +135,9 @@ func (r *Registry) DeclareReader(ctx context.Context, by access.Principal, servi
 	if err == nil {
 		p, err = r.readAs(ctx, p)
 	}
+	if err == nil {
+		err = by.May(access.Declare, p.String())
+	}
 	if err != nil {
 		return n, err
 	}
@@ -224,6 +227,9 @@ func (r *Registry) EndReader(ctx context.Context, by access.Principal, id uuid.U
 			return err
 		}
 		if err := actsFor(ctx, tx, by, found[n.ServiceID]); err != nil {
+			return err
+		}
+		if err := by.May(access.Declare, n.Subject); err != nil {
 			return err
 		}
 		if err := contract.End(ctx, tx, id); err != nil {

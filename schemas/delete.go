@@ -103,6 +103,9 @@ func (r *Registry) delete(ctx context.Context, by access.Principal, name string,
 		return nil, err
 	}
 	p, err := placeToRead(name)
+	if err == nil {
+		err = by.May(access.Delete, p.String())
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -32,6 +32,9 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 		return v, err
 	}
 	p, st, err := r.subjectFor(ctx, p, s)
+	if err == nil {
+		err = by.May(access.Register, p.String())
+	}
 	if err != nil {
 		return v, err
 	}

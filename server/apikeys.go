@@ -62,7 +62,7 @@ func (d *apiKeys) create(w http.ResponseWriter, r *http.Request) {
 	}
 	days := min(max(asked.Days, 0), 10_000)
 	k, secret, err := d.keys.Create(r.Context(), access.From(r.Context()), asked.Service, access.Role(asked.Role), asked.Label, time.Duration(days)*24*time.Hour)
-	d.answer(w, r, showKey(k, secret), err)
+	tell(w, r, d.log, "api keys", showKey(k, secret), err)
 }
 
 func (d *apiKeys) list(w http.ResponseWriter, r *http.Request) {
@@ -71,7 +71,7 @@ func (d *apiKeys) list(w http.ResponseWriter, r *http.Request) {
 	for _, k := range found {
 		out = append(out, showKey(k, ""))
 	}
-	d.answer(w, r, map[string]any{"keys": out}, err)
+	tell(w, r, d.log, "api keys", map[string]any{"keys": out}, err)
 }
 
 func (d *apiKeys) revoke(w http.ResponseWriter, r *http.Request) {
@@ -81,13 +81,14 @@ func (d *apiKeys) revoke(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	k, err := d.keys.Revoke(r.Context(), access.From(r.Context()), id)
-	d.answer(w, r, showKey(k, ""), err)
+	tell(w, r, d.log, "api keys", showKey(k, ""), err)
 }
 
-func (d *apiKeys) answer(w http.ResponseWriter, r *http.Request, body any, err error) {
+// tell answers a call about keys or trusts.
+func tell(w http.ResponseWriter, r *http.Request, log *slog.Logger, what string, body any, err error) {
 	if err != nil {
 		if len(fault.All(err)) == 0 {
-			report(r.Context(), d.log, "api keys", err, "request_id", w.Header().Get(problem.RequestID))
+			report(r.Context(), log, what, err, "request_id", w.Header().Get(problem.RequestID))
 		}
 		problem.Write(w, err)
 		return
@@ -97,8 +98,8 @@ func (d *apiKeys) answer(w http.ResponseWriter, r *http.Request, body any, err e
 	_ = json.NewEncoder(w).Encode(body) // the client may have gone
 }
 
-// keyPaths are what an API key opens: the schema registry, and what a pipeline
-// asks of it.
+// keyPaths are what an API key opens, and the token of a job: the schema
+// registry, and what a pipeline asks of it.
 var keyPaths = []string{"/registry/", "/api/v1/schemas/"}
 
 const (
@@ -111,10 +112,18 @@ const (
 	heldMost = 10_000
 )
 
-// holders remembers whom API keys stand for, by their hashes.
+// What is said where a secret opens nothing.
+var (
+	errKeyScope = fault.New(fault.Denied, "API_KEY_SCOPE", "an API key opens the schema registry alone; use a token of your identity provider here")
+	errJobScope = fault.New(fault.Denied, "JOB_TOKEN_SCOPE", "a job's token opens the schema registry alone; use a token of your identity provider here")
+)
+
+// holders remembers whom API keys stand for, or the tokens of jobs, by their
+// hashes.
 type holders struct {
-	of  func(ctx context.Context, secret string) (access.Principal, time.Time, error)
-	now func() time.Time
+	of      func(ctx context.Context, secret string) (access.Principal, time.Time, error)
+	now     func() time.Time
+	outside *fault.Fault // what is said where they open nothing
 
 	mu    sync.Mutex
 	known map[[sha256.Size]byte]held
@@ -127,10 +136,10 @@ type held struct {
 	again   time.Time // when it is asked next, by one request; the others go on
 }
 
-// standing recognises who calls by an API key.
+// standing recognises who calls by what they hold.
 func (h *holders) standing(ctx context.Context, path, secret string) (standing, error) {
 	if !opens(path) {
-		return standing{}, fault.New(fault.Denied, "API_KEY_SCOPE", "an API key opens the schema registry alone; use a token of your identity provider here")
+		return standing{}, h.outside
 	}
 	hash := sha256.Sum256([]byte(secret))
 	now := h.now()

@@ -25,7 +25,7 @@ func TestAKeyIsRememberedForAWhile(t *testing.T) {
 	var answer error
 	by := access.Principal{ID: uuid.New(), Roles: []access.Role{access.Service}, Service: "orders"}
 	until := c.now().Add(24 * time.Hour)
-	h := &holders{now: c.now, of: func(context.Context, string) (access.Principal, time.Time, error) {
+	h := &holders{now: c.now, outside: errKeyScope, of: func(context.Context, string) (access.Principal, time.Time, error) {
 		asked++
 		return by, until, answer
 	}}

@@ -15,6 +15,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 
 	"github.com/flowmart/lethe/catalog/apikey"
+	"github.com/flowmart/lethe/catalog/trust"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 )
@@ -74,19 +75,23 @@ type bearer struct {
 	now      func() time.Time
 	people   *people
 	keys     *holders // whom API keys stand for; nil where there are none
+	jobs     *holders // and the tokens of jobs
 	believed *beliefs
 }
 
 func newBearer(conf OIDC, keys oidc.KeySet, now func() time.Time, people *people) *bearer {
+	return &bearer{conf: conf, verifier: newVerifier(conf.Issuer, keys), now: now, people: people, believed: &beliefs{now: now}}
+}
+
+// newVerifier checks signature and issuer. The times, the subject and the
+// audience are for us: the library lets in a token without subject, one from
+// the future, and five minutes of skew.
+func newVerifier(issuer string, keys oidc.KeySet) *oidc.IDTokenVerifier {
 	names := make([]string, len(algorithms))
 	for i, a := range algorithms {
 		names[i] = string(a)
 	}
-	// Signature and issuer are checked by the library; the times, the subject
-	// and the audience here, for it lets in a token without subject, one from
-	// the future, and five minutes of skew.
-	verifier := oidc.NewVerifier(conf.Issuer, keys, &oidc.Config{SupportedSigningAlgs: names, SkipClientIDCheck: true, SkipExpiryCheck: true})
-	return &bearer{conf: conf, verifier: verifier, now: now, people: people, believed: &beliefs{now: now}}
+	return oidc.NewVerifier(issuer, keys, &oidc.Config{SupportedSigningAlgs: names, SkipClientIDCheck: true, SkipExpiryCheck: true})
 }
 
 // recall is standing for a token that was verified a moment ago, which costs a
@@ -110,8 +115,11 @@ func (b *bearer) standing(r *http.Request) (standing, error) {
 	if err != nil {
 		return standing{}, err
 	}
-	if apikey.Is(token) && b.keys != nil {
+	switch {
+	case apikey.Is(token) && b.keys != nil:
 		return b.keys.standing(r.Context(), r.URL.Path, token)
+	case trust.Is(token) && b.jobs != nil:
+		return b.jobs.standing(r.Context(), r.URL.Path, token)
 	}
 	c, err := b.verify(r.Context(), token)
 	if err != nil {
@@ -184,34 +192,47 @@ func (b *bearer) verifyRenewed(ctx context.Context, token string) (claims, error
 	return c, err
 }
 
-// read verifies what every token must obey: signature, issuer, times, subject.
+// read verifies what every token of the issuer must obey: signature, issuer,
+// times, subject.
 func (b *bearer) read(ctx context.Context, token string) (claims, error) {
-	if len(token) > tokenMax || strings.Count(token, ".") != 2 {
-		return claims{}, errToken.With(errors.New("too long, or no JWS in compact form"))
-	}
-	verified, err := b.verifier.Verify(ctx, token)
+	verified, c, err := readToken(ctx, b.verifier, token, b.now())
 	if err != nil {
-		return claims{}, b.unverified(ctx, err)
-	}
-	var c claims
-	if err := verified.Claims(&c); err != nil {
-		return claims{}, errToken.With(errors.New("a claim has another type"))
+		return claims{}, err
 	}
 	c.groups = groups(verified, b.conf.GroupsClaim)
-	now := float64(b.now().Unix())
 	switch {
 	case c.Subject == "":
 		return claims{}, errToken.With(errors.New("no subject"))
 	case !plain(c.Subject), !plain(c.Service), slices.ContainsFunc(c.groups, func(g string) bool { return !plain(g) }):
 		return claims{}, errToken.With(errors.New("a control character in a claim"))
-	case c.Expiry == nil:
-		return claims{}, errToken.With(errors.New("no expiry"))
-	case *c.Expiry <= now:
-		return claims{}, errExpired
-	case c.NotBefore != nil && *c.NotBefore > now+skew.Seconds(), c.IssuedAt != nil && *c.IssuedAt > now+skew.Seconds():
-		return claims{}, errToken.With(errors.New("from the future"))
 	}
 	return c, nil
+}
+
+// readToken verifies what any issuer's token must obey: signature, issuer,
+// times.
+func readToken(ctx context.Context, verifier *oidc.IDTokenVerifier, token string, at time.Time) (*oidc.IDToken, claims, error) {
+	var c claims
+	if len(token) > tokenMax || strings.Count(token, ".") != 2 {
+		return nil, c, errToken.With(errors.New("too long, or no JWS in compact form"))
+	}
+	verified, err := verifier.Verify(ctx, token)
+	if err != nil {
+		return nil, c, unverified(ctx, err)
+	}
+	if err := verified.Claims(&c); err != nil {
+		return nil, c, errToken.With(errors.New("a claim has another type"))
+	}
+	now := float64(at.Unix())
+	switch {
+	case c.Expiry == nil:
+		return nil, c, errToken.With(errors.New("no expiry"))
+	case *c.Expiry <= now:
+		return nil, c, errExpired
+	case c.NotBefore != nil && *c.NotBefore > now+skew.Seconds(), c.IssuedAt != nil && *c.IssuedAt > now+skew.Seconds():
+		return nil, c, errToken.With(errors.New("from the future"))
+	}
+	return verified, c, nil
 }
 
 // plain reports whether a text holds no character that only controls, which no
@@ -220,7 +241,7 @@ func plain(s string) bool { return !strings.ContainsFunc(s, unicode.IsControl) }
 
 // unverified tells a forged token from an issuer that is away. The library
 // wraps our key set's error as text alone.
-func (b *bearer) unverified(ctx context.Context, err error) error {
+func unverified(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return fault.New(fault.Unavailable, "ISSUER_UNAVAILABLE", "the identity provider did not answer in time").With(ctx.Err())

@@ -17,6 +17,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/flowmart/lethe/catalog/trust"
 	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/internal/fault"
 )
@@ -39,7 +40,8 @@ type Config struct {
 	AnchorDir         string // checkpoints are also written here
 	StorageDir        string // export parts and packages
 
-	OIDC OIDC
+	OIDC      OIDC
+	CIIssuers map[string]trust.Provider // whose jobs may sign in, by the issuer of their identity tokens
 
 	Country     string // ISO 3166-1 alpha-2, of controllers that name none
 	TimeZone    string // IANA name, of controllers that name none
@@ -203,6 +205,11 @@ func (c *Config) check() error {
 	}
 	if strings.HasPrefix(c.OIDC.Issuer, "http://") && !(c.Dev && loopbackURL(c.OIDC.Issuer)) {
 		bad("oidc_issuer", "plain HTTP is for loopback in development (--dev) alone; use https")
+	}
+	for issuer := range c.CIIssuers {
+		if strings.HasPrefix(issuer, "http://") && !(c.Dev && loopbackURL(issuer)) {
+			bad("ci_issuers", "plain HTTP is for loopback in development (--dev) alone; use https")
+		}
 	}
 	if c.DatabaseURL != "" && c.DatabaseURL == c.KeystoreURL {
 		bad("keystore_url", "the key store must be another database than LETHE_DATABASE_URL, or a backup of one would hold the keys of the other")

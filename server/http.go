@@ -74,6 +74,7 @@ var lanes = []lane{
 	{prefix: "/rights/", body: 256 << 10, callers: anybody, patience: usual, messages: true},
 	{prefix: "/packages/", body: 64 << 10, callers: optional, streams: true},
 	{prefix: "/auth/login", body: 64 << 10, patience: signInFor, signIns: true}, {prefix: "/auth/callback", body: 64 << 10, patience: signInFor, signIns: true},
+	{prefix: "/auth/token", body: 16 << 10, patience: signInFor, signIns: true},
 	{prefix: "/auth/", body: 64 << 10, patience: usual},
 	{prefix: "/", body: 64 << 10, unlogged: true, patience: usual},
 }

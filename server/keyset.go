@@ -49,9 +49,10 @@ type metadata struct {
 // every token with a strange key or signature, and lets anybody who sends
 // such tokens use us to flood the issuer.
 type issuer struct {
-	url    string
-	client *http.Client
-	now    func() time.Time
+	url      string
+	client   *http.Client
+	now      func() time.Time
+	keysOnly bool // it is known for its keys: nobody signs in there
 
 	mu      sync.Mutex
 	meta    *metadata
@@ -204,7 +205,11 @@ func (i *issuer) discover(ctx context.Context) (*metadata, error) {
 	if m.Issuer != i.url {
 		return nil, errors.New("the discovery document names another issuer")
 	}
-	for _, endpoint := range []string{m.JWKSURI, m.AuthorizationEndpoint, m.TokenEndpoint} {
+	endpoints := []string{m.JWKSURI}
+	if !i.keysOnly {
+		endpoints = append(endpoints, m.AuthorizationEndpoint, m.TokenEndpoint)
+	}
+	for _, endpoint := range endpoints {
 		u, err := url.Parse(endpoint)
 		if err != nil || u.Host == "" || (u.Scheme != "https" && !loopback(u.Hostname())) {
 			return nil, errors.New("an endpoint of the discovery document is not https")

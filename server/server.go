@@ -236,6 +236,9 @@ func (s *Server) openFront() error {
 		login.Mount(mux)
 		s.house.loops = append(s.house.loops, loop{"sessions", s.sweep})
 	}
+	if s.conf.Runs(Web) || s.conf.Runs(Registry) { // who runs the registry alone lets jobs in, too
+		newExchange(s.ground).Mount(mux)
+	}
 	for _, d := range s.house.doors {
 		d.Mount(mux)
 	}

@@ -77,6 +77,7 @@ var settings = []Setting{
 	text("oidc_team_prefix", "prefix of groups that are teams", "team:", "team:", nil, func(c *Config) *string { return &c.OIDC.TeamPrefix }),
 	flag("oidc_typed_tokens", "bearer tokens must say typ: at+jwt (RFC 9068)", "true", func(c *Config) *bool { return &c.OIDC.TypedTokens }),
 	{key: "oidc_machines", Help: "clients that are no people, as client=role:service", example: "orders-client=service:orders,orders-ci=ci:orders", set: setMachines, get: getMachines},
+	{key: "ci_issuers", Help: "pipelines whose identity tokens are taken, as github=issuer or gitlab=issuer; none by default", example: "github=https://token.actions.githubusercontent.com,gitlab=https://gitlab.com", set: setIssuers, get: getIssuers},
 	text("country", "country of controllers that name none, ISO 3166-1 alpha-2", "", "DE", country, func(c *Config) *string { return &c.Country }),
 	text("timezone", "time zone of controllers that name none, IANA name", "", "Europe/Berlin", timeZone, func(c *Config) *string { return &c.TimeZone }),
 	text("environment", "environment of datasets on the cluster named default", "production", "production", nil, func(c *Config) *string { return &c.Environment }),
@@ -315,34 +316,6 @@ func setMaxPart(c *Config, s string) (err error) {
 		return fmt.Errorf("write a number of bytes from %d to %d", 1<<20, int64(protocol.MaxPartBytes))
 	}
 	return nil
-}
-
-func setMachines(c *Config, s string) error {
-	c.OIDC.Machines = map[string]Machine{}
-	for _, entry := range splitList(s) {
-		client, what, ok := strings.Cut(entry, "=")
-		role, service, bound := strings.Cut(what, ":")
-		if !ok || !bound || client == "" || service == "" {
-			return fmt.Errorf("%q: write client=role:service, like orders-client=service:orders", entry)
-		}
-		if err := oneOf("service", "ci")(role); err != nil {
-			return err
-		}
-		if _, twice := c.OIDC.Machines[client]; twice {
-			return fmt.Errorf("the client %q is named twice; a client is bound to one service", client)
-		}
-		c.OIDC.Machines[client] = Machine{role, service}
-	}
-	return nil
-}
-
-func getMachines(c *Config) string {
-	out := make([]string, 0, len(c.OIDC.Machines))
-	for client, m := range c.OIDC.Machines {
-		out = append(out, client+"="+m.Role+":"+m.Service)
-	}
-	slices.Sort(out)
-	return strings.Join(out, ",")
 }
 
 func setBrokers(c *Config, s string) error {

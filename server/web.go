@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/flowmart/lethe/catalog/apikey"
+	"github.com/flowmart/lethe/catalog/trust"
 	"github.com/flowmart/lethe/graph"
 	"github.com/flowmart/lethe/graph/graphiql"
 	"github.com/flowmart/lethe/web"
@@ -26,6 +27,6 @@ func wireWeb(g *ground, h *house, r *rooms) error {
 			mux.Handle("GET /graphiql", graphiql.Handler())
 			mux.Handle("GET /graphiql/", graphiql.Handler())
 		}
-	}), &catalogFile{r.catalog, g.log}, &apiKeys{apikey.New(g.web, g.now), g.log})
+	}), &catalogFile{r.catalog, g.log}, &apiKeys{apikey.New(g.web, g.now), g.log}, &trustsDoor{trust.New(g.web, g.now, g.conf.CIIssuers), g.log})
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog/apikey"
+	"github.com/flowmart/lethe/catalog/trust"
 	"github.com/flowmart/lethe/internal/vault"
 )
 
@@ -106,7 +107,8 @@ func wireSignIn(g *ground) (*bearer, *login, error) {
 		return audit.EnsurePrincipal(ctx, g.web, issuer, subject, name)
 	}}
 	tokens := newBearer(g.conf.OIDC, is, g.now, known)
-	tokens.keys = &holders{of: apikey.New(g.web, g.now).Holder, now: g.now}
+	tokens.keys = &holders{of: apikey.New(g.web, g.now).Holder, now: g.now, outside: errKeyScope}
+	tokens.jobs = &holders{of: trust.New(g.web, g.now, g.conf.CIIssuers).Holder, now: g.now, outside: errJobScope}
 	public, err := url.Parse(g.conf.PublicURL)
 	if err != nil {
 		return nil, nil, err

@@ -19,7 +19,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/flowmart/lethe/audit"
-	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/steward"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
@@ -94,7 +94,7 @@ func check(role access.Role, label string, lasts time.Duration) error {
 }
 
 func keep(ctx context.Context, tx pgx.Tx, by access.Principal, key Key, secret string) error {
-	s, err := owned(ctx, tx, by, key.Service)
+	s, err := steward.Of(ctx, tx, by, key.Service)
 	if err != nil {
 		return err
 	}
@@ -110,23 +110,6 @@ func keep(ctx context.Context, tx pgx.Tx, by access.Principal, key Key, secret s
 		return err
 	}
 	return audit.Append(ctx, tx, audit.Entry{Actor: by.ID, Act: "apikey.created", Entity: s.ID, Code: strings.ToUpper(string(key.Role))})
-}
-
-// owned finds a service that somebody answers for.
-func owned(ctx context.Context, db postgres.DB, by access.Principal, ref string) (catalog.Service, error) {
-	s, err := catalog.ServiceByRef(ctx, db, ref)
-	if err != nil {
-		return s, err
-	}
-	owner := ""
-	if s.OwnerID != nil {
-		owners, err := catalog.OwnersByID(ctx, db, []uuid.UUID{*s.OwnerID})
-		if err != nil {
-			return s, err
-		}
-		owner = owners[*s.OwnerID].Ref
-	}
-	return s, by.RequireOwner(owner)
 }
 
 // Revoke ends a key; one that has ended stays so. It needs a steward of the
@@ -149,7 +132,7 @@ func (k *Keys) Revoke(ctx context.Context, by access.Principal, id uuid.UUID) (k
 		if err != nil {
 			return err
 		}
-		s, err := owned(ctx, tx, by, key.Service)
+		s, err := steward.Of(ctx, tx, by, key.Service)
 		if err != nil || key.RevokedAt != nil {
 			return err
 		}

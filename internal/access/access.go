@@ -40,6 +40,7 @@ type Principal struct {
 	Roles   []Role
 	Teams   []string // refs of the teams the person belongs to
 	Service string   // ref of the service a machine is bound to; "" for people
+	Errand  *Errand  // what a job of a pipeline was let in for; nil: what its roles may
 }
 
 // System is Lethe acting on its own account: the dispatcher, the clock.

@@ -141,7 +141,7 @@ func (v *work) authorise(ctx context.Context, by access.Principal, pipelines boo
 	}
 	if pipelines && by.Service != "" && by.Has(access.CI, access.Service) {
 		if by.Service == v.service.Ref {
-			return nil
+			return by.May(access.Push, "")
 		}
 		return fault.New(fault.Denied, "NOT_OWNER", "the store belongs to the service %q; its pipeline pushes here", v.service.Ref)
 	}
