@@ -28,18 +28,21 @@ import (
 // route says who may use a path of HTTP on what is their own, on what is
 // others', and on what is not there. A letter stands for a role, as in the
 // access matrix of GraphQL: v viewer, s steward, h handler, a approver, d dpo,
-// u auditor, m admin, c pipeline, e service; n is nobody. "=" means that the
-// path is about nothing that somebody owns, or that may not be there.
+// u auditor, m admin, c pipeline, e service; n is nobody. Two more sign in by
+// their provider's own identity: j is a job that is trusted with everything a
+// trust can say, p the same repository's job for a pull request. "=" means that
+// the path is about nothing that somebody owns, or that may not be there.
 type route struct {
 	own, others, absent string
 	try                 func(v *visit) (path, body string)
 }
 
 const (
-	public  = "vshadumcen"
-	members = "vshadumce"
-	reading = "vshadumc" // the catalog
-	sign    = ""         // who has no key of a service; that one with a key is heard, the protocol's tests show
+	public  = "vshadumcenjp"
+	members = "vshadumcejp"
+	talking = "vshadumce" // GraphQL
+	reading = "vshadumc"  // the catalog
+	sign    = ""          // who has no key of a service; that one with a key is heard, the protocol's tests show
 )
 
 // routes is written by hand after design §4.4 and docs/registry.md. What is
@@ -49,18 +52,22 @@ var routes = map[string]route{
 	"GET /readyz":                                {public, "=", "=", at("/readyz")},
 	"GET /auth/login":                            {public, "=", "=", at("/auth/login")},
 	"GET /auth/callback":                         {"", "=", "=", at("/auth/callback?state=x&code=y")},
+	"POST /auth/token":                           {"", "=", "=", at("/auth/token")},
 	"POST /auth/logout":                          {public, "=", "=", at("/auth/logout")},
-	"/graphql":                                   {members, "=", "=", func(*visit) (string, string) { return "/graphql", `{"query":"{viewer{name}}"}` }},
+	"/graphql":                                   {talking, "=", "=", func(*visit) (string, string) { return "/graphql", `{"query":"{viewer{name}}"}` }},
 	"GET /graphiql":                              {public, "=", "=", at("/graphiql")},
 	"GET /graphiql/":                             {public, "=", "=", at("/graphiql/")},
 	"POST /api/v1/catalog":                       {"sm", "m", "", (*visit).catalog},
 	"GET /api/v1/catalog":                        {reading, "=", "=", at("/api/v1/catalog")},
-	"POST /api/v1/schemas/readers":               {"smce", "m", "", (*visit).reader},
-	"POST /api/v1/schemas/safe":                  {reading, reading, "", (*visit).safe},
+	"POST /api/v1/schemas/readers":               {"smcej", "m", "", (*visit).reader},
+	"POST /api/v1/schemas/safe":                  {reading + "jp", reading + "jp", "", (*visit).safe},
 	"POST /api/v1/schemas/check":                 {members, members, "=", (*visit).check},
 	"POST /api/v1/keys":                          {"sm", "m", "", (*visit).key},
 	"GET /api/v1/keys":                           {"sdum", "=", "=", at("/api/v1/keys")},
 	"DELETE /api/v1/keys/{id}":                   {"sm", "m", "", (*visit).revoke},
+	"POST /api/v1/trusts":                        {"sm", "m", "", (*visit).trust},
+	"GET /api/v1/trusts":                         {"sdum", "=", "=", at("/api/v1/trusts")},
+	"DELETE /api/v1/trusts/{id}":                 {"sm", "m", "", (*visit).endTrust},
 	"POST /rights/v1/results":                    {sign, "=", "=", at("/rights/v1/results")},
 	"GET /rights/v1/keys":                        {public, "=", "=", at("/rights/v1/keys")},
 	"PUT /rights/v1/parts/{task}/{dataset}/{n}":  {sign, "=", "=", (*visit).part},
@@ -68,7 +75,7 @@ var routes = map[string]route{
 	"GET /packages/{id}":                         {"ha", "", "", (*visit).pack},
 	"HEAD /packages/{id}":                        {"ha", "", "", (*visit).pack},
 	"GET /api/v1/schemas/stores/{store}":         {members, members, "", store("", "")},
-	"POST /api/v1/schemas/stores/{store}":        {"smce", "m", "", store("", oneTable)},
+	"POST /api/v1/schemas/stores/{store}":        {"smcej", "m", "", store("", oneTable)},
 	"POST /api/v1/schemas/stores/{store}/check":  {members, members, "", store("/check", oneTable)},
 	"PUT /api/v1/schemas/stores/{store}/gate":    {"sm", "m", "", store("/gate", `{"policy":"WARN"}`)},
 	"GET /registry/":                             {members, "=", "=", at("/registry/")},
@@ -76,7 +83,7 @@ var routes = map[string]route{
 	"GET /registry/subjects":                     {members, "=", "=", at("/registry/subjects")},
 	"POST /registry/subjects/*":                  {members, members, "", subject("", anOrder)},
 	"GET /registry/subjects/*/versions":          {members, members, "", subject("/versions", "")},
-	"POST /registry/subjects/*/versions":         {"smce", "m", "=", subject("/versions", "new")},
+	"POST /registry/subjects/*/versions":         {"smcej", "m", "=", subject("/versions", "new")},
 	"GET /registry/subjects/*/versions/*":        {members, members, "", subject("/versions/1", "")},
 	"GET /registry/subjects/*/versions/*/schema": {members, members, "", subject("/versions/1/schema", "")},
 	"GET /registry/schemas/types":                {members, "=", "=", at("/registry/schemas/types")},
@@ -105,11 +112,11 @@ var routes = map[string]route{
 	"GET /registry/schemas/guids/*/ids":                {members, "=", "", schemaGUID("/ids")},
 	"GET /registry/subjects/*/metadata":                {members, members, "", subject("/metadata", "")},
 	"GET /registry/subjects/*/versions/*/referencedby": {members, members, "", subject("/versions/1/referencedby", "")},
-	"POST /registry/subjects/*/versions/*/tags": {"smce", "m", "", func(v *visit) (string, string) {
+	"POST /registry/subjects/*/versions/*/tags": {"smcej", "m", "", func(v *visit) (string, string) {
 		return "/registry/subjects/" + v.subject() + "/versions/latest/tags", `{"rulesToMerge":{"domainRules":[{"name":"` + uuid.NewString() + `"}]}}`
 	}},
-	"DELETE /registry/subjects/*":            {"smce", "m", "", passing("")},
-	"DELETE /registry/subjects/*/versions/*": {"smce", "m", "", passing("/versions/latest")},
+	"DELETE /registry/subjects/*":            {"smcej", "m", "", passing("")},
+	"DELETE /registry/subjects/*/versions/*": {"smcej", "m", "", passing("/versions/latest")},
 	"DELETE /registry/config":                {"m", "=", "=", after("PUT", "/registry/config", level, "/registry/config")},
 	"DELETE /registry/config/*":              {"sm", "m", "", settings("config", level)},
 	"PUT /registry/mode":                     {"m", "=", "=", func(*visit) (string, string) { return "/registry/mode", mode }},
@@ -133,7 +140,7 @@ func TestRoutesMatrix(t *testing.T) {
 			t.Errorf("%s is in the matrix, and no door mounts it", r)
 		}
 	}
-	s := servertest.New(t)
+	s, github, _ := pipelines(t)
 	admin := s.Token(access.Admin)
 	must := func(method, path, body string) string {
 		status, said := knock(t, s, method+" "+path, path, body, admin)
@@ -152,6 +159,9 @@ func TestRoutesMatrix(t *testing.T) {
 		"d": access.DPO, "u": access.Auditor, "m": access.Admin, "c": access.CI, "e": access.Service} {
 		tokens[letter] = s.Token(role, issuertest.Claims{"sub": "the-opener", "groups": []string{"lethe:" + string(role), "team:care"}, "lethe_service": "orders"})
 	}
+	trusted(t, s, map[string]any{"issuer": github.URL})
+	tokens["j"] = post(t, s, show(github.GitHub(s.URL, nil))).Token
+	tokens["p"] = post(t, s, show(github.GitHub(s.URL, issuertest.PullRequest()))).Token
 	for pattern, r := range routes {
 		t.Run(strings.ReplaceAll(pattern, "/", "|"), func(t *testing.T) {
 			for whose, allowed := range map[string]string{"own": r.own, "other": r.others, "absent": r.absent} {
@@ -159,9 +169,9 @@ func TestRoutesMatrix(t *testing.T) {
 					continue
 				}
 				for letter, token := range tokens {
-					path, body := r.try(&visit{whose, packages, first.GUID, must})
+					path, body := r.try(&visit{whose, packages, first.GUID, github.URL, must})
 					status, said := knock(t, s, pattern, path, body, token)
-					if may := strings.Contains(allowed, letter); may != (status < 400) || status >= 500 || !may && !slices.Contains([]int{401, 403, 404, 422}, status) {
+					if may := strings.Contains(allowed, letter); may != (status < 400) || status >= 500 || !may && !slices.Contains([]int{401, 403, 404, 422}, status) && (status != 400 || pattern != "POST /auth/token") { // RFC 6749 §5.2
 						t.Errorf("%s on %s: %d, allowed is %q: %.300s", letter, whose, status, allowed, said)
 					} else if status == 422 && whose != "absent" {
 						t.Errorf("%s on %s was let through, then refused by another rule: %s", letter, whose, said)

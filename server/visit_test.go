@@ -20,6 +20,7 @@ type visit struct {
 	whose    string
 	packages map[string]string                      // by whose
 	guid     string                                 // of the first schema
+	issuer   string                                 // of jobs
 	must     func(method, path, body string) string // what an admin does before
 }
 
@@ -139,4 +140,17 @@ func (v *visit) pack() (string, string) {
 		id = uuid.NewString()
 	}
 	return "/packages/" + id, ""
+}
+
+func (v *visit) trust() (string, string) {
+	return "/api/v1/trusts", fmt.Sprintf(`{"issuer":%q,"repository":1,"owner":1,"workflow":"x.yml","verbs":["register"],"subjects":["none"],"label":"x","service":%q}`, v.issuer, v.service())
+}
+
+func (v *visit) endTrust() (string, string) {
+	made := struct{ ID string }{uuid.NewString()}
+	if v.whose != "absent" {
+		_, body := v.trust()
+		_ = json.Unmarshal([]byte(v.must("POST", "/api/v1/trusts", body)), &made)
+	}
+	return "/api/v1/trusts/" + made.ID, ""
 }

@@ -47,6 +47,7 @@ type Issuer struct {
 	Stingy    atomic.Bool  // gives no refresh tokens
 	Anonymous atomic.Bool  // gives no ID token for a refresh token
 
+	bare   atomic.Bool // tells of its keys alone, as issuers do that sign nobody in
 	mu     sync.Mutex
 	keys   []jose.JSONWebKey // private, the newest last
 	person Claims            // who signs in at /authorize
@@ -184,6 +185,11 @@ func (i *Issuer) Bend(bend func(answer url.Values)) {
 }
 
 func (i *Issuer) discovery(w http.ResponseWriter, _ *http.Request) {
+	if i.bare.Load() {
+		reply(w, map[string]any{"issuer": i.URL, "jwks_uri": i.URL + "/keys", "subject_types_supported": []string{"public"},
+			"response_types_supported": []string{"id_token"}, "id_token_signing_alg_values_supported": []string{"RS256"}, "scopes_supported": []string{"openid"}})
+		return
+	}
 	reply(w, map[string]any{
 		"issuer": i.URL, "authorization_endpoint": i.URL + "/authorize", "token_endpoint": i.URL + "/token", "jwks_uri": i.URL + "/keys",
 		"authorization_response_iss_parameter_supported": true,
