@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -26,38 +28,32 @@ func visitFlags(c *cobra.Command) *cobra.Command {
 
 // client visits a server as any other caller does: over GraphQL, with a token.
 type client struct {
-	url, token string
-	http       *http.Client
+	url  string
+	http *http.Client // that signs what it sends there
 }
 
 // visit makes the client of a command.
 func visit(cmd *cobra.Command, e *env) (*client, error) {
-	c := &client{url: e.get("LETHE_URL"), token: e.get("LETHE_TOKEN"), http: &http.Client{Timeout: time.Minute}}
-	if u, _ := cmd.Flags().GetString("url"); u != "" {
-		c.url = u
+	at := serverURL(cmd, e)
+	u, err := url.Parse(at)
+	if err != nil {
+		return nil, notURL(at)
 	}
-	if c.url == "" {
-		c.url = "http://localhost:8080"
+	signed, err := signIn(cmd, e, at)
+	if err != nil {
+		return nil, err
 	}
-	c.url = strings.TrimSuffix(c.url, "/")
-	if path, _ := cmd.Flags().GetString("token-file"); path != "" {
-		raw, err := readInput(e, path)
-		if err != nil {
-			return nil, usage(err)
-		}
-		c.token = string(raw)
-	}
-	if c.token = strings.TrimSpace(c.token); c.token == "" && e.get("LETHE_OIDC_CLIENT_ID") != "" {
-		token, err := machineToken(cmd.Context(), e, c.http)
-		if err != nil {
-			return nil, err
-		}
-		c.token = token
-	}
-	if c.token == "" {
-		return nil, usage(errors.New("no token: set LETHE_TOKEN, give --token-file, or set LETHE_OIDC_ISSUER and LETHE_OIDC_CLIENT_ID for a machine; with the demo running: export LETHE_TOKEN=$(lethe token --as handler)"))
-	}
-	return c, nil
+	return &client{url: at, http: &http.Client{Timeout: time.Minute, Transport: signing{signed, u.Host}}}, nil
+}
+
+// serverURL is where the server of a command is.
+func serverURL(cmd *cobra.Command, e *env) string {
+	flag, _ := cmd.Flags().GetString("url")
+	return strings.TrimSuffix(cmp.Or(flag, e.get("LETHE_URL"), "http://localhost:8080"), "/")
+}
+
+func notURL(server string) error {
+	return usage(fmt.Errorf("%s is no URL of a server; correct --url or LETHE_URL", server))
 }
 
 func readInput(e *env, path string) ([]byte, error) {
@@ -146,14 +142,16 @@ func otherForm(why error) error {
 func (c *client) call(ctx context.Context, method, path, contentType string, body io.Reader) (int, []byte, error) {
 	r, err := http.NewRequestWithContext(ctx, method, c.url+path, body)
 	if err != nil {
-		return 0, nil, usage(fmt.Errorf("%s is no URL of a server; correct --url or LETHE_URL", c.url))
+		return 0, nil, notURL(c.url)
 	}
 	if contentType != "" {
 		r.Header.Set("Content-Type", contentType)
 	}
 	r.Header.Set("Accept", "application/json, application/yaml")
-	r.Header.Set("Authorization", "Bearer "+c.token)
 	resp, err := c.http.Do(r)
+	if end, signing := errors.AsType[ended](err); signing {
+		return 0, nil, end
+	}
 	if err != nil {
 		return 0, nil, away(fmt.Errorf("the server at %s cannot be reached: %w", c.url, err))
 	}

@@ -10,26 +10,24 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 )
 
-// machineToken asks an OpenID issuer for the token of a machine, once a command
-// line: by its secret, or by the identity that its pipeline gives it.
-func machineToken(ctx context.Context, e *env, visits *http.Client) (string, error) {
-	if e.machine != "" {
-		return e.machine, nil
-	}
+// machineToken asks an OpenID issuer for the token of a machine: by its secret, or
+// by the identity that its pipeline gives it.
+func machineToken(ctx context.Context, e *env, visits *http.Client) (string, time.Duration, error) {
 	issuer := e.get("LETHE_OIDC_ISSUER")
 	if issuer == "" {
-		return "", usage(errors.New("LETHE_OIDC_CLIENT_ID is set and LETHE_OIDC_ISSUER is not; set it to the issuer's URL"))
+		return "", 0, usage(errors.New("LETHE_OIDC_CLIENT_ID is set and LETHE_OIDC_ISSUER is not; set it to the issuer's URL"))
 	}
 	ctx = oidc.ClientContext(ctx, visits)
 	provider, err := oidc.NewProvider(ctx, issuer)
 	if err != nil {
-		return "", away(fmt.Errorf("the issuer at %s cannot be asked: %w", issuer, err))
+		return "", 0, away(fmt.Errorf("the issuer at %s cannot be asked: %w", issuer, err))
 	}
 	c := clientcredentials.Config{ClientID: e.get("LETHE_OIDC_CLIENT_ID"), ClientSecret: e.get("LETHE_OIDC_CLIENT_SECRET"), TokenURL: provider.Endpoint().TokenURL, EndpointParams: url.Values{}}
 	if audience := e.get("LETHE_OIDC_AUDIENCE"); strings.Contains(audience, "://") {
@@ -40,7 +38,7 @@ func machineToken(ctx context.Context, e *env, visits *http.Client) (string, err
 	if c.ClientSecret == "" {
 		assertion, err := pipelineIdentity(ctx, e, visits, issuer)
 		if err != nil {
-			return "", err
+			return "", 0, err
 		}
 		// RFC 7523 §2.2: the issuer takes the pipeline's token for the secret.
 		c.AuthStyle = oauth2.AuthStyleInParams
@@ -50,13 +48,15 @@ func machineToken(ctx context.Context, e *env, visits *http.Client) (string, err
 	token, err := c.Token(ctx)
 	if said, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
 		why := fmt.Errorf("the issuer at %s gives the client %s no token: %s", issuer, c.ClientID, strings.TrimSpace(cmp.Or(said.ErrorCode, said.Response.Status)+" "+said.ErrorDescription))
-		return "", refused(said.Response.StatusCode, why)
+		return "", 0, refused(said.Response.StatusCode, why)
 	}
 	if err != nil {
-		return "", away(fmt.Errorf("the issuer at %s cannot be asked: %w", issuer, err))
+		return "", 0, away(fmt.Errorf("the issuer at %s cannot be asked: %w", issuer, err))
 	}
-	e.machine = token.AccessToken
-	return e.machine, nil
+	if token.Expiry.IsZero() {
+		return token.AccessToken, 0, nil // it does not say (RFC 6749 §5.1)
+	}
+	return token.AccessToken, time.Until(token.Expiry), nil
 }
 
 // pipelineIdentity is the token by which a pipeline says which one it is: what
@@ -70,7 +70,7 @@ func pipelineIdentity(ctx context.Context, e *env, visits *http.Client, audience
 	}
 	at, key := e.get("ACTIONS_ID_TOKEN_REQUEST_URL"), e.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
 	if at == "" || key == "" {
-		return "", usage(errors.New("LETHE_OIDC_CLIENT_ID needs a secret or a pipeline's identity: set LETHE_OIDC_CLIENT_SECRET, or in GitHub `permissions: {id-token: write}`, or in GitLab `id_tokens: {LETHE_ID_TOKEN: {aud: …}}`"))
+		return "", usage(errors.New("there is neither a secret nor a pipeline's identity: set LETHE_OIDC_CLIENT_SECRET of the machine, or in GitHub `permissions: {id-token: write}`, or in GitLab `id_tokens: {LETHE_ID_TOKEN: {aud: …}}`"))
 	}
 	u, err := url.Parse(at)
 	if err != nil {

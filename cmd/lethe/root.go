@@ -27,7 +27,7 @@ type env struct {
 	in       io.Reader
 	out, err io.Writer
 	environ  []string
-	machine  string // the token that an issuer gave, once asked
+	machine  *tokens // of whoever signs in as a machine or a job, once it did
 }
 
 // get reads a variable.
@@ -133,7 +133,7 @@ not be reached or failed.`,
 		}
 		return nil
 	}
-	root.AddCommand(newServe(e), newDemo(e), newDev(e), newMigrate(e), newVersion(e), newToken(e), newKey(e), newAPIKey(e), newAudit(e), newCatalog(e), newRequest(e), newCertificate(e), newSchema(e))
+	root.AddCommand(newServe(e), newDemo(e), newDev(e), newMigrate(e), newVersion(e), newToken(e), newKey(e), newAPIKey(e), newTrust(e), newAudit(e), newCatalog(e), newRequest(e), newCertificate(e), newSchema(e))
 	return root
 }
 

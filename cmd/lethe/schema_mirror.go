@@ -80,9 +80,8 @@ func (m *mirroring) reach(cmd *cobra.Command, e *env) error {
 	if err != nil {
 		return err
 	}
-	client := &http.Client{Timeout: time.Minute}
-	ours := mirror.Registry{URL: c.url + rest.Prefix, Token: c.token, Client: client}
-	theirs := mirror.Registry{URL: m.from, User: m.user, Client: client}
+	ours := mirror.Registry{URL: c.url + rest.Prefix, Client: c.http}
+	theirs := mirror.Registry{URL: m.from, User: m.user, Client: &http.Client{Timeout: time.Minute}}
 	for path, into := range map[string]*string{m.passwordFile: &theirs.Password, m.tokenFile: &theirs.Token} {
 		if path == "" {
 			continue
@@ -178,12 +177,12 @@ func (m *mirroring) tell(w io.Writer, done mirrored) {
 }
 
 // goOn mirrors until it is stopped. A registry that is away for a while is
-// waited for.
+// waited for, and so is whoever gives the tokens for it.
 func (m *mirroring) goOn(cmd *cobra.Command, e *env) error {
 	ctx := cmd.Context()
 	before := mirrored{}
 	for {
-		done, err := m.round(ctx)
+		done, err := m.roundAnew(cmd, e)
 		switch {
 		case ctx.Err() != nil: // it was stopped
 		case err != nil:
@@ -199,10 +198,15 @@ func (m *mirroring) goOn(cmd *cobra.Command, e *env) error {
 			return nil
 		case <-time.After(m.every):
 		}
-		if err := m.reach(cmd, e); err != nil {
-			return err
-		}
 	}
+}
+
+// roundAnew is a round with what the files say now.
+func (m *mirroring) roundAnew(cmd *cobra.Command, e *env) (mirrored, error) {
+	if err := m.reach(cmd, e); err != nil {
+		return mirrored{}, err
+	}
+	return m.round(cmd.Context())
 }
 
 func (m *mirroring) switchOver(cmd *cobra.Command) error {

@@ -157,7 +157,7 @@ func registry(cmd *cobra.Command, e *env) (r rollout.Registry, err error) {
 	if err != nil {
 		return r, err
 	}
-	r.Client, err = sr.NewClient(sr.URLs(c.url+rest.Prefix), sr.BearerToken(c.token), sr.HTTPClient(c.http), sr.UserAgent("lethe"))
+	r.Client, err = sr.NewClient(sr.URLs(c.url+rest.Prefix), sr.HTTPClient(c.http), sr.UserAgent("lethe"))
 	if err != nil {
 		return r, usage(err)
 	}

@@ -15,15 +15,23 @@ import (
 
 func newToken(e *env) *cobra.Command {
 	var as, issuer string
+	var job bool
 	c := &cobra.Command{
 		Use:   "token",
-		Short: "Print a bearer token of the running demo's issuer",
+		Short: "Print a bearer token: of the running demo's issuer, or of the job it runs in",
 		Long: `Prints an access token of the demo's own issuer, for a person or a machine of
 the demo. Issuers in production give tokens to those who sign in, and to nobody
-else.`,
-		Example: "  export LETHE_TOKEN=$(lethe token --as approver)\n  lethe token --as service:orders",
+else.
+
+With --job it signs the job of a pipeline in and prints the token that Lethe gives
+it, for a quarter of an hour. GitLab gives a job one identity that serves once, so
+a job that runs lethe several times signs in first.`,
+		Example: "  export LETHE_TOKEN=$(lethe token --as approver)\n  lethe token --as service:orders\n  export LETHE_TOKEN=$(lethe token --job)",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if job {
+				return printJobToken(cmd, e)
+			}
 			d := demoIssuer{&http.Client{Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 			if issuer == "" {
 				issuer = e.get("LETHE_OIDC_ISSUER")
@@ -52,8 +60,19 @@ else.`,
 	c.Flags().StringVar(&as, "as", "", "a role, like approver; a person's id; service:REF or ci:REF")
 	c.Flags().StringVar(&issuer, "issuer", "", "the demo's issuer (LETHE_OIDC_ISSUER; the one the server at --url sends people to)")
 	c.Flags().String("url", "", "where the server is (LETHE_URL; http://localhost:8080)")
-	_ = c.MarkFlagRequired("as") // the flag exists: it was made above
+	c.Flags().BoolVar(&job, "job", false, "of the job of a pipeline that this runs in")
+	c.MarkFlagsOneRequired("as", "job")
+	c.MarkFlagsMutuallyExclusive("as", "job")
 	return c
+}
+
+// printJobToken signs a job in.
+func printJobToken(cmd *cobra.Command, e *env) error {
+	token, _, err := jobToken(cmd.Context(), e, &http.Client{Timeout: time.Minute}, serverURL(cmd, e))
+	if err != nil {
+		return err
+	}
+	return show(cmd, map[string]string{"token": token}, func(w io.Writer) { fmt.Fprintln(w, token) })
 }
 
 // demoIssuer talks to the demo's issuer.
