@@ -64,7 +64,7 @@ func newExchange(g *ground) *exchange {
 // Mount mounts the door.
 func (d *exchange) Mount(mux *http.ServeMux) { mux.HandleFunc("POST /auth/token", d.take) }
 
-// given is what a job is given (RFC 8693 §2.2.1). Held says why it may only
+// givenToken is what a job is given (RFC 8693 §2.2.1). Held says why it may only
 // check, though its trust says more.
 type givenToken struct {
 	Token   string `json:"access_token"`

@@ -13,6 +13,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/internal/postgres/pgtest"
 	"github.com/flowmart/lethe/server"
 	"github.com/flowmart/lethe/server/issuertest"
@@ -263,6 +264,62 @@ func (l *later) pass(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.by += d
+}
+
+// Where trusts of two services let a job in, it says for which it comes.
+func TestAJobSaysWhomItActsFor(t *testing.T) {
+	t.Parallel()
+	s, github, _ := pipelines(t)
+	catalogOf(t, s)
+	trusted(t, s, map[string]any{"issuer": github.URL})
+	trusted(t, s, map[string]any{"issuer": github.URL, "service": "payments", "subjects": []string{"payments.*"}})
+	if e := post(t, s, show(github.GitHub(s.URL, nil))); e.Status != 400 || e.Code != "TRUST_AMBIGUOUS" || !strings.Contains(e.Description, "LETHE_SERVICE") {
+		t.Errorf("%+v", e)
+	}
+	for service, want := range map[string]int{"orders": 403, "payments": 200} {
+		form := show(github.GitHub(s.URL, nil))
+		form.Set("scope", "service:"+service)
+		e := post(t, s, form)
+		if status, said := knock(t, s, "POST /registry/subjects/*/versions", "/registry/subjects/payments.v1-value/versions", anOrder, e.Token); e.Status != 200 || status != want {
+			t.Errorf("as %s: %+v, then %d %s", service, e, status, said)
+		}
+	}
+}
+
+// The tokens of jobs are forgotten once they have ended, by whichever process
+// keeps the catalog.
+func TestTokensOfJobsAreForgotten(t *testing.T) {
+	t.Parallel()
+	github, issuer, files := issuertest.NewPipeline(t), issuertest.New(t), servertest.Files(t)
+	app, _, _ := pgtest.URLs(t)
+	keys, _, _ := pgtest.KeystoreURLs(t)
+	at := &later{}
+	start := func() *servertest.Server {
+		return servertest.On(t, issuer, app, keys, files, servertest.With("ci_issuers", "github="+github.URL), servertest.Clock(at.now))
+	}
+	s := start()
+	catalogOf(t, s)
+	trusted(t, s, map[string]any{"issuer": github.URL})
+	if e := post(t, s, show(github.GitHub(s.URL, nil))); e.Status != 200 {
+		t.Fatalf("%+v", e)
+	}
+	count := func() int {
+		n, err := postgres.Scalar[int](t.Context(), s.DB, `SELECT count(*)::int FROM catalog_trust_token`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if count() != 1 {
+		t.Fatal("no token is kept")
+	}
+	at.pass(20 * time.Minute)
+	start() // which looks at once
+	for deadline := time.Now().Add(30 * time.Second); count() > 0; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a token is kept after its end")
+		}
+	}
 }
 
 // Two replicas are shown one token at the same time: one of them lets the job in.

@@ -129,6 +129,8 @@ func (ts *Trusts) complete(t Trust) (Trust, error) {
 	}
 	if t.Verbs = verbs; len(verbs) > 1 {
 		faults = append(faults, t.writes()...)
+	} else {
+		t.Ref, t.Environment, t.Events, t.Subjects = "", "", nil, nil // whoever only checks may do so anywhere
 	}
 	return t, errors.Join(faults...)
 }

@@ -507,6 +507,10 @@ func TestWhoMayDeclareAndWhat(t *testing.T) {
 	if err != nil || made.Ref != "refs/heads/main" || !slices.Equal(made.Events, []string{"push"}) || made.Provider != trust.GitHub {
 		t.Errorf("what is left out is narrow: %+v %v", made, err)
 	}
+	made, err = trusts.Declare(t.Context(), admin, ours(func(t *trust.Trust) { t.Verbs, t.Ref = nil, strings.Repeat("x", 1000) }))
+	if err != nil || !slices.Equal(made.Verbs, []access.Verb{access.Check}) || made.Ref+made.Environment != "" || len(made.Events)+len(made.Subjects) != 0 {
+		t.Errorf("to check is for everywhere: %+v %v", made, err)
+	}
 	none := trust.New(db, time.Now, nil)
 	if _, err := none.Declare(t.Context(), admin, ours()); code(err) != "TRUST_ISSUER" || !strings.Contains(err.Error(), "LETHE_CI_ISSUERS") {
 		t.Errorf("where no issuer is named: %v", err)

@@ -164,7 +164,7 @@ func TestAJobSignsInAtLethe(t *testing.T) {
 	github, gitlab := issuertest.NewPipeline(t), issuertest.NewPipeline(t)
 	d := &desk{servertest.New(t, servertest.With("ci_issuers", "github="+github.URL+",gitlab="+gitlab.URL)), t.TempDir()}
 	m := d.shop(t)
-	d.call(t, "POST", "/api/v1/catalog", `{"lethe":"catalog/1","controllers":[{"ref":"de","name":"DE","country":"DE","time_zone":"Europe/Berlin"}],"services":[{"ref":"orders","name":"Orders","controller":"de"}]}`)
+	d.call(t, "POST", "/api/v1/catalog", `{"lethe":"catalog/1","controllers":[{"ref":"de","name":"DE","country":"DE","time_zone":"Europe/Berlin"}],"services":[{"ref":"orders","name":"Orders","controller":"de"},{"ref":"billing","name":"Billing","controller":"de"}]}`)
 	declare := func(more ...string) result {
 		return d.as(t, access.Admin, append([]string{"trust", "declare", "--service", "orders", "--label", "acme/orders", "--verbs", "register", "--subjects", "shop.*"}, more...)...)
 	}
@@ -197,6 +197,14 @@ func TestAJobSignsInAtLethe(t *testing.T) {
 	github.Runs(issuertest.Claims{"repository_id": "75"})
 	does(onGitHub, exitNo, "no trust lets this identity token in", "schema", "check", "-m", m)
 
+	if r := declare("--issuer", github.URL, "--repository", "74", "--owner", "65", "--workflow", ".github/workflows/schemas.yml", "--service", "billing"); r.code != exitOK {
+		t.Fatalf("%d %s%s", r.code, r.out, r.err)
+	}
+	github.Runs(nil)
+	does(onGitHub, exitNo, "LETHE_SERVICE", "schema", "plan", "-m", m)
+	onGitHub.environ = append(onGitHub.environ, "LETHE_SERVICE=orders")
+	does(onGitHub, exitOK, "2 unchanged", "schema", "plan", "-m", m)
+
 	// GitLab gives a job one token, which serves once.
 	token := gitlab.GitLab(d.URL, nil)
 	onGitLab := env{environ: []string{"LETHE_URL=" + d.URL, "LETHE_ID_TOKEN=" + token}}
@@ -206,11 +214,11 @@ func TestAJobSignsInAtLethe(t *testing.T) {
 	does(signedIn, exitOK, "2 unchanged", "schema", "register", "-m", m)
 
 	var found struct{ Trusts []trusted }
-	if out := d.as(t, access.Auditor, "trust", "list", "-o", "json").out; json.Unmarshal([]byte(out), &found) != nil || len(found.Trusts) != 2 {
+	if out := d.as(t, access.Auditor, "trust", "list", "-o", "json").out; json.Unmarshal([]byte(out), &found) != nil || len(found.Trusts) != 3 {
 		t.Fatal(out)
 	}
 	for _, one := range found.Trusts {
-		if r := d.as(t, access.Admin, "trust", "end", one.ID); r.code != exitOK || r.out != "acme/orders is trusted no longer for orders.\n" {
+		if r := d.as(t, access.Admin, "trust", "end", one.ID); r.code != exitOK || !strings.HasPrefix(r.out, "acme/orders is trusted no longer for ") {
 			t.Errorf("%d %s%s", r.code, r.out, r.err)
 		}
 	}

@@ -38,8 +38,8 @@ const (
 var lethe struct {
 	registry, issuer, token, key string
 	binary, url                  string
-	// start starts another server, on databases of its own.
-	start func(ctx context.Context, dir, name string) (*devstack.Lethe, *devstack.Program, error)
+	// start starts another server, on databases and with settings of its own.
+	start func(ctx context.Context, dir, name string, settings ...string) (*devstack.Lethe, *devstack.Program, error)
 }
 
 // orders is the service whose machines the clients are.
@@ -86,8 +86,8 @@ func serving(m *testing.M) (code int, err error) {
 	if lethe.token, err = issuer.Mint("admin"); err != nil {
 		return 1, err
 	}
-	lethe.start = func(ctx context.Context, dir, name string) (*devstack.Lethe, *devstack.Program, error) {
-		return start(ctx, devstack.Lethe{Binary: binary, Dir: dir, Issuer: issuer.URL(), Client: "lethe-portal", Audience: "lethe", Env: []string{"LETHE_TOKEN=" + lethe.token}}, pg, name)
+	lethe.start = func(ctx context.Context, dir, name string, settings ...string) (*devstack.Lethe, *devstack.Program, error) {
+		return start(ctx, devstack.Lethe{Binary: binary, Dir: dir, Issuer: issuer.URL(), Client: "lethe-portal", Audience: "lethe", Env: append(settings, "LETHE_TOKEN="+lethe.token)}, pg, name)
 	}
 	l, program, err := lethe.start(ctx, dir, "clients")
 	if err != nil {

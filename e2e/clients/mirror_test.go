@@ -14,9 +14,9 @@ import (
 )
 
 // another starts a server that the test alone uses.
-func another(t *testing.T, name string) *devstack.Lethe {
+func another(t *testing.T, name string, settings ...string) *devstack.Lethe {
 	t.Helper()
-	l, program, err := lethe.start(t.Context(), t.TempDir(), name)
+	l, program, err := lethe.start(t.Context(), t.TempDir(), name, settings...)
 	if program != nil {
 		t.Cleanup(program.Kill)
 	}

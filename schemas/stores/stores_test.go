@@ -463,3 +463,30 @@ func TestPushesAtOnce(t *testing.T) {
 		t.Errorf("%d of %d counted", pushed, len(answers))
 	}
 }
+
+// A job pushes where it was let in for that, and checks anyway.
+func TestAJobKeepsToItsErrand(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	job := b.orders
+	for _, c := range []struct {
+		errand access.Errand
+		code   string
+	}{
+		{access.Errand{Verbs: []access.Verb{access.Check, access.Register}, Subjects: []string{"*"}}, "NOT_TRUSTED"},
+		{access.Errand{Verbs: []access.Verb{access.Check}, Held: "it runs for a pull request"}, "NOT_TRUSTED"},
+		{access.Errand{Verbs: []access.Verb{access.Check, access.Push}}, ""},
+	} {
+		job.Errand = &c.errand
+		if found := must(b.Check(ctx, job, "orders-db", scripts(first)))(t); found.Version != 1 {
+			t.Errorf("%+v", found)
+		}
+		a, err := b.Push(ctx, job, "orders-db", scripts(first))
+		if c.code != "" {
+			wants(t, err, c.code)
+		} else if err != nil || !a.Pushed {
+			t.Errorf("%+v %v", a, err)
+		}
+	}
+	wants(t, b.SetPolicy(ctx, job, "orders-db", gate.Off), "ROLE_REQUIRED")
+}
