@@ -186,7 +186,7 @@ func (t Trust) held(j job) string {
 		return "" // it may do no more anyway
 	case j.request != "":
 		return "it runs for " + j.request
-	case !slices.Contains(t.Events, j.event) || !slices.Contains(writing[t.Provider], j.event):
+	case !slices.Contains(t.Events, j.event):
 		return "it runs for an event that its trust does not name"
 	case !access.Fits(t.Ref, j.ref):
 		return "it runs on a branch or tag that its trust does not name"

@@ -256,6 +256,18 @@ func verdict(t *testing.T, trusts *trust.Trusts, issuer string, claims []byte, a
 	}
 }
 
+// A workflow of another repository is known by its name alone, which somebody
+// else may have by now: no trust can mean one.
+func TestNoWorkflowByName(t *testing.T) {
+	t.Parallel()
+	trusts, db, at := company(t)
+	const elsewhere = "octo-org/tools/.github/workflows/schemas.yml"
+	if _, err := trusts.Declare(t.Context(), someone(t, db, access.Admin), ours(func(t *trust.Trust) { t.Workflow = elsewhere })); err != nil {
+		t.Fatal(err)
+	}
+	verdict(t, trusts, github, job(t, at.now(), claims{"job_workflow_ref": elsewhere + "@refs/heads/main"}), "", "the workflow is not the one that the trust names")
+}
+
 // A claim that stands twice is refused: what reads it elsewhere might have taken
 // the other. So is a token of an issuer that nobody named.
 func TestAmbiguousTokens(t *testing.T) {
