@@ -4,12 +4,13 @@
 // still be personal.
 //
 // A name is taken apart into words (customerEMail, CUST_EML and e-mail-kunde
-// are the same two); no rule looks at parts of words, so that reservationId
-// holds no VAT number and percentage no age. The last words of a name say what
-// it is of (an e-mail template is a template), those before it and the records
-// around it of whom (a name is personal in a customer, not in a product). The
-// rules, what words mean and what they stand for are the files rules.txt,
-// classes.txt and words.txt.
+// are the same two), also where nothing stands between them, if all of it is
+// words; no rule looks at parts of words, so that reservationId holds no VAT
+// number and percentage no age. The last words of a name say what it is of (an
+// e-mail template is a template), those before it, the records around it and
+// the fields beside it of whom (a name is personal in a customer, not in a
+// product). The rules, what words mean and what they stand for are the files
+// rules.txt, classes.txt and words.txt.
 package detect
 
 import (
@@ -17,8 +18,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/flowmart/lethe/catalog/fieldpath"
 )
 
 // Field is a place in a schema, as whoever parsed the schema describes it.
@@ -56,23 +55,33 @@ const (
 // Fields suggests at most one category for each field, the likeliest, in the
 // order of the fields. An array whose items have the same category is not
 // named beside them.
+//
+// The fields are those of one schema: each is judged by those beside it, too.
 func Fields(fields []Field) []Suggestion { return Memory{}.Fields(fields) }
 
-// Memory remembers what One said of fields, for versions of a schema that have
+// Memory remembers what was said of fields, for versions of a schema that have
 // most of them in common. It is for one goroutine.
-type Memory map[Field]Suggestion // the zero Suggestion for none
+type Memory map[Field]*seen
+
+// seen is a field as it was looked at by itself, and what was said of it beside
+// others.
+type seen struct {
+	place place
+	said  map[context]Suggestion // the zero Suggestion for none
+}
+
+// context is what the fields beside a field say of it.
+type context struct {
+	prefix                     string
+	program, personal, subject bool
+}
 
 // Fields is the function of that name.
 func (m Memory) Fields(fields []Field) []Suggestion {
 	var out []Suggestion
 	at := map[string]string{} // path → category
-	for _, f := range fields {
-		s, known := m[f]
-		if !known {
-			s, _ = One(f)
-			m[f] = s
-		}
-		if s != (Suggestion{}) {
+	for i, c := range m.together(fields) {
+		if s := m.suggest(fields[i], c); s != (Suggestion{}) {
 			out = append(out, s)
 			at[s.Path] = s.Category
 		}
@@ -82,12 +91,43 @@ func (m Memory) Fields(fields []Field) []Suggestion {
 	})
 }
 
-// One suggests a category for one field, or none.
-func One(f Field) (Suggestion, bool) {
-	c := look(f)
+// One suggests a category for one field by itself, or none.
+func One(f Field) (Suggestion, bool) { return look(f, "").suggest(f) }
+
+// look looks at a field by itself, once.
+func (m Memory) look(f Field) *seen {
+	if m[f] == nil {
+		m[f] = &seen{look(f, ""), map[context]Suggestion{}}
+	}
+	return m[f]
+}
+
+// suggest suggests a category for a field beside others, once for each that they
+// say of it.
+func (m Memory) suggest(f Field, c context) Suggestion {
+	known := m.look(f)
+	s, ok := known.said[c]
+	if !ok {
+		p := known.place
+		if c.prefix != "" {
+			p = look(f, c.prefix)
+		}
+		s, _ = p.beside(c).suggest(f)
+		known.said[c] = s
+	}
+	return s
+}
+
+func (c place) suggest(f Field) (Suggestion, bool) {
 	best, ok := c.byName(c.leaf)
 	if !ok {
+		best, ok = c.byWhole()
+	}
+	if !ok {
 		best, ok = c.byDoc(f.Doc)
+	}
+	if !ok {
+		best, ok = c.byType(f)
 	}
 	if !ok && c.opaque(f) {
 		best, ok = guess{rule{id: "payload.opaque", category: "user.opaque_payload"}, 60, "its content is not described, so it may hold anything"}, true
@@ -105,51 +145,6 @@ type guess struct {
 	why  string
 }
 
-// place is a field with what is around it.
-type place struct {
-	leaf   []string
-	around [][]string // words of what it lies in, the nearest first
-	kind   kind
-}
-
-func look(f Field) place {
-	c := place{kind: kindOf(f.Type, f.Logical)}
-	steps := names(f.Path)
-	if len(steps) > 0 {
-		c.leaf = words(steps[len(steps)-1])
-		for _, s := range slices.Backward(steps[:len(steps)-1]) {
-			c.around = append(c.around, words(s))
-		}
-	}
-	// Namespaces say whose the schema is, not of whom it speaks.
-	if record := f.Record[strings.LastIndexAny(f.Record, "./")+1:]; record != "" {
-		c.around = append(c.around, words(record))
-	}
-	return c
-}
-
-// names lists the names on the way to a field, outermost first: those of
-// records, and of the branches of unions between them.
-func names(path string) []string {
-	p, err := fieldpath.Parse(path)
-	if err != nil {
-		return []string{path}
-	}
-	var out []string
-	for _, s := range p.Steps {
-		if s.Name != "" {
-			out = append(out, s.Name)
-		}
-		for _, suffix := range s.Suffixes {
-			if name, ok := strings.CutPrefix(suffix, "<"); ok {
-				name = strings.TrimSuffix(name, ">")
-				out = append(out, name[strings.LastIndexByte(name, '.')+1:])
-			}
-		}
-	}
-	return out
-}
-
 // byName finds the rule for a name. The phrase of most words that fires is
 // right: a mobile phone number is no number of a phone.
 func (c place) byName(leaf []string) (best guess, found bool) {
@@ -157,10 +152,7 @@ func (c place) byName(leaf []string) (best guess, found bool) {
 	if len(leaf) == 0 || c.ofMany() {
 		return guess{}, false
 	}
-	all := leaf
-	if len(c.around) > 0 {
-		all = slices.Concat(c.around[0], leaf)
-	}
+	all := c.joined(leaf)
 	for _, p := range byLast[all[len(all)-1]] {
 		n := len(p.words)
 		// A user's name is no user name: what is beside the name is not of it.
@@ -191,6 +183,71 @@ func (c place) byName(leaf []string) (best guess, found bool) {
 		best.why += "; what is hashed still tells people apart"
 	}
 	return best, found
+}
+
+// byWhole reads a name that says nothing by itself, such as value or text, as
+// that of what it lies in; one with a code behind it as what has such codes; and
+// one whose head goes first, as in phone_home, with the head behind.
+func (c place) byWhole() (guess, bool) {
+	if len(c.leaf) > 0 && only(c.leaf, carrier) && c.inner > 0 {
+		up := c
+		up.leaf, up.around, up.inner, up.implied = c.around[0], c.around[1:], c.inner-1, false
+		return up.byName(up.leaf)
+	}
+	n := len(c.leaf)
+	if n < 2 {
+		return guess{}, false
+	}
+	if c.leaf[n-1] == "code" {
+		coded := c
+		coded.kind = enum
+		if c.kind&(text|number|enum) != 0 {
+			return coded.byName(c.leaf[:n-1])
+		}
+		return guess{}, false
+	}
+	if only(c.leaf[1:], neutral|home|party) && !is(c.leaf[0], person|neutral|home) && !slices.Contains(counters, c.leaf[0]) {
+		return c.byName(append(slices.Clone(c.leaf[1:]), c.leaf[0]))
+	}
+	return guess{}, false
+}
+
+// counters go before what they are of, and after what they are a number of.
+var counters = []string{"number", "id", "key", "code", "line", "reference", "date"}
+
+// byType takes the word of a type that values of one kind alone have (format
+// "email" of JSON Schema and its like), where no name speaks against it.
+func (c place) byType(f Field) (guess, bool) {
+	for _, name := range []string{f.Logical, f.Type} {
+		name = strings.ToLower(name)
+		if name != "email" && name != "idn-email" || vetoed(c.leaf) || c.ofMany() {
+			continue
+		}
+		g := guess{rule{id: "type.email", category: "user.contact.email"}, 75, "its type is that of e-mail addresses"}
+		switch around := c.nearest(); {
+		case strange(c.leaf) || around&(org|thing) != 0:
+			g.sure -= outside
+		case around&person != 0 || hasAny(c.leaf, person):
+			g.sure += inContext
+		}
+		return g, true
+	}
+	return guess{}, false
+}
+
+// joined is a name behind that of what it lies in: a word that both have is said
+// once, and what only says whose part it is (from, to) is passed over.
+func (c place) joined(leaf []string) []string {
+	for _, ws := range c.around {
+		if len(ws) > 0 && only(ws, party) {
+			continue
+		}
+		if n := len(ws); n > 0 && ws[n-1] == leaf[0] && len(leaf) > 1 {
+			ws = ws[:n-1]
+		}
+		return slices.Concat(ws, leaf)
+	}
+	return leaf
 }
 
 // trim takes from the end of a name what does not change of what it is, and
@@ -229,129 +286,6 @@ func vetoed(beside []string) bool {
 
 func ends(all, with []string) bool {
 	return len(all) >= len(with) && slices.Equal(all[len(all)-len(with):], with)
-}
-
-// ofMany reports whether the record holds sums over people.
-func (c place) ofMany() bool {
-	return len(c.around) > 0 && slices.ContainsFunc(c.around, func(ws []string) bool {
-		return len(ws) > 0 && slices.ContainsFunc(ws, func(w string) bool { return is(w, aggregate) })
-	})
-}
-
-// nearest is what the innermost record that says anything says it is.
-func (c place) nearest() class {
-	for _, ws := range c.around {
-		if k := classOf(ws); k != 0 {
-			return k
-		}
-	}
-	return 0
-}
-
-// classOf is what the last word says that says anything.
-func classOf(ws []string) class {
-	if len(ws) > 0 && is(ws[0], home) && only(ws, home|party) {
-		return person // shipping, billing details
-	}
-	for _, w := range slices.Backward(ws) {
-		if k := classes[w] & (person | address | work | org | thing); k != 0 {
-			return k
-		}
-	}
-	return 0
-}
-
-// businessAround reports whether a place of business is around, whatever is
-// nearer.
-func (c place) businessAround() bool {
-	return slices.ContainsFunc(c.around, func(ws []string) bool {
-		k := classOf(ws)
-		return k&org != 0 && k&person == 0
-	})
-}
-
-// fires reports whether a rule holds here, and how sure it is.
-func (c place) fires(r rule, beside []string, whole bool) (sure int, ok bool) {
-	if c.kind&r.types == 0 {
-		return 0, false
-	}
-	around := c.nearest()
-	sure = r.sure
-	near := hasAny(beside, person) || around&(person|address) != 0
-	switch r.needs {
-	case "none":
-		ok = !strange(beside)
-	case "free":
-		ok = !strange(beside)
-		if around&(org|thing) != 0 && !near {
-			sure -= outside
-		}
-	case "person":
-		ok = only(beside, person|neutral) && (hasAny(beside, person) || around&person != 0)
-	case "work":
-		ok = only(beside, person|neutral) && (hasAny(beside, work) || around&work != 0)
-	case "address":
-		ok = only(beside, person|neutral|home|address) && (hasAny(beside, person|home|address) || around&(person|address) != 0) &&
-			(hasAny(beside, person) || !c.businessAround())
-	case "home":
-		ok = only(beside, person|neutral|home) && hasAny(beside, person|home)
-	case "place":
-		ok = only(beside, person|neutral|home) && around&(org|thing) == 0
-	case "beside":
-		ok = c.besidePerson(beside, whole)
-	case "key":
-		ok = whole
-	case "verb":
-		ok = len(beside) > 0 && is(beside[len(beside)-1], verb)
-	case "human":
-		ok = !hasAny(beside, machine)
-	case "in":
-		ok = c.inside(r.around)
-	default:
-		ok = true
-	}
-	if near {
-		sure = min(sure+inContext, 99)
-	}
-	return sure, ok && float64(sure)/100 >= Likely
-}
-
-// besidePerson reports whether a person stands directly before: customerId,
-// or id in a customer.
-func (c place) besidePerson(beside []string, whole bool) bool {
-	if len(beside) == 0 && whole && len(c.around) > 0 {
-		beside = c.around[0]
-	}
-	return len(beside) > 0 && is(beside[len(beside)-1], person)
-}
-
-func (c place) inside(of []string) bool {
-	return slices.ContainsFunc(c.around, func(ws []string) bool {
-		return slices.ContainsFunc(ws, func(w string) bool { return slices.Contains(of, w) })
-	})
-}
-
-func hasAny(ws []string, c class) bool {
-	return slices.ContainsFunc(ws, func(w string) bool { return is(w, c) })
-}
-
-// only reports whether each word is of one of the classes, or a digit.
-func only(ws []string, c class) bool {
-	return !slices.ContainsFunc(ws, func(w string) bool { return !is(w, c) && (w[0] < '0' || w[0] > '9') })
-}
-
-// strange reports whether the nearest word that says anything is of a thing or
-// an organization: the hotel's phone.
-func strange(beside []string) bool {
-	for _, w := range slices.Backward(beside) {
-		if is(w, person|home) {
-			return false
-		}
-		if is(w, org|thing) {
-			return true
-		}
-	}
-	return false
 }
 
 // explain says why in words of the schema.

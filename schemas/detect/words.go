@@ -34,12 +34,15 @@ const (
 	blob            // bytes that are not content
 	party           // after home, a person: billing details
 	keyed           // a person whose name alone, as a text, is of their id
+	carrier         // says nothing of what it holds
+	clinical        // of somebody's health
+	wrap            // goes after the name of a record and changes nothing
 )
 
 var classNames = map[string]class{
 	"person": person, "address": address, "work": work, "home": home, "org": org, "thing": thing, "neutral": neutral,
 	"negative": negative, "aggregate": aggregate, "verbs": verb, "machine": machine, "head": head, "hash": hashed,
-	"noise": noise, "blob": blob, "party": party, "key": keyed,
+	"noise": noise, "blob": blob, "party": party, "key": keyed, "carrier": carrier, "clinical": clinical, "wrap": wrap,
 }
 
 var (
@@ -73,7 +76,22 @@ func readClasses(file string) map[string]class {
 	return m
 }
 
-func is(word string, c class) bool { return classes[word]&c != 0 }
+func is(word string, c class) bool { return (classes[word]|byEnding(word))&c != 0 }
+
+// byEnding is what the ending of a word says: whom something is done to is a
+// person (insuree, mentee), unless the word ends so by chance (guarantee,
+// committee, pedigree).
+func byEnding(word string) class {
+	if len(word) < 7 || !strings.HasSuffix(word, "ee") || vocabulary[word] {
+		return 0
+	}
+	for _, chance := range []string{"antee", "ttee", "gree", "ffee", "cree"} {
+		if strings.HasSuffix(word, chance) {
+			return 0
+		}
+	}
+	return person
+}
 
 // longestName bounds how much of a name is looked at, in bytes. Registries and
 // databases take names of some hundred bytes; what makes a field personal is at
@@ -212,6 +230,12 @@ func one(word string) []string {
 	single := singular(word)
 	if to, ok := dictionary[single]; ok {
 		return to
+	}
+	if parts := unglue(word); parts != nil {
+		return translate(parts)
+	}
+	if w := skeletons[word]; w != "" && !vocabulary[word] {
+		return []string{w}
 	}
 	return []string{single}
 }

@@ -1,0 +1,247 @@
+package detect
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/flowmart/lethe/catalog/fieldpath"
+)
+
+// place is a field with what is around it.
+type place struct {
+	in      string // the names on the way to what it lies in
+	leaf    []string
+	around  [][]string // words of what it lies in, the nearest first
+	inner   int        // how many of these are on the path: what is left is the record
+	kind    kind
+	implied bool // by what stands beside it, it is of a person
+	subject bool // somebody is named beside it, of whom it may speak
+}
+
+// look takes a field's names apart, without the word that begins all names
+// beside it.
+func look(f Field, prefix string) place {
+	c := place{kind: kindOf(f.Type, f.Logical)}
+	steps := names(f.Path)
+	if n := len(steps); n > 0 {
+		c.in = strings.Join(steps[:n-1], "\x00")
+		c.leaf = words(without(prefix, steps[n-1]))
+		for _, s := range slices.Backward(steps[:n-1]) {
+			c.around = append(c.around, words(s))
+		}
+		c.inner = len(c.around)
+	}
+	// Namespaces say whose the schema is, not of whom it speaks.
+	if record := f.Record[strings.LastIndexAny(f.Record, "./")+1:]; record != "" {
+		c.around = append(c.around, words(record))
+	}
+	return c
+}
+
+// names lists the names on the way to a field, outermost first: those of
+// records, and of the branches of unions between them.
+func names(path string) []string {
+	p, err := fieldpath.Parse(path)
+	if err != nil {
+		return []string{path}
+	}
+	var out []string
+	for _, s := range p.Steps {
+		if s.Name != "" {
+			out = append(out, s.Name)
+		}
+		for _, suffix := range s.Suffixes {
+			if name, ok := strings.CutPrefix(suffix, "<"); ok {
+				name = strings.TrimSuffix(name, ">")
+				out = append(out, name[strings.LastIndexByte(name, '.')+1:])
+			}
+		}
+	}
+	return out
+}
+
+// ofMany reports whether the record holds sums over people.
+func (c place) ofMany() bool {
+	return len(c.around) > 0 && slices.ContainsFunc(c.around, func(ws []string) bool {
+		return len(ws) > 0 && slices.ContainsFunc(ws, func(w string) bool { return is(w, aggregate) })
+	})
+}
+
+// nearest is what the innermost record that says anything says it is.
+func (c place) nearest() class {
+	for i, ws := range c.around {
+		if k := classOf(ws); k != 0 {
+			return k
+		}
+		if i == 0 && c.implied {
+			return person
+		}
+	}
+	if c.implied {
+		return person
+	}
+	return 0
+}
+
+// classOf is what the last word says that says anything.
+func classOf(ws []string) class {
+	if len(ws) > 0 && is(ws[0], home) && only(ws, home|party) {
+		return person // shipping, billing details
+	}
+	for _, w := range slices.Backward(ws) {
+		if k := (classes[w] | byEnding(w)) & (person | address | work | org | thing); k != 0 {
+			return k
+		}
+	}
+	return 0
+}
+
+// businessAround reports whether a place of business is around, whatever is
+// nearer.
+func (c place) businessAround() bool {
+	return slices.ContainsFunc(c.around, func(ws []string) bool {
+		k := classOf(ws)
+		return k&org != 0 && k&person == 0
+	})
+}
+
+// clinicalAround reports whether it lies in what is noted of somebody's health,
+// and not in a description of such notes.
+func (c place) clinicalAround() bool {
+	has := func(k class) bool {
+		return slices.ContainsFunc(c.around, func(ws []string) bool { return hasAny(ws, k) })
+	}
+	return has(clinical) && !has(negative|thing)
+}
+
+// fires reports whether a rule holds here, and how sure it is.
+func (c place) fires(r rule, beside []string, whole bool) (sure int, ok bool) {
+	if c.kind&r.types == 0 {
+		return 0, false
+	}
+	around := c.nearest()
+	sure = r.sure
+	near := hasAny(beside, person) || around&(person|address) != 0
+	switch r.needs {
+	case "none":
+		ok = !strange(beside)
+	case "free":
+		ok = !strange(beside)
+		if around&(org|thing) != 0 && !near {
+			sure -= outside
+		}
+	case "person":
+		ok = only(beside, person|neutral) && (hasAny(beside, person) || around&person != 0 || c.spoken(r))
+	case "headed":
+		ok = only(beside, person|neutral) && (hasAny(beside, person) || c.headed())
+	case "work":
+		ok = only(beside, person|neutral) && (hasAny(beside, work) || around&work != 0 || c.spoken(r))
+	case "addressee":
+		ok = only(beside, person|neutral) && around&address != 0 && !c.businessAround()
+	case "address":
+		ok = only(beside, person|neutral|home|address) && (hasAny(beside, person|home|address) || around&(person|address) != 0 || c.spoken(r)) &&
+			(hasAny(beside, person) || !c.businessAround())
+	case "home":
+		ok = only(beside, person|neutral|home) && hasAny(beside, person|home)
+	case "place":
+		ok = only(beside, person|neutral|home) && around&(org|thing) == 0
+	case "beside":
+		ok = c.besidePerson(beside, whole)
+	case "key":
+		ok = whole
+	case "person_key":
+		ok = whole && only(beside, neutral)
+	case "clinical":
+		ok = only(beside, neutral) && c.clinicalAround()
+	case "verb":
+		ok = len(beside) > 0 && is(beside[len(beside)-1], verb)
+	case "human":
+		ok = !hasAny(beside, machine)
+	case "in":
+		ok = c.inside(r.around)
+	default:
+		ok = true
+	}
+	if near {
+		sure = min(sure+inContext, 99)
+	}
+	return sure, ok && float64(sure)/100 >= Likely
+}
+
+// headed reports whether the innermost record that says anything is a person,
+// and not something of one: a patient, and not a patient's appointment.
+func (c place) headed() bool {
+	if c.implied {
+		return true
+	}
+	for _, ws := range c.around {
+		n := len(ws)
+		for n > 0 && is(ws[n-1], wrap|verb|noise) {
+			n--
+		}
+		if n > 0 {
+			return is(ws[n-1], person) && (ws[n-1] != "profile" || only(ws[:n-1], person|neutral)) || classOf(ws) == person && is(ws[0], home)
+		}
+	}
+	return false
+}
+
+// spoken reports whether it may be of somebody who is named beside it: the
+// department in a record of an employee's leave. A name or a title may as well
+// be that of the record.
+func (c place) spoken(r rule) bool {
+	if !c.subject {
+		return false
+	}
+	if r.id == "work.period" {
+		return false // of whatever the record is about
+	}
+	for _, of := range []string{"user.contact.address", "user.contact.email", "user.contact.phone_number", "user.workplace", "user.demographic"} {
+		if covers(of, r.category) {
+			return true
+		}
+	}
+	return r.id == "job.position" && c.leafIs("designation", "position")
+}
+
+func (c place) leafIs(names ...string) bool {
+	return len(c.leaf) > 0 && slices.Contains(names, c.leaf[len(c.leaf)-1])
+}
+
+// besidePerson reports whether a person stands directly before: customerId,
+// or id in a customer.
+func (c place) besidePerson(beside []string, whole bool) bool {
+	if len(beside) == 0 && whole && len(c.around) > 0 {
+		beside = c.around[0]
+	}
+	return len(beside) > 0 && is(beside[len(beside)-1], person)
+}
+
+func (c place) inside(of []string) bool {
+	return slices.ContainsFunc(c.around, func(ws []string) bool {
+		return !hasAny(ws, negative) && slices.ContainsFunc(ws, func(w string) bool { return slices.Contains(of, w) })
+	})
+}
+
+func hasAny(ws []string, c class) bool {
+	return slices.ContainsFunc(ws, func(w string) bool { return is(w, c) })
+}
+
+// only reports whether each word is of one of the classes, or a digit.
+func only(ws []string, c class) bool {
+	return !slices.ContainsFunc(ws, func(w string) bool { return !is(w, c) && (w[0] < '0' || w[0] > '9') })
+}
+
+// strange reports whether the nearest word that says anything is of a thing or
+// an organization: the hotel's phone.
+func strange(beside []string) bool {
+	for _, w := range slices.Backward(beside) {
+		if is(w, person|home) {
+			return false
+		}
+		if is(w, org|thing) {
+			return true
+		}
+	}
+	return false
+}
