@@ -190,9 +190,18 @@ func (d *Door) find(req *http.Request) (r route, args []string, context string, 
 		}
 	}
 	if takes != nil {
-		return r, nil, "", failure{http.StatusMethodNotAllowed, http.StatusMethodNotAllowed, "this path does not take the method; it takes " + strings.Join(takes, ", ")}
+		return r, nil, "", wrongMethod{strings.Join(takes, ", ")}
 	}
 	return r, nil, "", errNoPath
+}
+
+// wrongMethod refuses a method, and says which ones the path takes, also where
+// RFC 9110 §15.5.6 has it: in the header Allow.
+type wrongMethod struct{ takes string }
+
+func (m wrongMethod) Error() string { return m.Unwrap().Error() }
+func (m wrongMethod) Unwrap() error {
+	return failure{http.StatusMethodNotAllowed, http.StatusMethodNotAllowed, "this path does not take the method; it takes " + m.takes}
 }
 
 var errNoPath = failure{http.StatusNotFound, http.StatusNotFound, "there is no such path in this API; docs/registry.md lists them, and a slash in the name of a subject is written %2F"}

@@ -342,6 +342,24 @@ func TestTheDoorAsksWhoItIs(t *testing.T) {
 	}
 }
 
+// A path says which methods it takes, where RFC 9110 §15.5.6 has it.
+func TestAWrongMethodIsToldTheRightOnes(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	for path, allow := range map[string]string{"/subjects": "GET", "/subjects/a": "POST, DELETE", "/contexts/c/mode/a": "GET, PUT, DELETE"} {
+		req, _ := http.NewRequestWithContext(t.Context(), "PATCH", s.url+path, nil)
+		req.SetBasicAuth("token", "admin")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if got := resp.Header.Get("Allow"); resp.StatusCode != http.StatusMethodNotAllowed || got != allow {
+			t.Errorf("%s: %d, Allow: %q, want %q", path, resp.StatusCode, got, allow)
+		}
+	}
+}
+
 // Doubt about the database is never taken for the absence of a schema.
 func TestADatabaseThatIsAwayIsNoEmptyRegistry(t *testing.T) {
 	t.Parallel()

@@ -223,6 +223,9 @@ func (d *Door) fail(w http.ResponseWriter, req *http.Request, media string, err 
 	if f.status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Basic realm="lethe"`)
 	}
+	if m, ok := errors.AsType[wrongMethod](err); ok {
+		w.Header().Set("Allow", m.takes)
+	}
 	if len(f.message) > mostTold {
 		f.message = strings.ToValidUTF8(f.message[:mostTold-len("…")], "") + "…"
 	}
