@@ -15,6 +15,7 @@ import (
 	"github.com/flowmart/lethe/catalog/apikey"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/page"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/internal/problem"
 )
@@ -66,12 +67,19 @@ func (d *apiKeys) create(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *apiKeys) list(w http.ResponseWriter, r *http.Request) {
-	found, err := d.keys.List(r.Context(), access.From(r.Context()), r.URL.Query().Get("service"))
-	out := []shownKey{}
-	for _, k := range found {
-		out = append(out, showKey(k, ""))
+	q := r.URL.Query()
+	found, err := d.keys.List(r.Context(), access.From(r.Context()), q.Get("service"), page.Args{First: page.Max, After: q.Get("after")})
+	said := struct {
+		Keys []shownKey `json:"keys"`
+		Next string     `json:"next,omitempty"` // for after, where there are more
+	}{Keys: []shownKey{}}
+	for _, k := range found.Items {
+		said.Keys = append(said.Keys, showKey(k, ""))
 	}
-	tell(w, r, d.log, "api keys", map[string]any{"keys": out}, err)
+	if found.HasNext {
+		said.Next = found.Cursors[len(found.Cursors)-1]
+	}
+	tell(w, r, d.log, "api keys", said, err)
 }
 
 func (d *apiKeys) revoke(w http.ResponseWriter, r *http.Request) {

@@ -22,6 +22,7 @@ import (
 	"github.com/flowmart/lethe/catalog/steward"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/page"
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
@@ -147,15 +148,18 @@ func (k *Keys) Revoke(ctx context.Context, by access.Principal, id uuid.UUID) (k
 	return key, err
 }
 
-// mostListed is how many keys one call of List returns; nobody has so many.
-const mostListed = 1000
-
 // List lists the keys of a service, or of all where service is "", the newest
 // first, those that have ended among them. It needs a steward, who sees those
 // of their teams, or whoever sees everything.
-func (k *Keys) List(ctx context.Context, by access.Principal, service string) ([]Key, error) {
-	if err := by.Require(access.Steward, access.Admin, access.Auditor, access.DPO); err != nil {
-		return nil, err
+func (k *Keys) List(ctx context.Context, by access.Principal, service string, p page.Args) (page.Page[Key], error) {
+	if err := errors.Join(by.Require(access.Steward, access.Admin, access.Auditor, access.DPO), p.Check()); err != nil {
+		return page.Page[Key]{}, err
+	}
+	list, after := "api keys "+service, uuid.Max
+	if p.After != "" {
+		if err := page.Decode(p.After, list, &after); err != nil {
+			return page.Page[Key]{}, err
+		}
 	}
 	everything := by.IsSystem() || by.Has(access.Admin, access.Auditor, access.DPO)
 	const q = `
@@ -163,14 +167,17 @@ func (k *Keys) List(ctx context.Context, by access.Principal, service string) ([
 		  FROM catalog_api_key k
 		  JOIN catalog_service s ON s.id = k.service_id
 		  LEFT JOIN catalog_owner o ON o.id = s.owner_id
-		 WHERE ($1 = '' OR s.ref = $1) AND ($2 OR o.ref = ANY ($3))
-		 ORDER BY k.created_at DESC, k.id
-		 LIMIT $4`
-	return postgres.Many[Key](ctx, k.db, q, service, everything, by.Teams, mostListed)
+		 WHERE ($1 = '' OR s.ref = $1) AND ($2 OR o.ref = ANY ($3)) AND k.id < $4
+		 ORDER BY k.id DESC -- ids rise with time
+		 LIMIT $5`
+	rows, err := postgres.Many[Key](ctx, k.db, q, service, everything, by.Teams, after, p.First+1)
+	return page.Cut(rows, p.First, func(k Key) string { return page.Encode(list, k.ID) }), err
 }
 
 // Holder is whom a key stands for, and until when. A key that is not known, has
-// ended or was revoked stands for nobody: the fault API_KEY_INVALID.
+// ended or was revoked stands for nobody: the fault API_KEY_INVALID. The state of
+// its service does not count, as it does not for a token: it says whether the
+// service is asked about people, and its producers go on while it is not.
 func (k *Keys) Holder(ctx context.Context, secret string) (access.Principal, time.Time, error) {
 	hash := sha256.Sum256([]byte(secret))
 	const q = `

@@ -1,6 +1,7 @@
 package apikey_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/flowmart/lethe/catalog/apikey"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/page"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/internal/postgres/pgtest"
 )
@@ -84,6 +86,13 @@ func TestAKeyStandsForItsService(t *testing.T) {
 	_, _, err = keys.Holder(ctx, secret[:len(secret)-1]+"0")
 	wants(t, err, "API_KEY_INVALID")
 
+	// Whether its service is asked about people says nothing of its producers.
+	if _, err := db.Exec(ctx, `UPDATE catalog_service SET state = 'DISABLED'`); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = keys.Holder(ctx, secret)
+	wants(t, err, "")
+
 	// Nothing that is kept opens anything.
 	const q = `SELECT count(*)::int FROM catalog_api_key k WHERE k::text LIKE '%' || $1 || '%'`
 	if n, err := postgres.Scalar[int](ctx, db, q, strings.TrimPrefix(secret, "lethe_")); err != nil || n != 0 {
@@ -114,20 +123,51 @@ func TestAKeyIsRevoked(t *testing.T) {
 	wants(t, err, "API_KEY_INVALID")
 	_, err = keys.Revoke(ctx, steward, uuid.New())
 	wants(t, err, "API_KEY_NOT_FOUND")
-	listed, err := keys.List(ctx, steward, "orders")
-	if err != nil || len(listed) != 1 || listed[0].RevokedAt == nil || listed[0].Label != "producers" {
+	all := page.Args{First: page.Max}
+	listed, err := keys.List(ctx, steward, "orders", all)
+	if err != nil || len(listed.Items) != 1 || listed.Items[0].RevokedAt == nil || listed.Items[0].Label != "producers" {
 		t.Errorf("%+v %v", listed, err)
 	}
-	if listed, err := keys.List(ctx, stranger, ""); err != nil || len(listed) != 0 {
+	if listed, err := keys.List(ctx, stranger, "", all); err != nil || len(listed.Items) != 0 {
 		t.Errorf("a stranger sees %+v %v", listed, err)
 	}
-	if listed, err := keys.List(ctx, someone(t, db, access.Auditor), ""); err != nil || len(listed) != 1 {
+	if listed, err := keys.List(ctx, someone(t, db, access.Auditor), "", all); err != nil || len(listed.Items) != 1 {
 		t.Errorf("an auditor sees %+v %v", listed, err)
 	}
 	const q = `SELECT string_agg(act, ' ' ORDER BY id) FROM audit_entry WHERE act LIKE 'apikey.%'`
 	if acts, err := postgres.Scalar[string](ctx, db, q); err != nil || acts != "apikey.created apikey.revoked" {
 		t.Errorf("recorded %q %v", acts, err)
 	}
+}
+
+// Every key is in the list, however many there are, each once and the newest
+// first; a cursor of another list is none.
+func TestKeysAreListedPageByPage(t *testing.T) {
+	t.Parallel()
+	keys, db, _ := company(t)
+	ctx, steward := t.Context(), someone(t, db, access.Steward, "shop")
+	var made, found []uuid.UUID
+	for range 7 {
+		k, _, err := keys.Create(ctx, steward, "orders", access.CI, "the build", day)
+		wants(t, err, "")
+		made = append(made, k.ID)
+	}
+	p := page.Args{First: 3}
+	for more := true; more; {
+		got, err := keys.List(ctx, steward, "orders", p)
+		wants(t, err, "")
+		for _, k := range got.Items {
+			found = append(found, k.ID)
+		}
+		more, p.After = got.HasNext, got.Cursors[len(got.Cursors)-1]
+	}
+	if slices.Reverse(found); !slices.Equal(found, made) {
+		t.Errorf("made %v, listed %v", made, found)
+	}
+	_, err := keys.List(ctx, steward, "", p)
+	wants(t, err, "BAD_CURSOR")
+	_, err = keys.List(ctx, steward, "", page.Args{})
+	wants(t, err, "OUT_OF_RANGE")
 }
 
 func TestWhoMayMakeAKeyAndWhatKindOfKey(t *testing.T) {

@@ -69,10 +69,8 @@ func newAPIKeyList(e *env) *cobra.Command {
 		Example: "  lethe apikey list --service orders",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var found struct {
-				Keys []apiKey `json:"keys"`
-			}
-			if err := askAPIKeys(cmd, e, http.MethodGet, keysPath+"?service="+url.QueryEscape(service), nil, &found); err != nil {
+			found, err := allAPIKeys(cmd, e, service)
+			if err != nil {
 				return err
 			}
 			return show(cmd, found, func(w io.Writer) {
@@ -88,6 +86,29 @@ func newAPIKeyList(e *env) *cobra.Command {
 	}
 	c.Flags().StringVar(&service, "service", "", "of this service alone")
 	return visitFlags(c)
+}
+
+// listedKeys is what a list prints.
+type listedKeys struct {
+	Keys []apiKey `json:"keys"`
+}
+
+// allAPIKeys asks for one page after the other.
+func allAPIKeys(cmd *cobra.Command, e *env, service string) (all listedKeys, err error) {
+	for after := ""; ; {
+		var part struct {
+			listedKeys
+			Next string `json:"next"`
+		}
+		q := url.Values{"service": {service}, "after": {after}}
+		if err := askAPIKeys(cmd, e, http.MethodGet, keysPath+"?"+q.Encode(), nil, &part); err != nil {
+			return all, err
+		}
+		if all.Keys = append(all.Keys, part.Keys...); part.Next == "" {
+			return all, nil
+		}
+		after = part.Next
+	}
 }
 
 func newAPIKeyRevoke(e *env) *cobra.Command {
