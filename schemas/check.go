@@ -19,7 +19,7 @@ import (
 // Answer is what registering a schema would come to. The codes of its findings
 // are those of the gate, and five of the registry itself: CG001 the schema
 // cannot be read, CG002 it may not follow, CG004 a consumer could not read what
-// is written with it, CG005 the subject takes nothing now, CG050 what it refers
+// is written with it, CG005 the subject does not take it now, CG050 what it refers
 // to is not there.
 type Answer struct {
 	Subject string
@@ -178,19 +178,42 @@ func (r *Registry) judgeAll(ctx context.Context, db postgres.DB, by access.Princ
 		return nil, err
 	}
 	mode := holdingMode(layers)
-	if c, err = r.asKept(ctx, db, s, st.live(), mode, config, c); err != nil {
-		return nil, err
+	if s.Normalize {
+		c = c.normal()
 	}
 	v, known, err := r.known(ctx, db, st, s, c, Live)
 	if err != nil {
 		return nil, err
 	}
+	if c, err = r.asKept(ctx, db, s, st.live(), mode, config, c); err != nil {
+		return nil, err
+	}
+	if !known {
+		if v, known, err = r.known(ctx, db, st, c.inFull(s), c, Live); err != nil {
+			return nil, err
+		}
+	}
 	a.Known, a.Version, a.ID = known, v.Version, max(v.ID, 0) // one that is rehearsed has none yet
 	if known {
-		return c, around.asItIs(ctx, a, v, config, c)
+		err = around.asItIs(ctx, a, v, config, c)
+		a.refuse(asked(v, s, nil), "leave out what the schema has already")
+		return c, err
 	}
-	a.Version = st.next()
-	return r.asNext(ctx, by, a, around, s, c, config, st.live(), mode)
+	var taken error
+	if a.Version, taken = st.numberFor(s, mode); taken != nil {
+		a.Version = st.next()
+	}
+	c, err = r.asNext(ctx, by, a, around, s, c, config, st.live(), mode)
+	a.refuse(mode.admits(s), "ask a steward of the subject")
+	a.refuse(taken, "leave the version out, if any will do")
+	return c, err
+}
+
+// refuse notes why a subject does not take a schema, whatever it says.
+func (a *Answer) refuse(why error, mend string) {
+	for _, f := range fault.All(why) {
+		a.Findings = append(a.Findings, gate.Finding{Code: "CG005", Severity: gate.Refused, Message: f.Message, Mend: mend})
+	}
 }
 
 // asItIs judges a version that is registered, against itself.
@@ -203,7 +226,6 @@ func (s *scene) asItIs(ctx context.Context, a *Answer, v Version, config Config,
 // kept.
 func (r *Registry) asNext(ctx context.Context, by access.Principal, a *Answer, around *scene, s Submission, c *content, config Config, live []earlier, mode Mode) (_ *content, err error) {
 	p := around.place
-	closed := mode.admits(s)
 	if mode == Import {
 		a.Result, err = around.gated(ctx, live, config, c)
 	} else {
@@ -216,9 +238,6 @@ func (r *Registry) asNext(ctx context.Context, by access.Principal, a *Answer, a
 		if err == nil {
 			err = r.asIntended(ctx, around.db, a, p, s, c, config, live)
 		}
-	}
-	if closed != nil {
-		a.Findings = append(a.Findings, gate.Finding{Code: "CG005", Severity: gate.Refused, Message: fault.All(closed)[0].Message, Mend: "ask a steward of the subject"})
 	}
 	return c, err
 }

@@ -73,6 +73,9 @@ func TestCheck(t *testing.T) {
 		{"a type that is none", gate.Off, schemas.Submission{Text: lines(id, `{"name":"total","type":"strng"}`)}, gate.Fail, []string{"CG001 3:30 "}, 0},
 		{"refers to what is not there", gate.Off, schemas.Submission{Text: lines(id), References: []schemas.Reference{{Name: "shop.Money", Subject: "money", Version: -1}}}, gate.Fail, []string{"CG050 1:1 "}, 0},
 		{"an id that the mode does not take", gate.Off, schemas.Submission{Text: lines(id, email), ID: 77}, gate.Fail, []string{"CG005 1:1 "}, 2},
+		{"the next number", gate.Off, schemas.Submission{Text: lines(id, email), Version: 2}, gate.Pass, nil, 2},
+		{"a number that is not the next", gate.Off, schemas.Submission{Text: lines(id, email), Version: 7}, gate.Fail, []string{"CG005 1:1 "}, 2},
+		{"a number that it does not have", gate.Off, schemas.Submission{Text: record("id"), Version: 2}, gate.Fail, []string{"CG005 1:1 "}, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b.policy(t, "orders-value", c.policy)
@@ -90,6 +93,36 @@ func TestCheck(t *testing.T) {
 	}
 	if versions := must(b.Versions(t.Context(), b.viewer, "orders-value", schemas.WithDeleted))(t); len(versions) != 1 {
 		t.Errorf("a check wrote versions: %v", versions)
+	}
+}
+
+// A check finds what handing the schema in would find: however it is put into
+// words, and with what the subject adds to it.
+func TestCheckFindsWhatIsKept(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	const plain, normal = `{"type":"record","name":"R","fields":[{"name":"a","type":"int","z":1,"y":2}]}`, `{"type":"record","name":"R","fields":[{"name":"a","type":"int","y":2,"z":1}]}`
+	owned := &schemas.Metadata{Properties: map[string]string{"owner": "shop"}}
+	for i, c := range []struct {
+		patch        string
+		given, again schemas.Submission
+	}{
+		{`{}`, schemas.Submission{Text: normal, Normalize: true}, schemas.Submission{Text: plain, Normalize: true}},
+		{`{"normalize":true}`, schemas.Submission{Text: normal}, schemas.Submission{Text: plain}},
+		{`{"defaultMetadata":{"properties":{"team":"red"}}}`, schemas.Submission{Text: plain, Metadata: owned}, schemas.Submission{Text: plain, Metadata: owned}},
+		{`{"overrideMetadata":{"properties":{"owner":"all"}}}`, schemas.Submission{Text: plain, Metadata: owned}, schemas.Submission{Text: plain, Metadata: owned}},
+	} {
+		subject := fmt.Sprint("s", i)
+		var patch schemas.Patch
+		must(0, json.Unmarshal([]byte(c.patch), &patch))(t)
+		must(b.SetConfig(ctx, b.admin, subject, patch))(t)
+		c.given.Subject, c.again.Subject = subject, subject
+		v := must(b.Register(ctx, b.admin, c.given))(t)
+		a := b.checked(t, c.again)
+		again := must(b.Register(ctx, b.admin, c.again))(t)
+		if !a.Known || a.Version != 1 || a.ID != v.ID || again.ID != v.ID || again.Version != 1 {
+			t.Errorf("%s: a check says known %v, version %d, id %d; registering it is version %d, id %d", c.patch, a.Known, a.Version, a.ID, again.Version, again.ID)
+		}
 	}
 }
 

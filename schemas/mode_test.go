@@ -72,6 +72,27 @@ func TestWhatALevelInherits(t *testing.T) {
 	}
 }
 
+// Nothing is above ":.__GLOBAL:", neither when it is read nor when it is
+// changed: what is set at "." holds in it as little as in another context.
+func TestNothingIsAboveTheLevelOfAll(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	must(0, b.SetLevel(ctx, b.admin, "", schemas.Full))(t)
+	must(0, b.SetMode(ctx, b.admin, "", schemas.ReadOnly, false))(t)
+	if got := must(b.Level(ctx, b.viewer, ":.__GLOBAL:"))(t); got != schemas.Backward {
+		t.Errorf("the level is %s", got)
+	}
+	if got := must(b.Mode(ctx, b.viewer, ":.__GLOBAL:"))(t); got != schemas.ReadWrite {
+		t.Errorf("the mode is %s", got)
+	}
+	if err := b.SetLevel(ctx, b.admin, ":.__GLOBAL:", schemas.None); err != nil {
+		t.Errorf("setting it: %v", err)
+	}
+	if got := must(b.Level(ctx, b.viewer, ":.dev:a"))(t); got != schemas.Full {
+		t.Errorf("the level below is %s", got)
+	}
+}
+
 // Whoever closes the registry and whoever registers come one after the other:
 // after the closing was answered, nothing is registered any more.
 func TestRegisteringAgainstClosing(t *testing.T) {

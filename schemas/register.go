@@ -171,7 +171,7 @@ func (r *Registry) register(ctx context.Context, tx pgx.Tx, by access.Principal,
 	if c, err = r.asKept(ctx, tx, s, live, mode, config, c); err != nil {
 		return v, w, err
 	}
-	if v, found, err := r.known(ctx, tx, st, Submission{ID: s.ID, Metadata: said(c.Metadata), RuleSet: said(c.RuleSet)}, c, Live); err != nil || found {
+	if v, found, err := r.known(ctx, tx, st, c.inFull(s), c, Live); err != nil || found {
 		return v, w, asked(v, s, err)
 	}
 	if err := mode.admits(s); err != nil {
@@ -218,6 +218,11 @@ func (r *Registry) dressed(ctx context.Context, db postgres.DB, s Submission, li
 		return nil, err
 	}
 	return c.dress(s, &latest, config)
+}
+
+// inFull is a submission of just this content, that names all that it is.
+func (c *content) inFull(s Submission) Submission {
+	return Submission{ID: s.ID, Metadata: said(c.Metadata), RuleSet: said(c.RuleSet)}
 }
 
 // said is a value that is named, if only to say that there is none.
