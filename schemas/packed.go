@@ -2,7 +2,9 @@ package schemas
 
 import (
 	"bytes"
+	"sync/atomic"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/klauspost/compress/s2"
 )
 
@@ -11,12 +13,48 @@ import (
 type packed struct {
 	Schema // without its text
 	text   []byte
+	asked  *atomic.Bool // for, once
 }
 
 func pack(s Schema) packed {
-	p := packed{s, bytes.Clone(s2.EncodeBetter(nil, []byte(s.Text)))} // a buffer of the longest it could be would be kept
+	p := packed{s, bytes.Clone(s2.EncodeBetter(nil, []byte(s.Text))), new(atomic.Bool)} // a buffer of the longest it could be would be kept
 	p.Text = ""
 	return p
+}
+
+// warm is a content as it is answered.
+type warm struct {
+	Schema
+	quoted []byte // its text as JSON
+}
+
+// Quoted is the text of a schema as a JSON string (RFC 8259 §7), which is not to
+// be changed; nil where it is not at hand.
+func (r *Registry) Quoted(s Schema) []byte {
+	if w, ok := r.warm.get(contentID{s.Context, s.ID}); ok && w.Text == s.Text { // else it is shown in another form
+		return w.quoted
+	}
+	return nil
+}
+
+// at is the content behind an id, where it is in memory. What is asked for again
+// is kept as it is answered.
+func (r *Registry) at(id contentID) (s Schema, ok bool, err error) {
+	if w, ok := r.warm.get(id); ok {
+		return w.Schema, true, nil
+	}
+	mark := r.warm.mark()
+	p, ok := r.byID.get(id)
+	if !ok {
+		return s, false, nil
+	}
+	if s, err = p.unpack(); err != nil || !p.asked.Swap(true) {
+		return s, true, err
+	}
+	if as, err := jsontext.AppendQuote(nil, s.Text); err == nil {
+		r.warm.putSince(mark, id, warm{s, as}, p.weight()+len(s.Text)+len(as))
+	}
+	return s, true, nil
 }
 
 // weight is what it takes in memory, in bytes.

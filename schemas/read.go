@@ -63,6 +63,9 @@ func (r *Registry) contextOf(ctx context.Context, p place, id int) (string, erro
 
 // load reads the content behind an id, or remembers it.
 func (r *Registry) load(ctx context.Context, db postgres.DB, id contentID) (Schema, error) {
+	if s, ok, err := r.at(id); ok || err != nil {
+		return s, err
+	}
 	found, err := r.loadAll(ctx, db, []contentID{id})
 	if err != nil {
 		return Schema{}, err
@@ -82,11 +85,11 @@ func (r *Registry) loadAll(ctx context.Context, db postgres.DB, ids []contentID)
 	var contexts []string
 	var numbers []int
 	for _, id := range ids {
-		if p, ok := r.byID.get(id); ok {
-			s, err := p.unpack()
-			if err != nil {
-				return nil, err
-			}
+		s, ok, err := r.at(id)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
 			out[id] = s
 		} else if checkContext(id.context) == nil {
 			contexts, numbers = append(contexts, id.context), append(numbers, id.id)

@@ -34,6 +34,7 @@ type Registry struct {
 	texts  *lru[[sha256.Size]byte, *content] // by what was sent
 	parsed *lru[contentID, format.Schema]
 	byID   *lru[contentID, packed]
+	warm   *lru[contentID, warm] // of those, what is often asked for
 
 	verdicts *lru[[sha256.Size]byte, Verdict]
 
@@ -56,6 +57,7 @@ func New(db *pgxpool.Pool, now func() time.Time, clusters ...string) *Registry {
 		texts:  newLRU[[sha256.Size]byte, *content](32 << 20),
 		parsed: newLRU[contentID, format.Schema](64 << 20),
 		byID:   newLRU[contentID, packed](256 << 20),
+		warm:   newLRU[contentID, warm](16 << 20),
 
 		verdicts: newLRU[[sha256.Size]byte, Verdict](16 << 20),
 	}
@@ -67,6 +69,7 @@ func New(db *pgxpool.Pool, now func() time.Time, clusters ...string) *Registry {
 func (r *Registry) forget(ids []contentID) {
 	for _, id := range ids {
 		r.byID.drop(id)
+		r.warm.drop(id)
 		r.parsed.drop(id)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -343,7 +342,9 @@ func (f *front) recovered(w *answer, r *http.Request, id string, what any) {
 // own pages.
 func (f *front) headers(h http.Header, id string) {
 	h[problem.RequestID] = []string{id}
-	maps.Copy(h, usualHeaders)
+	for _, usual := range usualHeaders {
+		h[usual.name] = usual.value
+	}
 	if f.https {
 		h["Strict-Transport-Security"] = strictTransport
 	}
@@ -352,14 +353,17 @@ func (f *front) headers(h http.Header, id string) {
 // What every answer says. The names are in canonical form, and whoever changes
 // one sets it anew, so all answers share the values.
 var (
-	usualHeaders = http.Header{
-		"X-Content-Type-Options":       {"nosniff"},
-		"X-Frame-Options":              {"DENY"},
-		"Referrer-Policy":              {"no-referrer"},
-		"Cross-Origin-Opener-Policy":   {"same-origin"},
-		"Cross-Origin-Resource-Policy": {"same-origin"},
-		"Content-Security-Policy":      {"default-src 'none'; frame-ancestors 'none'"},
-		"Cache-Control":                {"no-store"},
+	usualHeaders = []struct {
+		name  string
+		value []string
+	}{
+		{"X-Content-Type-Options", []string{"nosniff"}},
+		{"X-Frame-Options", []string{"DENY"}},
+		{"Referrer-Policy", []string{"no-referrer"}},
+		{"Cross-Origin-Opener-Policy", []string{"same-origin"}},
+		{"Cross-Origin-Resource-Policy", []string{"same-origin"}},
+		{"Content-Security-Policy", []string{"default-src 'none'; frame-ancestors 'none'"}},
+		{"Cache-Control", []string{"no-store"}},
 	}
 	strictTransport = []string{"max-age=63072000"}
 )

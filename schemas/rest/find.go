@@ -27,7 +27,7 @@ func (d *Door) byGUID(c *call) (any, error) {
 	if err == nil {
 		s, err = d.shown(c, s)
 	}
-	return bodyOf(s), err
+	return d.bodyOf(s), err
 }
 
 func (d *Door) idsByGUID(c *call) (any, error) {
@@ -61,7 +61,7 @@ func (d *Door) withProperties(c *call) (any, error) {
 	if err == nil {
 		v.Schema, err = d.shown(c, v.Schema)
 	}
-	return versionBody(v), err
+	return d.versionBody(v), err
 }
 
 func (d *Door) list(c *call) (any, error) {
@@ -80,7 +80,7 @@ func (d *Door) list(c *call) (any, error) {
 	found, err := d.registry.List(c.Context(), access.From(c.Context()), prefix, which, c.flag("latestOnly"), offset, limit)
 	out := []schemaBody{}
 	for _, v := range found {
-		b := versionBody(v)
+		b := d.versionBody(v)
 		b.RuleSet, b.RuleSetInList = nil, b.RuleSet
 		out = append(out, b)
 	}

@@ -147,7 +147,7 @@ func (d *Door) registered(c *call, v schemas.Version, err error) (any, error) {
 	if err == nil {
 		v.Schema, err = d.shown(c, v.Schema)
 	}
-	return registeredBody{v.ID, v.Version, bodyOf(v.Schema)}, err
+	return registeredBody{v.ID, v.Version, d.bodyOf(v.Schema)}, err
 }
 
 func (d *Door) lookup(c *call) (any, error) {
@@ -162,7 +162,7 @@ func (d *Door) lookup(c *call) (any, error) {
 	if err == nil {
 		v.Schema, err = d.shown(c, v.Schema)
 	}
-	return versionBody(v), err
+	return d.versionBody(v), err
 }
 
 func (d *Door) named(c *call) (schemas.Version, error) {
@@ -179,7 +179,7 @@ func (d *Door) named(c *call) (schemas.Version, error) {
 
 func (d *Door) version(c *call) (any, error) {
 	v, err := d.named(c)
-	return versionBody(v), err
+	return d.versionBody(v), err
 }
 
 func (d *Door) versionText(c *call) (any, error) {
@@ -201,7 +201,7 @@ func (d *Door) schema(c *call) (any, error) {
 	if err == nil {
 		s, err = d.shown(c, s)
 	}
-	b := bodyOf(s)
+	b := d.bodyOf(s)
 	if err == nil && c.flag("fetchMaxId") {
 		b.MaxID, err = d.registry.MaxID(c.Context(), access.From(c.Context()), c.qualified(c.query("subject")))
 	}

@@ -78,7 +78,12 @@ func (b schemaBody) spell(out []byte) (_ []byte, ok bool) {
 	if b.SchemaType != "" {
 		text("schemaType", b.SchemaType)
 	}
-	text("schema", b.Schema)
+	if b.quoted == nil {
+		text("schema", b.Schema)
+	} else {
+		member("schema")
+		out = append(out, b.quoted...)
+	}
 	if b.GUID != "" {
 		text("guid", b.GUID)
 	}

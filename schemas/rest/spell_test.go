@@ -15,7 +15,7 @@ func TestSpellingByHandIsTheLibrarys(t *testing.T) {
 	t.Parallel()
 	full := schemaBody{Subject: ":.c:a\"b", Version: 3, ID: 7, SchemaType: "JSON", Schema: "{\"a\":\"\\n\u2028<é>\x01\"}", GUID: "g", MaxID: 9, Deleted: true}
 	for _, body := range []any{
-		schemaBody{}, schemaBody{Schema: `"string"`}, full, registeredBody{1, 2, full}, registeredBody{1, 2, schemaBody{Schema: "x"}},
+		schemaBody{}, schemaBody{Schema: `"string"`}, schemaBody{Schema: `"int"`, quoted: []byte(`"\"int\""`)}, full, registeredBody{1, 2, full}, registeredBody{1, 2, schemaBody{Schema: "x"}},
 		schemaBody{Schema: "x", Metadata: &schemas.Metadata{}}, schemaBody{Schema: "no UTF-8: \xff"}, schemaBody{Schema: "x", References: []reference{{"n", "s", 1}}}, map[string]bool{"is_compatible": true},
 	} {
 		got, err := spell(nil, body)

@@ -46,6 +46,7 @@ type schemaBody struct {
 	SchemaType    string            `json:"schemaType,omitempty"`
 	References    []reference       `json:"references,omitempty"`
 	Schema        string            `json:"schema"`
+	quoted        []byte            // likewise, as JSON; nil where it is not at hand
 	Metadata      *schemas.Metadata `json:"metadata,omitempty"`
 	RuleSet       *schemas.RuleSet  `json:"ruleSet,omitempty"`
 	RuleSetInList *schemas.RuleSet  `json:"ruleset,omitempty"` // as GET /schemas spells it
@@ -55,8 +56,8 @@ type schemaBody struct {
 	Deleted       bool              `json:"deleted,omitempty"`
 }
 
-func bodyOf(s schemas.Schema) schemaBody {
-	b := schemaBody{Schema: s.Text, Metadata: s.Metadata, RuleSet: s.RuleSet, GUID: s.GUID.String()}
+func (d *Door) bodyOf(s schemas.Schema) schemaBody {
+	b := schemaBody{Schema: s.Text, quoted: d.registry.Quoted(s), Metadata: s.Metadata, RuleSet: s.RuleSet, GUID: s.GUID.String()}
 	if s.Type != schemas.Avro {
 		b.SchemaType = s.Type
 	}
@@ -69,8 +70,8 @@ func bodyOf(s schemas.Schema) schemaBody {
 	return b
 }
 
-func versionBody(v schemas.Version) schemaBody {
-	b := bodyOf(v.Schema)
+func (d *Door) versionBody(v schemas.Version) schemaBody {
+	b := d.bodyOf(v.Schema)
 	b.Subject, b.Version, b.ID, b.Deleted = v.Subject, v.Version, v.ID, v.Deleted
 	return b
 }
