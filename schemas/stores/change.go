@@ -53,8 +53,9 @@ func named(c tables.Change, j *judged) Change {
 	return out
 }
 
-// missed finds what somebody reads that is taken away.
-func (v *work) missed(ctx context.Context, found []difference, gone []*judged) error {
+// identify names the datasets that changes are about, of the tables that are gone
+// too.
+func (v *work) identify(ctx context.Context, found []difference, gone []*judged) error {
 	known, err := v.datasets(ctx, gone)
 	if err != nil {
 		return err
@@ -62,12 +63,19 @@ func (v *work) missed(ctx context.Context, found []difference, gone []*judged) e
 	for _, j := range gone {
 		j.dataset = known[datasetName(j.Name)]
 	}
-	var ids []uuid.UUID
 	for i, d := range found {
 		if d.of.dataset != uuid.Nil {
 			found[i].DatasetID = &d.of.dataset
-			ids = append(ids, d.of.dataset)
 		}
+	}
+	return nil
+}
+
+// missed finds what somebody reads that is taken away.
+func (v *work) missed(ctx context.Context, found []difference) error {
+	var ids []uuid.UUID
+	for _, d := range found {
+		ids = append(ids, d.of.dataset)
 	}
 	readers, err := v.readers(ctx, ids)
 	if err != nil {

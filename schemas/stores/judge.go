@@ -51,7 +51,10 @@ func (v *work) judge(ctx context.Context, r reading) (Answer, []*judged, error) 
 		return a, nil, err
 	}
 	found, gone := v.differ(r.state, all)
-	if err := v.missed(ctx, found, gone); err != nil {
+	if err := v.identify(ctx, found, gone); err != nil {
+		return a, nil, err
+	}
+	if err := v.missed(ctx, found); err != nil {
 		return a, nil, err
 	}
 	return a, all, a.tell(v, r.state, found, slices.Concat(all, gone, []*judged{notes}))

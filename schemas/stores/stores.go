@@ -166,21 +166,6 @@ func (s *Stores) SetPolicy(ctx context.Context, by access.Principal, store strin
 	})
 }
 
-// Latest is what was last pushed. Whoever is signed in may read it.
-func (s *Stores) Latest(ctx context.Context, by access.Principal, store string) (State, error) {
-	if by.ID == uuid.Nil {
-		return State{}, by.Require(access.Viewer)
-	}
-	v, err := visit(ctx, s.db, store, "")
-	if err != nil {
-		return State{}, err
-	}
-	if err := v.latest(ctx); err != nil {
-		return State{}, err
-	}
-	return State{v.store.Ref, v.namespace, v.set, v.version, v.pushedAt, v.before.All()}, nil
-}
-
 // reading is a source as it was read.
 type reading struct {
 	first tables.Place // the first file

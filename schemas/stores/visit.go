@@ -103,33 +103,6 @@ func orNone(s *string) string {
 	return *s
 }
 
-// latest reads what was last pushed.
-func (v *work) latest(ctx context.Context) error {
-	const q = `
-		SELECT version, pushed_at, tables
-		  FROM schemas_store_version
-		 WHERE store_id = $1
-		 ORDER BY version DESC
-		 LIMIT 1`
-	row, err := postgres.One[struct {
-		Version  int
-		PushedAt time.Time
-		Tables   []byte
-	}](ctx, v.db, q, v.store.ID)
-	if errors.Is(err, postgres.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	var all []tables.Table
-	if err := json.Unmarshal(row.Tables, &all); err != nil {
-		return err
-	}
-	v.version, v.pushedAt, v.before = row.Version, &row.PushedAt, tables.Of(all)
-	return nil
-}
-
 // authorise refuses whoever the store does not belong to. Its service's pipeline
 // may push; how strict its gate is only people say.
 func (v *work) authorise(ctx context.Context, by access.Principal, pipelines bool) error {
