@@ -13,6 +13,7 @@ import (
 	"github.com/flowmart/lethe/erasure/notice"
 	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/lineage"
+	"github.com/flowmart/lethe/schemas/stores"
 )
 
 // saw announces the keys that a row, or a list of rows, holds.
@@ -95,6 +96,8 @@ func (l *loaders) sawReaders(rows any) {
 		each(rows, func(n catalog.ActorAlias) { l.services.expect(n.ServiceID) })
 	case []lineage.Reader:
 		each(rows, func(r lineage.Reader) { l.services.expectAny(r.ServiceID); l.dismissals.expect(r.Dismissals...) })
+	case []stores.Change:
+		each(rows, func(c stores.Change) { l.datasets.expectAny(c.DatasetID) })
 	case []lineage.Reach:
 		each(rows, func(r lineage.Reach) { l.datasets.expect(r.DatasetID, r.FromID); l.services.expectAny(r.ServiceID) })
 	}

@@ -39,6 +39,7 @@ func TestWrongInputsAreExplainedAndChangeNothing(t *testing.T) {
 	service := object("ref", "new", "name", "New", "controllerId", c.controller)
 	controller := object("ref", "new", "name", "New", "country", "DE", "timeZone", "Europe/Berlin")
 	table := object("namespace", "postgres://orders", "name", "public.new", "kind", "TABLE", "storeId", c.ordersStore)
+	script := []any{object("path", "1.sql", "text", "CREATE TABLE a (id int);")}
 	policy := object("ref", "new", "name", "New", "duration", "P1Y", "trigger", "CREATION", "action", "DELETE")
 	store := object("ref", "new", "name", "New", "technology", "REDIS", "serviceId", c.orders)
 	mute := c.declare("registerService", "service", fmt.Sprintf(`ref: "mute", name: "Mute", controllerId: %q`, c.controller))
@@ -51,6 +52,11 @@ func TestWrongInputsAreExplainedAndChangeNothing(t *testing.T) {
 		{"declareSchemaReader", object("subject", registered, "service", "ordres"), "SERVICE_NOT_FOUND", "", `did you mean "orders"?`},
 		{"declareSchemaReader", object("subject", registered, "service", "orders", "name", "a\nb"), "BAD_NAME", "input.name", "printable"},
 		{"endSchemaReader", object("id", c.orders), "READER_NOT_FOUND", "", "no reader"},
+		{"pushStoreTables", object("store", "orders-db", "files", []any{}), "OUT_OF_RANGE", "input.files", "1 to 10000 files"},
+		{"pushStoreTables", object("store", "orders-db", "files", script, "format", "flywy"), "UNKNOWN_FORMAT", "input.format", `did you mean "flyway"?`},
+		{"pushStoreTables", object("store", "ordres-db", "files", script), "STORE_NOT_FOUND", "", `did you mean "orders-db"?`},
+		{"pushStoreTables", object("store", "orders-db", "files", script, "format", "liquibase", "root", "nowhere.xml"), "FILE_UNKNOWN", "input.root", "not among the files"},
+		{"setStoreGate", object("store", "ordres-db", "policy", "OFF"), "STORE_NOT_FOUND", "", `did you mean "orders-db"?`},
 		{"approveSchemaChange", object("subject", registered, "schema", `"long"`, "reason", "", "expiresAt", tomorrow), "REQUIRED", "input.reason", "auditor"},
 		{"approveSchemaChange", object("subject", registered, "schema", `"long"`, "reason", "so", "expiresAt", "2001-01-01T00:00:00Z"), "OUT_OF_RANGE", "input.expiresAt", "30 days"},
 		{"approveSchemaChange", object("subject", registered, "schema", `"string"`, "reason", "so", "expiresAt", tomorrow), "NOTHING_TO_APPROVE", "", "breaks nobody"},
@@ -246,6 +252,9 @@ func TestListsRefuseWrongPages(t *testing.T) {
 		`{ services(first: 1, after: "WyJzdG9yZXMiLFsiYSJdXQ") { nodes { ref } } }`:                      "BAD_CURSOR",
 		`{ datasets(first: 5) { nodes { fields(first: 0) { nodes { path } } } } }`:                       "OUT_OF_RANGE",
 		`{ services { nodes { ref } } }`:                                                                 "GRAPHQL_VALIDATION_FAILED",
+		`{ storeTables(store: "orders-db") { tables(first: 0) { nodes { name } } } }`:                    "OUT_OF_RANGE",
+		`{ storeTables(store: "orders-db") { versions(first: 1, after: "x") { nodes { version } } } }`:   "BAD_CURSOR",
+		`{ storeTables(store: "orders-db") { changes(from: 7, first: 1) { nodes { words } } } }`:         "VERSION_NOT_FOUND",
 		`{ search(query: "", first: 10) { nodes { ref } } }`:                                             "BAD_QUERY",
 		fmt.Sprintf(`{ nodes(ids: [%s]) { id } }`, strings.TrimSuffix(strings.Repeat(`"a",`, 101), ",")): "TOO_MANY",
 	} {

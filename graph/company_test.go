@@ -26,6 +26,7 @@ import (
 	"github.com/flowmart/lethe/internal/vault"
 	"github.com/flowmart/lethe/lineage"
 	"github.com/flowmart/lethe/schemas"
+	"github.com/flowmart/lethe/schemas/stores"
 )
 
 // rooms makes every room of the API on db.
@@ -50,7 +51,7 @@ func rooms(t *testing.T, db *pgxpool.Pool) func(*graph.Config) {
 	t.Cleanup(func() { _ = exports.Close() })
 	return func(c *graph.Config) {
 		c.DB, c.Audit, c.Catalog, c.Requests, c.Deliveries, c.Exports = db, log, rooms, requests, deliveries, exports
-		c.Schemas, c.Lineage = schemas.New(db, time.Now), lineage.New(db, time.Now)
+		c.Schemas, c.Tables, c.Lineage = schemas.New(db, time.Now), stores.New(db), lineage.New(db, time.Now)
 		c.Challenge = func(ctx context.Context, by access.Principal, service uuid.UUID) (catalog.Service, error) {
 			return challenge(ctx, rooms, by, service, rooms.BeginChallenge)
 		}

@@ -32,6 +32,7 @@ import (
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/lineage"
 	"github.com/flowmart/lethe/schemas"
+	"github.com/flowmart/lethe/schemas/stores"
 )
 
 // Config is what the API is made of.
@@ -42,6 +43,7 @@ type Config struct {
 	Audit      *audit.Log
 	Catalog    *catalog.Catalog
 	Schemas    *schemas.Registry
+	Tables     *stores.Stores
 	Lineage    *lineage.Lineage
 	Requests   *erasure.Requests
 	Deliveries *queue.Queue

@@ -33,6 +33,8 @@ func TestCosts(t *testing.T) {
 		{`{ datasets(first: 5) { nodes { fields(first: 20) { nodes { path } } } } }`, nil, 1 + 5*(1+1+20)},
 		{`{ datasets(first: 5) { nodes { tags { term { key } } } } }`, nil, 1 + 5*(1+1+10)},
 		{`{ datasets(first: 5) { nodes { ...D } } } fragment D on Dataset { owner { name } store { name } }`, nil, 1 + 5*(1+2)},
+		{`{ storeTables(store: "orders-db") { version tables(first: 20) { nodes { name columns(first: 50) { nodes { name place { line } } } keys { name } } } versions(first: 3) { nodes { version } } } }`, nil,
+			1 + (1 + 20*(1+(1+50*(1+1))+1)) + (1 + 3*1)},
 		{`{ nodes(ids: ["a", "b", "c"]) { id ... on Service { owner { name } } } }`, nil, 1 + 3},
 	} {
 		if a := c.do(c.admin, w.query, w.variables); a.Extensions.Cost.Requested != w.cost {

@@ -50,6 +50,10 @@ func (x *cell) variables(operation string) map[string]any {
 		return input("subject", "orders-value", "schema", `"string"`)
 	case "safeToContract":
 		return input("subject", x.registered("orders-value"), "version", 1)
+	case "storeTables":
+		return object("store", x.of("", "orders-db", "payments-db"))
+	case "checkStoreTables":
+		return input("store", x.of("", "orders-db", "payments-db"), "files", []any{object("path", "1.sql", "text", "CREATE TABLE a (id int);")})
 	case "requestProgress":
 		return object("id", x.request("CLOSED"))
 
@@ -116,6 +120,10 @@ func (x *cell) variables(operation string) map[string]any {
 		return input("id", x.freshSchemaReader(ref))
 	case "approveSchemaChange":
 		return input("subject", x.breaking(ref), "schema", `"long"`, "reason", "nobody reads the old one", "expiresAt", x.tomorrow())
+	case "pushStoreTables":
+		return input("store", x.of("", "orders-db", "payments-db"), "files", []any{object("path", "1.sql", "text", "CREATE TABLE "+ref+" (id int);")})
+	case "setStoreGate":
+		return input("store", x.of("", "orders-db", "payments-db"), "policy", "WARN")
 	case "setOwner":
 		id := x.freshService(ref)
 		return input("entityId", id, "rev", 1, "ownerId", x.ordersTeam)

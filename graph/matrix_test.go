@@ -72,6 +72,8 @@ var matrix = map[string]cells{
 	"Query.schemaSubject":     {everybody, "="},
 	"Query.checkSchema":       {everybody, "="},
 	"Query.safeToContract":    {catalogued, "="},
+	"Query.storeTables":       {everybody, everybody},
+	"Query.checkStoreTables":  {everybody, everybody},
 
 	"Mutation.registerService":        {"sm", "m"},
 	"Mutation.updateService":          {"sm", "m"},
@@ -106,6 +108,8 @@ var matrix = map[string]cells{
 	"Mutation.declareSchemaReader":    {"smce", "m"},
 	"Mutation.endSchemaReader":        {"smce", "m"},
 	"Mutation.approveSchemaChange":    {"s", ""},
+	"Mutation.pushStoreTables":        {"smce", "m"},
+	"Mutation.setStoreGate":           {"sm", "m"},
 
 	"Mutation.openRequest":         {"h", "="},
 	"Mutation.verifyIdentity":      {"h", "h"},
@@ -198,7 +202,7 @@ func TestRoomsRefuseWhoeverHasNoRole(t *testing.T) {
 	for name, by := range map[string]access.Principal{"UNAUTHENTICATED": {}, "ROLE_REQUIRED": c.person(t, "newcomer")} {
 		for _, root := range []*sdl.Definition{s.Query, s.Mutation, s.Subscription} {
 			for _, f := range root.Fields {
-				open := (strings.HasPrefix(f.Name, "schemaSubject") || f.Name == "checkSchema") && by.ID != uuid.Nil
+				open := (strings.HasPrefix(f.Name, "schemaSubject") || f.Name == "checkSchema" || f.Name == "storeTables" || f.Name == "checkStoreTables") && by.ID != uuid.Nil
 				if strings.HasPrefix(f.Name, "__") || open {
 					continue
 				}

@@ -35,6 +35,7 @@ type rooms struct {
 	log        *audit.Log
 	catalog    *catalog.Catalog
 	registry   *schemas.Registry
+	tables     *stores.Stores
 	lineage    *lineage.Lineage
 	requests   *erasure.Requests
 	deliveries *queue.Queue
@@ -71,7 +72,7 @@ func wireRooms(g *ground, h *house, log *audit.Log) error {
 
 // wireRegistry opens the doors to schemas.
 func wireRegistry(g *ground, h *house, r *rooms) {
-	h.doors = append(h.doors, rest.New(r.registry, g.log), pipeline.New(r.registry, g.log), storesrest.New(stores.New(g.web), g.log))
+	h.doors = append(h.doors, rest.New(r.registry, g.log), pipeline.New(r.registry, g.log), storesrest.New(r.tables, g.log))
 	h.checks = append(h.checks, check{"registry", g.conf.runsAlone(Registry), r.registry.Ready})
 	g.metrics.watchRegistry(r.registry.AsOf)
 	h.loops = append(h.loops, loop{"fields", newFiller(g).run}, pruner(g), loop{"registry", func(ctx context.Context) error {
@@ -92,6 +93,7 @@ func makeRooms(g *ground, log *audit.Log) (*rooms, error) {
 	r.catalog = catalog.New(g.web, g.now, options...)
 	r.lineage = lineage.New(g.web, g.now)
 	r.registry = schemas.New(g.web, g.now, g.conf.clusters()...)
+	r.tables = stores.New(g.web)
 	r.registry.LookThrough(g.looks)
 	keys, err := ReadSigningKeys(g.conf.SigningKeyFile)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 // wireWeb opens the front door: GraphQL, and the portal that speaks it.
 func wireWeb(g *ground, h *house, r *rooms) error {
 	api := graph.New(graph.Config{
-		DB: g.web, Audit: r.log, Catalog: r.catalog, Schemas: r.registry, Lineage: r.lineage, Requests: r.requests, Deliveries: r.deliveries, Exports: r.exports,
+		DB: g.web, Audit: r.log, Catalog: r.catalog, Schemas: r.registry, Tables: r.tables, Lineage: r.lineage, Requests: r.requests, Deliveries: r.deliveries, Exports: r.exports,
 		Challenge: r.dispatcher.Challenge, Rotate: r.dispatcher.Rotate, Now: g.now, Version: Version(), Dev: g.conf.Dev, Timeout: g.conf.AnswerWithin,
 		Report: func(ctx context.Context, requestID string, err error) {
 			g.log.ErrorContext(ctx, "graph", "request_id", requestID, "err", scrub(err))

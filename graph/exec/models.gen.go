@@ -22,6 +22,8 @@ import (
 	"github.com/flowmart/lethe/graph/relay"
 	"github.com/flowmart/lethe/lineage"
 	"github.com/flowmart/lethe/schemas/contract"
+	"github.com/flowmart/lethe/schemas/gate"
+	"github.com/flowmart/lethe/schemas/stores"
 	"github.com/google/uuid"
 )
 
@@ -143,6 +145,26 @@ type CheckSchemaInput struct {
 	Schema string `json:"schema"`
 	// What it takes from other subjects.
 	References []SchemaReferenceInput `json:"references"`
+}
+
+// The files that make the tables of a store.
+type CheckStoreTablesInput struct {
+	// The store, by its ref.
+	Store string `json:"store"`
+	// What the files are: sql, flyway, goose, liquibase or mongodb.
+	Format string `json:"format"`
+	// The files; scripts of sql in the order in which they run.
+	Files []StoreFileInput `json:"files"`
+	// Of the datasets in the catalog; the one that the store has when absent.
+	Namespace *string `json:"namespace,omitempty"`
+	// The changelog that Liquibase begins with; found by its usual names when absent.
+	Root *string `json:"root,omitempty"`
+	// The contexts that Liquibase runs with; every change set runs when there are none.
+	Contexts []string `json:"contexts"`
+	// What stands in the place of placeholders.
+	Placeholders []PlaceholderInput `json:"placeholders"`
+	// What the store's policy is to be set to: the stricter of the two judges.
+	Policy *gate.Policy `json:"policy,omitempty"`
 }
 
 // What became of making a link.
@@ -725,6 +747,14 @@ type PauseClockInput struct {
 	ClientMutationID *string `json:"clientMutationId,omitempty"`
 }
 
+// The value of a placeholder in files of Flyway, goose and Liquibase.
+type PlaceholderInput struct {
+	// Its name, without the dollar sign and the braces.
+	Name string `json:"name"`
+	// What stands in its place.
+	Value string `json:"value"`
+}
+
 // A plan in figures.
 type PlanSummary struct {
 	// Datasets whose service is asked.
@@ -775,6 +805,38 @@ type Progress struct {
 	Stopped int `json:"stopped"`
 	// Called off.
 	Cancelled int `json:"cancelled"`
+}
+
+// The files that make the tables of a store.
+type PushStoreTablesInput struct {
+	// The store, by its ref.
+	Store string `json:"store"`
+	// What the files are: sql, flyway, goose, liquibase or mongodb.
+	Format string `json:"format"`
+	// The files; scripts of sql in the order in which they run.
+	Files []StoreFileInput `json:"files"`
+	// Of the datasets in the catalog; the one that the store has when absent.
+	Namespace *string `json:"namespace,omitempty"`
+	// The changelog that Liquibase begins with; found by its usual names when absent.
+	Root *string `json:"root,omitempty"`
+	// The contexts that Liquibase runs with; every change set runs when there are none.
+	Contexts []string `json:"contexts"`
+	// What stands in the place of placeholders.
+	Placeholders []PlaceholderInput `json:"placeholders"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of pushing the tables of a store.
+type PushStoreTablesPayload struct {
+	// What they come to; null if nobody looked at them. Where its verdict is FAIL nothing was written.
+	Check *stores.Answer `json:"check,omitempty"`
+	// Whether they are the store's now, and were not before.
+	Pushed bool `json:"pushed"`
+	// Why nobody looked at them; empty if somebody did.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
 }
 
 // A notice that could not be sent.
@@ -989,6 +1051,26 @@ type SetOwnerPayload struct {
 	ClientMutationID *string `json:"clientMutationId,omitempty"`
 }
 
+// How much the gate's findings are to a store.
+type SetStoreGateInput struct {
+	// The store, by its ref.
+	Store string `json:"store"`
+	// The policy.
+	Policy gate.Policy `json:"policy"`
+	// Comes back in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// What became of setting a policy.
+type SetStoreGatePayload struct {
+	// The store as it stands; null if it was refused.
+	Tables *stores.State `json:"tables,omitempty"`
+	// Why it was not done; empty if it was.
+	UserErrors []UserError `json:"userErrors"`
+	// As given.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
 // That one dataset is made from another.
 type StateFlowInput struct {
 	// Where data comes from.
@@ -1009,6 +1091,14 @@ type StateFlowPayload struct {
 	UserErrors []UserError `json:"userErrors"`
 	// As given.
 	ClientMutationID *string `json:"clientMutationId,omitempty"`
+}
+
+// A file that says something of tables.
+type StoreFileInput struct {
+	// Its path, by which findings name it, and by which Flyway and goose order it.
+	Path string `json:"path"`
+	// What it holds.
+	Text string `json:"text"`
 }
 
 // What kind of data a dataset or a field holds.

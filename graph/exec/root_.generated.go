@@ -57,8 +57,13 @@ type ResolverRoot interface {
 	Service() ServiceResolver
 	ServiceKey() ServiceKeyResolver
 	Store() StoreResolver
+	StoreKey() StoreKeyResolver
 	StoreReader() StoreReaderResolver
+	StoreTable() StoreTableResolver
+	StoreTables() StoreTablesResolver
 	Subscription() SubscriptionResolver
+	TableChange() TableChangeResolver
+	TableCheck() TableCheckResolver
 	TagAssertion() TagAssertionResolver
 	Task() TaskResolver
 	TaskOutcome() TaskOutcomeResolver
@@ -95,6 +100,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputAssertTagsInput,
 		ec.unmarshalInputAuditFilter,
 		ec.unmarshalInputCheckSchemaInput,
+		ec.unmarshalInputCheckStoreTablesInput,
 		ec.unmarshalInputDatasetFilter,
 		ec.unmarshalInputDecideTagsInput,
 		ec.unmarshalInputDeclareConsumptionInput,
@@ -122,7 +128,9 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputOpenRequestInput,
 		ec.unmarshalInputPackageInput,
 		ec.unmarshalInputPauseClockInput,
+		ec.unmarshalInputPlaceholderInput,
 		ec.unmarshalInputPreparePackageInput,
+		ec.unmarshalInputPushStoreTablesInput,
 		ec.unmarshalInputRecordNoticeFailureInput,
 		ec.unmarshalInputRecordNoticeInput,
 		ec.unmarshalInputRefuseRequestInput,
@@ -135,7 +143,9 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputSchemaReferenceInput,
 		ec.unmarshalInputServiceActInput,
 		ec.unmarshalInputSetOwnerInput,
+		ec.unmarshalInputSetStoreGateInput,
 		ec.unmarshalInputStateFlowInput,
+		ec.unmarshalInputStoreFileInput,
 		ec.unmarshalInputTagInput,
 		ec.unmarshalInputUpdateServiceInput,
 		ec.unmarshalInputVerifyIdentityInput,
@@ -3805,6 +3815,408 @@ type SchemaNameEdge {
   node: String!
 }
 `, BuiltIn: false},
+	{Name: "../schema/tables.graphql", Input: `# What the tables of stores look like, as pipelines push it, and the gate before
+# that. Files larger than a request of this API go over /api/v1/schemas/stores.
+
+extend type Query {
+  "The tables of a store by its ref, as they were pushed. For everybody who is signed in."
+  storeTables(
+    "The ref of the store, for example orders-db."
+    store: String!
+    "The number of the push; the latest when absent."
+    version: Int
+  ): StoreTables
+  "What pushing the tables of a store would come to; writes nothing. For everybody who is signed in."
+  checkStoreTables("The files." input: CheckStoreTablesInput!): StoreTablesCheck!
+}
+
+extend type Mutation {
+  """
+  Makes the tables that files describe the store's, and enters them into the
+  catalog, unless the verdict is FAIL. For ci and service clients of the store's
+  service, steward of its team and admin.
+  """
+  pushStoreTables("The files." input: PushStoreTablesInput!): PushStoreTablesPayload!
+  "Says how much the gate's findings are to a store. For steward of the team of its service, and admin."
+  setStoreGate("The store and its policy." input: SetStoreGateInput!): SetStoreGatePayload!
+}
+
+"A file that says something of tables."
+input StoreFileInput {
+  "Its path, by which findings name it, and by which Flyway and goose order it."
+  path: String!
+  "What it holds."
+  text: String!
+}
+
+"The value of a placeholder in files of Flyway, goose and Liquibase."
+input PlaceholderInput {
+  "Its name, without the dollar sign and the braces."
+  name: String!
+  "What stands in its place."
+  value: String!
+}
+
+"The files that make the tables of a store."
+input CheckStoreTablesInput {
+  "The store, by its ref."
+  store: String!
+  "What the files are: sql, flyway, goose, liquibase or mongodb."
+  format: String! = "sql"
+  "The files; scripts of sql in the order in which they run."
+  files: [StoreFileInput!]!
+  "Of the datasets in the catalog; the one that the store has when absent."
+  namespace: String
+  "The changelog that Liquibase begins with; found by its usual names when absent."
+  root: String
+  "The contexts that Liquibase runs with; every change set runs when there are none."
+  contexts: [String!]! = []
+  "What stands in the place of placeholders."
+  placeholders: [PlaceholderInput!]! = []
+  "What the store's policy is to be set to: the stricter of the two judges."
+  policy: GatePolicy
+}
+
+"The files that make the tables of a store."
+input PushStoreTablesInput {
+  "The store, by its ref."
+  store: String!
+  "What the files are: sql, flyway, goose, liquibase or mongodb."
+  format: String! = "sql"
+  "The files; scripts of sql in the order in which they run."
+  files: [StoreFileInput!]!
+  "Of the datasets in the catalog; the one that the store has when absent."
+  namespace: String
+  "The changelog that Liquibase begins with; found by its usual names when absent."
+  root: String
+  "The contexts that Liquibase runs with; every change set runs when there are none."
+  contexts: [String!]! = []
+  "What stands in the place of placeholders."
+  placeholders: [PlaceholderInput!]! = []
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"What became of pushing the tables of a store."
+type PushStoreTablesPayload {
+  "What they come to; null if nobody looked at them. Where its verdict is FAIL nothing was written."
+  check: StoreTablesCheck
+  "Whether they are the store's now, and were not before."
+  pushed: Boolean!
+  "Why nobody looked at them; empty if somebody did."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
+"How much the gate's findings are to a store."
+input SetStoreGateInput {
+  "The store, by its ref."
+  store: String!
+  "The policy."
+  policy: GatePolicy!
+  "Comes back in the payload."
+  clientMutationId: String
+}
+
+"What became of setting a policy."
+type SetStoreGatePayload {
+  "The store as it stands; null if it was refused."
+  tables: StoreTables
+  "Why it was not done; empty if it was."
+  userErrors: [UserError!]!
+  "As given."
+  clientMutationId: String
+}
+
+"The tables of a store as they were pushed."
+type StoreTables {
+  "The ref of the store."
+  store: String!
+  "The namespace of its datasets in the catalog."
+  namespace: String!
+  "What the store makes of what the gate finds."
+  policy: GatePolicy!
+  "The number of the push; 0 if there was none yet."
+  version: Int!
+  "When it was pushed; null if nothing was yet."
+  pushedAt: DateTime
+  "The tables, by name."
+  tables(
+    "How many, 1 to 100."
+    first: Int!
+    "Cursor of the table before the page."
+    after: String
+  ): StoreTableConnection!
+  "The pushes that changed something, the latest first."
+  versions(
+    "How many, 1 to 100."
+    first: Int!
+    "Cursor of the version before the page."
+    after: String
+  ): StoreVersionConnection!
+  "What lies between an earlier push and this one, table by table."
+  changes(
+    "The number of the push before; 0 is before the first."
+    from: Int!
+    "How many, 1 to 100."
+    first: Int!
+    "Cursor of the change before the page."
+    after: String
+  ): TableChangeConnection!
+}
+
+"A push to a store that changed something."
+type StoreVersion {
+  "Its number."
+  version: Int!
+  "When."
+  pushedAt: DateTime!
+}
+
+"A table of a store, or a collection."
+type StoreTable {
+  "Its name, with its schema if it has one."
+  name: String!
+  "Names that it had before, the latest first."
+  formerNames: [String!]!
+  "What is said of it in the store, tags included."
+  doc: String!
+  "Whether it may have columns that nobody could read, such as those of a query."
+  open: Boolean!
+  "The table whose rows lie in this one, of a partition; empty else."
+  partOf: String!
+  "The tables whose columns it inherits."
+  parents: [String!]!
+  "Its columns, in their order."
+  columns(
+    "How many, 1 to 100."
+    first: Int!
+    "Cursor of the column before the page."
+    after: String
+  ): StoreColumnConnection!
+  "Its keys."
+  keys: [StoreKey!]!
+  "Where it was last described."
+  place: SourcePlace!
+}
+
+"A column of a table, or a part of one."
+type StoreColumn {
+  "Its name."
+  name: String!
+  "Its type as the store writes it."
+  type: String!
+  "What a type of the store's own is made of; empty if that is not known."
+  base: String!
+  "Whether it may be null."
+  nullable: Boolean!
+  "Whether it may hold anything, such as free JSON."
+  opaque: Boolean!
+  "What is said of it in the store, tags included."
+  doc: String!
+  "Names that it had before, the latest first."
+  formerNames: [String!]!
+  "Whether it holds any number of its parts."
+  list: Boolean!
+  "The parts of a composite type or of a document."
+  parts: [StoreColumn!]!
+  "Where it was last described."
+  place: SourcePlace!
+}
+
+"What a key of a table is for."
+enum StoreKeyKind {
+  "It names a row."
+  PRIMARY
+  "No two rows have the same."
+  UNIQUE
+  "It leads to another table."
+  FOREIGN
+}
+
+"A key of a table."
+type StoreKey {
+  "Its name."
+  name: String!
+  "What it is for."
+  kind: StoreKeyKind!
+  "Its columns."
+  columns: [String!]!
+  "The table that it leads to; empty if it leads to none."
+  to: String!
+  "The columns there; empty for its primary key."
+  toColumns: [String!]!
+}
+
+"A place in a file."
+type SourcePlace {
+  "The path of the file; empty if it is not known."
+  file: String!
+  "The line, from 1; 0 if it is not known."
+  line: Int!
+  "The column, from 1, in bytes; 0 if it is not known."
+  column: Int!
+}
+
+"What a push does to tables."
+enum TableChangeKind {
+  "The table was not there."
+  TABLE_ADDED
+  "The table is there no more."
+  TABLE_DROPPED
+  "The table has another name."
+  TABLE_RENAMED
+  "The column was not there."
+  COLUMN_ADDED
+  "The column is there no more."
+  COLUMN_DROPPED
+  "The column has another name."
+  COLUMN_RENAMED
+  "The column has another type."
+  TYPE_CHANGED
+  "The column may be null now, or may no longer."
+  NULL_CHANGED
+  "What is said of the table or the column is another, tags included."
+  DOC_CHANGED
+  "The key was not there."
+  KEY_ADDED
+  "The key is there no more."
+  KEY_DROPPED
+}
+
+"One thing that a push does to tables."
+type TableChange {
+  "What it does."
+  kind: TableChangeKind!
+  "The table, by its new name."
+  table: String!
+  "The column, by its new name; empty if it is about the table."
+  column: String!
+  "The name, type or key before."
+  from: String!
+  "The name, type or key after."
+  to: String!
+  "Where."
+  place: SourcePlace!
+  "The table in the catalog, whose fields safeToContract asks about; null if the catalog does not know it yet."
+  dataset: Dataset
+  "The path of the field in the catalog, by the name that it has there now; empty if it is about the table."
+  field: String!
+  "The change in words."
+  words: String!
+}
+
+"What pushing the tables of a store would come to."
+type StoreTablesCheck {
+  "The ref of the store."
+  store: String!
+  "The service that it belongs to, by its ref; empty if it belongs to none."
+  service: String!
+  "The namespace of its datasets in the catalog."
+  namespace: String!
+  "PASS, WARN or FAIL."
+  verdict: GateVerdict!
+  "By which policy it was judged."
+  policy: GatePolicy!
+  "The number that the push has, or would get; 0 if the files cannot be read."
+  version: Int!
+  "Whether the tables are those of the push before."
+  registered: Boolean!
+  "What is said of each table, once for each file that something is said of."
+  tables: [TableCheck!]!
+  "What it changes about the tables of the push before."
+  changes: [TableChange!]!
+}
+
+"What is said of a table in a file."
+type TableCheck {
+  "The store and the table; the store alone for what is said of no table."
+  subject: String!
+  "The file."
+  file: String!
+  "PASS, WARN or FAIL."
+  verdict: GateVerdict!
+  "What is amiss."
+  findings: [SchemaFinding!]!
+  "The categories that its columns would have."
+  tags: [SchemaTag!]!
+  "What changes about its personal data."
+  personalData: [PersonalDifference!]!
+}
+
+"A page of tables."
+type StoreTableConnection {
+  "The tables with their cursors."
+  edges: [StoreTableEdge!]!
+  "The tables."
+  nodes: [StoreTable!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"A table in a list."
+type StoreTableEdge {
+  "Where it stands."
+  cursor: String!
+  "The table."
+  node: StoreTable!
+}
+
+"A page of columns."
+type StoreColumnConnection {
+  "The columns with their cursors."
+  edges: [StoreColumnEdge!]!
+  "The columns."
+  nodes: [StoreColumn!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"A column in a list."
+type StoreColumnEdge {
+  "Where it stands."
+  cursor: String!
+  "The column."
+  node: StoreColumn!
+}
+
+"A page of pushes."
+type StoreVersionConnection {
+  "The pushes with their cursors."
+  edges: [StoreVersionEdge!]!
+  "The pushes."
+  nodes: [StoreVersion!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"A push in a list."
+type StoreVersionEdge {
+  "Where it stands."
+  cursor: String!
+  "The push."
+  node: StoreVersion!
+}
+
+"A page of changes of tables."
+type TableChangeConnection {
+  "The changes with their cursors."
+  edges: [TableChangeEdge!]!
+  "The changes."
+  nodes: [TableChange!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"A change of tables in a list."
+type TableChangeEdge {
+  "Where it stands."
+  cursor: String!
+  "The change."
+  node: TableChange!
+}
+`, BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
 
@@ -4904,6 +5316,20 @@ func (ec *executionContext) childFields_PurposeEdge(ctx context.Context, field g
 	return nil, fmt.Errorf("no field named %q was found under type PurposeEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_PushStoreTablesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "check":
+		return ec.fieldContext_PushStoreTablesPayload_check(ctx, field)
+	case "pushed":
+		return ec.fieldContext_PushStoreTablesPayload_pushed(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_PushStoreTablesPayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_PushStoreTablesPayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PushStoreTablesPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Reach(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "dataset":
@@ -5546,6 +5972,30 @@ func (ec *executionContext) childFields_SetOwnerPayload(ctx context.Context, fie
 	return nil, fmt.Errorf("no field named %q was found under type SetOwnerPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_SetStoreGatePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "tables":
+		return ec.fieldContext_SetStoreGatePayload_tables(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SetStoreGatePayload_userErrors(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_SetStoreGatePayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetStoreGatePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SourcePlace(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "file":
+		return ec.fieldContext_SourcePlace_file(ctx, field)
+	case "line":
+		return ec.fieldContext_SourcePlace_line(ctx, field)
+	case "column":
+		return ec.fieldContext_SourcePlace_column(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SourcePlace", field.Name)
+}
+
 func (ec *executionContext) childFields_StateFlowPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "flow":
@@ -5590,6 +6040,54 @@ func (ec *executionContext) childFields_Store(ctx context.Context, field graphql
 	return nil, fmt.Errorf("no field named %q was found under type Store", field.Name)
 }
 
+func (ec *executionContext) childFields_StoreColumn(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_StoreColumn_name(ctx, field)
+	case "type":
+		return ec.fieldContext_StoreColumn_type(ctx, field)
+	case "base":
+		return ec.fieldContext_StoreColumn_base(ctx, field)
+	case "nullable":
+		return ec.fieldContext_StoreColumn_nullable(ctx, field)
+	case "opaque":
+		return ec.fieldContext_StoreColumn_opaque(ctx, field)
+	case "doc":
+		return ec.fieldContext_StoreColumn_doc(ctx, field)
+	case "formerNames":
+		return ec.fieldContext_StoreColumn_formerNames(ctx, field)
+	case "list":
+		return ec.fieldContext_StoreColumn_list(ctx, field)
+	case "parts":
+		return ec.fieldContext_StoreColumn_parts(ctx, field)
+	case "place":
+		return ec.fieldContext_StoreColumn_place(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StoreColumn", field.Name)
+}
+
+func (ec *executionContext) childFields_StoreColumnConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_StoreColumnConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_StoreColumnConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_StoreColumnConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StoreColumnConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_StoreColumnEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_StoreColumnEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_StoreColumnEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StoreColumnEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_StoreConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -5612,6 +6110,22 @@ func (ec *executionContext) childFields_StoreEdge(ctx context.Context, field gra
 	return nil, fmt.Errorf("no field named %q was found under type StoreEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_StoreKey(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_StoreKey_name(ctx, field)
+	case "kind":
+		return ec.fieldContext_StoreKey_kind(ctx, field)
+	case "columns":
+		return ec.fieldContext_StoreKey_columns(ctx, field)
+	case "to":
+		return ec.fieldContext_StoreKey_to(ctx, field)
+	case "toColumns":
+		return ec.fieldContext_StoreKey_toColumns(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StoreKey", field.Name)
+}
+
 func (ec *executionContext) childFields_StoreReader(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -5624,6 +6138,194 @@ func (ec *executionContext) childFields_StoreReader(ctx context.Context, field g
 		return ec.fieldContext_StoreReader_validFrom(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type StoreReader", field.Name)
+}
+
+func (ec *executionContext) childFields_StoreTable(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_StoreTable_name(ctx, field)
+	case "formerNames":
+		return ec.fieldContext_StoreTable_formerNames(ctx, field)
+	case "doc":
+		return ec.fieldContext_StoreTable_doc(ctx, field)
+	case "open":
+		return ec.fieldContext_StoreTable_open(ctx, field)
+	case "partOf":
+		return ec.fieldContext_StoreTable_partOf(ctx, field)
+	case "parents":
+		return ec.fieldContext_StoreTable_parents(ctx, field)
+	case "columns":
+		return ec.fieldContext_StoreTable_columns(ctx, field)
+	case "keys":
+		return ec.fieldContext_StoreTable_keys(ctx, field)
+	case "place":
+		return ec.fieldContext_StoreTable_place(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StoreTable", field.Name)
+}
+
+func (ec *executionContext) childFields_StoreTableConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_StoreTableConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_StoreTableConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_StoreTableConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StoreTableConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_StoreTableEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_StoreTableEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_StoreTableEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StoreTableEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_StoreTables(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "store":
+		return ec.fieldContext_StoreTables_store(ctx, field)
+	case "namespace":
+		return ec.fieldContext_StoreTables_namespace(ctx, field)
+	case "policy":
+		return ec.fieldContext_StoreTables_policy(ctx, field)
+	case "version":
+		return ec.fieldContext_StoreTables_version(ctx, field)
+	case "pushedAt":
+		return ec.fieldContext_StoreTables_pushedAt(ctx, field)
+	case "tables":
+		return ec.fieldContext_StoreTables_tables(ctx, field)
+	case "versions":
+		return ec.fieldContext_StoreTables_versions(ctx, field)
+	case "changes":
+		return ec.fieldContext_StoreTables_changes(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StoreTables", field.Name)
+}
+
+func (ec *executionContext) childFields_StoreTablesCheck(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "store":
+		return ec.fieldContext_StoreTablesCheck_store(ctx, field)
+	case "service":
+		return ec.fieldContext_StoreTablesCheck_service(ctx, field)
+	case "namespace":
+		return ec.fieldContext_StoreTablesCheck_namespace(ctx, field)
+	case "verdict":
+		return ec.fieldContext_StoreTablesCheck_verdict(ctx, field)
+	case "policy":
+		return ec.fieldContext_StoreTablesCheck_policy(ctx, field)
+	case "version":
+		return ec.fieldContext_StoreTablesCheck_version(ctx, field)
+	case "registered":
+		return ec.fieldContext_StoreTablesCheck_registered(ctx, field)
+	case "tables":
+		return ec.fieldContext_StoreTablesCheck_tables(ctx, field)
+	case "changes":
+		return ec.fieldContext_StoreTablesCheck_changes(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StoreTablesCheck", field.Name)
+}
+
+func (ec *executionContext) childFields_StoreVersion(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "version":
+		return ec.fieldContext_StoreVersion_version(ctx, field)
+	case "pushedAt":
+		return ec.fieldContext_StoreVersion_pushedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StoreVersion", field.Name)
+}
+
+func (ec *executionContext) childFields_StoreVersionConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_StoreVersionConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_StoreVersionConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_StoreVersionConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StoreVersionConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_StoreVersionEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_StoreVersionEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_StoreVersionEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StoreVersionEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_TableChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_TableChange_kind(ctx, field)
+	case "table":
+		return ec.fieldContext_TableChange_table(ctx, field)
+	case "column":
+		return ec.fieldContext_TableChange_column(ctx, field)
+	case "from":
+		return ec.fieldContext_TableChange_from(ctx, field)
+	case "to":
+		return ec.fieldContext_TableChange_to(ctx, field)
+	case "place":
+		return ec.fieldContext_TableChange_place(ctx, field)
+	case "dataset":
+		return ec.fieldContext_TableChange_dataset(ctx, field)
+	case "field":
+		return ec.fieldContext_TableChange_field(ctx, field)
+	case "words":
+		return ec.fieldContext_TableChange_words(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TableChange", field.Name)
+}
+
+func (ec *executionContext) childFields_TableChangeConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_TableChangeConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_TableChangeConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_TableChangeConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TableChangeConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_TableChangeEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_TableChangeEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_TableChangeEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TableChangeEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_TableCheck(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "subject":
+		return ec.fieldContext_TableCheck_subject(ctx, field)
+	case "file":
+		return ec.fieldContext_TableCheck_file(ctx, field)
+	case "verdict":
+		return ec.fieldContext_TableCheck_verdict(ctx, field)
+	case "findings":
+		return ec.fieldContext_TableCheck_findings(ctx, field)
+	case "tags":
+		return ec.fieldContext_TableCheck_tags(ctx, field)
+	case "personalData":
+		return ec.fieldContext_TableCheck_personalData(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TableCheck", field.Name)
 }
 
 func (ec *executionContext) childFields_TagAssertion(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -3807,6 +3807,25 @@ func (ec *executionContext) marshalNSchemaVersion2githubᚗcomᚋflowmartᚋleth
 	return ec._SchemaVersion(ctx, sel, &v)
 }
 
+func (ec *executionContext) unmarshalOGatePolicy2ᚖgithubᚗcomᚋflowmartᚋletheᚋschemasᚋgateᚐPolicy(ctx context.Context, v any) (*gate.Policy, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := gate.Policy(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOGatePolicy2ᚖgithubᚗcomᚋflowmartᚋletheᚋschemasᚋgateᚐPolicy(ctx context.Context, sel ast.SelectionSet, v *gate.Policy) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
+}
+
 func (ec *executionContext) marshalOSchemaReader2ᚖgithubᚗcomᚋflowmartᚋletheᚋschemasᚋcontractᚐReader(ctx context.Context, sel ast.SelectionSet, v *contract.Reader) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null

@@ -9,6 +9,8 @@ import (
 	"github.com/flowmart/lethe/erasure"
 	"github.com/flowmart/lethe/erasure/alert"
 	"github.com/flowmart/lethe/erasure/task"
+	"github.com/flowmart/lethe/schemas/stores"
+	"github.com/flowmart/lethe/schemas/tables"
 )
 
 // gqlgen.yml names each connection of the API, and each edge.
@@ -33,6 +35,10 @@ type (
 	PlanNodes         = Connection[erasure.Node]
 	Tasks             = Connection[task.Task]
 	Alerts            = Connection[alert.Alert]
+	Tables            = Connection[tables.Table]
+	Columns           = Connection[tables.Column]
+	StoreVersions     = Connection[stores.Version]
+	TableChanges      = Connection[stores.Change]
 )
 
 //nolint:revive // as above
@@ -55,4 +61,8 @@ type (
 	PlanNode        = Edge[erasure.Node]
 	Task            = Edge[task.Task]
 	Alert           = Edge[alert.Alert]
+	Table           = Edge[tables.Table]
+	Column          = Edge[tables.Column]
+	StoreVersion    = Edge[stores.Version]
+	TableChange     = Edge[stores.Change]
 )

@@ -71,7 +71,7 @@ func TestIntendedPolicy(t *testing.T) {
 		{gate.Enforce, gate.Off, gate.Enforce, gate.Fail},
 		{gate.Off, gate.Off, gate.Off, gate.Pass},
 	} {
-		if err := b.SetPolicy(t.Context(), b.admin, "orders-db", c.has); err != nil {
+		if _, err := b.SetPolicy(t.Context(), b.admin, "orders-db", c.has); err != nil {
 			t.Fatal(err)
 		}
 		sub.Policy = c.wanted

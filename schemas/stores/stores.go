@@ -148,13 +148,13 @@ func (s *Stores) Push(ctx context.Context, by access.Principal, store string, su
 	return a, err
 }
 
-// SetPolicy says how much the gate's findings are to a store. It is for a
-// steward of the team of the store's service, and an admin.
-func (s *Stores) SetPolicy(ctx context.Context, by access.Principal, store string, policy gate.Policy) error {
+// SetPolicy says how much the gate's findings are to a store, which it returns
+// as it stands. It is for a steward of the team of the store's service, and an admin.
+func (s *Stores) SetPolicy(ctx context.Context, by access.Principal, store string, policy gate.Policy) (now State, err error) {
 	if err := checkPolicy("policy", policy); err != nil {
-		return err
+		return now, err
 	}
-	return postgres.Work(ctx, s.db, func(tx pgx.Tx) error {
+	err = postgres.Work(ctx, s.db, func(tx pgx.Tx) error {
 		v, err := visit(ctx, tx, store, "")
 		if err != nil {
 			return err
@@ -162,8 +162,14 @@ func (s *Stores) SetPolicy(ctx context.Context, by access.Principal, store strin
 		if err := v.authorise(ctx, by, false); err != nil {
 			return err
 		}
-		return v.setPolicy(ctx, by, policy)
+		if err := v.setPolicy(ctx, by, policy); err != nil {
+			return err
+		}
+		err = v.latest(ctx)
+		now = v.state()
+		return err
 	})
+	return now, err
 }
 
 // reading is a source as it was read.
@@ -192,8 +198,8 @@ func readAll(src migration.Source) (reading, error) {
 		r.notes = append(r.notes, finding{n.At, gate.Finding{Code: "CG006", Severity: gate.Advice, Message: n.Message, Mend: n.Mend}})
 	}
 	for _, f := range fault.All(err) {
-		if f.Code == tables.TooLarge {
-			return r, f // of the store, and not of a file
+		if f.Code == tables.TooLarge || slices.Equal(f.Path, []string{"root"}) {
+			return r, f // of the store or of what was asked, and not of a file
 		}
 		r.wrong = append(r.wrong, finding{placeOf(f.Path), gate.Finding{
 			Code: "CG001", Severity: gate.Refused, Rule: f.Code, Message: f.Message, Mend: "correct the file; nothing else was judged",

@@ -80,7 +80,7 @@ func TestGate(t *testing.T) {
 		{gate.Enforce, gate.Fail, []string{"CG020 1.sql:1:1 ", "CG040 1.sql:1:1 ", "CG010 2.sql:2:14 email", "(CG010 1.sql:7:22 id)", "(CG010 1.sql:7:30 last_name)"}},
 		{gate.Off, gate.Pass, []string{}},
 	} {
-		if err := b.SetPolicy(ctx, b.team, "orders-db", c.policy); err != nil {
+		if _, err := b.SetPolicy(ctx, b.team, "orders-db", c.policy); err != nil {
 			t.Fatal(err)
 		}
 		sub := scripts(first+"CREATE TABLE person (id int, last_name text);", email)
@@ -205,7 +205,7 @@ func TestReadersMiss(t *testing.T) {
 		{"ALTER TABLE item DROP COLUMN at; DROP TABLE other;", gate.Pass, []string{}},
 		{"ALTER TABLE item ADD COLUMN tax int;", gate.Pass, []string{}},
 	} {
-		if err := b.SetPolicy(ctx, b.admin, "orders-db", gate.Enforce); err != nil {
+		if _, err := b.SetPolicy(ctx, b.admin, "orders-db", gate.Enforce); err != nil {
 			t.Fatal(err)
 		}
 		a := must(b.Check(ctx, b.viewer, "orders-db", scripts(table, c.step)))(t)
@@ -279,7 +279,7 @@ func TestAuthorisation(t *testing.T) {
 		if c.push != "" || err != nil {
 			wants(t, err, c.push)
 		}
-		err = b.SetPolicy(ctx, c.by, "orders-db", gate.Warn)
+		_, err = b.SetPolicy(ctx, c.by, "orders-db", gate.Warn)
 		if c.setup != "" || err != nil {
 			wants(t, err, c.setup)
 		}
@@ -288,7 +288,8 @@ func TestAuthorisation(t *testing.T) {
 	wants(t, err, "UNAUTHENTICATED")
 	_, err = b.Check(ctx, access.Principal{}, "orders-db", scripts(first))
 	wants(t, err, "UNAUTHENTICATED")
-	wants(t, b.SetPolicy(ctx, b.admin, "orders-db", "STRICT"), "UNKNOWN_VALUE")
+	_, err = b.SetPolicy(ctx, b.admin, "orders-db", "STRICT")
+	wants(t, err, "UNKNOWN_VALUE")
 }
 
 // A table whose name is another store's dataset is no table of this one.

@@ -159,6 +159,7 @@ func (v *work) setPolicy(ctx context.Context, by access.Principal, policy gate.P
 	}
 	const q = `UPDATE schemas_store SET policy = $2 WHERE store_id = $1 AND policy <> $2`
 	done, err := v.db.Exec(ctx, q, v.store.ID, policy)
+	v.set = policy
 	if err != nil || done.RowsAffected() == 0 {
 		return err
 	}

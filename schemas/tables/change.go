@@ -1,5 +1,7 @@
 package tables
 
+import "slices"
+
 // Kind is what a change does.
 type Kind string
 
@@ -48,6 +50,12 @@ func Diff(before, now *State) []Change {
 	for n := range before.tables {
 		gone[n] = true
 	}
+	called := map[Name]Name{} // what tables are called now, by what they were
+	for _, t := range now.tables {
+		if was := before.Former(*t, now); was != nil {
+			called[was.Name] = t.Name
+		}
+	}
 	for _, t := range now.All() {
 		was := before.Former(t, now)
 		if was == nil {
@@ -61,8 +69,7 @@ func Diff(before, now *State) []Change {
 		if was.Doc != t.Doc {
 			d.did(DocChanged, t.Name, "", was.Doc, t.Doc, t.At)
 		}
-		d.columns(was, &t, last)
-		d.keys(was, &t, last)
+		d.keys(was, &t, last, called, d.columns(was, &t, last))
 	}
 	for _, t := range before.All() {
 		if gone[t.Name] {
@@ -86,7 +93,10 @@ func (s *State) Former(t Table, now *State) *Table {
 	return nil
 }
 
-func (s *State) columns(was, t *Table, last lasts) {
+// columns says what became of columns, and what they are called now, by what
+// they were.
+func (s *State) columns(was, t *Table, last lasts) (called map[string]string) {
+	called = map[string]string{}
 	gone := map[string]bool{}
 	for _, c := range was.Columns {
 		gone[c.Name] = true
@@ -98,6 +108,7 @@ func (s *State) columns(was, t *Table, last lasts) {
 			continue
 		}
 		delete(gone, old.Name)
+		called[old.Name] = c.Name
 		if old.Name != c.Name {
 			s.did(ColumnRenamed, t.Name, c.Name, old.Name, c.Name, c.At)
 		}
@@ -116,6 +127,7 @@ func (s *State) columns(was, t *Table, last lasts) {
 			s.did(ColumnDropped, t.Name, c.Name, c.Type, "", last.at(ColumnDropped, t.Name, c.Name, t.At))
 		}
 	}
+	return called
 }
 
 // FormerColumn finds what a column of a table was in an earlier state of the
@@ -132,18 +144,39 @@ func FormerColumn(was, now *Table, c Column) *Column {
 	return nil
 }
 
-func (s *State) keys(was, t *Table, last lasts) {
-	old, now := bearings(was.Keys), bearings(t.Keys)
+// keys says which keys were added and dropped. One whose columns, or whose other
+// table, have new names is the same.
+func (s *State) keys(was, t *Table, last lasts, tables map[Name]Name, columns map[string]string) {
+	before := slices.Clone(was.Keys)
+	for i := range before {
+		before[i] = before[i].called(tables, columns)
+	}
+	old, now := bearings(before), bearings(t.Keys)
 	for _, k := range t.Keys {
 		if !old[k.bearing()] {
 			s.did(KeyAdded, t.Name, "", "", k.String(), last.at(KeyAdded, t.Name, "", t.At))
 		}
 	}
-	for _, k := range was.Keys {
-		if !now[k.bearing()] {
+	for i, k := range was.Keys {
+		if !now[before[i].bearing()] {
 			s.did(KeyDropped, t.Name, "", k.String(), "", last.at(KeyDropped, t.Name, "", t.At))
 		}
 	}
+}
+
+// called is a key with the names that its columns, and the table that it leads
+// to, have now.
+func (k Key) called(tables map[Name]Name, columns map[string]string) Key {
+	k.Columns = slices.Clone(k.Columns)
+	for i, c := range k.Columns {
+		if now, ok := columns[c]; ok {
+			k.Columns[i] = now
+		}
+	}
+	if now, ok := tables[k.To]; ok {
+		k.To = now
+	}
+	return k
 }
 
 // lasts are where things were last done.

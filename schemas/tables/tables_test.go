@@ -70,6 +70,16 @@ func TestDiff(t *testing.T) {
 		{"a primary key is never null", func(s *tables.State) error {
 			return s.AddKey(name("b"), tables.Key{Name: "k", Kind: tables.Primary, Columns: []string{"id"}}, at(1))
 		}, "KEY_ADDED public.b   PRIMARY KEY (id)"},
+		{"a key, by other names", func(s *tables.State) error {
+			_ = s.RenameColumn(name("keyed"), "x", "y", at(1))
+			return s.Rename(name("b"), name("c"), at(2))
+		}, "TABLE_RENAMED public.c  public.b public.c; COLUMN_RENAMED public.keyed y x y"},
+		{"a key of other columns, and to another table", func(s *tables.State) error {
+			_, _ = s.DropKey(name("keyed"), "leads", at(1))
+			_, _ = s.DropKey(name("keyed"), "once", at(1))
+			_ = s.AddKey(name("keyed"), tables.Key{Name: "once", Kind: tables.Unique, Columns: []string{"id"}}, at(2))
+			return s.AddKey(name("keyed"), tables.Key{Name: "leads", Kind: tables.Foreign, Columns: []string{"x"}, To: name("keyed")}, at(2))
+		}, "KEY_ADDED public.keyed   UNIQUE (id); KEY_ADDED public.keyed   FOREIGN KEY (x) TO public.keyed; KEY_DROPPED public.keyed  UNIQUE (x); KEY_DROPPED public.keyed  FOREIGN KEY (x) TO public.b"},
 		{"nulls, words", func(s *tables.State) error {
 			_ = s.SetNullable(name("b"), "id", true, at(1))
 			_ = s.Describe(name("b"), "", "B.", at(2))
@@ -83,6 +93,14 @@ func TestDiff(t *testing.T) {
 			}
 			if err := s.Create(table("b", "id")); err != nil {
 				t.Fatal(err)
+			}
+			if err := s.Create(table("keyed", "id", "x")); err != nil {
+				t.Fatal(err)
+			}
+			for _, k := range []tables.Key{{Name: "once", Kind: tables.Unique, Columns: []string{"x"}}, {Name: "leads", Kind: tables.Foreign, Columns: []string{"x"}, To: name("b")}} {
+				if err := s.AddKey(name("keyed"), k, at(0)); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 		if err := c.do(now); err != nil {

@@ -69,7 +69,7 @@ type setting struct {
 func (d *Door) gate(w http.ResponseWriter, r *http.Request) {
 	s, err := read[setting](r)
 	if err == nil {
-		err = d.stores.SetPolicy(r.Context(), access.From(r.Context()), r.PathValue("store"), s.Policy)
+		_, err = d.stores.SetPolicy(r.Context(), access.From(r.Context()), r.PathValue("store"), s.Policy)
 	}
 	d.answer(w, r, s, err)
 }
