@@ -489,5 +489,6 @@ func TestAJobKeepsToItsErrand(t *testing.T) {
 			t.Errorf("%+v %v", a, err)
 		}
 	}
-	wants(t, b.SetPolicy(ctx, job, "orders-db", gate.Off), "ROLE_REQUIRED")
+	_, err := b.SetPolicy(ctx, job, "orders-db", gate.Off)
+	wants(t, err, "ROLE_REQUIRED")
 }
