@@ -291,7 +291,7 @@ func readFlags(flags map[string]string) map[string]value {
 
 // strangers are variables that start with our prefix and are no settings of a
 // server: the command line's own, and the tests'.
-var strangers = []string{"CONFIG", "URL", "TOKEN", "ID_TOKEN", "SERVICE"}
+var strangers = []string{"CONFIG", "URL", "TOKEN", "ID_TOKEN", "JOB_SERVICE"}
 
 // links are the variables that Kubernetes gives every pod beside a Service
 // called lethe: LETHE_SERVICE_HOST, LETHE_PORT_8080_TCP and their like.

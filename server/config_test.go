@@ -225,7 +225,7 @@ func TestDurationsHaveBounds(t *testing.T) {
 func TestVariablesOfOthersArePassedOver(t *testing.T) {
 	t.Parallel()
 	others := []string{"LETHE_SERVICE_HOST=10.0.0.1", "LETHE_SERVICE_PORT=8080", "LETHE_SERVICE_PORT_HTTP=8080", "LETHE_PORT=tcp://10.0.0.1:8080",
-		"LETHE_PORT_8080_TCP=tcp://10.0.0.1:8080", "LETHE_PORT_8080_TCP_ADDR=10.0.0.1", "LETHE_URL=x", "LETHE_TOKEN=x", "LETHE_TEST_DATABASE_URL=x", "FLOWMART_LETHE_KEY=x"}
+		"LETHE_PORT_8080_TCP=tcp://10.0.0.1:8080", "LETHE_PORT_8080_TCP_ADDR=10.0.0.1", "LETHE_URL=x", "LETHE_TOKEN=x", "LETHE_ID_TOKEN=x", "LETHE_JOB_SERVICE=x", "LETHE_TEST_DATABASE_URL=x", "FLOWMART_LETHE_KEY=x"}
 	if _, err := Load(Sources{Environ: append(environ(whole(t)), others...)}); err != nil {
 		t.Error(err)
 	}

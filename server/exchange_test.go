@@ -273,7 +273,7 @@ func TestAJobSaysWhomItActsFor(t *testing.T) {
 	catalogOf(t, s)
 	trusted(t, s, map[string]any{"issuer": github.URL})
 	trusted(t, s, map[string]any{"issuer": github.URL, "service": "payments", "subjects": []string{"payments.*"}})
-	if e := post(t, s, show(github.GitHub(s.URL, nil))); e.Status != 400 || e.Code != "TRUST_AMBIGUOUS" || !strings.Contains(e.Description, "LETHE_SERVICE") {
+	if e := post(t, s, show(github.GitHub(s.URL, nil))); e.Status != 400 || e.Code != "TRUST_AMBIGUOUS" || !strings.Contains(e.Description, "LETHE_JOB_SERVICE") {
 		t.Errorf("%+v", e)
 	}
 	for service, want := range map[string]int{"orders": 403, "payments": 200} {

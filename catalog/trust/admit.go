@@ -42,7 +42,7 @@ const (
 var (
 	// errRefused is the same for whoever is not let in: a forger learns nothing.
 	errRefused = fault.New(fault.Unknown, "IDENTITY_REFUSED", "no trust lets this identity token in, or it was used before; Lethe's log has the reason under the request id, docs/ci.md the rules")
-	errSeveral = fault.New(fault.Invalid, "TRUST_AMBIGUOUS", "trusts for several services let this job in; say which one it acts for: LETHE_SERVICE, or scope=service:REF")
+	errSeveral = fault.New(fault.Invalid, "TRUST_AMBIGUOUS", "trusts for several services let this job in; say which one it acts for: LETHE_JOB_SERVICE, or scope=service:REF")
 	errUnknown = fault.New(fault.Unknown, "JOB_TOKEN_INVALID", "this job's token is not known, has ended, or its trust has; let the job sign in anew")
 )
 

@@ -123,7 +123,7 @@ func jobToken(ctx context.Context, e *env, visits *http.Client, server string) (
 		return "", 0, err
 	}
 	form := url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"}, "subject_token": {identity}, "subject_token_type": {"urn:ietf:params:oauth:token-type:jwt"}}
-	if service := e.get("LETHE_SERVICE"); service != "" {
+	if service := e.get("LETHE_JOB_SERVICE"); service != "" {
 		form.Set("scope", "service:"+service)
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, server+"/auth/token", strings.NewReader(form.Encode()))

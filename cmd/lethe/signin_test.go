@@ -201,8 +201,8 @@ func TestAJobSignsInAtLethe(t *testing.T) {
 		t.Fatalf("%d %s%s", r.code, r.out, r.err)
 	}
 	github.Runs(nil)
-	does(onGitHub, exitNo, "LETHE_SERVICE", "schema", "plan", "-m", m)
-	onGitHub.environ = append(onGitHub.environ, "LETHE_SERVICE=orders")
+	does(onGitHub, exitNo, "LETHE_JOB_SERVICE", "schema", "plan", "-m", m)
+	onGitHub.environ = append(onGitHub.environ, "LETHE_JOB_SERVICE=orders")
 	does(onGitHub, exitOK, "2 unchanged", "schema", "plan", "-m", m)
 
 	// GitLab gives a job one token, which serves once.
