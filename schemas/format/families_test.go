@@ -295,6 +295,8 @@ var ofMigrations = map[string][]family{
 	"changelog.xml": {
 		row("change sets", "<databaseChangeLog>", `<changeSet id="@" author="a"><createTable tableName="t@"><column name="a" type="int"/></createTable></changeSet>`, "", "</databaseChangeLog>"),
 		row("columns", `<databaseChangeLog><changeSet id="1" author="a"><createTable tableName="t">`, `<column name="c@" type="varchar(10)" remarks="what @ is"><constraints nullable="false"/></column>`, "", "</createTable></changeSet></databaseChangeLog>"),
+		row("columns added", `<databaseChangeLog><changeSet id="1" author="a"><createTable tableName="t"/><addColumn tableName="t">`, `<column name="c@" type="int" remarks="what @ is"/>`, "", "</addColumn></changeSet></databaseChangeLog>"),
+		row("conditions", `<databaseChangeLog><changeSet id="1" author="a"><preConditions>`, `<not><tableExists tableName="t@"/></not>`, "", "</preConditions></changeSet></databaseChangeLog>"),
 		row("properties", "<databaseChangeLog>", `<property name="p@" value="${p1}${p2}"/>`, "", `<changeSet id="1" author="a"><sql>SELECT ${p1}</sql></changeSet></databaseChangeLog>`),
 		row("scripts", "<databaseChangeLog>", `<changeSet id="@" author="a"><sql>CREATE TABLE t@ (a int)</sql></changeSet>`, "", "</databaseChangeLog>"),
 		row("attributes", "<databaseChangeLog ", `a@="b"`, " ", "/>"),
@@ -338,6 +340,12 @@ var ofMigrations = map[string][]family{
 		both("required fields", `{"c":{"$jsonSchema":{"properties":{`, `"f@":{"bsonType":["string","null"],"description":"what @ is"}`, `},"required":[`, `"f@"`, `]}}}`),
 		nest("fields in fields", `{"c":{"$jsonSchema":`, `{"properties":{"a":`, `{"bsonType":"int"}`, `}}`, `}}`),
 		row("commands", "[", `{"create":"c@","validator":{"$jsonSchema":{"properties":{"a":{}}}}},{"collMod":"c@","validator":{"$jsonSchema":{"properties":{"b":{}}}}}`, ",", "]"),
+		{"fields said anew", func(n int) string {
+			fields := func(name, kind string) string {
+				return row("", `{"`+name+`":"c","validator":{"$jsonSchema":{"properties":{`, `"f@":{"bsonType":"`+kind+`"}`, ",", `}}}}`).of(n)
+			}
+			return "[" + fields("create", "int") + "," + fields("collMod", "long") + "," + fields("collMod", "string") + "]"
+		}},
 		row("types of a field", `{"c":{"$jsonSchema":{"properties":{"a":{"bsonType":[`, `"t@"`, ",", "]}}}}}"),
 	},
 	"validators.js": {

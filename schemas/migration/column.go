@@ -79,39 +79,40 @@ func (l *liquibase) createTable(c *node) []string {
 	if r := l.fill(c.attr("remarks")); r != "" {
 		out = append(out, one("COMMENT ON TABLE %s IS %s", l.table(c), literal(r))...)
 	}
-	return append(out, l.remarks(c, all)...)
+	return append(out, l.remarks(l.table(c), all)...)
 }
 
-// remarks writes what is said of columns.
-func (l *liquibase) remarks(c *node, all []*node) []string {
+// remarks writes what is said of the columns of a table.
+func (l *liquibase) remarks(table string, all []*node) []string {
 	var out []string
 	for _, k := range all {
 		if r := l.fill(k.attr("remarks")); r != "" {
-			out = append(out, one("COMMENT ON COLUMN %s.%s IS %s", l.table(c), l.name(k, "name"), literal(r))...)
+			out = append(out, one("COMMENT ON COLUMN %s.%s IS %s", table, l.name(k, "name"), literal(r))...)
 		}
 	}
 	return out
 }
 
 func (l *liquibase) addColumn(c *node) []string {
-	all := columns(c)
+	all, t := columns(c), l.table(c)
 	var out []string
 	for _, k := range all {
-		out = append(out, one("ALTER TABLE %s ADD COLUMN %s", l.table(c), l.column(k))...)
+		out = append(out, one("ALTER TABLE %s ADD COLUMN %s", t, l.column(k))...)
 	}
 	for _, k := range l.keys(all, l.fill(c.attr("tableName"))) {
-		out = append(out, one("ALTER TABLE %s ADD %s", l.table(c), k)...)
+		out = append(out, one("ALTER TABLE %s ADD %s", t, k)...)
 	}
-	return append(out, l.remarks(c, all)...)
+	return append(out, l.remarks(t, all)...)
 }
 
 func (l *liquibase) dropColumn(c *node) []string {
 	var out []string
+	t := l.table(c)
 	if c.attr("columnName") != "" {
-		out = one("ALTER TABLE %s DROP COLUMN %s", l.table(c), l.name(c, "columnName"))
+		out = one("ALTER TABLE %s DROP COLUMN %s", t, l.name(c, "columnName"))
 	}
 	for _, k := range columns(c) {
-		out = append(out, one("ALTER TABLE %s DROP COLUMN %s", l.table(c), l.name(k, "name"))...)
+		out = append(out, one("ALTER TABLE %s DROP COLUMN %s", t, l.name(k, "name"))...)
 	}
 	return out
 }

@@ -8,11 +8,13 @@ import (
 
 // runsIn reports whether a change set with a context expression runs where these
 // contexts are chosen: names with and, or, not, ! and parentheses; a comma is an
-// or. Where none is chosen, or none is said, it runs.
+// or. Where none is chosen, or none is said, it runs, and so it does where more is
+// said than anybody can follow.
 // https://docs.liquibase.com/concepts/changelogs/attributes/contexts.html
 func runsIn(expression string, chosen []string) bool {
-	words := contextWords.FindAllString(strings.ToLower(expression), -1)
-	if len(chosen) == 0 || len(words) == 0 {
+	const most = 1000
+	words := contextWords.FindAllString(strings.ToLower(expression), most+1)
+	if len(chosen) == 0 || len(words) == 0 || len(words) > most {
 		return true
 	}
 	e := contexts{words: words, chosen: chosen}

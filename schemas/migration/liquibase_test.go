@@ -150,6 +150,15 @@ func TestPreConditions(t *testing.T) {
 	}
 }
 
+// numbered are so many properties, each of a name of its own.
+func numbered(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `"f%d":{},`, i)
+	}
+	return b.String()
+}
+
 // Input that is made to hurt is read or refused quickly, and no message repeats
 // it.
 func TestHostileFiles(t *testing.T) {
@@ -171,6 +180,10 @@ func TestHostileFiles(t *testing.T) {
 		"a long word":        {Format: "liquibase", Files: files("a.json", `{"a": `+strings.Repeat("a", n))},
 		"a long key":         {Format: "liquibase", Files: files("a.yaml", "a: 1\n b: ["+strings.Repeat("c", n))},
 		"many conditions":    {Format: "liquibase", Files: files("a.xml", xml("<preConditions>"+strings.Repeat("<not/>", n)+"</preConditions>"))},
+		"text in parts":      {Format: "liquibase", Files: files("a.xml", xml("<sql>"+strings.Repeat("<![CDATA[a]]>", n)+"</sql>"))},
+		"columns with words": {Format: "liquibase", Files: files("a.xml", xml(`<createTable tableName="t">`+strings.Repeat(`<column name="a" type="int" remarks="b"/>`, n/2)+"</createTable>"))},
+		"many keys":          {Format: "liquibase", Files: files("a.yaml", strings.Repeat("a: b\n", n/4))},
+		"a long context":     {Format: "liquibase", Contexts: []string{"a"}, Files: files("a.sql", "--liquibase formatted sql\n--changeset a:1 context:\""+strings.Repeat("!(", 10*n)+"\"\nSELECT 1;\n")},
 		"a wide line":        {Format: "liquibase", Files: files("a.yaml", "a: ["+strings.Repeat("b, ", n)+"]")},
 		"many lines":         {Format: "liquibase", Files: files("a.yaml", "databaseChangeLog:\n"+strings.Repeat("- a: b\n", n))},
 		"many members":       {Format: "liquibase", Files: files("a.json", "{"+strings.Repeat(`"a":"b",`, n)+`"c":1}`)},
@@ -181,6 +194,7 @@ func TestHostileFiles(t *testing.T) {
 		"calls in calls":     {Format: "mongodb", Files: files("a.js", strings.Repeat("db.createCollection(", n))},
 		"missing in script":  {Format: "mongodb", Files: files("a.js", strings.Repeat("db.a.rename('b');", n))},
 		"deep validator":     {Format: "mongodb", Files: files("a.js", "db.createCollection('a', {validator: {$jsonSchema: "+strings.Repeat("{properties: {a: ", n))},
+		"many required":      {Format: "mongodb", Files: files("a.json", `{"bsonType":"object","required":[`+strings.Repeat(`"a",`, n/2)+`"b"],"properties":{`+numbered(n/4)+`"b":{}}}`)},
 		"many properties":    {Format: "mongodb", Files: files("a.json", `{"bsonType":"object","properties":{`+strings.Repeat(`"a":{},`, n/10)+`"b":{}}}`)},
 		"a long version":     {Format: "flyway", Files: files("V"+strings.Repeat("9", 400)+"__a.sql", "CREATE TABLE a (id int)")},
 	} {

@@ -141,19 +141,31 @@ func (m *mongo) revise(n tables.Name, t tables.Table) error {
 		return err
 	}
 	old.Open = t.Open
+	had, has := namesOf(old.Columns), namesOf(t.Columns)
 	for _, c := range slices.Clone(old.Columns) {
-		if t.Index(c.Name) < 0 {
-			err = errors.Join(err, s.DropColumn(n, c.Name, t.At))
+		if !has[c.Name] && err == nil {
+			err = s.DropColumn(n, c.Name, t.At)
 		}
 	}
 	for _, c := range t.Columns {
-		if old.Index(c.Name) < 0 {
-			err = errors.Join(err, s.AddColumn(n, c))
-			continue
+		switch {
+		case err != nil:
+			return err
+		case !had[c.Name]:
+			err = s.AddColumn(n, c)
+		default:
+			err = errors.Join(s.Retype(n, c.Name, c), s.SetNullable(n, c.Name, c.Nullable, c.At), s.Describe(n, c.Name, c.Doc, c.At))
 		}
-		err = errors.Join(err, s.Retype(n, c.Name, c), s.SetNullable(n, c.Name, c.Nullable, c.At), s.Describe(n, c.Name, c.Doc, c.At))
 	}
 	return errors.Join(err, s.Describe(n, "", t.Doc, t.At))
+}
+
+func namesOf(columns []tables.Column) map[string]bool {
+	out := make(map[string]bool, len(columns))
+	for _, c := range columns {
+		out[c.Name] = true
+	}
+	return out
 }
 
 // bases are BSON's types as others call them.
@@ -166,10 +178,18 @@ func fieldsOf(schema *node, depth int) []tables.Column {
 	if properties == nil || depth > deepest {
 		return nil
 	}
-	required := valuesOf(schema.kid("required"))
+	required := map[string]bool{}
+	for _, name := range valuesOf(schema.kid("required")) {
+		required[name] = true
+	}
+	seen := map[string]bool{}
 	var out []tables.Column
 	for _, p := range properties.kids {
-		c := tables.Column{Name: p.name, At: p.at, Doc: p.attr("description", "title"), Nullable: !slices.Contains(required, p.name)}
+		if seen[p.name] {
+			continue // said twice: the first holds
+		}
+		seen[p.name] = true
+		c := tables.Column{Name: p.name, At: p.at, Doc: p.attr("description", "title"), Nullable: !required[p.name]}
 		types := append(valuesOf(p.kid("bsonType")), valuesOf(p.kid("type"))...)
 		if p.kid("encrypt") != nil {
 			types = append(types, "binData")
@@ -194,9 +214,6 @@ func fieldsOf(schema *node, depth int) []tables.Column {
 			}
 		}
 		c.Opaque = slices.Contains(types, "binData") || slices.Contains(types, "object") && len(c.Within) == 0 || len(types) == 0 && c.Type == ""
-		if slices.ContainsFunc(out, func(o tables.Column) bool { return o.Name == c.Name }) {
-			continue // said twice: the first holds
-		}
 		out = append(out, c)
 	}
 	return out

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas/migration"
 	"github.com/flowmart/lethe/schemas/tables"
 )
@@ -114,4 +115,31 @@ func TestMongoPlacesAndNotes(t *testing.T) {
 	if want := []string{"a.js:4:37", "a.js:4:67", "a.js:4:67", "a.js:5:1"}; !reflect.DeepEqual(notes, want) {
 		t.Errorf("%q, want %q", notes, want)
 	}
+}
+
+// Whatever a validator and a script say, nothing panics, every mistake says where
+// it is, and reading again comes to the same.
+func FuzzMongo(f *testing.F) {
+	f.Add(customers, `db.createCollection("x", {validator: {$jsonSchema: {properties: {'a': {bsonType: "int"}}}}}) // x`)
+	f.Add(`[{"create":"a","validator":{"$jsonSchema":{"required":["b"],"properties":{"b":{"bsonType":["int","null"]},"c":{"items":{"bsonType":"string"}}}}}},{"collMod":"a","validator":{}},{"drop":"a"}]`,
+		"module.exports = { async up(db) { await db.collection('a').rename(`b`); db.a.drop() }, async down(db) { db.b.drop() } }")
+	f.Add(`{"a":{"$jsonSchema":{"properties":{"b":{"properties":{"c":{"encrypt":{}}}}}}},"d":{"options":{"validator":{"$expr":1}}}}`, `db.runCommand({collMod: "a", validator: {$jsonSchema: /* x */ {bsonType: 'object', properties: {b: {type: "string",},},},},})`)
+	f.Fuzz(func(t *testing.T, document, script string) {
+		read := func() (migration.Result, error) {
+			return migration.Read(migration.Source{Format: "mongodb", Files: files("a.json", document, "b.js", script)})
+		}
+		r, err := read()
+		for _, f := range fault.All(err) {
+			if len(f.Path) == 0 || f.Path[0] == "" || f.Message == "" || len(f.Error()) > 2000 {
+				t.Errorf("%v says no place, or too much", f)
+			}
+		}
+		if err != nil && fault.All(err) == nil {
+			t.Errorf("%v is no fault", err)
+		}
+		again, err2 := read()
+		if !reflect.DeepEqual(faults(err), faults(err2)) || !reflect.DeepEqual(r.State.All(), again.State.All()) {
+			t.Errorf("read differently the second time: %v, %v", err, err2)
+		}
+	})
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
+	"github.com/flowmart/lethe/catalog/yaml/strict"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas/format"
 	"github.com/flowmart/lethe/schemas/tables"
@@ -134,7 +135,7 @@ func readXML(f File) (*node, error) {
 	}
 	d := xml.NewDecoder(strings.NewReader(f.Text))
 	root := &node{at: tables.Place{File: f.Path, Line: 1, Column: 1}}
-	open := []*node{root}
+	open := []*element{{node: root}}
 	for {
 		line, column := d.InputPos()
 		at, from := tables.Place{File: f.Path, Line: line, Column: column}, int(d.InputOffset())
@@ -152,22 +153,29 @@ func readXML(f File) (*node, error) {
 			for _, a := range t.Attr {
 				n.kids = append(n.kids, &node{name: a.Name.Local, value: a.Value, at: at})
 			}
-			top.kids = append(top.kids, n)
-			if open = append(open, n); len(open) > deepest {
+			top.node.kids = append(top.node.kids, n)
+			if open = append(open, &element{node: n}); len(open) > deepest {
 				return nil, tooDeep(at)
 			}
 		case xml.EndElement:
+			top.node.value = top.said.String()
 			open = open[:len(open)-1]
 		case xml.CharData:
-			if top.value == "" {
-				top.text = at
+			if top.said.Len() == 0 {
+				top.node.text = at
 				if strings.HasPrefix(f.Text[min(from, len(f.Text)):], "<![CDATA[") {
-					top.text.Column += len("<![CDATA[")
+					top.node.text.Column += len("<![CDATA[")
 				}
 			}
-			top.value += string(t)
+			top.said.Write(t)
 		}
 	}
+}
+
+// element is an element that has not ended, and the text in it so far.
+type element struct {
+	node *node
+	said strings.Builder
 }
 
 // lines knows where each line of a file begins.
@@ -294,6 +302,9 @@ func readYAML(f File) (*node, error) {
 		if depth > deepest || onLine > mostOnALine {
 			return nil, tooDeep(tables.Place{File: f.Path, Line: t.Position.Line, Column: t.Position.Column})
 		}
+	}
+	if at, found := strict.Crowded(tokens); found {
+		return nil, badDocument(tables.Place{File: f.Path, Line: at.Line, Column: at.Column}, "more than %d keys stand beside one another here; write a list", strict.MostKeys)
 	}
 	file, err := parser.Parse(tokens, 0)
 	if err != nil {

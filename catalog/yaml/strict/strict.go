@@ -75,9 +75,12 @@ type Reader struct {
 	errs []error
 }
 
+// full reports whether as many mistakes were noted as are told.
+func (r *Reader) full() bool { return len(r.errs) >= maxMistakes }
+
 // Bad notes a mistake.
 func (r *Reader) Bad(at Mark, code, message string, args ...any) {
-	if len(r.errs) < maxMistakes {
+	if !r.full() {
 		r.errs = append(r.errs, Mistake(r.File, at, code, message, args...))
 	}
 }
@@ -147,6 +150,10 @@ func (r *Reader) bearable(tokens token.Tokens) bool {
 			return false
 		}
 	}
+	if at, found := Crowded(tokens); found {
+		r.Bad(at, "YAML_TOO_WIDE", "more than %d keys stand beside one another here; %s never has as many", MostKeys, r.What)
+		return false
+	}
 	return true
 }
 
@@ -173,6 +180,8 @@ func (r *Reader) Object(n ast.Node, what string, known ...string) (Object, bool)
 	for _, p := range pairs {
 		at, key := MarkOf(p.Key), p.Key.GetToken().Value
 		switch {
+		case !slices.Contains(known, key) && r.full():
+			return o, true // nothing more would be told
 		case !slices.Contains(known, key):
 			r.Bad(at, "UNKNOWN_KEY", "%s", unknown(what, key, known))
 		case o.keys[key].Line > 0:
