@@ -131,6 +131,11 @@ func (r *Registry) check(ctx context.Context, db postgres.DB, by access.Principa
 	if err == nil {
 		p, err = r.meant(ctx, p, s)
 	}
+	var layers []layer
+	if err == nil {
+		layers, err = layersOf(ctx, db, p)
+		a.under(holding(layers), s)
+	}
 	if err == nil {
 		err = s.RuleSet.check("ruleSet")
 	}
@@ -148,23 +153,24 @@ func (r *Registry) check(ctx context.Context, db postgres.DB, by access.Principa
 		a, err = a.unreadable(s, err)
 		return a, draft{}, err
 	}
-	kept, err := r.judgeAll(ctx, db, by, &a, p, s, c)
+	kept, err := r.judgeAll(ctx, db, by, &a, p, layers, s, c)
 	a.Findings = placed(a.Findings, fieldsOf(c, p))
 	a.Verdict = gate.Judge(a.Policy, a.Findings)
 	return a, draft{p, kept}, err
 }
 
-// judgeAll fills in what is said of a schema that was read, and returns it as it
-// would be kept.
-func (r *Registry) judgeAll(ctx context.Context, db postgres.DB, by access.Principal, a *Answer, p place, s Submission, c *content) (*content, error) {
-	layers, err := layersOf(ctx, db, p)
-	if err != nil {
-		return nil, err
-	}
-	config := holding(layers)
+// under says by what a schema is judged: what is set, and what it is about to be.
+func (a *Answer) under(config Config, s Submission) Config {
 	a.Level, a.Set = config.Level, config.policy()
 	config = config.tightened(s.Intended)
 	a.Policy = config.policy()
+	return config
+}
+
+// judgeAll fills in what is said of a schema that was read, and returns it as it
+// would be kept.
+func (r *Registry) judgeAll(ctx context.Context, db postgres.DB, by access.Principal, a *Answer, p place, layers []layer, s Submission, c *content) (*content, error) {
+	config := a.under(holding(layers), s)
 	around := r.scene(db, p)
 	owners, err := around.belongsTo(ctx)
 	if err != nil {
