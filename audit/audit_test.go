@@ -264,6 +264,10 @@ func TestPrincipals(t *testing.T) {
 	if err != nil || len(found) != 2 || *found[id].Name != "Ada King" || *found[access.System.ID].Name != "lethe" {
 		t.Fatalf("%+v, %v", found, err)
 	}
+	of, err := audit.PrincipalsOf(ctx, f.db, "https://issuer.example", 10)
+	if err != nil || len(of) != 1 || of[0].ID != id || *of[0].Subject != "ada" {
+		t.Errorf("of the issuer %+v, %v", of, err)
+	}
 	for range 2 { // the second time there is nothing to erase
 		if err := f.ErasePrincipal(ctx, by, id); err != nil {
 			t.Fatal(err)
@@ -272,6 +276,9 @@ func TestPrincipals(t *testing.T) {
 	found, err = audit.PrincipalsByID(ctx, f.db, []uuid.UUID{id})
 	if p := found[id]; err != nil || p.Name != nil || p.Issuer != nil || p.Subject != nil || p.ErasedAt == nil {
 		t.Errorf("erased, yet %+v, %v", p, err)
+	}
+	if of, err := audit.PrincipalsOf(ctx, f.db, "https://issuer.example", 10); err != nil || len(of) != 0 {
+		t.Errorf("erased, yet listed: %+v, %v", of, err)
 	}
 	if n := f.count(t, `SELECT count(*) FROM audit_entry WHERE act = 'principal.erased'`); n != 1 {
 		t.Errorf("recorded %d times", n)

@@ -52,6 +52,15 @@ func keepPrincipal(ctx context.Context, db postgres.DB, issuer, subject, name st
 	return postgres.Scalar[uuid.UUID](ctx, db, q, id, issuer, subject, name)
 }
 
+// PrincipalsOf lists the principals of an issuer that are not erased, the newest,
+// at most so many.
+func PrincipalsOf(ctx context.Context, db postgres.DB, issuer string, most int) ([]Principal, error) {
+	const q = `
+		SELECT id, issuer, subject, name, created_at, erased_at
+		  FROM audit_principal WHERE issuer = $1 ORDER BY id DESC LIMIT $2`
+	return postgres.Many[Principal](ctx, db, q, issuer, most)
+}
+
 // PrincipalsByID finds principals, erased ones too. Unknown ids are absent.
 func PrincipalsByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uuid.UUID]Principal, error) {
 	const q = `

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -11,8 +12,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/flowmart/lethe/catalog/apikey"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/postgres"
 )
 
 // A key is believed for half a minute, asked for by one request at a time, and
@@ -118,5 +121,33 @@ func TestAKeyIsAPassword(t *testing.T) {
 	}
 	if _, err := b.standing(request(func(r *http.Request) { r.SetBasicAuth("lethe_right", "lethe_wrong") })); err == nil {
 		t.Error("a user's name is no key")
+	}
+}
+
+// A key that has never come here, or not for days, is recognised while the
+// database is away; it ends when it ends, and is asked for again in time.
+func TestKeysThatHaveYetToComeAreKnown(t *testing.T) {
+	t.Parallel()
+	c, asked := &clock{at: time.Now()}, 0
+	h := &holders{now: c.now, of: func(context.Context, string) (access.Principal, time.Time, error) {
+		asked++
+		return access.Principal{}, time.Time{}, &pgconn.ConnectError{}
+	}}
+	h.learn([]apikey.Holder{{Hash: sha256.Sum256([]byte("lethe_x")), By: access.Principal{ID: uuid.New(), Service: "orders"}, Until: c.now().Add(time.Hour)}}, c.now())
+	for _, after := range []time.Duration{0, heldFor, 50 * time.Minute} {
+		c.pass(after)
+		if st, err := h.standing(t.Context(), "/registry/subjects", "lethe_x"); err != nil || st.by.Service != "orders" {
+			t.Errorf("after %s: %+v %v", after, st, err)
+		}
+	}
+	if asked != 2 {
+		t.Errorf("the database was asked %d times", asked)
+	}
+	c.pass(10 * time.Minute)
+	if _, err := h.standing(t.Context(), "/registry/subjects", "lethe_x"); !errors.Is(err, errExpired) {
+		t.Errorf("past its end: %v", err)
+	}
+	if _, err := h.standing(t.Context(), "/registry/subjects", "lethe_y"); !postgres.Away(err) {
+		t.Errorf("another: %v", err)
 	}
 }

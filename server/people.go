@@ -76,6 +76,7 @@ type people struct {
 
 	mu    sync.Mutex
 	known map[identity]knownAs
+	rows  map[identity]knownAs // without names, of whoever has called some process; see acquaintance
 }
 
 type identity struct{ issuer, subject, name string }
@@ -92,11 +93,21 @@ const (
 	knownMax      = 10_000
 )
 
+// recall is the row that somebody was last known by.
+func (p *people) recall(who identity) (knownAs, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if k, ok := p.known[who]; ok {
+		return k, true
+	}
+	who.name = ""
+	k, ok := p.rows[who]
+	return k, ok
+}
+
 func (p *people) row(ctx context.Context, who identity) (uuid.UUID, error) {
 	now := p.now()
-	p.mu.Lock()
-	k, ok := p.known[who]
-	p.mu.Unlock()
+	k, ok := p.recall(who)
 	if ok && now.Before(k.until) {
 		return k.id, nil
 	}

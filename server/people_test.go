@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/internal/access"
 )
 
@@ -47,6 +48,31 @@ func TestPeopleAreKnownWhileTheDatabaseIsAway(t *testing.T) {
 	}
 	if _, err := principal("stranger"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a stranger: %v", err)
+	}
+}
+
+// Who has called another replica is recognised while the database is away, under
+// whatever name; who was erased since is not.
+func TestPeopleWhoCalledElsewhereAreKnown(t *testing.T) {
+	t.Parallel()
+	issuer, subject, id := "https://issuer.example", "ada", uuid.New()
+	p := &people{now: time.Now, ensure: func(context.Context, string, string, string) (uuid.UUID, error) {
+		return uuid.Nil, context.DeadlineExceeded
+	}}
+	ada := claims{Issuer: issuer, Subject: subject, Name: "Ada"}
+	p.learn([]audit.Principal{{ID: id, Issuer: &issuer, Subject: &subject}})
+	if by, err := p.principal(t.Context(), ada); err != nil || by.ID != id || by.Name != "Ada" {
+		t.Errorf("%+v %v", by, err)
+	}
+	for _, who := range []claims{{Issuer: "https://other.example", Subject: subject}, {Issuer: issuer, Subject: "bob"}} {
+		if by, err := p.principal(t.Context(), who); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%+v %v", by, err)
+		}
+	}
+	p.learn(nil)
+	ada.Name = "Ada King" // under the other name she called this one
+	if by, err := p.principal(t.Context(), ada); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%+v %v", by, err)
 	}
 }
 

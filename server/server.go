@@ -230,6 +230,9 @@ func (s *Server) openFront() error {
 	if s.late {
 		s.house.loops = append(s.house.loops, loop{"database", s.await})
 	}
+	if s.conf.Runs(Registry) {
+		s.house.loops = append(s.house.loops, loop{"callers", newAcquaintance(s.ground, tokens).run})
+	}
 	mux := http.NewServeMux()
 	s.health.Mount(mux)
 	if s.conf.Runs(Web) {

@@ -174,6 +174,45 @@ func (k *Keys) List(ctx context.Context, by access.Principal, service string, p 
 	return page.Cut(rows, p.First, func(k Key) string { return page.Encode(list, k.ID) }), err
 }
 
+// Holder is whom a key stands for.
+type Holder struct {
+	Hash  [sha256.Size]byte // of the key
+	By    access.Principal
+	Until time.Time
+}
+
+// holder is the row of a holder.
+type holder struct {
+	Hash        []byte
+	PrincipalID uuid.UUID
+	Role        access.Role
+	Service     string
+	ExpiresAt   time.Time
+}
+
+func (h holder) holder() Holder {
+	by := access.Principal{ID: h.PrincipalID, Name: string(h.Role) + " of " + h.Service, Roles: []access.Role{h.Role}, Service: h.Service}
+	return Holder{[sha256.Size]byte(h.Hash), by, h.ExpiresAt}
+}
+
+// Holders lists whom keys stand for that open something now, the newest, at most
+// so many.
+func (k *Keys) Holders(ctx context.Context, most int) ([]Holder, error) {
+	const q = `
+		SELECT k.hash, k.principal_id, k.role, s.ref AS service, k.expires_at
+		  FROM catalog_api_key k
+		  JOIN catalog_service s ON s.id = k.service_id
+		 WHERE k.revoked_at IS NULL AND k.expires_at > $1
+		 ORDER BY k.id DESC
+		 LIMIT $2`
+	rows, err := postgres.Many[holder](ctx, k.db, q, k.now(), most)
+	out := make([]Holder, len(rows))
+	for i, h := range rows {
+		out[i] = h.holder()
+	}
+	return out, err
+}
+
 // Holder is whom a key stands for, and until when. A key that is not known, has
 // ended or was revoked stands for nobody: the fault API_KEY_INVALID. The state of
 // its service does not count, as it does not for a token: it says whether the
@@ -181,16 +220,10 @@ func (k *Keys) List(ctx context.Context, by access.Principal, service string, p 
 func (k *Keys) Holder(ctx context.Context, secret string) (access.Principal, time.Time, error) {
 	hash := sha256.Sum256([]byte(secret))
 	const q = `
-		SELECT k.principal_id, k.role, s.ref AS service, k.expires_at
+		SELECT k.hash, k.principal_id, k.role, s.ref AS service, k.expires_at
 		  FROM catalog_api_key k
 		  JOIN catalog_service s ON s.id = k.service_id
 		 WHERE k.hash = $1 AND k.revoked_at IS NULL AND k.expires_at > $2`
-	type holder struct {
-		PrincipalID uuid.UUID
-		Role        access.Role
-		Service     string
-		ExpiresAt   time.Time
-	}
 	h, err := postgres.One[holder](ctx, k.db, q, hash[:], k.now())
 	if errors.Is(err, postgres.ErrNotFound) {
 		return access.Principal{}, time.Time{}, errUnknown
@@ -198,5 +231,5 @@ func (k *Keys) Holder(ctx context.Context, secret string) (access.Principal, tim
 	if err != nil {
 		return access.Principal{}, time.Time{}, err
 	}
-	return access.Principal{ID: h.PrincipalID, Name: string(h.Role) + " of " + h.Service, Roles: []access.Role{h.Role}, Service: h.Service}, h.ExpiresAt, nil
+	return h.holder().By, h.ExpiresAt, nil
 }

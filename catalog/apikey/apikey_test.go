@@ -1,6 +1,8 @@
 package apikey_test
 
 import (
+	"crypto/sha256"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -86,6 +88,11 @@ func TestAKeyStandsForItsService(t *testing.T) {
 	_, _, err = keys.Holder(ctx, secret[:len(secret)-1]+"0")
 	wants(t, err, "API_KEY_INVALID")
 
+	all, err := keys.Holders(ctx, 10)
+	if err != nil || len(all) != 1 || all[0].Hash != sha256.Sum256([]byte(secret)) || !reflect.DeepEqual(all[0].By, by) || !all[0].Until.Equal(until) {
+		t.Errorf("%+v %v", all, err)
+	}
+
 	// Whether its service is asked about people says nothing of its producers.
 	if _, err := db.Exec(ctx, `UPDATE catalog_service SET state = 'DISABLED'`); err != nil {
 		t.Fatal(err)
@@ -102,6 +109,9 @@ func TestAKeyStandsForItsService(t *testing.T) {
 	at.at = at.at.Add(30 * day)
 	_, _, err = keys.Holder(ctx, secret)
 	wants(t, err, "API_KEY_INVALID")
+	if all, err := keys.Holders(ctx, 10); err != nil || len(all) != 0 {
+		t.Errorf("%+v %v", all, err)
+	}
 }
 
 func TestAKeyIsRevoked(t *testing.T) {
@@ -121,6 +131,9 @@ func TestAKeyIsRevoked(t *testing.T) {
 	}
 	_, _, err = keys.Holder(ctx, secret)
 	wants(t, err, "API_KEY_INVALID")
+	if all, err := keys.Holders(ctx, 10); err != nil || len(all) != 0 {
+		t.Errorf("%+v %v", all, err)
+	}
 	_, err = keys.Revoke(ctx, steward, uuid.New())
 	wants(t, err, "API_KEY_NOT_FOUND")
 	all := page.Args{First: page.Max}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -98,6 +99,7 @@ type outage struct {
 	questions []question
 	known     []answer // to each question, before
 	callers   []caller
+	strangers []caller // who come to these replicas only when the database is away
 
 	mu      sync.Mutex
 	tokens  map[string]signed
@@ -136,7 +138,7 @@ func beforeTheOutage(t *testing.T, life time.Duration) *outage {
 	o := &outage{t: t, s: s, life: life, tokens: map[string]signed{}}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	key := o.key(ctx)
+	key, other := o.elsewhere(ctx)
 	o.proxied()
 	s.serveAll(ctx)
 	bearer := func(as string) func() string { return func() string { return "Bearer " + o.token(as) } }
@@ -152,6 +154,7 @@ func beforeTheOutage(t *testing.T, life time.Duration) *outage {
 		{"a token as password", basic(func() string { return o.token("service:orders") }), true},
 		{"an API key", func() string { return "Bearer " + key }, true}, {"an API key as password", basic(func() string { return key }), true},
 	}
+	o.strangers = []caller{{"a token that comes for the first time", bearer("nshah"), false}, {"an API key that comes for the first time", basic(func() string { return other }), true}}
 	o.fill()
 	for i, q := range o.questions {
 		for replica := range replicas {
@@ -175,8 +178,9 @@ func beforeTheOutage(t *testing.T, life time.Duration) *outage {
 
 func (a answer) is(b answer) bool { return a.status == b.status && a.text == b.text }
 
-// key makes an API key, as an operator does, by a server that serves everything.
-func (o *outage) key(ctx context.Context) string {
+// elsewhere makes two API keys, as an operator does, at a server that serves
+// everything, and somebody signs in there.
+func (o *outage) elsewhere(ctx context.Context) (key, other string) {
 	o.t.Helper()
 	s := o.s
 	p, err := s.lethe.Serve(ctx, s.listen[0], s.ops[0], s.file("all.log"), "LETHE_ONLY=registry,intake,requests,web")
@@ -192,9 +196,17 @@ services:
 	operator.Env = append(operator.Env, "LETHE_TOKEN="+s.token("admin"))
 	_, err = operator.Run(ctx, []byte(catalog), "catalog", "import", "-")
 	s.must(err)
-	out, err := operator.Run(ctx, nil, "apikey", "create", "--service", "orders", "--label", "producers")
+	for _, into := range []*string{&key, &other} {
+		out, err := operator.Run(ctx, nil, "apikey", "create", "--service", "orders", "--label", "producers")
+		s.must(err)
+		*into = strings.Fields(out)[0]
+	}
+	a, err := s.ask(0, "Bearer "+o.token("nshah"), "GET", "/subjects", nil)
 	s.must(err)
-	return strings.Fields(out)[0]
+	if a.status != http.StatusOK {
+		o.t.Fatalf("signing in elsewhere: %d %s", a.status, a.text)
+	}
+	return key, other
 }
 
 // proxied puts a proxy between the replicas and their databases.
@@ -464,7 +476,13 @@ func (o *outage) knock(pause time.Duration, also bool) (ended func()) {
 // one asks something and judges the answer.
 func (o *outage) one(also bool) {
 	replica, i := rand.IntN(replicas), rand.IntN(len(o.questions))
-	q, c := o.questions[i], o.callers[rand.IntN(len(o.callers))]
+	o.mu.Lock()
+	callers := o.callers
+	if !o.away.IsZero() {
+		callers = slices.Concat(callers, o.strangers)
+	}
+	o.mu.Unlock()
+	q, c := o.questions[i], callers[rand.IntN(len(callers))]
 	if !c.registers && strings.HasSuffix(q.path, "/versions") && q.method == "POST" {
 		c = o.callers[0]
 	}
