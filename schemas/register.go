@@ -27,14 +27,7 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 	if err := by.Require(access.CI, access.Service, access.Steward, access.Admin); err != nil {
 		return v, err
 	}
-	p, err := placeOf(s.Subject)
-	if err != nil {
-		return v, err
-	}
-	p, st, err := r.subjectFor(ctx, p, s)
-	if err == nil {
-		err = by.May(access.Register, p.String())
-	}
+	p, st, err := r.subjectFor(ctx, by, s)
 	if err != nil {
 		return v, err
 	}
@@ -105,16 +98,23 @@ func (r *Registry) meant(ctx context.Context, p place, s Submission) (place, err
 	return r.readAs(ctx, p)
 }
 
-// subjectFor is the subject at the place that a submission is for; nil if it is
-// new.
-func (r *Registry) subjectFor(ctx context.Context, p place, s Submission) (place, *state, error) {
+// subjectFor is the subject at the place that a submission is for, which is where
+// its alias leads; nil if it is new. It is refused whoever may not register there
+// whatever the schema.
+func (r *Registry) subjectFor(ctx context.Context, by access.Principal, s Submission) (place, *state, error) {
+	p, err := placeOf(s.Subject)
+	if err != nil {
+		return p, nil, err
+	}
 	st, err := r.subjectAt(ctx, p)
-	if err != nil || s.ID > 0 || st == nil || st.alias == nil {
+	if err == nil && s.ID <= 0 && st != nil && st.alias != nil {
+		p = *st.alias
+		st, err = r.subjectIn(ctx, r.db, p)
+	}
+	if err != nil {
 		return p, st, err
 	}
-	p = *st.alias
-	st, err = r.subjectIn(ctx, r.db, p)
-	return p, st, err
+	return p, st, by.May(access.Register, p.String())
 }
 
 // texted gives a submission that has only metadata or rules the text of the

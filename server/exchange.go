@@ -23,10 +23,10 @@ import (
 
 // Names of the exchange (RFC 8693 §2.1, §3).
 const (
-	exchangeGrant   = "urn:ietf:params:oauth:grant-type:token-exchange"
-	tokenOfAccess   = "urn:ietf:params:oauth:token-type:access_token"
-	tokenOfIdentity = "urn:ietf:params:oauth:token-type:id_token"
-	tokenOfJWT      = "urn:ietf:params:oauth:token-type:jwt"
+	exchangeGrant = "urn:ietf:params:oauth:grant-type:token-exchange"
+	ofAccess      = "urn:ietf:params:oauth:token-type:access_token"
+	ofIdentity    = "urn:ietf:params:oauth:token-type:id_token"
+	ofJWT         = "urn:ietf:params:oauth:token-type:jwt"
 )
 
 var (
@@ -81,7 +81,7 @@ func (d *exchange) take(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, err)
 		return
 	}
-	answerForm(w, http.StatusOK, givenToken{p.Token, tokenOfAccess, "Bearer", int(p.ExpiresAt.Sub(d.now()).Seconds()), scopeOf(p.Verbs), p.Held})
+	answerForm(w, http.StatusOK, givenToken{p.Token, ofAccess, "Bearer", int(p.ExpiresAt.Sub(d.now()).Seconds()), scopeOf(p.Verbs), p.Held})
 }
 
 func scopeOf(verbs []access.Verb) string {
@@ -103,7 +103,7 @@ func (d *exchange) admit(r *http.Request) (trust.Pass, error) {
 	}
 	kind, wanted := form.Get("subject_token_type"), form.Get("requested_token_type")
 	service, named := strings.CutPrefix(form.Get("scope"), "service:")
-	if len(form["subject_token"]) != 1 || kind != tokenOfJWT && kind != tokenOfIdentity || wanted != "" && wanted != tokenOfAccess || form.Has("actor_token") || form.Get("scope") != "" && !named {
+	if len(form["subject_token"]) != 1 || kind != ofJWT && kind != ofIdentity || wanted != "" && wanted != ofAccess || form.Has("actor_token") || form.Get("scope") != "" && !named {
 		return trust.Pass{}, errExchange
 	}
 	issuer, claims, err := d.verify(r.Context(), form.Get("subject_token"))
