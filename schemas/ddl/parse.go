@@ -29,11 +29,19 @@ func (p *parser) peek(n int) token {
 
 func (p *parser) at() tables.Place { return p.l.place(p.peek(0).at) }
 
-// bad says that something else was expected here.
+// bad says that something else was expected here. Names and keywords are
+// repeated, and no values: they could be somebody's.
 func (p *parser) bad(expected string) error {
 	t := p.peek(0)
-	seen := "the end of the statement"
-	if t.class != end {
+	var seen string
+	switch t.class {
+	case end:
+		seen = "the end of the statement"
+	case text:
+		seen = "a text"
+	case number:
+		seen = "a number"
+	default:
 		seen = clip(t.text)
 	}
 	return fault.New(fault.Invalid, "BAD_SQL", "here stands %s where %s was expected", seen, expected).At(p.l.place(min(t.at, len(p.l.in))).String())

@@ -24,7 +24,8 @@ import (
 type language struct {
 	name     string
 	families []family
-	most     int // bytes of a text
+	most     int  // bytes of a text
+	whole    bool // mistakes are told as one message
 	read     func(text string) error
 }
 
@@ -33,23 +34,23 @@ type language struct {
 // and whatever is told of it is told.
 func languages() []language {
 	all := []language{
-		{"Avro", ofAvro, 1 << 20, registered(avro.Read, "bytes")},
-		{"JSON Schema", ofJSON, 1 << 20, registered(jsonschema.Read, "integer")},
-		{"Protobuf", ofProtobuf, 1 << 20, registered(protobuf.Read, "int32")},
-		{"DDL", ofDDL, 4 << 20, func(text string) error {
+		{"Avro", ofAvro, 1 << 20, true, registered(avro.Read, "bytes")},
+		{"JSON Schema", ofJSON, 1 << 20, true, registered(jsonschema.Read, "integer")},
+		{"Protobuf", ofProtobuf, 1 << 20, true, registered(protobuf.Read, "int32")},
+		{"DDL", ofDDL, 4 << 20, false, func(text string) error {
 			d := ddl.New()
 			err := d.Run(tables.Place{File: "f.sql"}, text)
 			tables.Diff(tables.New(), d.State)
 			tables.Diff(d.State, tables.New())
 			return err
 		}},
-		{"manifest", ofManifests, 1 << 20, func(text string) error {
+		{"manifest", ofManifests, 1 << 20, false, func(text string) error {
 			_, err := manifest.Read(manifest.Name, []byte(text))
 			return err
 		}},
 	}
 	for _, file := range slices.Sorted(maps.Keys(ofMigrations)) {
-		all = append(all, language{file, ofMigrations[file], 4 << 20, func(text string) error {
+		all = append(all, language{file, ofMigrations[file], 4 << 20, false, func(text string) error {
 			s := migration.Source{Format: formats[file], Files: []migration.File{{Path: file, Text: text}}}
 			if s.Format == "liquibase" {
 				s.Root = file

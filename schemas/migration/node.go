@@ -118,8 +118,9 @@ func badDocument(at tables.Place, message string, args ...any) error {
 	const longest = 300
 	words := fmt.Sprintf(message, args...)
 	if len(words) > longest {
-		words = strings.ToValidUTF8(words[:longest], "") + "…"
+		words = words[:longest] + "…"
 	}
+	words = strings.ToValidUTF8(words, "")
 	return fault.New(fault.Invalid, "BAD_DOCUMENT", "%s", words).At(at.String())
 }
 

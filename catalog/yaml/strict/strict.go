@@ -54,8 +54,25 @@ func (p Place) Of(key string) Mark {
 	return p.At
 }
 
+// mostTold is how much of a name or a value a mistake shows, in bytes: what is
+// wrong with one that is longer nobody sees at its end.
+const mostTold = 300
+
+// clip shortens a text for a mistake, and shows that it did.
+func clip(s string, most int) string {
+	if len(s) > most {
+		s = s[:most] + "…"
+	}
+	return strings.ToValidUTF8(s, "�")
+}
+
 // Mistake is a fault at a place of a file; its path is file, line and column.
 func Mistake(file string, at Mark, code, message string, args ...any) *fault.Fault {
+	for i, arg := range args {
+		if s, ok := arg.(string); ok {
+			args[i] = clip(s, mostTold)
+		}
+	}
 	f := fault.New(fault.Invalid, code, message, args...)
 	f.Path = []string{file, strconv.Itoa(max(at.Line, 1)), strconv.Itoa(max(at.Column, 1))}
 	return f
@@ -205,7 +222,8 @@ func pairsOf(n ast.Node) ([]*ast.MappingValueNode, bool) {
 
 // unknown names the key that was meant or, where none is near, all there are.
 func unknown(what, key string, known []string) string {
-	said := fmt.Sprintf("%s has no key %q", what, key)
+	const most = 80
+	said := fmt.Sprintf("%s has no key %q", what, clip(key, most))
 	if fault.Nearest(key, known) != "" {
 		return fault.Suggest(said, key, known)
 	}
