@@ -262,5 +262,9 @@ func actsFor(ctx context.Context, db postgres.DB, by access.Principal, s catalog
 	if bound(by) {
 		return fault.New(fault.Denied, "NOT_OWNER", "you are bound to the service %q; declare what that one reads", by.Service)
 	}
-	return steward(ctx, db, by, []catalog.Service{s})
+	owners, err := services(ctx, db, []uuid.UUID{s.ID})
+	if err != nil {
+		return err
+	}
+	return steward(by, owners)
 }

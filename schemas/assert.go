@@ -65,8 +65,8 @@ type assertions struct {
 // wait for every other change of the catalog.
 func (a assertions) revised(said []gate.Tag, change gate.Change, p place, version int) []catalog.Tag {
 	for _, t := range a.tags[a.dataset] {
-		if t.FieldID != nil && t.Source == "SCHEMA" {
-			a.standing[statement{*t.FieldID, t.Term}] = t
+		if t.Source == "SCHEMA" {
+			a.standing[statement{*t.FieldID, t.Term}] = t.Tag
 		}
 	}
 	var out []catalog.Tag
@@ -107,15 +107,11 @@ func (a assertions) superseded(change gate.Change, p place, version int) []catal
 	}
 	var out []catalog.Tag
 	for _, t := range a.tags[a.dataset] { // in their order
-		if t.FieldID == nil {
-			continue
-		}
-		path := a.paths[*t.FieldID]
 		_, left := a.standing[statement{*t.FieldID, t.Term}]
-		rejected := slices.ContainsFunc(change.Rejected[path], func(r gate.Rejection) bool { return r.Category == t.Term })
+		rejected := slices.ContainsFunc(change.Rejected[t.Path], func(r gate.Rejection) bool { return r.Category == t.Term })
 		switch {
 		case t.Source != "SCHEMA" || !left || rejected || strings.HasPrefix(t.Reason, another):
-		case has[path] || version == 0 && ofPart(path, p):
+		case has[t.Path] || version == 0 && ofPart(t.Path, p):
 			out = append(out, catalog.Tag{DatasetID: a.dataset, FieldID: t.FieldID, Term: t.Term, Source: "SCHEMA", Reason: reason})
 		}
 	}

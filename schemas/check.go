@@ -177,7 +177,7 @@ func (r *Registry) judgeAll(ctx context.Context, db postgres.DB, by access.Princ
 		return nil, err
 	}
 	for _, o := range owners {
-		a.Owners = append(a.Owners, o.Ref)
+		a.Owners = append(a.Owners, o.ref)
 	}
 	st, err := r.subjectIn(ctx, db, p)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/dossier"
 	"github.com/flowmart/lethe/catalog/taxonomy"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
@@ -198,39 +198,22 @@ func (s *scene) change(ctx context.Context, now described) (gate.Change, error) 
 // subject's topic.
 type known struct {
 	datasets []uuid.UUID
-	tags     map[uuid.UUID][]catalog.Tag
-	paths    map[uuid.UUID]string // of the fields that have any
+	tags     map[uuid.UUID][]dossier.Tag
 }
 
 // tagged asks the catalog what is said of the fields. Who registers asks once
 // the subject is locked: another version may say something.
-func (s *scene) tagged(ctx context.Context) (known, error) {
+func (s *scene) tagged(ctx context.Context) (k known, err error) {
 	if s.known != nil {
 		return *s.known, nil
 	}
-	k := known{paths: map[uuid.UUID]string{}}
-	var err error
-	if k.datasets, err = s.ids(ctx); err != nil || len(k.datasets) == 0 {
+	if k.datasets, err = s.ids(ctx); err != nil {
 		return k, err
 	}
-	if k.tags, err = catalog.TagsByDataset(ctx, s.db, k.datasets); err != nil {
-		return k, err
-	}
-	var fields []uuid.UUID
+	k.tags = map[uuid.UUID][]dossier.Tag{}
 	for _, d := range k.datasets {
-		for _, t := range k.tags[d] {
-			if t.FieldID != nil {
-				fields = append(fields, *t.FieldID)
-			}
-		}
-	}
-	if len(fields) > 0 {
-		at, err := catalog.FieldsByID(ctx, s.db, fields)
-		if err != nil {
+		if k.tags[d], err = dossier.Tags(ctx, s.db, d); err != nil {
 			return k, err
-		}
-		for id, f := range at {
-			k.paths[id] = f.Path
 		}
 	}
 	s.known = &k
@@ -242,7 +225,7 @@ func (k known) change(now described) gate.Change {
 	change := gate.Change{New: now.fields, Dangling: now.dangling,
 		Confirmed: map[string][]string{}, Earlier: map[string][]string{}, Rejected: map[string][]gate.Rejection{}}
 	for _, d := range k.datasets {
-		k.tell(&change, k.tags[d])
+		tell(&change, k.tags[d])
 	}
 	return change
 }
@@ -250,13 +233,10 @@ func (k known) change(now described) gate.Change {
 // tell adds what is said of a dataset's fields: what people decided and, apart,
 // what versions of the schema say. What is said to hold from a later day on is
 // decided today.
-func (k known) tell(change *gate.Change, tags []catalog.Tag) {
+func tell(change *gate.Change, tags []dossier.Tag) {
 	denied := map[string]map[string]bool{}
 	for _, t := range tags {
-		if t.FieldID == nil {
-			continue
-		}
-		path := k.paths[*t.FieldID]
+		path := t.Path
 		if t.State == "REJECTED" || t.State == "CONFIRMED" && t.Polarity == "-" {
 			change.Rejected[path] = append(change.Rejected[path], gate.Rejection{Category: t.Term})
 			if denied[path] == nil {
@@ -266,10 +246,10 @@ func (k known) tell(change *gate.Change, tags []catalog.Tag) {
 		}
 	}
 	for _, t := range tags {
-		if t.FieldID == nil || t.State != "CONFIRMED" || t.Polarity != "+" {
+		path := t.Path
+		if t.State != "CONFIRMED" || t.Polarity != "+" {
 			continue
 		}
-		path := k.paths[*t.FieldID]
 		if _, err := taxonomy.Find("", t.Term, taxonomy.Category); err != nil || denied[path][t.Term] {
 			continue
 		}

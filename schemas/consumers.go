@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/dossier"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas/contract"
@@ -20,18 +20,17 @@ import (
 // how: the schemas it declared to read with, the fields it declared to read,
 // and what it was seen to do.
 type consumer struct {
-	service  catalog.Service
-	owner    string // the ref of its team
-	own      bool   // the subject belongs to it
+	service
+	own      bool // the subject belongs to it
 	readers  []contract.Reader
-	declared []catalog.Consumption
-	seen     []catalog.ObservedRead
+	declared []dossier.Consumer
+	seen     []dossier.Reader
 }
 
 // consumers are those of a subject, and the groups that nobody knows.
 type consumers struct {
 	known    []consumer // by ref
-	unknown  []catalog.ObservedRead
+	unknown  []dossier.Reader
 	datasets []uuid.UUID
 }
 
@@ -47,12 +46,14 @@ func (s *scene) readers(ctx context.Context) (out consumers, err error) {
 	if err != nil {
 		return out, err
 	}
-	t, err := s.readersOf(ctx, out.datasets)
-	if err != nil {
-		return out, err
+	t := reading{}
+	for _, dataset := range out.datasets {
+		if err := s.readersOf(ctx, &t, dataset); err != nil {
+			return out, err
+		}
 	}
 	for _, n := range readers {
-		c := t.at(n.ServiceID)
+		c := t.at(service{id: n.ServiceID})
 		c.readers = append(c.readers, n)
 	}
 	owners, err := s.belongsTo(ctx)
@@ -60,10 +61,10 @@ func (s *scene) readers(ctx context.Context) (out consumers, err error) {
 		return out, err
 	}
 	for _, o := range owners {
-		t.at(o.ID).own = true
+		t.at(o).own = true
 	}
 	out.unknown = t.unknown
-	if out.known, err = s.named(ctx, t); err == nil {
+	if out.known, err = t.named(ctx, s.db); err == nil {
 		s.consumers = &out
 	}
 	return out, err
@@ -72,76 +73,65 @@ func (s *scene) readers(ctx context.Context) (out consumers, err error) {
 // reading gathers consumers by their service.
 type reading struct {
 	byService map[uuid.UUID]*consumer
-	unknown   []catalog.ObservedRead
+	unknown   []dossier.Reader
 }
 
-func (t *reading) at(service uuid.UUID) *consumer {
-	if t.byService[service] == nil {
-		t.byService[service] = &consumer{}
+// at is the consumer of a service, whose ref need not be known yet.
+func (t *reading) at(s service) *consumer {
+	if t.byService == nil {
+		t.byService = map[uuid.UUID]*consumer{}
 	}
-	return t.byService[service]
+	if t.byService[s.id] == nil {
+		t.byService[s.id] = &consumer{}
+	}
+	c := t.byService[s.id]
+	if c.ref == "" {
+		c.service = s
+	}
+	return c
 }
 
-// readersOf gathers what the catalog knows of who reads datasets. Readings that
+// readersOf gathers what the catalog knows of who reads a dataset. Readings that
 // somebody explained are none.
-func (s *scene) readersOf(ctx context.Context, datasets []uuid.UUID) (*reading, error) {
-	t := &reading{byService: map[uuid.UUID]*consumer{}}
-	if len(datasets) == 0 {
-		return t, nil
-	}
-	declared, err := s.declared.of(ctx, s.db, datasets)
+func (s *scene) readersOf(ctx context.Context, t *reading, dataset uuid.UUID) error {
+	declared, err := s.readBy(ctx, dataset)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for _, dataset := range datasets {
-		for _, n := range declared[dataset] {
-			c := t.at(n.ServiceID)
-			c.declared = append(c.declared, n)
-		}
+	for _, n := range declared {
+		c := t.at(service{n.ServiceID, n.Service, n.Owner})
+		c.declared = append(c.declared, n)
 	}
-	seen, err := catalog.ObservedReads(ctx, s.db, datasets)
+	seen, err := dossier.Readers(ctx, s.db, dataset)
 	for _, o := range seen {
-		switch {
-		case o.DismissalID != nil:
-		case o.ServiceID == nil:
+		if o.ServiceID == nil {
 			t.unknown = append(t.unknown, o)
-		default:
-			c := t.at(*o.ServiceID)
-			c.seen = append(c.seen, o)
+			continue
 		}
+		c := t.at(service{*o.ServiceID, o.Service, o.Owner})
+		c.seen = append(c.seen, o)
 	}
-	return t, err
+	return err
 }
 
-// named gives consumers their services and those their owners.
-func (s *scene) named(ctx context.Context, t *reading) ([]consumer, error) {
-	var ids, teams []uuid.UUID
-	for id := range t.byService {
-		ids = append(ids, id)
-	}
-	services, err := s.services.of(ctx, s.db, ids)
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range ids {
-		if owner := services[id].OwnerID; owner != nil {
-			teams = append(teams, *owner)
+// named lists the consumers by the refs of their services.
+func (t *reading) named(ctx context.Context, db postgres.DB) ([]consumer, error) {
+	var nameless []uuid.UUID
+	for id, c := range t.byService {
+		if c.ref == "" {
+			nameless = append(nameless, id)
 		}
 	}
-	owners, err := s.teams.of(ctx, s.db, teams)
-	if err != nil {
-		return nil, err
+	found, err := services(ctx, db, nameless)
+	for _, s := range found {
+		t.byService[s.id].service = s
 	}
 	var out []consumer
-	for id, c := range t.byService {
-		c.service = services[id]
-		if c.service.OwnerID != nil {
-			c.owner = owners[*c.service.OwnerID].Ref
-		}
+	for _, c := range t.byService {
 		out = append(out, *c)
 	}
-	slices.SortFunc(out, func(a, b consumer) int { return cmp.Compare(a.service.Ref, b.service.Ref) })
-	return out, nil
+	slices.SortFunc(out, func(a, b consumer) int { return cmp.Compare(a.ref, b.ref) })
+	return out, err
 }
 
 // harm is what a change does to a consumer.

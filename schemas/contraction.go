@@ -48,7 +48,7 @@ func (r *Registry) SafeToContract(ctx context.Context, by access.Principal, q co
 type witnesses struct{ all []contract.Witness }
 
 func (w *witnesses) say(s contract.Safety, c consumer, format string, args ...any) {
-	w.all = append(w.all, contract.Witness{Safety: s, Service: c.service.Ref, Owner: c.owner, Reason: fmt.Sprintf(format, args...)})
+	w.all = append(w.all, contract.Witness{Safety: s, Service: c.ref, Owner: c.owner, Reason: fmt.Sprintf(format, args...)})
 }
 
 // answer is the worst of the reasons.
@@ -147,7 +147,7 @@ func testifyFields(w *witnesses, c consumer, field string) {
 		w.say(contract.Unknown, c, "it declared that it reads this data, and not which fields")
 	case len(c.seen) > 0:
 		o := c.seen[0]
-		w.all = append(w.all, contract.Witness{Safety: contract.Unknown, Service: c.service.Ref, Owner: c.owner, Group: o.Group,
+		w.all = append(w.all, contract.Witness{Safety: contract.Unknown, Service: c.ref, Owner: c.owner, Group: o.Group,
 			Reason: "it was seen reading this data until " + o.LastSeen.UTC().Format(time.DateOnly) + ", and declared nothing"})
 	}
 }
@@ -312,16 +312,16 @@ func (r *Registry) columnRead(ctx context.Context, w *witnesses, q contract.Ques
 
 func (r *Registry) tableRead(ctx context.Context, db postgres.DB, w *witnesses, d catalog.Dataset, field string) error {
 	around := r.scene(db, place{})
-	t, err := around.readersOf(ctx, []uuid.UUID{d.ID})
+	t := reading{}
+	if err := around.readersOf(ctx, &t, d.ID); err != nil {
+		return err
+	}
+	owner, err := serviceOf(ctx, db, d)
 	if err != nil {
 		return err
 	}
-	owners, err := around.servicesOf(ctx, []catalog.Dataset{d})
-	if err != nil {
-		return err
-	}
-	for _, o := range owners {
-		t.at(o.ID).own = true
+	if owner != nil {
+		t.at(service{id: *owner}).own = true
 	}
 	shared := map[uuid.UUID]bool{}
 	if d.StoreID != nil {
@@ -330,13 +330,13 @@ func (r *Registry) tableRead(ctx context.Context, db postgres.DB, w *witnesses, 
 			return err
 		}
 		for _, n := range readers[*d.StoreID] {
-			t.at(n.ServiceID)
+			t.at(service{id: n.ServiceID})
 			shared[n.ServiceID] = true
 		}
 	}
-	known, err := around.named(ctx, t)
+	known, err := t.named(ctx, db)
 	for _, c := range known {
-		if len(c.declared) == 0 && len(c.seen) == 0 && shared[c.service.ID] {
+		if len(c.declared) == 0 && len(c.seen) == 0 && shared[c.id] {
 			w.say(contract.Unknown, c, "it declared that it reads the store, and not which tables and columns")
 			continue
 		}

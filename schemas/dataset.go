@@ -27,24 +27,13 @@ func topicOf(subject string) (topic string, value bool) {
 	return topic, false
 }
 
-// datasetsOf finds the datasets behind the topic that a subject is called
-// after: one a cluster that has such a topic.
-func (r *Registry) datasetsOf(ctx context.Context, db postgres.DB, p place) ([]uuid.UUID, error) {
-	topic, value := topicOf(p.name)
-	if !value && topic == p.name || p.context != home {
-		return nil, nil
+// serviceOf is the service of a dataset: its own, or its store's; nil for none.
+func serviceOf(ctx context.Context, db postgres.DB, d catalog.Dataset) (*uuid.UUID, error) {
+	if d.ServiceID != nil || d.StoreID == nil {
+		return d.ServiceID, nil
 	}
-	var out []uuid.UUID
-	for _, cluster := range r.clusters {
-		found, err := catalog.DatasetsByTopic(ctx, db, cluster, []string{topic})
-		if err != nil {
-			return nil, err
-		}
-		if id, ok := found[topic]; ok {
-			out = append(out, id)
-		}
-	}
-	return out, nil
+	stores, err := catalog.StoresByID(ctx, db, []uuid.UUID{*d.StoreID})
+	return stores[*d.StoreID].ServiceID, err
 }
 
 // authorise refuses a change to a subject by whoever it does not belong to. It
@@ -65,7 +54,7 @@ func authorise(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, a
 	if bound(by) {
 		return claim(ctx, tx, by, s, owners)
 	}
-	return steward(ctx, tx, by, owners)
+	return steward(by, owners)
 }
 
 // authoriseRemoval is authorise without the claim: what belongs to nobody is
@@ -85,23 +74,19 @@ func (r *Registry) authoriseRemoval(ctx context.Context, tx pgx.Tx, by access.Pr
 	if bound(by) {
 		return claim(ctx, tx, by, s, owners)
 	}
-	return steward(ctx, tx, by, owners)
+	return steward(by, owners)
 }
 
 // steward lets a steward of every owner's team pass.
-func steward(ctx context.Context, db postgres.DB, by access.Principal, owners []catalog.Service) error {
+func steward(by access.Principal, owners []service) error {
 	if err := by.Require(access.Steward); err != nil {
 		return err
 	}
-	for _, owner := range owners {
-		if owner.OwnerID == nil {
-			return fault.New(fault.Denied, "NOT_OWNER", "nobody owns the service %q that this subject belongs to; ask an admin", owner.Ref)
+	for _, o := range owners {
+		if o.owner == "" {
+			return fault.New(fault.Denied, "NOT_OWNER", "nobody owns the service %q that this subject belongs to; ask an admin", o.ref)
 		}
-		teams, err := catalog.OwnersByID(ctx, db, []uuid.UUID{*owner.OwnerID})
-		if err != nil {
-			return err
-		}
-		if err := by.RequireOwner(teams[*owner.OwnerID].Ref); err != nil {
+		if err := by.RequireOwner(o.owner); err != nil {
 			return err
 		}
 	}
@@ -110,14 +95,14 @@ func steward(ctx context.Context, db postgres.DB, by access.Principal, owners []
 
 // claim lets a machine of an owner pass, and the first machine that comes to a
 // subject which belongs to nobody yet. That one makes it its service's.
-func claim(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, owners []catalog.Service) error {
-	if slices.ContainsFunc(owners, func(o catalog.Service) bool { return o.Ref == by.Service }) {
+func claim(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, owners []service) error {
+	if slices.ContainsFunc(owners, func(o service) bool { return o.ref == by.Service }) {
 		return nil
 	}
 	if len(owners) > 0 {
-		return fault.New(fault.Denied, "NOT_OWNER", "this subject belongs to the service %q; its pipeline registers here", owners[0].Ref)
+		return fault.New(fault.Denied, "NOT_OWNER", "this subject belongs to the service %q; its pipeline registers here", owners[0].ref)
 	}
-	service, err := catalog.ServiceByRef(ctx, tx, by.Service)
+	own, err := catalog.ServiceByRef(ctx, tx, by.Service)
 	if fault.KindOf(err) == fault.NotFound || errors.Is(err, postgres.ErrNotFound) {
 		return fault.New(fault.Denied, "SERVICE_UNKNOWN", "your service is not in the catalog; a steward declares it first")
 	}
@@ -125,7 +110,7 @@ func claim(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, owner
 		return err
 	}
 	const q = `UPDATE schemas_subject SET service_id = $2 WHERE id = $1`
-	_, err = tx.Exec(ctx, q, s.ID, service.ID)
+	_, err = tx.Exec(ctx, q, s.ID, own.ID)
 	return err
 }
 

@@ -92,7 +92,7 @@ func (j judgement) breaks(config Config) bool {
 func (j judgement) needed(all consumers) []contract.Need {
 	var out []contract.Need
 	ask := func(c consumer, why ...string) {
-		out = append(out, contract.Need{ServiceID: c.service.ID, Service: c.service.Ref, Owner: c.owner, Why: why})
+		out = append(out, contract.Need{ServiceID: c.id, Service: c.ref, Owner: c.owner, Why: why})
 	}
 	for _, h := range j.harms {
 		var why []string
@@ -115,7 +115,7 @@ func (j judgement) needed(all consumers) []contract.Need {
 	}
 	owned := false
 	for _, c := range all.known {
-		if c.own && !slices.ContainsFunc(out, func(n contract.Need) bool { return n.ServiceID == c.service.ID }) {
+		if c.own && !slices.ContainsFunc(out, func(n contract.Need) bool { return n.ServiceID == c.id }) {
 			ask(c, reason)
 		}
 		owned = owned || c.own
@@ -191,8 +191,8 @@ func (j judgement) hurt() []gate.Finding {
 			owner = "team " + h.owner
 		}
 		for _, l := range h.broken {
-			out = append(out, gate.Finding{Code: "CG004", Severity: gate.Error, Path: l.path, Rule: h.service.Ref,
-				Message: fmt.Sprintf("breaks %s (%s): %s", h.service.Ref, owner, l.why), Mend: l.mend})
+			out = append(out, gate.Finding{Code: "CG004", Severity: gate.Error, Path: l.path, Rule: h.ref,
+				Message: fmt.Sprintf("breaks %s (%s): %s", h.ref, owner, l.why), Mend: l.mend})
 		}
 	}
 	return out

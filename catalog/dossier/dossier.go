@@ -1,0 +1,140 @@
+// Package dossier reads what the catalog has on one dataset, for who judges the
+// schema of its data on the way in. Each statement is of one dataset, by its
+// key: PostgreSQL plans such a one once for a connection, and one of a list at
+// each call, which costs more than to run it.
+package dossier
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/internal/postgres"
+)
+
+// Dataset is a topic of a Kafka cluster, with who answers for its data and how
+// long they are kept.
+type Dataset struct {
+	ID      uuid.UUID
+	EraseBy string // as in catalog.Dataset
+
+	ServiceID    *uuid.UUID // its own, or its store's; nil for none
+	Service      string     // the ref of that
+	ServiceOwner string     // the ref of the service's team; "" for none
+	Owned        bool       // an active owner answers for it: its own, or the service's
+
+	RetentionDays *int    // of its policy; nil for none
+	CleanupPolicy *string // of the topic, as in catalog.Topic
+	RetentionMs   *int64  // likewise
+}
+
+// OfTopic finds the dataset behind a topic of a cluster; nil if the catalog does
+// not know the topic.
+func OfTopic(ctx context.Context, db postgres.DB, cluster, topic string) (*Dataset, error) {
+	const q = `
+		SELECT d.id, d.erase_by, s.id AS service_id, coalesce(s.ref, '') AS service, coalesce(team.ref, '') AS service_owner,
+		       coalesce(o.active, false) AS owned, p.days AS retention_days, t.cleanup_policy, t.retention_ms
+		  FROM catalog_topic t
+		  JOIN catalog_dataset d ON d.id = t.dataset_id
+		  LEFT JOIN catalog_store st ON st.id = d.store_id
+		  LEFT JOIN catalog_service s ON s.id = coalesce(d.service_id, st.service_id)
+		  LEFT JOIN catalog_owner team ON team.id = s.owner_id
+		  LEFT JOIN catalog_owner o ON o.id = coalesce(d.owner_id, s.owner_id)
+		  LEFT JOIN catalog_retention_policy p ON p.id = d.retention_policy_id
+		 WHERE t.cluster = $1 AND t.topic = $2`
+	d, err := postgres.One[Dataset](ctx, db, q, cluster, topic)
+	if errors.Is(err, postgres.ErrNotFound) {
+		return nil, nil
+	}
+	return &d, err
+}
+
+// Use is what a dataset or a field of it may be used for now.
+type Use struct {
+	Purpose string // its ref
+	Basis   string // the legal basis (Art. 6(1) GDPR)
+	Path    string // of the field; "" for the whole dataset
+}
+
+// Uses lists what a dataset may be used for, that of the whole first.
+func Uses(ctx context.Context, db postgres.DB, dataset uuid.UUID) ([]Use, error) {
+	const q = `
+		SELECT p.ref AS purpose, p.legal_basis AS basis, coalesce(f.path, '') AS path
+		  FROM catalog_permitted_use u
+		  JOIN catalog_purpose p ON p.id = u.purpose_id
+		  LEFT JOIN catalog_field f ON f.id = u.field_id
+		 WHERE u.dataset_id = $1 AND u.valid_to IS NULL
+		 ORDER BY u.field_id NULLS FIRST, u.valid_from, u.id`
+	return postgres.Many[Use](ctx, db, q, dataset)
+}
+
+// Consumer is a service that says now that it reads a dataset.
+type Consumer struct {
+	ServiceID uuid.UUID
+	Service   string   // its ref
+	Owner     string   // the ref of its team; "" for none
+	Fields    []string // that it reads; nil: it does not say
+	Purposes  []string // refs of what it reads them for
+}
+
+// Consumers lists who says that it reads a dataset.
+func Consumers(ctx context.Context, db postgres.DB, dataset uuid.UUID) ([]Consumer, error) {
+	const q = `
+		SELECT c.service_id, s.ref AS service, coalesce(o.ref, '') AS owner, c.fields,
+		       ARRAY (SELECT p.ref
+		                FROM catalog_consumption_purpose cp
+		                JOIN catalog_purpose p ON p.id = cp.purpose_id
+		               WHERE cp.consumption_id = c.id
+		               ORDER BY cp.purpose_id) AS purposes
+		  FROM catalog_consumption c
+		  JOIN catalog_service s ON s.id = c.service_id
+		  LEFT JOIN catalog_owner o ON o.id = s.owner_id
+		 WHERE c.dataset_id = $1 AND c.valid_to IS NULL
+		 ORDER BY c.service_id`
+	return postgres.Many[Consumer](ctx, db, q, dataset)
+}
+
+// Reader is a consumer group that was seen reading a dataset, and whose reading
+// nobody explained.
+type Reader struct {
+	Group     string     `db:"consumer_group"`
+	ServiceID *uuid.UUID // nil: nobody has said which service this is
+	Service   string     // its ref; "" for none
+	Owner     string     // the ref of its team; "" for none
+	LastSeen  time.Time
+	Gone      bool // as in catalog.ObservedRead
+}
+
+// Readers lists who was seen reading a dataset.
+func Readers(ctx context.Context, db postgres.DB, dataset uuid.UUID) ([]Reader, error) {
+	const q = `
+		SELECT r.consumer_group, r.service_id, coalesce(s.ref, '') AS service, coalesce(o.ref, '') AS owner, r.last_seen, r.gone
+		  FROM catalog_reader r
+		  LEFT JOIN catalog_service s ON s.id = r.service_id
+		  LEFT JOIN catalog_owner o ON o.id = s.owner_id
+		 WHERE r.dataset_id = $1 AND r.dismissal_id IS NULL
+		 ORDER BY r.cluster, r.consumer_group`
+	return postgres.Many[Reader](ctx, db, q, dataset)
+}
+
+// Tag is an assertion on a field that is open now.
+type Tag struct {
+	catalog.Tag
+	Path string // of the field
+}
+
+// Tags lists the assertions on the fields of a dataset, whatever their state and
+// polarity.
+func Tags(ctx context.Context, db postgres.DB, dataset uuid.UUID) ([]Tag, error) {
+	const q = `
+		SELECT a.id, a.dataset_id, a.field_id, t.key AS term, a.polarity, a.source, a.state, a.reason, a.valid_from, a.valid_to, a.created_by, f.path
+		  FROM catalog_tag_assertion a
+		  JOIN catalog_term t ON t.id = a.term_id
+		  JOIN catalog_field f ON f.id = a.field_id
+		 WHERE a.dataset_id = $1 AND (a.valid_to IS NULL OR a.valid_to > greatest(a.valid_from, now()))
+		 ORDER BY a.field_id, t.key, a.source, a.valid_from, a.id`
+	return postgres.Many[Tag](ctx, db, q, dataset)
+}
