@@ -32,6 +32,11 @@ type Answer struct {
 	Owners  []string    // refs of the services that the subject belongs to
 	gate.Result
 
+	// What is said beside the text, as it would be kept: its own, or the latest
+	// version's, with what is set on the subject.
+	Metadata *Metadata
+	RuleSet  *RuleSet
+
 	// Fingerprint and Needs are of a change that breaks somebody: what those who
 	// are affected agree to, and who they are.
 	Fingerprint []byte
@@ -156,6 +161,9 @@ func (r *Registry) check(ctx context.Context, db postgres.DB, by access.Principa
 	kept, err := r.judgeAll(ctx, db, by, &a, p, layers, s, c)
 	a.Findings = placed(a.Findings, fieldsOf(c, p))
 	a.Verdict = gate.Judge(a.Policy, a.Findings)
+	if kept != nil {
+		a.Metadata, a.RuleSet = kept.Metadata, kept.RuleSet
+	}
 	return a, draft{p, kept}, err
 }
 

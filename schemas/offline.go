@@ -14,6 +14,10 @@ import (
 type Comparison struct {
 	Answer
 	Before, After string // canonical; "" for what is not there or cannot be read
+
+	// What was said beside the text before.
+	MetadataBefore *Metadata
+	RuleSetBefore  *RuleSet
 }
 
 // Compare tells what schemas would come to if those before were all that is
@@ -86,7 +90,13 @@ func (d desk) read(s Submission) (*content, error) {
 	if _, _, err := s.Metadata.assigned(s.Type, schema.Places()); err != nil {
 		return nil, err
 	}
-	c := &content{kind: s.Type, text: schema.Canonical(), schema: schema, Metadata: s.Metadata}
+	if err := s.RuleSet.check("ruleSet"); err != nil {
+		return nil, err
+	}
+	c, err := (&content{kind: s.Type, text: schema.Canonical(), schema: schema}).with(s.Metadata, s.RuleSet)
+	if err != nil {
+		return nil, err
+	}
 	d[s.Subject] = c
 	return c, nil
 }
@@ -95,13 +105,14 @@ func (d desk) read(s Submission) (*content, error) {
 func (d desk) judge(s Submission, old desk, config Config) Comparison {
 	a := Comparison{Answer: Answer{Subject: s.Subject, Level: cmp.Or(config.Level, Backward), Policy: config.policy()}}
 	p, err := placeOf(s.Subject)
+	was := old[s.Subject]
+	if was != nil {
+		a.Before, a.MetadataBefore, a.RuleSetBefore = was.text, was.Metadata, was.RuleSet
+		s.Metadata, s.RuleSet = cmp.Or(s.Metadata, was.Metadata), cmp.Or(s.RuleSet, was.RuleSet)
+	}
 	var c *content
 	if err == nil {
 		c, err = d.read(s)
-	}
-	was := old[s.Subject]
-	if was != nil {
-		a.Before = was.text
 	}
 	if err != nil {
 		a.Answer, _ = a.unreadable(s, err) // every error here is a fault of the schema
@@ -109,11 +120,11 @@ func (d desk) judge(s Submission, old desk, config Config) Comparison {
 	}
 	is, _ := c.describe(p) // it was tried when it was read
 	change := gate.Change{New: is.fields, Dangling: is.dangling, Policy: a.Policy}
-	a.After = c.text
+	a.After, a.Metadata, a.RuleSet = c.text, c.Metadata, c.RuleSet
 	if was != nil {
 		// What it refers to may have changed though the text is the same.
 		a.Findings = incompatible(follows(c, was, a.Level, config.strictness()), p)
-		a.Known = was.kind == c.kind && was.text == c.text
+		a.Known = was.kind == c.kind && was.hash == c.hash
 		before, _ := was.describe(p)
 		change.Old = before.fields
 	}

@@ -74,51 +74,72 @@ func plainly(cmd *cobra.Command) error {
 	return nil
 }
 
-// differences compares the schemas with those before.
+// compared is what the manifest comes to beside what there was.
+type compared struct {
+	schemas map[string]schemas.Comparison // by subject
+	before  []manifest.Entry              // where that is no registry
+	stores  []stores.Answer
+}
+
+func (f files) withRegistry(cmd *cobra.Command, e *env) (c compared, err error) {
+	r, err := registry(cmd, e)
+	if err != nil {
+		return c, err
+	}
+	a, err := askCheck(cmd, e, f.entries)
+	if err != nil {
+		return c, err
+	}
+	var all []string
+	for _, e := range f.entries {
+		all = append(all, e.Subject)
+	}
+	if c.schemas, err = r.Compared(cmd.Context(), f.entries, a, all); err != nil {
+		return c, answered(err)
+	}
+	c.stores, err = f.checkStores(cmd, e)
+	return c, err
+}
+
+func (f files) with(cmd *cobra.Command, against string) (c compared, err error) {
+	was, err := f.before(cmd.Context(), against)
+	if err != nil {
+		return c, err
+	}
+	c.before, c.schemas = was.entries, map[string]schemas.Comparison{}
+	for _, one := range schemas.Compare(submissions(was.entries), submissions(f.entries), f.config()) {
+		c.schemas[one.Subject] = one
+	}
+	c.stores, err = f.compareStores(was.stores, against)
+	return c, err
+}
+
+// differences compares the schemas and tables with those before.
 func (f files) differences(cmd *cobra.Command, e *env, against string) ([]difference, error) {
-	compared := map[string]schemas.Comparison{}
-	var before []manifest.Entry
-	var tables []stores.Answer
+	out := []difference{}
+	var c compared
 	var err error
 	if against == "registry" {
-		r, failed := registry(cmd, e)
-		if failed != nil {
-			return nil, failed
-		}
-		var all []string
-		for _, e := range f.entries {
-			all = append(all, e.Subject)
-		}
-		compared, err = r.Compared(cmd.Context(), f.entries, all)
-		if err = answered(err); err == nil {
-			tables, err = f.checkStores(cmd, e)
-		}
-	} else if was, failed := f.before(cmd.Context(), against); failed != nil {
-		err = failed
+		c, err = f.withRegistry(cmd, e)
 	} else {
-		before = was.entries
-		tables, err = f.compareStores(was.stores, against)
-		for _, c := range schemas.Compare(submissions(before), submissions(f.entries), f.config()) {
-			compared[c.Subject] = c
-		}
+		c, err = f.with(cmd, against)
 	}
-	out := []difference{}
 	if err != nil {
 		return out, err
 	}
 	now := map[string]bool{}
 	for _, e := range f.entries {
 		now[e.Subject] = true
-		if d, differs := differenceOf(e, compared[e.Subject]); differs {
+		if d, differs := differenceOf(e, c.schemas[e.Subject]); differs {
 			out = append(out, d)
 		}
 	}
-	for _, e := range before {
+	for _, e := range c.before {
 		if !now[e.Subject] {
 			out = append(out, difference{Subject: e.Subject, State: "REMOVED", Changes: []changes.Change{}, Personal: []report.Difference{}})
 		}
 	}
-	return append(out, storeDifferences(tables)...), nil
+	return append(out, storeDifferences(c.stores)...), nil
 }
 
 func differenceOf(e manifest.Entry, c schemas.Comparison) (difference, bool) {
@@ -210,7 +231,11 @@ func writeFiles(folder string, all []rollout.File, force bool) error {
 		return errors.Join(there...)
 	}
 	for _, f := range all {
-		if err := os.WriteFile(filepath.Join(folder, f.Name), []byte(f.Text), 0o644); err != nil {
+		path := filepath.Join(folder, filepath.FromSlash(f.Name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(f.Text), 0o644); err != nil {
 			return err
 		}
 	}

@@ -207,3 +207,61 @@ func TestFailed(t *testing.T) {
 		t.Errorf("got %v, want %v", codes, want)
 	}
 }
+
+// What is said beside the texts is part of a version: a plan names it at its
+// place, however it is put into words, and pulled it stays.
+func TestSchemaBeside(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.write(t, "a.avsc", `{"type":"record","name":"A","fields":[{"name":"id","type":"string"}]}`)
+	d.write(t, "rules.yaml", "domainRules:\n- {name: noId, kind: CONDITION, mode: WRITE, type: CEL, expr: 'true'}\n")
+	manifest := func(metadata string) {
+		t.Helper()
+		d.write(t, "lethe.yaml", "prefix: shop.\nschemas:\n- files: a.avsc\n  subject: shop.a\n  ruleSet: rules.yaml\n"+metadata)
+	}
+	manifest("  metadata:\n    properties: {owner: orders}\n    tags: {'**.id': user.unique_id}\n")
+	d.runs(t, access.Viewer, exitOK, "schema check", "tag id user.unique_id (inline)")
+	d.runs(t, access.Viewer, exitOK, "schema lint", "tag id user.unique_id (inline)")
+	d.runs(t, access.Admin, exitOK, "schema register", "+ shop.a version 1 done")
+	d.runs(t, access.Viewer, exitOK, "schema plan --exit-code", "1 unchanged")
+	d.runs(t, access.Viewer, exitOK, "schema diff --exit-code", "0 differ")
+
+	// In other words, and from a file.
+	d.write(t, "meta.json", `{"tags": {"**.id": ["user.unique_id"]}, "properties": {"owner": "orders"}}`)
+	d.write(t, "rules.yaml", `{"domainRules": [{"type": "CEL", "mode": "WRITE", "kind": "CONDITION", "name": "noId", "expr": "true"}]}`)
+	manifest("  metadata: meta.json\n")
+	d.runs(t, access.Viewer, exitOK, "schema plan --exit-code", "1 unchanged")
+	d.git(t, "init", "-q", "-b", "main")
+	d.git(t, "add", ".")
+	d.git(t, "commit", "-q", "-m", "first")
+	d.runs(t, access.Viewer, exitOK, "schema diff --against git:main --exit-code", "0 differ")
+
+	d.write(t, "rules.yaml", "domainRules:\n- {name: noId, kind: CONDITION, mode: WRITE, type: CEL, expr: 'false'}\n- {name: more, type: CEL, params: {limit: 10}}\n")
+	d.write(t, "meta.json", `{"tags": {"**.id": ["user.unique_id"]}, "properties": {"owner": "billing"}}`)
+	want := []string{`~ metadata.properties.owner: "orders" → "billing"`, `~ ruleSet.domainRules.noId.expr: "true" → "false"`, `+ ruleSet.domainRules.more: {"name":"more","params":{"limit":"10"},"type":"CEL"}`}
+	d.runs(t, access.Viewer, exitOK, "schema plan", append(want, "~ shop.a version 2")...)
+	d.runs(t, access.Viewer, exitNo, "schema diff --exit-code", append(want, "~ shop.a (")...)
+	d.runs(t, access.Viewer, exitOK, "schema diff --against git:main", want...)
+	d.runs(t, access.Viewer, exitOK, "schema check --against git:main", "changed since git:main")
+	// What the subject overrides is kept over what is said, and is no change.
+	d.call(t, "PUT", "/registry/config/shop.a", `{"overrideMetadata":{"properties":{"owner":"orders"}}}`)
+	r := d.runs(t, access.Viewer, exitOK, "schema plan", want[1:]...)
+	if strings.Contains(r.out, "billing") {
+		t.Errorf("it would not be kept so:\n%s", r.out)
+	}
+	d.runs(t, access.Admin, exitOK, "schema register", "~ shop.a version 2 done")
+	d.runs(t, access.Viewer, exitOK, "schema plan --exit-code", "1 unchanged")
+	d.runs(t, access.Viewer, exitOK, "schema diff --exit-code", "0 differ")
+
+	to := filepath.Join(d.dir, "pulled")
+	if r := d.as(t, access.Viewer, "schema", "pull", "--prefix", "shop.", "--to", to); r.code != exitOK || !strings.Contains(r.out, filepath.Join("contracts", "shop.a.avsc.ruleSet.json")) {
+		t.Fatalf("%d\n%s%s", r.code, r.out, r.err)
+	}
+	d.runs(t, access.Viewer, exitOK, "schema plan --exit-code -m "+filepath.Join(to, "lethe.yaml"), "1 unchanged")
+
+	// Left out, it stays; said to be nothing, it goes.
+	d.write(t, "lethe.yaml", "schemas:\n- {files: a.avsc, subject: shop.a}\n")
+	d.runs(t, access.Viewer, exitOK, "schema plan --exit-code", "1 unchanged")
+	d.write(t, "lethe.yaml", "schemas:\n- {files: a.avsc, subject: shop.a, metadata: {}, ruleSet: {}}\n")
+	d.runs(t, access.Viewer, exitOK, "schema plan", "- metadata.tags: ", "- ruleSet.domainRules: ", "~ shop.a version 3")
+}

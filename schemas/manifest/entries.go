@@ -20,12 +20,14 @@ type Entry struct {
 	Text       string
 	References []Reference // by which it takes what it refers to
 	Needs      []string    // the subjects among them that are of other entries
+	Metadata   *schemas.Metadata
+	RuleSet    *schemas.RuleSet
 	Terms
 }
 
 // Submission is an entry as the registry takes it.
 func (e Entry) Submission() schemas.Submission {
-	s := schemas.Submission{Subject: e.Subject, Type: e.Type, Text: e.Text}
+	s := schemas.Submission{Subject: e.Subject, Type: e.Type, Text: e.Text, Metadata: e.Metadata, RuleSet: e.RuleSet}
 	for _, r := range e.References {
 		s.References = append(s.References, schemas.Reference{Name: r.Name, Subject: r.Subject, Version: cmp.Or(r.Version, schemas.Latest)})
 	}
@@ -43,6 +45,11 @@ func (m *Manifest) entries(t Tree, before bool) ([]Entry, error) {
 	f := &finder{m: m}
 	r := newReader(m.File)
 	for i, g := range m.Groups {
+		said, err := g.from(r, g.at, t, before)
+		if err != nil {
+			return nil, err
+		}
+		f.said = append(f.said, said)
 		for _, pattern := range g.Files {
 			for _, name := range t.named(r, g.at, pattern, before) {
 				f.add(i, name)
@@ -71,6 +78,7 @@ func (m *Manifest) entries(t Tree, before bool) ([]Entry, error) {
 // finder gathers the entries of a manifest.
 type finder struct {
 	m     *Manifest
+	said  []beside // of each group
 	found []found
 }
 
@@ -87,7 +95,8 @@ func (f *finder) add(group int, file string) {
 		return
 	}
 	g := f.m.Groups[group]
-	f.found = append(f.found, found{group: group, Entry: Entry{File: file, Type: cmp.Or(g.Type, TypeOf(file)), Terms: g.Terms}})
+	f.found = append(f.found, found{group: group, Entry: Entry{File: file, Type: cmp.Or(g.Type, TypeOf(file)), Terms: g.Terms,
+		Metadata: f.said[group].metadata, RuleSet: f.said[group].ruleSet}})
 }
 
 // TypeOf is the type of a schema by the name of its file.

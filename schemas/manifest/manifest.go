@@ -47,6 +47,7 @@ type Group struct {
 	References []Reference
 	Terms
 
+	beside
 	at strict.Mark
 }
 
@@ -62,7 +63,7 @@ type Reference struct {
 // The keys of the file.
 var (
 	topKeys       = []string{"prefix", "owner", "level", "policy", "schemas", "stores"}
-	groupKeys     = []string{"files", "subject", "type", "owner", "level", "policy", "references"}
+	groupKeys     = []string{"files", "subject", "type", "owner", "level", "policy", "references", "metadata", "ruleSet"}
 	referenceKeys = []string{"name", "subject", "version"}
 )
 
@@ -116,6 +117,7 @@ func group(r *strict.Reader, n ast.Node, otherwise Terms) Group {
 			r.Bad(o.Of("subject"), "UNKNOWN_PLACEHOLDER", "%s", fault.Suggest(fmt.Sprintf("a subject is made of {name}, {dir} and {record}, not of {%s}", hole), hole, known))
 		}
 	}
+	g.beside = besideOf(o)
 	for _, n := range o.Items("references") {
 		g.References = append(g.References, reference(r, n))
 	}

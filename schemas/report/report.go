@@ -35,6 +35,9 @@ type Checked struct {
 	Tags       []Tag        `json:"tags"`
 	Difference []Difference `json:"difference"`
 
+	Metadata *schemas.Metadata `json:"metadata,omitempty"` // beside the text, as they would be kept
+	RuleSet  *schemas.RuleSet  `json:"ruleSet,omitempty"`
+
 	Fingerprint string `json:"fingerprint,omitempty"` // of a change that breaks somebody
 	Needs       []Need `json:"needs,omitempty"`       // whose owners have to agree to it
 }
@@ -83,7 +86,7 @@ type Difference struct {
 func Of(found []schemas.Answer) Answer {
 	out := Answer{Verdict: gate.Pass, Schemas: []Checked{}}
 	for _, a := range found {
-		c := Checked{Subject: a.Subject, Verdict: a.Verdict, Policy: a.Policy, Set: a.Set, Owners: a.Owners, Level: string(a.Level), Version: a.Version, ID: a.ID, Known: a.Known,
+		c := Checked{Subject: a.Subject, Verdict: a.Verdict, Policy: a.Policy, Set: a.Set, Owners: a.Owners, Level: string(a.Level), Version: a.Version, ID: a.ID, Known: a.Known, Metadata: a.Metadata, RuleSet: a.RuleSet,
 			Findings: []Finding{}, Tags: []Tag{}, Difference: []Difference{}}
 		for _, f := range a.Findings {
 			c.Findings = append(c.Findings, Finding{f.Code, string(f.Severity), f.Path, f.Line, f.Column, f.Message, f.Mend, f.Rule, f.Category, f.Baseline, f.Approved})

@@ -7,6 +7,7 @@ package rollout
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -82,7 +83,7 @@ func Make(ctx context.Context, r Registry, all []manifest.Entry, found report.An
 		}
 		p.Steps = append(p.Steps, s)
 	}
-	if err := p.explain(ctx, r, all, changed); err != nil {
+	if err := p.explain(ctx, r, all, found, changed); err != nil {
 		return p, err
 	}
 	for _, s := range surplus {
@@ -130,11 +131,11 @@ func (p *Plan) settings(all []manifest.Entry, found report.Answer) {
 }
 
 // explain says of each next version what it changes.
-func (p *Plan) explain(ctx context.Context, r Registry, all []manifest.Entry, changed []string) error {
+func (p *Plan) explain(ctx context.Context, r Registry, all []manifest.Entry, found report.Answer, changed []string) error {
 	if len(changed) == 0 {
 		return nil
 	}
-	compared, err := r.Compared(ctx, all, changed)
+	compared, err := r.Compared(ctx, all, found, changed)
 	if err != nil {
 		return err
 	}
@@ -148,7 +149,22 @@ func (p *Plan) explain(ctx context.Context, r Registry, all []manifest.Entry, ch
 
 // Differences names what a schema changes about the one before it.
 func Differences(e manifest.Entry, c schemas.Comparison) []changes.Change {
-	return changes.Of(e.Type, c.Before, cmp.Or(c.After, e.Text))
+	out := changes.Of(e.Type, c.Before, cmp.Or(c.After, e.Text))
+	return append(out, changes.Of("JSON", written(c.MetadataBefore, c.RuleSetBefore), written(c.Metadata, c.RuleSet))...)
+}
+
+// written is what is said beside a text, as one.
+func written(m *schemas.Metadata, s *schemas.RuleSet) string {
+	raw, _ := json.Marshal(map[string]any{"metadata": orNone(m), "ruleSet": orNone(s)}) // both came as JSON
+	return string(raw)
+}
+
+// orNone is a value, or the empty one.
+func orNone[T any](v *T) T {
+	if v == nil {
+		return *new(T)
+	}
+	return *v
 }
 
 // Pending reports whether anything is left to do.

@@ -49,6 +49,11 @@ func Pull(ctx context.Context, r Registry, prefix string) ([]File, error) {
 		if err := r.own(ctx, &b, v.Subject); err != nil {
 			return nil, err
 		}
+		beside, err := writeBeside(&b, f.Name, v)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, beside...)
 		writeReferences(&b, v, pulled)
 	}
 	return append(out, File{manifest.Name, b.String()}), nil
@@ -71,6 +76,25 @@ func (r Registry) own(ctx context.Context, b *strings.Builder, subject string) e
 		fmt.Fprintf(b, "    policy: %s\n", c.Policy)
 	}
 	return nil
+}
+
+// writeBeside writes what is said beside the text of a version, in files of a
+// folder that no text is in.
+func writeBeside(b *strings.Builder, name string, v Registered) (out []File, err error) {
+	write := func(key string, said any) error {
+		text, err := json.MarshalIndent(said, "", "  ")
+		f := File{"contracts/" + name + "." + key + ".json", string(text) + "\n"}
+		fmt.Fprintf(b, "    %s: %s\n", key, strconv.Quote(f.Name))
+		out = append(out, f)
+		return err
+	}
+	if v.Metadata != nil {
+		err = write("metadata", v.Metadata)
+	}
+	if v.RuleSet != nil && err == nil {
+		err = write("ruleSet", v.RuleSet)
+	}
+	return out, err
 }
 
 // writeReferences writes what the files themselves do not tell: names other

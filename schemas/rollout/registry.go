@@ -15,6 +15,7 @@ import (
 	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/gate"
 	"github.com/flowmart/lethe/schemas/manifest"
+	"github.com/flowmart/lethe/schemas/report"
 )
 
 // Registry is a registry as a client of its REST API sees it.
@@ -28,6 +29,9 @@ type Registered struct {
 	Type       string      `json:"schemaType,omitempty"` // "" for AVRO
 	Text       string      `json:"schema"`
 	References []Reference `json:"references,omitempty"`
+
+	Metadata *schemas.Metadata `json:"metadata,omitempty"`
+	RuleSet  *schemas.RuleSet  `json:"ruleSet,omitempty"` // in lists it is spelled otherwise, which JSON takes as well
 }
 
 // Reference is what a version takes from another subject.
@@ -39,7 +43,7 @@ type Reference struct {
 
 // Submission is the version as the registry would take it anew.
 func (v Registered) Submission() schemas.Submission {
-	s := schemas.Submission{Subject: v.Subject, Type: v.Type, Text: v.Text}
+	s := schemas.Submission{Subject: v.Subject, Type: v.Type, Text: v.Text, Metadata: v.Metadata, RuleSet: v.RuleSet}
 	for _, ref := range v.References {
 		s.References = append(s.References, schemas.Reference(ref))
 	}
@@ -89,7 +93,7 @@ func (r Registry) Latest(ctx context.Context, prefix string) (all []Registered, 
 // Register registers an entry. What it takes from a subject that got a version
 // just now is of that version, whoever came between.
 func (r Registry) Register(ctx context.Context, e manifest.Entry, got map[string]int) (v Registered, err error) {
-	body := Registered{Type: e.Type, Text: e.Text}
+	body := Registered{Type: e.Type, Text: e.Text, Metadata: e.Metadata, RuleSet: e.RuleSet}
 	for _, ref := range e.References {
 		body.References = append(body.References, Reference{ref.Name, ref.Subject, cmp.Or(ref.Version, got[ref.Subject], schemas.Latest)})
 	}
@@ -139,8 +143,9 @@ func (r Registry) Uses(ctx context.Context, id int, within string) (uses []Regis
 
 // Compared compares entries with the latest versions of some of their subjects;
 // the others are taken to be registered as they are. Beside them it reads what
-// they refer to and no entry has.
-func (r Registry) Compared(ctx context.Context, all []manifest.Entry, changed []string) (map[string]schemas.Comparison, error) {
+// they refer to and no entry has. Found is the answer of the registry to the
+// entries: what would be kept beside a text only that knows.
+func (r Registry) Compared(ctx context.Context, all []manifest.Entry, found report.Answer, changed []string) (map[string]schemas.Comparison, error) {
 	latest, err := r.Latest(ctx, shared(changed))
 	if err != nil {
 		return nil, err
@@ -171,6 +176,12 @@ func (r Registry) Compared(ctx context.Context, all []manifest.Entry, changed []
 			c.Before = was[c.Subject].Text // canonical, too
 		}
 		out[c.Subject] = c
+	}
+	for _, kept := range found.Schemas {
+		if c, ok := out[kept.Subject]; ok && kept.Version > 0 {
+			c.Metadata, c.RuleSet = kept.Metadata, kept.RuleSet
+			out[c.Subject] = c
+		}
 	}
 	return out, nil
 }

@@ -102,6 +102,9 @@ func (r *Reader) Bad(at Mark, code, message string, args ...any) {
 	}
 }
 
+// Take notes the mistakes of another file, which this one names.
+func (r *Reader) Take(other *Reader) { r.errs = append(r.errs, other.errs...) }
+
 // Err joins the mistakes; nil if there are none.
 func (r *Reader) Err() error { return errors.Join(r.errs...) }
 

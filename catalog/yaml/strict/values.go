@@ -147,13 +147,15 @@ func (o Object) Items(key string) []ast.Node {
 }
 
 // Some reads a list, or one value alone, as texts.
-func (o Object) Some(key string) (out []string) {
-	all := []ast.Node{o.values[key]}
-	if list, ok := o.values[key].(*ast.SequenceNode); ok {
+func (o Object) Some(key string) []string { return o.some(o.values[key]) }
+
+func (r *Reader) some(n ast.Node) (out []string) {
+	all := []ast.Node{n}
+	if list, ok := n.(*ast.SequenceNode); ok {
 		all = list.Values
 	}
 	for _, n := range all {
-		if s, ok := o.Scalar(n); ok && s != "" {
+		if s, ok := r.Scalar(n); ok && s != "" {
 			out = append(out, s)
 		}
 	}
@@ -189,22 +191,48 @@ func (o Object) Texts(key string) []string {
 
 // Pairs reads values by names that the file makes up.
 func (o Object) Pairs(key string) map[string]string {
+	var out map[string]string
+	o.each(key, func(name string, n ast.Node) {
+		if out == nil {
+			out = map[string]string{}
+		}
+		out[name], _ = o.Scalar(n)
+	})
+	return out
+}
+
+// each reads what stands under names that the file makes up, each once.
+func (o Object) each(key string, read func(name string, n ast.Node)) {
 	n := o.values[key]
 	if _, ok := n.(*ast.NullNode); n == nil || ok {
-		return nil
+		return
 	}
 	pairs, ok := pairsOf(n)
 	if !ok {
 		o.Bad(MarkOf(n), "NOT_A_MAPPING", "%q is written as names and values", key)
-		return nil
+		return
 	}
-	out := map[string]string{}
+	seen := map[string]bool{}
 	for _, p := range pairs {
 		name := p.Key.GetToken().Value
-		if _, twice := out[name]; twice {
+		if seen[name] {
 			o.Bad(MarkOf(p.Key), "TWICE", "the name %q stands here twice; leave one", name)
+			continue
 		}
-		out[name], _ = o.Scalar(p.Value)
+		seen[name] = true
+		read(name, p.Value)
 	}
+}
+
+// Lists reads lists of texts by names that the file makes up; one text may stand
+// for a list of it.
+func (o Object) Lists(key string) map[string][]string {
+	var out map[string][]string
+	o.each(key, func(name string, n ast.Node) {
+		if out == nil {
+			out = map[string][]string{}
+		}
+		out[name] = o.some(n)
+	})
 	return out
 }
