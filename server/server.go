@@ -116,12 +116,9 @@ func (s *Server) openGround(ctx context.Context, now func() time.Time) error {
 		*p.into, s.pools = pool, append(s.pools, pool)
 		s.metrics.watchPool(p.name, pool)
 	}
-	err := migrated(ctx, g.web)
+	err := fit(ctx, g.web)
 	if s.late = s.conf.runsAlone(Registry) && postgres.Away(err); err != nil && !s.late {
-		if fault.KindOf(err) == fault.Unavailable {
-			return err
-		}
-		return fault.New(fault.Unavailable, "DATABASE_UNAVAILABLE", "the database of LETHE_DATABASE_URL cannot be used: %s", scrub(err)).With(err)
+		return err
 	}
 	if err := s.openVault(ctx, g); err != nil {
 		return err
@@ -129,6 +126,15 @@ func (s *Server) openGround(ctx context.Context, now func() time.Time) error {
 	s.warn(ctx)
 	g.queue, err = newPostingQueue(g.web, s.log)
 	return err
+}
+
+// fit tells why the main database cannot be used.
+func fit(ctx context.Context, db *pgxpool.Pool) error {
+	err := migrated(ctx, db)
+	if err == nil || fault.KindOf(err) == fault.Unavailable {
+		return err
+	}
+	return fault.New(fault.Unavailable, "DATABASE_UNAVAILABLE", "the database of LETHE_DATABASE_URL cannot be used: %s", scrub(err)).With(err)
 }
 
 // await waits for the database of a process that started while it was away. Such
@@ -139,7 +145,7 @@ func (s *Server) await(ctx context.Context) error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
-		err := migrated(ctx, s.ground.web)
+		err := fit(ctx, s.ground.web)
 		if err == nil || !postgres.Away(err) {
 			return err
 		}
