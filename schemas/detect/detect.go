@@ -72,8 +72,8 @@ type seen struct {
 
 // context is what the fields beside a field say of it.
 type context struct {
-	prefix                     string
-	program, personal, subject bool
+	prefix                           string
+	program, personal, subject, card bool
 }
 
 // Fields is the function of that name.
@@ -156,7 +156,7 @@ func (c place) byName(leaf []string) (best guess, found bool) {
 	for _, p := range byLast[all[len(all)-1]] {
 		n := len(p.words)
 		// A user's name is no user name: what is beside the name is not of it.
-		if !ends(all, p.words) || n > len(leaf) && is(p.words[0], person) {
+		if !ends(all, p.words) || n > len(leaf) && is(p.words[0], person) && p.words[0] != "contact" {
 			continue
 		}
 		beside := all[:len(all)-n]

@@ -16,6 +16,7 @@ type place struct {
 	kind    kind
 	implied bool // by what stands beside it, it is of a person
 	subject bool // somebody is named beside it, of whom it may speak
+	card    bool // it stands on a card, with an e-mail, a telephone and an address
 }
 
 // look takes a field's names apart, without the word that begins all names
@@ -131,15 +132,17 @@ func (c place) fires(r rule, beside []string, whole bool) (sure int, ok bool) {
 			sure -= outside
 		}
 	case "person":
-		ok = only(beside, person|neutral) && (hasAny(beside, person) || around&person != 0 || c.spoken(r))
+		ok = ofPerson(beside) || only(beside, person|neutral) && (hasAny(beside, person) || around&person != 0 || c.spoken(r))
+	case "people":
+		ok = only(beside, neutral) && c.implied
 	case "headed":
-		ok = only(beside, person|neutral) && (hasAny(beside, person) || c.headed())
+		ok = (ofPerson(beside) || only(beside, person|neutral) && (hasAny(beside, person) || c.headed()))
 	case "work":
-		ok = only(beside, person|neutral) && (hasAny(beside, work) || around&work != 0 || c.spoken(r))
+		ok = only(beside, person|neutral) && (hasAny(beside, work) || around&work != 0 || c.spoken(r) || c.implied && r.category == "user.job_title")
 	case "addressee":
 		ok = only(beside, person|neutral) && around&address != 0 && !c.businessAround()
 	case "address":
-		ok = only(beside, person|neutral|home|address) && (hasAny(beside, person|home|address) || around&(person|address) != 0 || c.spoken(r)) &&
+		ok = only(beside, person|neutral|home|address) && (hasAny(beside, person|home|address) || around&(person|address) != 0 || c.spoken(r) || c.card && around == 0) &&
 			(hasAny(beside, person) || !c.businessAround())
 	case "home":
 		ok = only(beside, person|neutral|home) && hasAny(beside, person|home)
@@ -150,7 +153,7 @@ func (c place) fires(r rule, beside []string, whole bool) (sure int, ok bool) {
 	case "key":
 		ok = whole
 	case "person_key":
-		ok = whole && only(beside, neutral)
+		ok = whole && only(beside, neutral|verb)
 	case "clinical":
 		ok = only(beside, neutral) && c.clinicalAround()
 	case "verb":
@@ -158,7 +161,7 @@ func (c place) fires(r rule, beside []string, whole bool) (sure int, ok bool) {
 	case "human":
 		ok = !hasAny(beside, machine)
 	case "in":
-		ok = c.inside(r.around)
+		ok = c.inside(r.around) && only(beside, person|neutral|home|noise|verb)
 	default:
 		ok = true
 	}
@@ -171,7 +174,7 @@ func (c place) fires(r rule, beside []string, whole bool) (sure int, ok bool) {
 // headed reports whether the innermost record that says anything is a person,
 // and not something of one: a patient, and not a patient's appointment.
 func (c place) headed() bool {
-	if c.implied {
+	if c.implied || c.card && c.nearest() == 0 {
 		return true
 	}
 	for _, ws := range c.around {
@@ -184,6 +187,13 @@ func (c place) headed() bool {
 		}
 	}
 	return false
+}
+
+// ofPerson reports whether the word directly before is a person, whatever that
+// one is of: a wallet's owner.
+func ofPerson(beside []string) bool {
+	n := len(beside)
+	return n > 0 && is(beside[n-1], person) && !is(beside[n-1], org) && beside[n-1] != "profile" && beside[n-1] != "parent"
 }
 
 // spoken reports whether it may be of somebody who is named beside it: the
@@ -214,7 +224,18 @@ func (c place) besidePerson(beside []string, whole bool) bool {
 	if len(beside) == 0 && whole && len(c.around) > 0 {
 		beside = c.around[0]
 	}
-	return len(beside) > 0 && is(beside[len(beside)-1], person)
+	n := len(beside)
+	if n == 0 || !is(beside[n-1], person) {
+		return false
+	}
+	// A profile is a person's only by itself; what has a parent is mostly no child.
+	switch beside[n-1] {
+	case "profile":
+		return only(beside[:n-1], person|neutral)
+	case "parent":
+		return c.nearest() == person
+	}
+	return true
 }
 
 func (c place) inside(of []string) bool {

@@ -48,6 +48,7 @@ func contextOf(fields []Field, places []place, own []int) (c context) {
 		places[i] = places[i].beside(c)
 	}
 	c.personal, c.subject = people(places, own)
+	c.card = !c.personal && card(places, own)
 	return c
 }
 
@@ -56,7 +57,7 @@ func (c place) beside(said context) place {
 	if said.program {
 		c = c.ofProgram()
 	}
-	c.implied, c.subject = said.personal, said.subject
+	c.implied, c.subject, c.card = said.personal, said.subject, said.card
 	return c
 }
 
@@ -94,6 +95,26 @@ func people(places []place, own []int) (person, subject bool) {
 	return sure >= enough || len(weak) >= enoughWeak, subject
 }
 
+// card reports whether the fields of a container are those of a card: an e-mail
+// address, a telephone number, and two parts of an address.
+func card(places []place, own []int) bool {
+	has := map[string]bool{}
+	for _, i := range own {
+		p := places[i]
+		p.card = true
+		if g, ok := p.byName(p.leaf); ok {
+			has[g.category] = true
+		}
+	}
+	parts := 0
+	for category := range has {
+		if strings.HasPrefix(category, "user.contact.address.") {
+			parts++
+		}
+	}
+	return has["user.contact.email"] && has["user.contact.phone_number"] && parts >= 2
+}
+
 // whose is the last person that a name speaks of, "" for none.
 func whose(leaf []string) string {
 	for _, w := range slices.Backward(leaf) {
@@ -111,7 +132,7 @@ func signsIn(leaf []string) bool {
 	case "secret", "client secret", "redirect uri", "redirect url", "grant type":
 		return true
 	}
-	return false
+	return slices.Contains(leaf, "oauth") || slices.Contains(leaf, "oidc")
 }
 
 // ofProgram is a place that speaks of a program where it says client, and not of
