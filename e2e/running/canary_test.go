@@ -212,7 +212,7 @@ func marked(identifiers, others string) []input {
 	for i := range inputs {
 		inputs[i].mark = fmt.Sprintf("%s%03d", identifiers, i)
 	}
-	for i, other := range otherInputs() {
+	for i, other := range append(otherInputs(), jobInputs()...) {
 		other.mark = fmt.Sprintf("%s%03d", others, i)
 		inputs = append(inputs, other)
 	}
@@ -248,8 +248,10 @@ func (h *house) sendAll(inputs []input) {
 func TestCanaries(t *testing.T) {
 	t.Parallel()
 	h := found(t, "")
+	h.lethe.Env = append(h.lethe.Env, "LETHE_CI_ISSUERS=github="+h.issuer.URL)
 	r := h.replica(address(h.public))
 	h.importCatalog(plainCatalog)
+	h.trustsJobs()
 	inputs := marked(identifierMark, otherMark)
 	h.sendAll(inputs)
 	a, err := send(t.Context(), patient, http.MethodGet, "http://"+r.ops+"/metrics", "")
