@@ -70,7 +70,7 @@ func TestCheck(t *testing.T) {
 		{"a tag with a slip", gate.Enforce, schemas.Submission{Text: lines(id, `{"name":"email","type":"string","default":"","tags":["user.contact.emial"]}`)}, gate.Fail, []string{"CG012 3:1 email", "CG010 3:1 email"}, 2},
 		{"may not follow, whatever the policy", gate.Off, schemas.Submission{Text: lines(id, `{"name":"total","type":"string"}`)}, gate.Fail, []string{"CG002 3:1 total"}, 2},
 		{"no JSON", gate.Off, schemas.Submission{Text: "{\n  \"type\": }"}, gate.Fail, []string{"CG001 2:11 "}, 0},
-		{"a type that is none", gate.Off, schemas.Submission{Text: lines(id, `{"name":"total","type":"strng"}`)}, gate.Fail, []string{"CG001 3:30 "}, 0},
+		{"a type that is none", gate.Off, schemas.Submission{Text: lines(id, `{"name":"total","type":"strng"}`)}, gate.Fail, []string{"CG001 3:24 "}, 0},
 		{"refers to what is not there", gate.Off, schemas.Submission{Text: lines(id), References: []schemas.Reference{{Name: "shop.Money", Subject: "money", Version: -1}}}, gate.Fail, []string{"CG050 1:1 "}, 0},
 		{"an id that the mode does not take", gate.Off, schemas.Submission{Text: lines(id, email), ID: 77}, gate.Fail, []string{"CG005 1:1 "}, 2},
 		{"the next number", gate.Off, schemas.Submission{Text: lines(id, email), Version: 2}, gate.Pass, nil, 2},

@@ -13,7 +13,7 @@ import (
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas"
-	"github.com/flowmart/lethe/schemas/avro"
+	"github.com/flowmart/lethe/schemas/format"
 )
 
 func TestASchemaIsRegisteredAndFoundAgain(t *testing.T) {
@@ -113,7 +113,7 @@ func TestSubmissionsThatAreRefusedLeaveNothing(t *testing.T) {
 		"a long name":         {schemas.Submission{Subject: strings.Repeat("a", 1001), Text: record("id")}, "INVALID_SUBJECT"},
 		"another type":        {schemas.Submission{Subject: "a", Type: "XSD", Text: "{}"}, "INVALID_SCHEMA"},
 		"no schema":           {schemas.Submission{Subject: "a", Text: ""}, "INVALID_SCHEMA"},
-		"too large":           {schemas.Submission{Subject: "a", Text: strings.Repeat(" ", avro.MaxBytes+1)}, "SCHEMA_TOO_LARGE"},
+		"too large":           {schemas.Submission{Subject: "a", Text: strings.Repeat(" ", format.MaxBytes+1)}, "SCHEMA_TOO_LARGE"},
 		"too deep":            {schemas.Submission{Subject: "a", Text: strings.Repeat("[", 3000)}, "INVALID_SCHEMA"},
 		"no such reference":   {schemas.Submission{Subject: "a", Text: record("id"), References: []schemas.Reference{{Name: "x.Y", Subject: "none", Version: 1}}}, "INVALID_SCHEMA"},
 		"another version":     {schemas.Submission{Subject: "a", Text: record("id"), Version: 7}, "INVALID_SCHEMA"},

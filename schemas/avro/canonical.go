@@ -214,8 +214,8 @@ func (p *printer) aliases(names []string, space string) {
 
 func (p *printer) properties(props []member) {
 	for _, m := range p.sorted(props) {
-		p.key(m.name)
-		p.json(m.value)
+		p.key(m.Name)
+		p.json(m.Value)
 	}
 }
 
@@ -223,7 +223,7 @@ func (p *printer) sorted(members []member) []member {
 	if !p.normal {
 		return members
 	}
-	return slices.SortedFunc(slices.Values(members), func(a, b member) int { return strings.Compare(a.name, b.name) })
+	return slices.SortedFunc(slices.Values(members), func(a, b member) int { return strings.Compare(a.Name, b.Name) })
 }
 
 func (p *printer) key(name string) {
@@ -247,26 +247,26 @@ func (p *printer) list(n int, item func(int)) {
 }
 
 func (p *printer) json(v *value) {
-	switch v.kind {
+	switch v.Kind {
 	case 'n':
 		p.out.WriteString("null")
 	case 't':
-		p.out.WriteString(strconv.FormatBool(v.truth))
+		p.out.WriteString(strconv.FormatBool(v.Truth))
 	case '0':
-		p.out.WriteString(number(v.text))
+		p.out.WriteString(number(v.Text))
 	case '"':
-		p.text(v.text)
+		p.text(v.Text)
 	case '[':
-		p.list(len(v.items), func(i int) { p.json(v.items[i]) })
+		p.list(len(v.Items), func(i int) { p.json(v.Items[i]) })
 	case '{':
 		p.out.WriteByte('{')
-		for i, m := range p.sorted(v.members) {
+		for i, m := range p.sorted(v.Members) {
 			if i > 0 {
 				p.out.WriteByte(',')
 			}
-			p.text(m.name)
+			p.text(m.Name)
 			p.out.WriteByte(':')
-			p.json(m.value)
+			p.json(m.Value)
 		}
 		p.out.WriteByte('}')
 	}

@@ -16,16 +16,16 @@ const mostChecks = 200_000
 // floating one. Java has always taken it so, and reads the text by its own
 // rules (Double.valueOf): 1f, 0x1p3 and Infinity are numbers, INF is not.
 func numberOf(t *Type, v *value) *value {
-	if v.kind != '"' || !t.Kind.floating() {
+	if v.Kind != '"' || !t.Kind.floating() {
 		return v
 	}
-	s := strings.TrimFunc(v.text, func(r rune) bool { return r <= ' ' })
+	s := strings.TrimFunc(v.Text, func(r rune) bool { return r <= ' ' })
 	bare := strings.TrimPrefix(strings.TrimPrefix(s, "+"), "-")
 	switch {
 	case bare == "NaN":
-		return &value{kind: '"', text: bare}
+		return &value{Kind: '"', Text: bare}
 	case bare == "Infinity":
-		return &value{kind: '"', text: strings.TrimPrefix(s, "+")}
+		return &value{Kind: '"', Text: strings.TrimPrefix(s, "+")}
 	case bare == "" || !strings.ContainsRune("0123456789.", rune(bare[0])) || strings.Contains(bare, "_"):
 		return v
 	}
@@ -35,13 +35,13 @@ func numberOf(t *Type, v *value) *value {
 	f, err := strconv.ParseFloat(s, 64)
 	switch {
 	case math.IsInf(f, 1):
-		return &value{kind: '"', text: "Infinity"}
+		return &value{Kind: '"', Text: "Infinity"}
 	case math.IsInf(f, -1):
-		return &value{kind: '"', text: "-Infinity"}
+		return &value{Kind: '"', Text: "-Infinity"}
 	case err != nil:
 		return v
 	}
-	return &value{kind: '0', text: javaDouble(f)}
+	return &value{Kind: '0', Text: javaDouble(f)}
 }
 
 // unbounded reports whether a default is one of the words that stand for a
@@ -49,7 +49,7 @@ func numberOf(t *Type, v *value) *value {
 // they are text.
 func unbounded(f *Field) bool {
 	v := f.fallback
-	return f.Type.Kind.floating() && v.kind == '"' && (v.text == "NaN" || v.text == "Infinity" || v.text == "-Infinity")
+	return f.Type.Kind.floating() && v.Kind == '"' && (v.Text == "NaN" || v.Text == "Infinity" || v.Text == "-Infinity")
 }
 
 // checkDefaults tests every default against its type. It runs when all types
@@ -112,9 +112,9 @@ func (c *fitting) fits(t *Type, v *value) bool {
 	}
 	switch t.Kind {
 	case aNull:
-		return v.kind == 'n'
+		return v.Kind == 'n'
 	case aBoolean:
-		return v.kind == 't'
+		return v.Kind == 't'
 	case anInt:
 		return wholeWithin(v, 32)
 	case aLong:
@@ -122,19 +122,19 @@ func (c *fitting) fits(t *Type, v *value) bool {
 	case aFloat, aDouble:
 		return finite(v)
 	case aString:
-		return v.kind == '"'
+		return v.Kind == '"'
 	case aBytes:
-		return v.kind == '"' && bytesIn(v.text) >= 0
+		return v.Kind == '"' && bytesIn(v.Text) >= 0
 	case aFixed:
-		return v.kind == '"' && bytesIn(v.text) == t.Size
+		return v.Kind == '"' && bytesIn(v.Text) == t.Size
 	case anEnum:
-		return v.kind == '"' && t.symbols[v.text]
+		return v.Kind == '"' && t.symbols[v.Text]
 	case anArray:
-		return v.kind == '[' && !slices.ContainsFunc(v.items, func(item *value) bool { return !c.fits(t.Items, item) })
+		return v.Kind == '[' && !slices.ContainsFunc(v.Items, func(item *value) bool { return !c.fits(t.Items, item) })
 	case aMap:
-		return v.kind == '{' && !slices.ContainsFunc(v.members, func(m member) bool { return !c.fits(t.Items, m.value) })
+		return v.Kind == '{' && !slices.ContainsFunc(v.Members, func(m member) bool { return !c.fits(t.Items, m.Value) })
 	case aRecord:
-		return v.kind == '{' && !slices.ContainsFunc(t.Fields, func(f *Field) bool { return !c.field(f, v.get(f.Name)) })
+		return v.Kind == '{' && !slices.ContainsFunc(t.Fields, func(f *Field) bool { return !c.field(f, v.Get(f.Name)) })
 	}
 	return slices.ContainsFunc(t.Oneof, func(branch *Type) bool {
 		mark := len(c.relies)
@@ -157,18 +157,18 @@ func (c *fitting) field(f *Field, v *value) bool {
 }
 
 func wholeWithin(v *value, bits int) bool {
-	if v.kind != '0' {
+	if v.Kind != '0' {
 		return false
 	}
-	_, err := strconv.ParseInt(v.text, 10, bits)
+	_, err := strconv.ParseInt(v.Text, 10, bits)
 	return err == nil
 }
 
 func finite(v *value) bool {
-	if v.kind != '0' {
+	if v.Kind != '0' {
 		return false
 	}
-	_, err := strconv.ParseFloat(v.text, 64)
+	_, err := strconv.ParseFloat(v.Text, 64)
 	return err == nil
 }
 

@@ -2,7 +2,8 @@ package avro
 
 import (
 	"strings"
-	"unicode/utf8"
+
+	"github.com/flowmart/lethe/schemas/format"
 )
 
 // mostFragment is how much of a schema a difference shows, in bytes.
@@ -23,18 +24,7 @@ func fieldFragment(s *Schema, f *Field) string {
 func excerpt(s *Schema, write func(*printer)) string {
 	p := &printer{types: s.types, written: map[*Type]bool{}, most: mostFragment}
 	write(p)
-	return cut(p.out.String(), mostFragment)
-}
-
-// cut shortens a text to a number of bytes, and shows that it did.
-func cut(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	for !utf8.RuneStart(s[most]) {
-		most--
-	}
-	return s[:most] + "…"
+	return format.Cut(p.out.String(), mostFragment)
 }
 
 // describe names a type for a person: its name, or its shape.
@@ -55,7 +45,7 @@ func describe(t *Type) string {
 	}
 	s := "union<" + strings.Join(names, ",") + ">"
 	const most = 190
-	return cut(s, most)
+	return format.Cut(s, most)
 }
 
 // leaf names a type in a word.

@@ -164,12 +164,12 @@ func typeName(t *Type) string {
 func tagsOf(props []member) []string {
 	var out []string
 	for _, m := range props {
-		if m.name != "confluent:tags" && m.name != "tags" {
+		if m.Name != "confluent:tags" && m.Name != "tags" {
 			continue
 		}
-		for _, v := range append(slices.Clone(m.value.items), m.value) { // other schemas may be reading it
-			if v.kind == '"' {
-				out = append(out, v.text)
+		for _, v := range append(slices.Clone(m.Value.Items), m.Value) { // other schemas may be reading it
+			if v.Kind == '"' {
+				out = append(out, v.Text)
 			}
 		}
 	}

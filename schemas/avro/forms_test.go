@@ -62,7 +62,7 @@ func TestResolvedTextIsBounded(t *testing.T) {
 	var names []string
 	for i := range 10 {
 		name := "R" + string(rune('a'+i))
-		for full, of := range mustParse(t, `{"type":"record","name":"`+name+`","doc":"`+strings.Repeat("x", MaxBytes-100)+`","fields":[]}`).Types() {
+		for full, of := range mustParse(t, `{"type":"record","name":"`+name+`","doc":"`+strings.Repeat("x", format.MaxBytes-100)+`","fields":[]}`).Types() {
 			given[full] = of
 		}
 		names = append(names, `"`+name+`"`)

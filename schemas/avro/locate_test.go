@@ -11,11 +11,11 @@ import (
 func TestMistakesAreLocated(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ text, want string }{
-		{"{\"type\": \"record\", \"name\": \"R\",\n \"fields\": [\n  {\"name\": \"a\", \"type\": \"strng\"}\n]}", "3:31"},
+		{"{\"type\": \"record\", \"name\": \"R\",\n \"fields\": [\n  {\"name\": \"a\", \"type\": \"strng\"}\n]}", "3:25"},
 		{"{\"type\": \"record\", \"name\": \"R\",\n \"fields\": [\n  {\"name\": \"a\"},\n  {\"name\": \"b\", \"type\":\n    {\"type\": \"enum\", \"name\": \"E\"}}\n]}", "3:3 5:5"},
 		{"{\"type\": \"record\",\n \"name\": ]", "2:10"},
 		{"", "1:1"},
-		{"\"strng\"", "1:7"},
+		{"\"strng\"", "1:1"},
 	} {
 		_, err := Parse(c.text, nil)
 		got := ""

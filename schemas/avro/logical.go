@@ -27,12 +27,12 @@ var logicalHosts = map[string][]Kind{
 // logicalType names a type's logical type. One that is unknown or unsound is
 // ignored, as the specification asks: the type underneath is used.
 func logicalType(t *Type, v *value) string {
-	name := v.get("logicalType")
-	if name == nil || name.kind != '"' || !slices.Contains(logicalHosts[name.text], t.Kind) {
+	name := v.Get("logicalType")
+	if name == nil || name.Kind != '"' || !slices.Contains(logicalHosts[name.Text], t.Kind) {
 		return ""
 	}
 	sound := true
-	switch name.text {
+	switch name.Text {
 	case "decimal":
 		sound = soundDecimal(t, v)
 	case "uuid":
@@ -43,16 +43,16 @@ func logicalType(t *Type, v *value) string {
 	if !sound {
 		return ""
 	}
-	return name.text
+	return name.Text
 }
 
 func soundDecimal(t *Type, v *value) bool {
-	precision, ok := whole(v.get("precision"))
+	precision, ok := whole(v.Get("precision"))
 	if !ok || precision < 1 {
 		return false
 	}
 	scale := 0
-	if s := v.get("scale"); s != nil {
+	if s := v.Get("scale"); s != nil {
 		if scale, ok = whole(s); !ok {
 			return false
 		}
@@ -68,9 +68,9 @@ func soundDecimal(t *Type, v *value) bool {
 }
 
 func whole(v *value) (int, bool) {
-	if v == nil || v.kind != '0' {
+	if v == nil || v.Kind != '0' {
 		return 0, false
 	}
-	n, err := strconv.Atoi(v.text)
+	n, err := strconv.Atoi(v.Text)
 	return n, err == nil
 }

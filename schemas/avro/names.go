@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas/format"
 )
 
 // Parse faults carry this code; REST turns it into 42201.
@@ -21,7 +22,7 @@ func invalid(path []string, format string, args ...any) *fault.Fault {
 // turn the message into a copy of the schema.
 func quote(word string) string {
 	const most = 80
-	return strconv.Quote(cut(word, most))
+	return strconv.Quote(format.Cut(word, most))
 }
 
 // soundName follows the specification: [A-Za-z_] and then [A-Za-z0-9_].

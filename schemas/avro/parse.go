@@ -21,7 +21,7 @@ const (
 // changed. All mistakes are reported at once, each a fault with the code
 // INVALID_SCHEMA and the place in the text, or SCHEMA_TOO_LARGE.
 func Parse(text string, given Types) (*Schema, error) {
-	v, err := decode(text)
+	v, err := written.Read(text)
 	if err != nil {
 		return nil, err
 	}
@@ -74,15 +74,15 @@ func (p *parser) within(place string, step func()) {
 
 // typeOf reads a type within a namespace. It returns nil after a mistake.
 func (p *parser) typeOf(v *value, space string) *Type {
-	switch v.kind {
+	switch v.Kind {
 	case '"':
-		return p.byName(v.text, space)
+		return p.byName(v.Text, space)
 	case '[':
 		return p.union(v, space)
 	case '{':
 		return p.object(v, space)
 	}
-	p.fail("a type is a name, an object or a union, not %s", v.kindName())
+	p.fail("a type is a name, an object or a union, not %s", v.KindName())
 	return nil
 }
 
@@ -123,7 +123,7 @@ func (p *parser) suggest(message, name string) string {
 func (p *parser) union(v *value, space string) *Type {
 	u := &Type{Kind: aUnion}
 	seen := map[string]bool{}
-	for i, item := range v.items {
+	for i, item := range v.Items {
 		p.within(strconv.Itoa(i), func() {
 			t := p.typeOf(item, space)
 			if t == nil {
@@ -153,16 +153,16 @@ func cmpName(t *Type) string {
 }
 
 func (p *parser) object(v *value, space string) *Type {
-	kind := v.get("type")
+	kind := v.Get("type")
 	if kind == nil {
 		p.fail("this object has no member \"type\"")
 		return nil
 	}
-	if kind.kind != '"' {
-		p.fail("the member \"type\" of a type is a name, not %s; put the inner type in this object's place", kind.kindName())
+	if kind.Kind != '"' {
+		p.fail("the member \"type\" of a type is a name, not %s; put the inner type in this object's place", kind.KindName())
 		return nil
 	}
-	switch k := Kind(kind.text); {
+	switch k := Kind(kind.Text); {
 	case k == aRecord || k == "error":
 		return p.record(v, space)
 	case k == anEnum:
@@ -176,11 +176,11 @@ func (p *parser) object(v *value, space string) *Type {
 	case k.primitive():
 		return p.finish(&Type{Kind: k}, v)
 	}
-	return p.byName(kind.text, space)
+	return p.byName(kind.Text, space)
 }
 
 func (p *parser) container(v *value, kind Kind, member, space string) *Type {
-	inner := v.get(member)
+	inner := v.Get(member)
 	if inner == nil {
 		p.fail("%s has no member %q", article(kind), member)
 		return nil
@@ -194,19 +194,19 @@ func (p *parser) container(v *value, kind Kind, member, space string) *Type {
 }
 
 func (p *parser) record(v *value, space string) *Type {
-	t := &Type{Kind: aRecord, isError: v.get("type").text == "error"}
+	t := &Type{Kind: aRecord, isError: v.Get("type").Text == "error"}
 	if !p.define(t, v, space) {
 		return nil
 	}
 	p.finish(t, v)
-	fields := v.get("fields")
-	if fields == nil || fields.kind != '[' {
+	fields := v.Get("fields")
+	if fields == nil || fields.Kind != '[' {
 		p.fail("record %s needs an array \"fields\"", quote(t.Name))
 		return nil
 	}
 	inner, _ := split(t.Name)
 	seen := map[string]bool{}
-	for i, item := range fields.items {
+	for i, item := range fields.Items {
 		p.within("fields", func() {
 			p.within(strconv.Itoa(i), func() {
 				f := p.field(item, inner)
@@ -225,11 +225,11 @@ func (p *parser) record(v *value, space string) *Type {
 }
 
 func (p *parser) field(v *value, space string) *Field {
-	if v.kind != '{' {
-		p.fail("a field is an object, not %s", v.kindName())
+	if v.Kind != '{' {
+		p.fail("a field is an object, not %s", v.KindName())
 		return nil
 	}
-	f := &Field{at: v.at}
+	f := &Field{at: v.At}
 	var ok bool
 	if f.Name, ok = p.text(v, "name"); !ok {
 		return nil
@@ -237,14 +237,14 @@ func (p *parser) field(v *value, space string) *Field {
 	if err := soundFullName(f.Name); err != nil || strings.Contains(f.Name, ".") {
 		p.fail("field name %s is not a name; it starts with a letter or _ and holds letters, digits and _ only", quote(f.Name))
 	}
-	inner := v.get("type")
+	inner := v.Get("type")
 	if inner == nil {
 		p.fail("field %s has no member \"type\"", quote(f.Name))
 		return nil
 	}
 	p.within("type", func() { f.Type = p.typeOf(inner, space) })
-	if doc := v.get("doc"); doc != nil && doc.kind == '"' {
-		f.Doc, f.hasDoc = doc.text, true
+	if doc := v.Get("doc"); doc != nil && doc.Kind == '"' {
+		f.Doc, f.hasDoc = doc.Text, true
 	}
 	f.Aliases = p.words(v, "aliases")
 	f.order = p.order(v)
@@ -252,7 +252,7 @@ func (p *parser) field(v *value, space string) *Field {
 	if f.Type == nil {
 		return f
 	}
-	if f.fallback = v.get("default"); f.fallback != nil {
+	if f.fallback = v.Get("default"); f.fallback != nil {
 		f.fallback = numberOf(f.Type, f.fallback)
 		p.defaults = append(p.defaults, pendingDefault{slices.Clone(p.at), f})
 	}
@@ -260,11 +260,11 @@ func (p *parser) field(v *value, space string) *Field {
 }
 
 func (p *parser) order(v *value) string {
-	order := v.get("order")
+	order := v.Get("order")
 	if order == nil {
 		return ""
 	}
-	switch o := strings.ToLower(order.text); o {
+	switch o := strings.ToLower(order.Text); o {
 	case "ascending":
 		return ""
 	case "descending", "ignore":
@@ -280,30 +280,30 @@ func (p *parser) enum(v *value, space string) *Type {
 		return nil
 	}
 	p.finish(t, v)
-	symbols := v.get("symbols")
-	if symbols == nil || symbols.kind != '[' {
+	symbols := v.Get("symbols")
+	if symbols == nil || symbols.Kind != '[' {
 		p.fail("enum %s needs an array \"symbols\"", quote(t.Name))
 		return nil
 	}
-	t.symbols = make(map[string]bool, len(symbols.items))
-	for i, s := range symbols.items {
+	t.symbols = make(map[string]bool, len(symbols.Items))
+	for i, s := range symbols.Items {
 		p.within("symbols", func() {
 			p.within(strconv.Itoa(i), func() {
 				switch {
-				case !soundName(s.text):
+				case !soundName(s.Text):
 					p.fail("a symbol starts with a letter or _ and holds letters, digits and _ only")
-				case t.symbols[s.text]:
-					p.fail("enum %s already has the symbol %s", quote(t.Name), quote(s.text))
+				case t.symbols[s.Text]:
+					p.fail("enum %s already has the symbol %s", quote(t.Name), quote(s.Text))
 				}
-				t.Symbols, t.symbols[s.text] = append(t.Symbols, s.text), true
+				t.Symbols, t.symbols[s.Text] = append(t.Symbols, s.Text), true
 			})
 		})
 	}
-	if d := v.get("default"); d != nil {
-		if d.kind != '"' || !t.symbols[d.text] {
+	if d := v.Get("default"); d != nil {
+		if d.Kind != '"' || !t.symbols[d.Text] {
 			p.fail("the default of enum %s must be one of its symbols", quote(t.Name))
 		}
-		t.Default = &d.text
+		t.Default = &d.Text
 	}
 	return t
 }
@@ -313,12 +313,12 @@ func (p *parser) fixed(v *value, space string) *Type {
 	if !p.define(t, v, space) {
 		return nil
 	}
-	size := v.get("size")
-	if size == nil || size.kind != '0' {
+	size := v.Get("size")
+	if size == nil || size.Kind != '0' {
 		p.fail("fixed %s needs a number \"size\"", quote(t.Name))
 		return nil
 	}
-	n, err := strconv.ParseInt(size.text, 10, 32)
+	n, err := strconv.ParseInt(size.Text, 10, 32)
 	if err != nil || n < 0 || n > mostSize {
 		p.fail("the size of fixed %s is a whole number of bytes, from 0 to %d", quote(t.Name), mostSize)
 	}
@@ -332,8 +332,8 @@ func (p *parser) define(t *Type, v *value, space string) bool {
 	if !ok {
 		return false
 	}
-	if ns := v.get("namespace"); ns != nil && ns.kind == '"' {
-		space = ns.text
+	if ns := v.Get("namespace"); ns != nil && ns.Kind == '"' {
+		space = ns.Text
 	}
 	t.Name = fullName(name, space)
 	if err := soundFullName(t.Name); err != nil {
@@ -364,8 +364,8 @@ func (p *parser) define(t *Type, v *value, space string) bool {
 // finish reads what every type may carry: a doc, where it has a name, its
 // properties, and a logical type among them.
 func (p *parser) finish(t *Type, v *value) *Type {
-	if doc := v.get("doc"); doc != nil && doc.kind == '"' && t.Kind.named() {
-		t.doc = &doc.text
+	if doc := v.Get("doc"); doc != nil && doc.Kind == '"' && t.Kind.named() {
+		t.doc = &doc.Text
 	}
 	reserved := []string{"doc", "fields", "items", "name", "namespace", "size", "symbols", "values", "type", "aliases"}
 	if t.Kind == anEnum {
@@ -378,31 +378,31 @@ func (p *parser) finish(t *Type, v *value) *Type {
 
 // text reads a member that must be a string.
 func (p *parser) text(v *value, name string) (string, bool) {
-	m := v.get(name)
-	if m == nil || m.kind != '"' {
+	m := v.Get(name)
+	if m == nil || m.Kind != '"' {
 		p.fail("a string %q is missing here", name)
 		return "", false
 	}
-	return m.text, true
+	return m.Text, true
 }
 
 // words reads a member that, where it is given, must be an array of strings.
 func (p *parser) words(v *value, name string) []string {
-	m := v.get(name)
+	m := v.Get(name)
 	if m == nil {
 		return nil
 	}
-	if m.kind != '[' {
-		p.fail("%q is an array of strings, not %s", name, m.kindName())
+	if m.Kind != '[' {
+		p.fail("%q is an array of strings, not %s", name, m.KindName())
 		return nil
 	}
 	var out []string
-	for _, item := range m.items {
-		if item.kind != '"' {
-			p.fail("%q holds strings only, not %s", name, item.kindName())
+	for _, item := range m.Items {
+		if item.Kind != '"' {
+			p.fail("%q holds strings only, not %s", name, item.KindName())
 			return nil
 		}
-		out = append(out, item.text)
+		out = append(out, item.Text)
 	}
 	return distinct(out)
 }
@@ -421,8 +421,8 @@ func distinct(words []string) []string {
 // kept as properties.
 func others(v *value, reserved ...string) []member {
 	var out []member
-	for _, m := range v.members {
-		if !slices.Contains(reserved, m.name) {
+	for _, m := range v.Members {
+		if !slices.Contains(reserved, m.Name) {
 			out = append(out, m)
 		}
 	}

@@ -84,14 +84,14 @@ func (s *Schema) eachEntity(visit func(format.Tagged, *[]member)) {
 func tagsIn(props []member) []string {
 	var out []string
 	for _, m := range props {
-		if m.name != inlineTags {
+		if m.Name != inlineTags {
 			continue
 		}
-		for _, item := range m.value.items {
-			if item.kind != '"' {
+		for _, item := range m.Value.Items {
+			if item.Kind != '"' {
 				return nil
 			}
-			out = append(out, item.text)
+			out = append(out, item.Text)
 		}
 	}
 	return out
@@ -99,17 +99,17 @@ func tagsIn(props []member) []string {
 
 // setTags puts tags among properties, in the place of those that were there.
 func setTags(props *[]member, tags []string) {
-	list := &value{kind: '['}
+	list := &value{Kind: '['}
 	for _, tag := range tags {
-		list.items = append(list.items, &value{kind: '"', text: tag})
+		list.Items = append(list.Items, &value{Kind: '"', Text: tag})
 	}
-	i := slices.IndexFunc(*props, func(m member) bool { return m.name == inlineTags })
+	i := slices.IndexFunc(*props, func(m member) bool { return m.Name == inlineTags })
 	switch {
 	case i < 0 && len(tags) > 0:
-		*props = append(*props, member{inlineTags, list})
+		*props = append(*props, member{Name: inlineTags, Value: list})
 	case i >= 0 && len(tags) == 0:
 		*props = slices.Delete(*props, i, i+1)
 	case i >= 0:
-		(*props)[i].value = list
+		(*props)[i].Value = list
 	}
 }

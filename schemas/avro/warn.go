@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+
+	"github.com/flowmart/lethe/schemas/format"
 )
 
 // What schema resolution does not see, and users ask for. Data can be read, and
@@ -137,11 +139,11 @@ func meaning(t *Type) string {
 	case "decimal":
 		precision, scale := "", "0"
 		for _, m := range t.props {
-			switch m.name {
+			switch m.Name {
 			case "precision":
-				precision = m.value.text
+				precision = m.Value.Text
 			case "scale":
-				scale = m.value.text
+				scale = m.Value.Text
 			}
 		}
 		return "decimal(" + precision + "," + scale + ")"
@@ -177,7 +179,7 @@ func (w *warner) record(reader, writer *Type, at place) {
 		}
 		w.defaults(reader, writer, f, old, here)
 		below := here.in("", "/type")
-		below.valued = at.valued || old.fallback != nil && old.fallback.kind != 'n'
+		below.valued = at.valued || old.fallback != nil && old.fallback.Kind != 'n'
 		w.types(f.Type, old.Type, below)
 	}
 }
@@ -196,7 +198,7 @@ func (w *warner) chain(reader, writer *Type, f *Field, own map[string]*Field, at
 // fresh warns of a field that older data lack and whose default Java cannot
 // make: an empty array, in a union.
 func (w *warner) fresh(reader, writer *Type, f *Field, at place) {
-	if v := f.fallback; v != nil && f.Type.Kind == aUnion && v.kind == '[' && len(v.items) == 0 {
+	if v := f.fallback; v != nil && f.Type.Kind == aUnion && v.Kind == '[' && len(v.Items) == 0 {
 		w.tell(at, Difference{Kind: JavaReader, reader: reader, writer: writer, field: f, Detail: f.Name,
 			Message: fmt.Sprintf("Java cannot take an empty array for the default of field %s while its type is a union; make null the default, or the type an array", f.Name)})
 	}
@@ -218,5 +220,5 @@ func (w *warner) defaults(reader, writer *Type, now, before *Field, at place) {
 func defaultText(f *Field) string {
 	p := &printer{most: mostFragment}
 	p.json(f.fallback)
-	return cut(p.out.String(), 80)
+	return format.Cut(p.out.String(), 80)
 }

@@ -1,6 +1,9 @@
 package format
 
-import "slices"
+import (
+	"slices"
+	"unicode/utf8"
+)
 
 // Lines are where the lines of a text begin.
 type Lines []int
@@ -25,9 +28,9 @@ func (l Lines) Place(at int) (line, column int) {
 	return i + 1, at - l[i] + 1
 }
 
-// DeeperThan reports whether the brackets of a JSON text, outside its strings,
+// deeperThan reports whether the brackets of a JSON text, outside its strings,
 // nest deeper than a limit. Parsers of JSON go as deep as the text does.
-func DeeperThan(text string, limit int) bool {
+func deeperThan(text string, limit int) bool {
 	depth, quoted := 0, false
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
@@ -45,4 +48,16 @@ func DeeperThan(text string, limit int) bool {
 		}
 	}
 	return false
+}
+
+// Cut shortens a text to a number of bytes, between two characters, and shows
+// that it did.
+func Cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return s[:most] + "…"
 }

@@ -56,7 +56,7 @@ func finish(found []difference) []format.Difference {
 			seen[key] = true
 		}
 		out = append(out, format.Difference{
-			Kind: d.kind, Path: strings.TrimPrefix(d.path, "."), Pointer: cut(d.at, 4000), Message: d.message, Detail: cut(d.detail, 300),
+			Kind: d.kind, Path: strings.TrimPrefix(d.path, "."), Pointer: format.Cut(d.at, 4000), Message: d.message, Detail: format.Cut(d.detail, 300),
 			Reader: fragment(d.reader), Writer: fragment(d.writer),
 		})
 	}

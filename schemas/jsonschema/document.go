@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/flowmart/lethe/schemas/format"
@@ -100,8 +99,8 @@ func (d *document) scope() scope { return scope{d, "", draft7} }
 // within is what holds inside of a schema that may have a $schema or an $id of
 // its own.
 func (s scope) within(v *value) scope {
-	if named := v.get("$schema"); named != nil && named.kind == '"' {
-		s.draft = draftOf(named.text, s.draft)
+	if named := v.Get("$schema"); named != nil && named.Kind == '"' {
+		s.draft = draftOf(named.Text, s.draft)
 	}
 	if id := s.id(v); id != "" && !strings.HasPrefix(id, "#") {
 		s.base = withoutFragment(join(s.base, id))
@@ -115,20 +114,20 @@ func (s scope) id(v *value) string {
 	if s.draft == draft4 {
 		name = "id"
 	}
-	id := v.get(name)
-	if id == nil || id.kind != '"' || s.draft < draft2019 && v.get("$ref") != nil {
+	id := v.Get(name)
+	if id == nil || id.Kind != '"' || s.draft < draft2019 && v.Get("$ref") != nil {
 		return ""
 	}
-	return id.text
+	return id.Text
 }
 
 // index notes every schema with an $id or an anchor. What only quotes values
 // has none.
 func (d *document) index(v *value, outer scope) {
-	for _, item := range v.items {
+	for _, item := range v.Items {
 		d.index(item, outer)
 	}
-	if v.kind != '{' {
+	if v.Kind != '{' {
 		return
 	}
 	s := outer.within(v)
@@ -139,11 +138,11 @@ func (d *document) index(v *value, outer scope) {
 		d.parts[s.base] = part{v, outer}
 	}
 	d.anchors(v, s, part{v, outer})
-	for _, m := range v.members {
-		switch m.name {
+	for _, m := range v.Members {
+		switch m.Name {
 		case "enum", "const", "default", "examples":
 		default:
-			d.index(m.value, s)
+			d.index(m.Value, s)
 		}
 	}
 }
@@ -157,10 +156,10 @@ func (d *document) anchors(v *value, s scope, here part) {
 		}
 	}
 	for _, name := range names {
-		if anchor := v.get(name); anchor != nil && anchor.kind == '"' {
-			d.parts[s.base+"#"+anchor.text] = here
+		if anchor := v.Get(name); anchor != nil && anchor.Kind == '"' {
+			d.parts[s.base+"#"+anchor.Text] = here
 			if name == "$dynamicAnchor" {
-				d.dynamic[anchor.text]++
+				d.dynamic[anchor.Text]++
 			}
 		}
 	}
@@ -206,20 +205,11 @@ func (d *document) inside(uri, fragment string) (found part, at string, ok bool)
 	}
 	for step := range strings.SplitSeq(fragment[1:], "/") {
 		found.outer = found.outer.within(found.v)
-		if found.v = found.v.child(unescaped(step)); found.v == nil {
+		if found.v = found.v.Child(unescaped(step)); found.v == nil {
 			return found, "", false
 		}
 	}
 	return found, "#" + fragment, true
-}
-
-func (v *value) child(step string) *value {
-	if v.kind == '[' {
-		if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(v.items) {
-			return v.items[i]
-		}
-	}
-	return v.get(step)
 }
 
 // join resolves a reference against a base (RFC 3986). What is no URI is taken

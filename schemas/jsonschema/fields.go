@@ -39,7 +39,7 @@ type unfolding struct {
 // add notes a place and everything inside it.
 func (w *unfolding) add(n *node, at format.Field) error {
 	if n.own() {
-		at.Line, at.Column = w.lines.Place(n.raw.at)
+		at.Line, at.Column = w.lines.Place(n.raw.At)
 	}
 	v := w.look(n)
 	if w.visits += len(v.parts); w.visits > mostVisits {
@@ -205,7 +205,7 @@ func (n *node) freeValues() []*node {
 		out = append(out, p.schema)
 	}
 	for _, one := range []*node{n.object.additional, n.object.unevaluated} {
-		if one != nil && one.raw.kind == '{' && len(one.raw.members) > 0 {
+		if one != nil && one.raw.Kind == '{' && len(one.raw.Members) > 0 {
 			out = append(out, one)
 		}
 	}
@@ -216,7 +216,7 @@ func (n *node) freeValues() []*node {
 func (n *node) items() []*node {
 	out := slices.Clone(n.array.prefix)
 	for _, one := range []*node{n.array.rest, n.array.unevaluated, n.array.contains} {
-		if one != nil && one.raw.kind == '{' {
+		if one != nil && one.raw.Kind == '{' {
 			out = append(out, one)
 		}
 	}

@@ -22,7 +22,7 @@ import (
 // the URI that stands in $ref, without a fragment, as it is written or as it is
 // after it was resolved.
 func Read(text string, given []format.Reference) (format.Schema, error) {
-	root, err := decode(text)
+	root, err := written.Read(text)
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ func (k *keywords) numbers() {
 	c.min, c.max = k.number("minimum"), k.number("maximum")
 	if k.scope.draft == draft4 {
 		for _, name := range []string{"Minimum", "Maximum"} {
-			if k.v.get("exclusive"+name) != nil && k.v.get(strings.ToLower(name)) == nil {
+			if k.v.Get("exclusive"+name) != nil && k.v.Get(strings.ToLower(name)) == nil {
 				k.fail(pointer(k.at, "exclusive"+name), "exclusive%s stands beside a %s in draft-04", name, strings.ToLower(name))
 			}
 		}
@@ -36,12 +36,12 @@ func (k *keywords) numbers() {
 
 func (k *keywords) texts() {
 	k.n.text.min, k.n.text.max = k.count("minLength"), k.count("maxLength")
-	if m := k.v.get("pattern"); m != nil {
-		if m.kind != '"' {
-			k.fail(pointer(k.at, "pattern"), "pattern is a regular expression in quotes, not %s", m.kindName())
+	if m := k.v.Get("pattern"); m != nil {
+		if m.Kind != '"' {
+			k.fail(pointer(k.at, "pattern"), "pattern is a regular expression in quotes, not %s", m.KindName())
 			return
 		}
-		k.n.text.pattern = &m.text
+		k.n.text.pattern = &m.Text
 	}
 }
 
@@ -51,11 +51,11 @@ func (k *keywords) arrays() {
 	c := &k.n.array
 	c.min, c.max = k.count("minItems"), k.count("maxItems")
 	c.unique = k.flag("uniqueItems")
-	items := k.v.get("items")
+	items := k.v.Get("items")
 	switch {
 	case k.scope.draft >= draft2020:
 		c.prefix, c.rest = k.several("prefixItems"), k.one("items")
-	case items != nil && items.kind == '[':
+	case items != nil && items.Kind == '[':
 		c.prefix, c.rest = k.several("items"), k.additional("additionalItems")
 	default:
 		c.rest = k.one("items")
@@ -79,9 +79,9 @@ func (k *keywords) arrays() {
 func (k *keywords) objects() {
 	c := &k.n.object
 	c.min, c.max = k.count("minProperties"), k.count("maxProperties")
-	if m := k.v.get("required"); m != nil {
+	if m := k.v.Get("required"); m != nil {
 		c.required = k.words(m, "required")
-		if m.kind == '[' && len(m.items) == 0 && k.scope.draft == draft4 {
+		if m.Kind == '[' && len(m.Items) == 0 && k.scope.draft == draft4 {
 			k.fail(pointer(k.at, "required"), "required names at least one property in draft-04; leave it out")
 		}
 	}
@@ -111,75 +111,75 @@ func (k *keywords) dependencies(name string) {
 	if m == nil {
 		return
 	}
-	for _, one := range m.members {
-		at := pointer(k.at, name, one.name)
-		if one.value.kind == '[' && name != "dependentSchemas" || name == "dependentRequired" {
-			k.n.object.requiredWith = append(k.n.object.requiredWith, dependency{one.name, k.words(one.value, name)})
+	for _, one := range m.Members {
+		at := pointer(k.at, name, one.Name)
+		if one.Value.Kind == '[' && name != "dependentSchemas" || name == "dependentRequired" {
+			k.n.object.requiredWith = append(k.n.object.requiredWith, dependency{one.Name, k.words(one.Value, name)})
 			continue
 		}
-		k.n.object.schemasWith = append(k.n.object.schemasWith, property{one.name, k.schema(one.value, k.scope, at)})
+		k.n.object.schemasWith = append(k.n.object.schemasWith, property{one.Name, k.schema(one.Value, k.scope, at)})
 	}
 }
 
 // additional reads a member that may be true or false in draft-04, too.
 func (k *keywords) additional(name string) *node {
-	m := k.v.get(name)
-	if m == nil || m.kind != 't' {
+	m := k.v.Get(name)
+	if m == nil || m.Kind != 't' {
 		return k.one(name)
 	}
-	n := &node{raw: m, at: pointer(k.at, name), never: !m.truth}
+	n := &node{raw: m, at: pointer(k.at, name), never: !m.Truth}
 	k.order = append(k.order, n)
 	return n
 }
 
 // words reads a member that is an array of strings.
 func (k *keywords) words(m *value, name string) []string {
-	if m.kind != '[' || slices.ContainsFunc(m.items, func(v *value) bool { return v.kind != '"' }) {
+	if m.Kind != '[' || slices.ContainsFunc(m.Items, func(v *value) bool { return v.Kind != '"' }) {
 		hint := ""
-		if name == "required" && m.kind == 't' {
+		if name == "required" && m.Kind == 't' {
 			hint = "; since draft-04 it stands in the object around, with the names of its properties"
 		}
 		k.fail(pointer(k.at, name), "%s is an array of names%s", name, hint)
 		return nil
 	}
-	out := make([]string, len(m.items))
-	for i, item := range m.items {
-		out[i] = item.text
+	out := make([]string, len(m.Items))
+	for i, item := range m.Items {
+		out[i] = item.Text
 	}
 	return out
 }
 
 func (k *keywords) flag(name string) bool {
-	m := k.v.get(name)
+	m := k.v.Get(name)
 	if m == nil {
 		return false
 	}
-	if m.kind != 't' {
+	if m.Kind != 't' {
 		hint := ""
 		if strings.HasPrefix(name, "exclusive") {
 			hint = " in draft-04; name a later draft in $schema to give a number"
 		}
 		k.fail(pointer(k.at, name), "%s is true or false%s", name, hint)
 	}
-	return m.truth
+	return m.Truth
 }
 
 // number reads a number exactly. One that is longer, or larger, than anybody
 // writes is refused, because it could not be worked with.
 func (k *keywords) number(name string) *big.Rat {
-	m := k.v.get(name)
+	m := k.v.Get(name)
 	if m == nil {
 		return nil
 	}
-	if m.kind != '0' {
+	if m.Kind != '0' {
 		hint := ""
-		if strings.HasPrefix(name, "exclusive") && m.kind == 't' {
+		if strings.HasPrefix(name, "exclusive") && m.Kind == 't' {
 			hint = "; since draft-06 it is the bound itself"
 		}
-		k.fail(pointer(k.at, name), "%s is a number, not %s%s", name, m.kindName(), hint)
+		k.fail(pointer(k.at, name), "%s is a number, not %s%s", name, m.KindName(), hint)
 		return nil
 	}
-	r, ok := rational(m.text)
+	r, ok := rational(m.Text)
 	if !ok {
 		k.fail(pointer(k.at, name), "%s has more than %d digits; write a smaller number", name, mostDigits)
 		return nil
@@ -189,13 +189,13 @@ func (k *keywords) number(name string) *big.Rat {
 
 // count reads a number of things.
 func (k *keywords) count(name string) *int64 {
-	m := k.v.get(name)
+	m := k.v.Get(name)
 	if m == nil {
 		return nil
 	}
 	r, ok := (*big.Rat)(nil), false
-	if m.kind == '0' {
-		r, ok = rational(m.text)
+	if m.Kind == '0' {
+		r, ok = rational(m.Text)
 	}
 	if !ok || !r.IsInt() || r.Sign() < 0 {
 		k.fail(pointer(k.at, name), "%s is a whole number from 0 on", name)
@@ -229,4 +229,4 @@ func identity(v *value) string {
 	return string(p.out)
 }
 
-func equal(a, b *value) bool { return a.kind == b.kind && identity(a) == identity(b) }
+func equal(a, b *value) bool { return a.Kind == b.Kind && identity(a) == identity(b) }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/flowmart/lethe/catalog/fieldpath"
+	"github.com/flowmart/lethe/schemas/format"
 )
 
 // objects compares the keywords on objects.
@@ -102,7 +103,7 @@ func (d *judging) required() {
 		if !d.isNamed[name] && d.closed() {
 			kind, message = "REQUIRED_PROPERTY_ADDED_TO_UNOPEN_CONTENT_MODEL", quote(name)+" is new and must be there; give it a default, or leave it optional"
 		}
-		d.tell(kind, "/required", cut(name, 100), message)
+		d.tell(kind, "/required", format.Cut(name, 100), message)
 	}
 }
 
@@ -145,7 +146,7 @@ func (d *judging) properties() {
 
 // property notes a difference about a property as a whole.
 func (d *judging) property(kind, name string, reader *node, message string) {
-	one := difference{kind: kind, path: "." + fieldpath.Escape(name), at: d.r.at, detail: cut(name, 100), message: message, reader: d.r.raw, writer: d.writer()}
+	one := difference{kind: kind, path: "." + fieldpath.Escape(name), at: d.r.at, detail: format.Cut(name, 100), message: message, reader: d.r.raw, writer: d.writer()}
 	if reader != nil {
 		one.at, one.reader = reader.at, reader.raw
 	}
@@ -254,7 +255,7 @@ func (d *judging) propertyNames() {
 	}
 	fits := d.closed() && len(d.patternsOf()) == 0
 	for _, name := range d.named() {
-		fits = fits && (d.hopeless(d.value(name)) || d.admits(&value{kind: '"', text: name}, is) == yes)
+		fits = fits && (d.hopeless(d.value(name)) || d.admits(&value{Kind: '"', Text: name}, is) == yes)
 	}
 	if !fits && len(d.inside(conjunction{{node: anyText}}, is, "")) > 0 {
 		d.tell("PROPERTY_NAMES_NARROWED", "/propertyNames", "", "old data may hold properties of other names; leave propertyNames as it was, or out")
@@ -262,7 +263,7 @@ func (d *judging) propertyNames() {
 }
 
 // anyText is what is known of a name: it is a string.
-var anyText = &node{raw: &value{kind: '{'}, at: "#", types: isString}
+var anyText = &node{raw: &value{Kind: '{'}, at: "#", types: isString}
 
 // dependencies compares what a property asks for beside it.
 func (d *judging) dependencies() {
@@ -277,7 +278,7 @@ func (d *judging) dependencies() {
 		known := there.required()
 		for _, name := range with.needs {
 			if !known[name] {
-				d.tell("DEPENDENCY_ARRAY_EXTENDED", "/dependentRequired", cut(with.name, 60)+": "+cut(name, 60), "old data with "+quote(with.name)+" may lack "+quote(name)+"; do not ask for it")
+				d.tell("DEPENDENCY_ARRAY_EXTENDED", "/dependentRequired", format.Cut(with.name, 60)+": "+format.Cut(name, 60), "old data with "+quote(with.name)+" may lack "+quote(name)+"; do not ask for it")
 			}
 		}
 	}
@@ -304,7 +305,7 @@ func (d *judging) present(name string) conjunction {
 	if d.hopeless(d.value(name)) {
 		return nil
 	}
-	out := d.w.and(&node{raw: &value{kind: '{'}, at: "#", object: objects{required: []string{name}}})
+	out := d.w.and(&node{raw: &value{Kind: '{'}, at: "#", object: objects{required: []string{name}}})
 	for _, one := range d.w {
 		for _, with := range one.object.schemasWith {
 			if with.name == name {

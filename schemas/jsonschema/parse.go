@@ -42,12 +42,12 @@ func (p *parser) fail(at, message string, args ...any) {
 func pathOf(at string) []string {
 	rest, own := strings.CutPrefix(at, "#")
 	if !own {
-		return []string{cut(at, 300)}
+		return []string{format.Cut(at, 300)}
 	}
 	var out []string
 	for step := range strings.SplitSeq(strings.TrimPrefix(rest, "/"), "/") {
 		if step != "" && len(out) < 50 {
-			out = append(out, cut(unescaped(step), 100))
+			out = append(out, format.Cut(unescaped(step), 100))
 		}
 	}
 	return out
@@ -59,7 +59,7 @@ func unescaped(step string) string {
 }
 
 // quote writes a word of the schema for a message, cut.
-func quote(s string) string { return strconv.Quote(cut(s, 100)) }
+func quote(s string) string { return strconv.Quote(format.Cut(s, 100)) }
 
 // pointer leads one step further (RFC 6901).
 func pointer(at string, steps ...string) string {
@@ -98,10 +98,10 @@ func (p *parser) schema(v *value, outer scope, at string) *node {
 		return n
 	}
 	switch {
-	case v.kind == 't' && s.draft > draft4:
-		n.never = !v.truth
-	case v.kind != '{':
-		p.fail(at, "a schema is an object%s, not %s", map[bool]string{true: ", true or false"}[s.draft > draft4], v.kindName())
+	case v.Kind == 't' && s.draft > draft4:
+		n.never = !v.Truth
+	case v.Kind != '{':
+		p.fail(at, "a schema is an object%s, not %s", map[bool]string{true: ", true or false"}[s.draft > draft4], v.KindName())
 	default:
 		k := &keywords{p, v, s, n, at}
 		k.read()
@@ -171,19 +171,19 @@ func (k *keywords) read() {
 // annotations say what the data mean, wherever they stand.
 func (k *keywords) annotations() {
 	word := func(name string) string {
-		if m := k.v.get(name); m != nil && m.kind == '"' {
-			return m.text
+		if m := k.v.Get(name); m != nil && m.Kind == '"' {
+			return m.Text
 		}
 		return ""
 	}
 	k.n.title, k.n.doc, k.n.format = word("title"), word("description"), word("format")
 	k.n.encoded = word("contentEncoding") != "" || word("contentMediaType") != ""
-	k.n.fallback = k.v.get("default")
+	k.n.fallback = k.v.Get("default")
 	for _, name := range []string{"confluent:tags", "tags"} {
-		if m := k.v.get(name); m != nil {
-			for _, one := range append(slices.Clone(m.items), m) {
-				if one.kind == '"' {
-					k.n.tags = append(k.n.tags, one.text)
+		if m := k.v.Get(name); m != nil {
+			for _, one := range append(slices.Clone(m.Items), m) {
+				if one.Kind == '"' {
+					k.n.tags = append(k.n.tags, one.Text)
 				}
 			}
 		}
@@ -206,50 +206,50 @@ func (k *keywords) reference() bool {
 		names = append(names, "$dynamicRef")
 	}
 	for _, name := range names {
-		m := k.v.get(name)
+		m := k.v.Get(name)
 		if m == nil {
 			continue
 		}
-		if m.kind != '"' {
-			k.fail(pointer(k.at, name), "%s is a URI in quotes, not %s", name, m.kindName())
+		if m.Kind != '"' {
+			k.fail(pointer(k.at, name), "%s is a URI in quotes, not %s", name, m.KindName())
 			continue
 		}
-		k.n.refs = append(k.n.refs, m.text)
-		_, anchor, _ := strings.Cut(m.text, "#")
+		k.n.refs = append(k.n.refs, m.Text)
+		_, anchor, _ := strings.Cut(m.Text, "#")
 		if name == "$dynamicRef" && k.scope.doc.dynamic[anchor] > 1 {
-			k.n.foreign = m.text + " in " + k.scope.doc.sum
+			k.n.foreign = m.Text + " in " + k.scope.doc.sum
 			continue
 		}
 		if len(k.n.refs) > 1 {
-			k.n.allOf = append(k.n.allOf, k.also(m.text, name))
+			k.n.allOf = append(k.n.allOf, k.also(m.Text, name))
 			continue
 		}
-		k.refs = append(k.refs, pendingRef{k.n, m.text, k.scope, pointer(k.at, name)})
+		k.refs = append(k.refs, pendingRef{k.n, m.Text, k.scope, pointer(k.at, name)})
 	}
-	return k.v.get("$ref") != nil
+	return k.v.Get("$ref") != nil
 }
 
 // also is a schema of its own for a second reference.
 func (k *keywords) also(ref, name string) *node {
-	n := &node{raw: k.v.get(name), at: pointer(k.at, name)}
+	n := &node{raw: k.v.Get(name), at: pointer(k.at, name)}
 	k.order = append(k.order, n)
 	k.refs = append(k.refs, pendingRef{n, ref, k.scope, n.at})
 	return n
 }
 
 func (k *keywords) kinds() {
-	m := k.v.get("type")
+	m := k.v.Get("type")
 	if m == nil {
 		return
 	}
 	words := []*value{m}
-	if m.kind == '[' {
-		words = m.items
+	if m.Kind == '[' {
+		words = m.Items
 	}
 	for _, w := range words {
-		set, known := kindNames[w.text]
-		if w.kind != '"' || !known {
-			k.fail(pointer(k.at, "type"), "%s", fault.Suggest("a type is null, boolean, object, array, string, number or integer, or an array of these", cut(w.text, 50), []string{"null", "boolean", "object", "array", "string", "number", "integer"}))
+		set, known := kindNames[w.Text]
+		if w.Kind != '"' || !known {
+			k.fail(pointer(k.at, "type"), "%s", fault.Suggest("a type is null, boolean, object, array, string, number or integer, or an array of these", format.Cut(w.Text, 50), []string{"null", "boolean", "object", "array", "string", "number", "integer"}))
 			return
 		}
 		k.n.types |= set
@@ -261,14 +261,14 @@ func (k *keywords) kinds() {
 
 // values reads enum and const. Values that stand in both are those allowed.
 func (k *keywords) values() {
-	if m := k.v.get("enum"); m != nil {
-		if m.kind != '[' || len(m.items) == 0 && k.scope.draft < draft2019 {
+	if m := k.v.Get("enum"); m != nil {
+		if m.Kind != '[' || len(m.Items) == 0 && k.scope.draft < draft2019 {
 			k.fail(pointer(k.at, "enum"), "enum is an array of values, and up to draft-07 with at least one")
 			return
 		}
-		k.n.hasEnum, k.n.enum = true, m.items
+		k.n.hasEnum, k.n.enum = true, m.Items
 	}
-	if one := k.v.get("const"); one != nil && k.scope.draft >= draft6 {
+	if one := k.v.Get("const"); one != nil && k.scope.draft >= draft6 {
 		both := []*value{one}
 		if k.n.hasEnum && !slices.ContainsFunc(k.n.enum, func(v *value) bool { return equal(v, one) }) {
 			both = nil
@@ -312,7 +312,7 @@ func (k *keywords) definitions() {
 
 // one reads a member that is a schema; nil if there is none.
 func (k *keywords) one(name string) *node {
-	m := k.v.get(name)
+	m := k.v.Get(name)
 	if m == nil {
 		return nil
 	}
@@ -321,16 +321,16 @@ func (k *keywords) one(name string) *node {
 
 // several reads a member that is an array of schemas.
 func (k *keywords) several(name string) []*node {
-	m := k.v.get(name)
+	m := k.v.Get(name)
 	if m == nil {
 		return nil
 	}
-	if m.kind != '[' || len(m.items) == 0 {
+	if m.Kind != '[' || len(m.Items) == 0 {
 		k.fail(pointer(k.at, name), "%s is an array of schemas, with at least one", name)
 		return nil
 	}
-	out := make([]*node, len(m.items))
-	for i, item := range m.items {
+	out := make([]*node, len(m.Items))
+	for i, item := range m.Items {
 		out[i] = k.schema(item, k.scope, pointer(k.at, name, strconv.Itoa(i)))
 	}
 	return out
@@ -342,19 +342,19 @@ func (k *keywords) named(name string) []property {
 	if m == nil {
 		return nil
 	}
-	out := make([]property, len(m.members))
-	for i, one := range m.members {
-		out[i] = property{one.name, k.schema(one.value, k.scope, pointer(k.at, name, one.name))}
+	out := make([]property, len(m.Members))
+	for i, one := range m.Members {
+		out[i] = property{one.Name, k.schema(one.Value, k.scope, pointer(k.at, name, one.Name))}
 	}
 	return out
 }
 
 func (k *keywords) object(name string) *value {
-	m := k.v.get(name)
-	if m == nil || m.kind == '{' {
+	m := k.v.Get(name)
+	if m == nil || m.Kind == '{' {
 		return m
 	}
-	k.fail(pointer(k.at, name), "%s is an object, not %s", name, m.kindName())
+	k.fail(pointer(k.at, name), "%s is an object, not %s", name, m.KindName())
 	return nil
 }
 

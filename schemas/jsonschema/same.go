@@ -47,18 +47,18 @@ func (c *comparison) class(n *node) int {
 // spell writes what a schema says, with the numbers of the schemas within it.
 func (c *comparison) spell(p *printer, n *node) {
 	c.steps--
-	if n.raw.kind != '{' {
+	if n.raw.Kind != '{' {
 		p.write(n.raw)
 		return
 	}
-	v := &value{kind: '{'}
-	for _, m := range n.raw.members {
+	v := &value{Kind: '{'}
+	for _, m := range n.raw.Members {
 		switch {
-		case slices.Contains(describes, m.name):
-		case n.ref != nil && (m.name == "$ref" || m.name == "$dynamicRef" || m.name == "$recursiveRef"):
-			v.members = append(v.members, member{m.name, c.numbered(n.ref)})
+		case slices.Contains(describes, m.Name):
+		case n.ref != nil && (m.Name == "$ref" || m.Name == "$dynamicRef" || m.Name == "$recursiveRef"):
+			v.Members = append(v.Members, member{Name: m.Name, Value: c.numbered(n.ref)})
 		default:
-			v.members = append(v.members, member{m.name, c.spelled(m.value)})
+			v.Members = append(v.Members, member{Name: m.Name, Value: c.spelled(m.Value)})
 		}
 	}
 	p.write(v)
@@ -70,16 +70,16 @@ func (c *comparison) spelled(v *value) *value {
 		return c.numbered(n)
 	}
 	switch {
-	case len(v.items) > 0 && c.nodes(v.items[0]) != nil:
-		out := &value{kind: '['}
-		for _, item := range v.items {
-			out.items = append(out.items, c.spelled(item))
+	case len(v.Items) > 0 && c.nodes(v.Items[0]) != nil:
+		out := &value{Kind: '['}
+		for _, item := range v.Items {
+			out.Items = append(out.Items, c.spelled(item))
 		}
 		return out
-	case len(v.members) > 0 && slices.ContainsFunc(v.members, func(m member) bool { return c.nodes(m.value) != nil }):
-		out := &value{kind: '{'}
-		for _, m := range v.members {
-			out.members = append(out.members, member{m.name, c.spelled(m.value)})
+	case len(v.Members) > 0 && slices.ContainsFunc(v.Members, func(m member) bool { return c.nodes(m.Value) != nil }):
+		out := &value{Kind: '{'}
+		for _, m := range v.Members {
+			out.Members = append(out.Members, member{Name: m.Name, Value: c.spelled(m.Value)})
 		}
 		return out
 	}
@@ -87,7 +87,7 @@ func (c *comparison) spelled(v *value) *value {
 }
 
 func (c *comparison) numbered(n *node) *value {
-	return &value{kind: '0', text: strconv.Itoa(c.class(n))}
+	return &value{Kind: '0', Text: strconv.Itoa(c.class(n))}
 }
 
 // nodes finds the schema that a value of either text is.

@@ -5,6 +5,8 @@ import (
 	"math/big"
 	"strconv"
 	"strings"
+
+	"github.com/flowmart/lethe/schemas/format"
 )
 
 // constant compares enum and const.
@@ -24,7 +26,7 @@ func (d *judging) constant() {
 			continue
 		}
 		if gone++; gone <= 20 {
-			lost = append(lost, cut(compact(v), 40))
+			lost = append(lost, format.Cut(compact(v), 40))
 		}
 	}
 	if gone == 0 {
@@ -60,7 +62,7 @@ func (b bound) String() string {
 	if f, exact := b.at.Float64(); exact {
 		s = strconv.FormatFloat(f, 'g', -1, 64)
 	}
-	return cut(s, 60)
+	return format.Cut(s, 60)
 }
 
 // lowest is the lower bound that a schema sets; of whole numbers it is one.
@@ -196,5 +198,5 @@ func (d *judging) texts() {
 		}
 		kind = "PATTERN_CHANGED"
 	}
-	d.tell(kind, "/pattern", cut(*c.pattern, 80), "old data need not match this pattern; leave it as it was, or out")
+	d.tell(kind, "/pattern", format.Cut(*c.pattern, 80), "old data need not match this pattern; leave it as it was, or out")
 }

@@ -53,41 +53,41 @@ type entity struct {
 
 // tagsIn reads the tags of a schema. What is no list of texts is none.
 func tagsIn(v *value) []string {
-	list := v.get(inlineTags)
+	list := v.Get(inlineTags)
 	if list == nil {
 		return nil
 	}
 	var out []string
-	for _, item := range list.items {
-		if item.kind != '"' {
+	for _, item := range list.Items {
+		if item.Kind != '"' {
 			return nil
 		}
-		out = append(out, item.text)
+		out = append(out, item.Text)
 	}
 	return out
 }
 
 // retagged is a value with other tags at some of the schemas in it.
 func retagged(v *value, tags map[*value][]string) *value {
-	out := &value{kind: v.kind, text: v.text, truth: v.truth}
-	for _, item := range v.items {
-		out.items = append(out.items, retagged(item, tags))
+	out := &value{Kind: v.Kind, Text: v.Text, Truth: v.Truth}
+	for _, item := range v.Items {
+		out.Items = append(out.Items, retagged(item, tags))
 	}
 	now, changed := tags[v]
-	list := &value{kind: '['}
+	list := &value{Kind: '['}
 	for _, tag := range now {
-		list.items = append(list.items, &value{kind: '"', text: tag})
+		list.Items = append(list.Items, &value{Kind: '"', Text: tag})
 	}
-	for _, m := range v.members {
+	for _, m := range v.Members {
 		switch {
-		case m.name != inlineTags || !changed:
-			out.members = append(out.members, member{m.name, retagged(m.value, tags)})
+		case m.Name != inlineTags || !changed:
+			out.Members = append(out.Members, member{Name: m.Name, Value: retagged(m.Value, tags)})
 		case len(now) > 0:
-			out.members = append(out.members, member{inlineTags, list})
+			out.Members = append(out.Members, member{Name: inlineTags, Value: list})
 		}
 	}
-	if len(now) > 0 && v.get(inlineTags) == nil {
-		out.members = append(out.members, member{inlineTags, list})
+	if len(now) > 0 && v.Get(inlineTags) == nil {
+		out.Members = append(out.Members, member{Name: inlineTags, Value: list})
 	}
 	return out
 }
@@ -103,7 +103,7 @@ func (s *schema) eachEntity(visit func(format.Tagged, *value)) {
 		}
 	}
 	walk = func(n *node, path string) {
-		if n == nil || seen[n] || n.raw.kind != '{' || len(path) > maxPath {
+		if n == nil || seen[n] || n.raw.Kind != '{' || len(path) > maxPath {
 			return
 		}
 		seen[n] = true
@@ -113,7 +113,7 @@ func (s *schema) eachEntity(visit func(format.Tagged, *value)) {
 			inner = path + "object."
 		}
 		for _, p := range n.object.properties {
-			if p.schema.raw.kind == '{' {
+			if p.schema.raw.Kind == '{' {
 				visit(format.Tagged{Path: inner + p.name, Field: true}, p.schema.raw)
 				walk(p.schema, inner+p.name+".")
 			}
@@ -129,9 +129,9 @@ func (s *schema) eachEntity(visit func(format.Tagged, *value)) {
 		walk(n.then, path+"conditional.then.")
 		walk(n.otherwise, path+"conditional.else.")
 		for _, name := range []string{"definitions", "$defs"} {
-			if all := n.raw.get(name); all != nil {
-				for _, m := range all.members {
-					walk(s.nodes[m.value], inner+name+"."+m.name+".")
+			if all := n.raw.Get(name); all != nil {
+				for _, m := range all.Members {
+					walk(s.nodes[m.Value], inner+name+"."+m.Name+".")
 				}
 			}
 		}

@@ -1,26 +1,17 @@
 package jsonschema
 
 import (
-	"errors"
-	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas/format"
 )
 
 // Limits of a schema. Each is checked before work that could grow with what it
 // bounds.
 const (
-	// maxBytes is the largest schema text, in bytes.
-	maxBytes = 1 << 20
-	// maxDepth is how deep brackets may nest in a schema text. An object within
-	// an object takes two.
-	maxDepth = 400
 	// mostSchemas is how many schemas one text may hold, with those it refers to.
 	mostSchemas = 50_000
 	// maxFields is how many field paths a schema may unfold to. Definitions can
@@ -39,130 +30,14 @@ const (
 
 const codeInvalid = "INVALID_SCHEMA"
 
-// value is a JSON value that remembers the order of its members.
-type value struct {
-	kind    byte // '{' '[' '"' '0' 't' 'n': object, array, string, number, boolean, null
-	at      int  // the byte of the text where it begins
-	size    int  // how many bytes of the text it takes
-	text    string
-	truth   bool
-	items   []*value
-	members []member
-	index   map[string]*value // of an object
-}
+// value and member are those of the text.
+type (
+	value  = format.Value
+	member = format.Member
+)
 
-type member struct {
-	name  string
-	value *value
-}
-
-// get finds a member of an object; nil if there is none.
-func (v *value) get(name string) *value { return v.index[name] }
-
-// kindName is what a person calls a value's kind.
-func (v *value) kindName() string {
-	return map[byte]string{'{': "an object", '[': "an array", '"': "a string", '0': "a number", 't': "a boolean", 'n': "null"}[v.kind]
-}
-
-// decode reads a text as one JSON value (RFC 8259). Size, depth and encoding
-// are checked by one pass over the bytes, before any parser sees them.
-func decode(text string) (*value, error) {
-	if len(text) > maxBytes {
-		return nil, fault.New(fault.TooLarge, "SCHEMA_TOO_LARGE", "the schema has %d bytes; at most %d are taken", len(text), maxBytes)
-	}
-	if !utf8.ValidString(text) {
-		return nil, fault.New(fault.Invalid, codeInvalid, "the schema is not UTF-8 text")
-	}
-	if format.DeeperThan(text, maxDepth) {
-		return nil, fault.New(fault.Invalid, codeInvalid, "the schema nests more than %d brackets deep; move the inner schemas to $defs and refer to them", maxDepth)
-	}
-	r := &reader{jsontext.NewDecoder(strings.NewReader(text)), text}
-	v, err := r.value()
-	if err == nil {
-		if _, end := r.ReadToken(); !errors.Is(end, io.EOF) {
-			err = errors.New("more text follows the schema")
-		}
-	}
-	switch {
-	case err == nil:
-		return v, nil
-	case errors.Is(err, jsontext.ErrDuplicateName):
-		return nil, fault.New(fault.Invalid, codeInvalid, "a member stands twice in one object, at byte %d; readers disagree on which of the two counts: drop one", r.stopped(err))
-	}
-	return nil, fault.New(fault.Invalid, codeInvalid, "the schema is not JSON, at byte %d", r.stopped(err))
-}
-
-// reader reads the values of a text.
-type reader struct {
-	*jsontext.Decoder
-	text string
-}
-
-// next is where the next token begins.
-func (r *reader) next() int {
-	at := int(r.InputOffset())
-	return at + len(r.text[at:]) - len(strings.TrimLeft(r.text[at:], " \t\r\n,:"))
-}
-
-// stopped is where reading failed.
-func (r *reader) stopped(err error) int {
-	at := r.InputOffset()
-	if s, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		at = s.ByteOffset
-	}
-	return min(int(at), len(r.text))
-}
-
-func (r *reader) value() (*value, error) {
-	v := &value{at: r.next()}
-	token, err := r.ReadToken()
-	if err != nil {
-		return nil, err
-	}
-	switch v.kind = byte(token.Kind()); v.kind {
-	case '{':
-		err = r.object(v)
-	case '[':
-		err = r.array(v)
-	case '"', '0':
-		v.text = token.String()
-	case 't', 'f':
-		v.kind, v.truth = 't', token.Bool()
-	}
-	v.size = int(r.InputOffset()) - v.at
-	return v, err
-}
-
-func (r *reader) array(v *value) error {
-	for r.PeekKind() != ']' {
-		item, err := r.value()
-		if err != nil {
-			return err
-		}
-		v.items = append(v.items, item)
-	}
-	_, err := r.ReadToken()
-	return err
-}
-
-func (r *reader) object(v *value) error {
-	v.index = map[string]*value{}
-	for r.PeekKind() != '}' {
-		token, err := r.ReadToken()
-		if err != nil {
-			return err
-		}
-		name := token.String()
-		item, err := r.value()
-		if err != nil {
-			return err
-		}
-		v.members = append(v.members, member{name, item})
-		v.index[name] = item
-	}
-	_, err := r.ReadToken()
-	return err
-}
+// written is how a schema is written.
+var written = format.JSON{Flat: "move the inner schemas to $defs and refer to them"}
 
 // printer writes JSON without white space. Members stand in the order of the
 // text, or sorted.
@@ -179,18 +54,18 @@ func (p *printer) write(v *value) {
 	if p.full() {
 		return
 	}
-	switch v.kind {
+	switch v.Kind {
 	case 'n':
 		p.out = append(p.out, "null"...)
 	case 't':
-		p.out = append(p.out, map[bool]string{true: "true", false: "false"}[v.truth]...)
+		p.out = append(p.out, map[bool]string{true: "true", false: "false"}[v.Truth]...)
 	case '0':
-		p.number(v.text)
+		p.number(v.Text)
 	case '"':
-		p.text(v.text)
+		p.text(v.Text)
 	case '[':
 		p.out = append(p.out, '[')
-		for i, item := range v.items {
+		for i, item := range v.Items {
 			if i > 0 {
 				p.out = append(p.out, ',')
 			}
@@ -198,23 +73,23 @@ func (p *printer) write(v *value) {
 		}
 		p.out = append(p.out, ']')
 	case '{':
-		p.object(v.members)
+		p.object(v.Members)
 	}
 }
 
 func (p *printer) object(members []member) {
 	if p.sorted {
 		members = slices.Clone(members)
-		slices.SortFunc(members, func(a, b member) int { return strings.Compare(a.name, b.name) })
+		slices.SortFunc(members, func(a, b member) int { return strings.Compare(a.Name, b.Name) })
 	}
 	p.out = append(p.out, '{')
 	for i, m := range members {
 		if i > 0 {
 			p.out = append(p.out, ',')
 		}
-		p.text(m.name)
+		p.text(m.Name)
 		p.out = append(p.out, ':')
-		p.write(m.value)
+		p.write(m.Value)
 	}
 	p.out = append(p.out, '}')
 }
@@ -250,16 +125,5 @@ func fragment(v *value) string {
 	}
 	p := &printer{most: mostFragment}
 	p.write(v)
-	return cut(string(p.out), mostFragment)
-}
-
-// cut shortens a text to a number of bytes, and shows that it did.
-func cut(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	for !utf8.RuneStart(s[most]) {
-		most--
-	}
-	return s[:most] + "…"
+	return format.Cut(string(p.out), mostFragment)
 }

@@ -35,7 +35,7 @@ func (c *comparison) valuesOf(w conjunction) (values []*value, finite bool) {
 		}
 	}
 	if !finite && kindsOf(w)&^(isNull|isBoolean) == 0 {
-		values, finite = []*value{{kind: 'n'}, {kind: 't', truth: true}, {kind: 't'}}, true
+		values, finite = []*value{{Kind: 'n'}, {Kind: 't', Truth: true}, {Kind: 't'}}, true
 	}
 	var out []*value
 	for _, v := range values {
@@ -52,7 +52,7 @@ func (c *comparison) valuesOf(w conjunction) (values []*value, finite bool) {
 // admits validates a value against a schema. Patterns that cannot be run, and
 // keywords that depend on what others looked at, give no certain answer.
 func (c *comparison) admits(v *value, n *node) answer {
-	if c.steps -= 1 + v.work(); c.steps <= 0 {
+	if c.steps -= 1 + work(v); c.steps <= 0 {
 		return unknown
 	}
 	if n.never || n.kinds()&kindOf(v) == 0 || n.hasEnum && !c.enumOf(n)[identity(v)] {
@@ -62,11 +62,11 @@ func (c *comparison) admits(v *value, n *node) answer {
 	if a == no {
 		return no
 	}
-	switch v.kind {
+	switch v.Kind {
 	case '0':
 		return min(a, n.admitsNumber(v))
 	case '"':
-		return min(a, c.admitsText(v.text, n))
+		return min(a, c.admitsText(v.Text, n))
 	case '[':
 		return min(a, c.admitsArray(v, n))
 	case '{':
@@ -77,11 +77,11 @@ func (c *comparison) admits(v *value, n *node) answer {
 
 // work is how many steps more than a small value one takes to be looked at. A
 // number with an exponent is longer than it is written.
-func (v *value) work() int {
-	if v.kind == '0' && (len(v.text) > 20 || strings.ContainsAny(v.text, "eE")) {
+func work(v *value) int {
+	if v.Kind == '0' && (len(v.Text) > 20 || strings.ContainsAny(v.Text, "eE")) {
 		return 20
 	}
-	return v.size / 50
+	return v.Size / 50
 }
 
 func (c *comparison) combination(v *value, n *node) answer {
@@ -141,7 +141,7 @@ func (c *comparison) exactlyOne(v *value, branches []*node) answer {
 }
 
 func (n *node) admitsNumber(v *value) answer {
-	x, ok := rational(v.text)
+	x, ok := rational(v.Text)
 	if !ok {
 		return unknown
 	}
@@ -167,7 +167,7 @@ func (c *comparison) admitsText(s string, n *node) answer {
 }
 
 func (c *comparison) admitsArray(v *value, n *node) answer {
-	o, length := n.array, int64(len(v.items))
+	o, length := n.array, int64(len(v.Items))
 	if o.min != nil && length < *o.min || o.max != nil && length > *o.max {
 		return no
 	}
@@ -176,7 +176,7 @@ func (c *comparison) admitsArray(v *value, n *node) answer {
 		a = unknown
 	}
 	matching, perhaps, seen := int64(0), int64(0), map[string]bool{}
-	for i, item := range v.items {
+	for i, item := range v.Items {
 		switch {
 		case i < len(o.prefix):
 			a = min(a, c.admits(item, o.prefix[i]))
@@ -212,12 +212,12 @@ func (c *comparison) admitsArray(v *value, n *node) answer {
 }
 
 func (c *comparison) admitsObject(v *value, n *node) answer {
-	o, size := n.object, int64(len(v.members))
+	o, size := n.object, int64(len(v.Members))
 	if o.min != nil && size < *o.min || o.max != nil && size > *o.max {
 		return no
 	}
 	for _, name := range o.required {
-		if v.get(name) == nil {
+		if v.Get(name) == nil {
 			return no
 		}
 	}
@@ -225,16 +225,16 @@ func (c *comparison) admitsObject(v *value, n *node) answer {
 	if o.unevaluated != nil {
 		a = unknown
 	}
-	for _, m := range v.members {
+	for _, m := range v.Members {
 		a = min(a, c.admitsMember(m, n))
 	}
 	for _, with := range o.requiredWith {
-		if v.get(with.name) != nil && slices.ContainsFunc(with.needs, func(name string) bool { return v.get(name) == nil }) {
+		if v.Get(with.name) != nil && slices.ContainsFunc(with.needs, func(name string) bool { return v.Get(name) == nil }) {
 			return no
 		}
 	}
 	for _, with := range o.schemasWith {
-		if v.get(with.name) != nil {
+		if v.Get(with.name) != nil {
 			a = min(a, c.admits(v, with.schema))
 		}
 	}
@@ -244,24 +244,24 @@ func (c *comparison) admitsObject(v *value, n *node) answer {
 func (c *comparison) admitsMember(m member, n *node) answer {
 	o, a := n.object, yes
 	described, perhaps := false, false
-	if p := o.byName[m.name]; p != nil {
+	if p := o.byName[m.Name]; p != nil {
 		described = true
-		a = c.admits(m.value, p)
+		a = c.admits(m.Value, p)
 	}
 	for _, p := range o.patterns {
-		is := c.matches(p.name, m.name)
+		is := c.matches(p.name, m.Name)
 		described, perhaps = described || is == yes, perhaps || is == unknown
 		if is != no {
-			a = min(a, max(opposite(is), c.admits(m.value, p.schema)))
+			a = min(a, max(opposite(is), c.admits(m.Value, p.schema)))
 		}
 	}
 	if o.names != nil {
-		a = min(a, c.admits(&value{kind: '"', text: m.name}, o.names))
+		a = min(a, c.admits(&value{Kind: '"', Text: m.Name}, o.names))
 	}
 	if described || o.additional == nil {
 		return a
 	}
-	rest := c.admits(m.value, o.additional)
+	rest := c.admits(m.Value, o.additional)
 	if perhaps {
 		rest = max(rest, unknown)
 	}

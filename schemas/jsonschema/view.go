@@ -91,7 +91,7 @@ func (v *view) gather(n *node, seen map[*node]bool) {
 
 func (n *node) onlyNull() bool {
 	if n.hasEnum {
-		return len(n.enum) == 1 && n.enum[0].kind == 'n'
+		return len(n.enum) == 1 && n.enum[0].Kind == 'n'
 	}
 	return n.types == isNull
 }
@@ -200,7 +200,7 @@ func (n *node) meant() kinds {
 // kindOf is the type of a value. A number without a fraction is whole, however
 // it is written.
 func kindOf(v *value) kinds {
-	switch v.kind {
+	switch v.Kind {
 	case 'n':
 		return isNull
 	case 't':
@@ -212,7 +212,7 @@ func kindOf(v *value) kinds {
 	case '"':
 		return isString
 	}
-	r, ok := rational(v.text)
+	r, ok := rational(v.Text)
 	switch {
 	case !ok:
 		return isNumber // nobody looks that far

@@ -66,13 +66,13 @@ func restOf(all conjunction) *node {
 func (w *warner) meaning(is, was conjunction, path string) {
 	a, b := annotated(is), annotated(was)
 	if a.fallback != nil && b.fallback != nil && !equal(a.fallback, b.fallback) {
-		from, to := cut(compact(b.fallback), 80), cut(compact(a.fallback), 80)
+		from, to := format.Cut(compact(b.fallback), 80), format.Cut(compact(a.fallback), 80)
 		w.out = append(w.out, difference{kind: "DEFAULT_CHANGED", path: path, at: a.at, detail: from + " to " + to, reader: a.raw, writer: b.raw,
 			message: "the default was " + from + " and is " + to + "; a reader that needs it sees the other value from now on"})
 	}
 	if a.format != b.format {
 		from, to := firstOf(b.format, "none"), firstOf(a.format, "none")
-		w.out = append(w.out, difference{kind: "FORMAT_CHANGED", path: path, at: a.at, detail: cut(from, 80) + " to " + cut(to, 80), reader: a.raw, writer: b.raw,
+		w.out = append(w.out, difference{kind: "FORMAT_CHANGED", path: path, at: a.at, detail: format.Cut(from, 80) + " to " + format.Cut(to, 80), reader: a.raw, writer: b.raw,
 			message: "the format was " + quote(from) + " and is " + quote(to) + "; a validator that checks formats may refuse old data"})
 	}
 }

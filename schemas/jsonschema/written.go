@@ -92,7 +92,7 @@ func (c *comparison) valueIn(w conjunction, name string) conjunction {
 		if o.unevaluated != nil && !c.mayEvaluate(one.node, name) {
 			out = append(out, claim{node: o.unevaluated})
 		}
-		if o.names != nil && c.admits(&value{kind: '"', text: name}, o.names) == no {
+		if o.names != nil && c.admits(&value{Kind: '"', Text: name}, o.names) == no {
 			out = append(out, claim{node: &node{never: true, raw: o.names.raw, at: o.names.at}})
 		}
 	}

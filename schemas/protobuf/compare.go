@@ -178,8 +178,8 @@ func (c *comparison) add(to []format.Difference, kind DifferenceKind, at place, 
 		return to
 	}
 	return append(to, format.Difference{
-		Kind: string(kind), Path: cut(at.where(), maxPath), Pointer: cut(at.pointer(), maxPath), Detail: cut(detail, maxFault),
-		Message: cut(fmt.Sprintf(message, args...), 2*maxFault),
+		Kind: string(kind), Path: format.Cut(at.where(), maxPath), Pointer: format.Cut(at.pointer(), maxPath), Detail: format.Cut(detail, maxFault),
+		Message: format.Cut(fmt.Sprintf(message, args...), 2*maxFault),
 		Reader:  fragment(c.readerOut, r), Writer: fragment(c.writerOut, w),
 	})
 }
@@ -357,9 +357,9 @@ func extensionsOf(c container) []protoreflect.FieldDescriptor {
 func fragment(p func() *printer, d protoreflect.Descriptor) string {
 	switch d := d.(type) {
 	case protoreflect.FieldDescriptor:
-		return cut(fieldFragment(p(), mapOf(d)), mostFragment)
+		return format.Cut(fieldFragment(p(), mapOf(d)), mostFragment)
 	case protoreflect.MessageDescriptor:
-		return cut("message "+relative(d), mostFragment)
+		return format.Cut("message "+relative(d), mostFragment)
 	}
 	return ""
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/bufbuild/protocompile"
 	"github.com/bufbuild/protocompile/linker"
@@ -106,7 +105,7 @@ func (s *Schema) keeps(sent string) error {
 	}
 	again, _, err := understand(s.text, s.texts, info)
 	if err != nil {
-		return fault.New(fault.Invalid, codeInvalid, "the schema cannot be kept: written in the canonical way, %s", cut(err.Error(), maxFault)).With(err)
+		return fault.New(fault.Invalid, codeInvalid, "the schema cannot be kept: written in the canonical way, %s", format.Cut(err.Error(), maxFault)).With(err)
 	}
 	if again.text != s.text || !slices.Equal(serialized(s), serialized(again)) {
 		return fault.New(fault.Invalid, codeInvalid, "the schema cannot be kept: written in the canonical way it says something else; put it in simpler words")
@@ -123,7 +122,7 @@ func gather(given []format.Reference) (map[string]string, error) {
 	add := func(path, text string) error {
 		switch known, there := texts[path]; {
 		case there && known != text:
-			return fault.Bad("references", codeInvalid, "two of the schemas it refers to are imported as %q; refer to one version of it", cut(path, maxFault))
+			return fault.Bad("references", codeInvalid, "two of the schemas it refers to are imported as %q; refer to one version of it", format.Cut(path, maxFault))
 		case there:
 			return nil
 		}
@@ -222,11 +221,11 @@ func mistake(e reporter.ErrorWithPos, l *layout) *fault.Fault {
 	if missing, ok := errors.AsType[*fault.Fault](e); ok {
 		return missing
 	}
-	message := cut(strings.ToValidUTF8(e.Unwrap().Error(), "�"), maxFault)
+	message := format.Cut(strings.ToValidUTF8(e.Unwrap().Error(), "�"), maxFault)
 	pos := e.GetPosition()
 	switch {
 	case pos.Filename != self:
-		return fault.New(fault.Invalid, codeInvalid, "in the imported file %s: %s", cut(pos.Filename, maxFault), message)
+		return fault.New(fault.Invalid, codeInvalid, "in the imported file %s: %s", format.Cut(pos.Filename, maxFault), message)
 	case pos.Line == 0 || l == nil:
 		return fault.New(fault.Invalid, codeInvalid, "%s", message)
 	}
@@ -282,7 +281,7 @@ func (r resolver) FindFileByPath(path string) (protocompile.SearchResult, error)
 		return protocompile.SearchResult{Source: strings.NewReader(l.parsed)}, nil
 	}
 	return protocompile.SearchResult{}, fault.New(fault.Invalid, codeInvalid,
-		"the file imports it, and there is no such reference; register it under a subject of its own, and refer to it by this name").At("references", cut(path, maxFault))
+		"the file imports it, and there is no such reference; register it under a subject of its own, and refer to it by this name").At("references", format.Cut(path, maxFault))
 }
 
 // textOf writes a serialized descriptor as a text. What else is wrong with it is
@@ -304,7 +303,7 @@ func textOf(b []byte, texts map[string]string) (string, error) {
 	}
 	// Names, numbers and ranges are checked before they are written as text.
 	if _, err := protodesc.NewFile(file.FileDescriptorProto(), resolverOf(file)); err != nil {
-		return "", fault.New(fault.Invalid, codeInvalid, "the descriptor is not sound: %s", cut(err.Error(), maxFault))
+		return "", fault.New(fault.Invalid, codeInvalid, "the descriptor is not sound: %s", format.Cut(err.Error(), maxFault))
 	}
 	// Only now is it known which options the file and its imports define.
 	whole := file.FileDescriptorProto()
@@ -391,17 +390,6 @@ func resolverOf(file linker.File) linker.Resolver {
 		}
 	}
 	return all.AsResolver()
-}
-
-// cut shortens a text to a number of bytes, and shows that it did.
-func cut(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	for !utf8.RuneStart(s[most]) {
-		most--
-	}
-	return s[:most] + "…"
 }
 
 // relative is a full name within its package.
