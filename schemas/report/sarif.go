@@ -11,7 +11,7 @@ import (
 // rules name what each code is about, for screens that show rules.
 var rules = map[string]string{
 	"CG001": "the schema can be read", "CG002": "the schema may follow the versions before it", "CG003": "an active team answers for the data", "CG004": "every consumer can read what is written with the schema",
-	"CG005": "the subject takes schemas now", "CG006": "every part of a migration is read", "CG007": "the subject is of the service that the manifest names", "CG010": "what is surely personal is classified", "CG011": "what is probably personal is classified",
+	"CG005": "the subject takes schemas now", "CG006": "every part of a migration is read", "CG007": "the subject is of the service that the manifest names", "CG008": "tables and their namespace are the store's own", "CG010": "what is surely personal is classified", "CG011": "what is probably personal is classified",
 	"CG012": "tags are of the vocabulary", "CG013": "tags say what the catalog says", "CG014": "payloads beside personal data are described",
 	"CG015": "free text beside personal data is tagged", "CG016": "a classification is not taken away", "CG017": "tags by name are of fields that are there", "CG030": "keys and headers hold no personal data",
 	"CG020": "personal data has a permitted use", "CG021": "consumers get personal data for permitted purposes alone", "CG022": "special categories have a ground",
