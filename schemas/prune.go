@@ -43,7 +43,7 @@ func prune(ctx context.Context, tx pgx.Tx, keep int) (int, error) {
 		      FROM (SELECT c.xid FROM schemas_change c WHERE c.xid < pg_snapshot_xmax(pg_current_snapshot()) ORDER BY c.xid DESC OFFSET $1 - 1 LIMIT 1) AS kept
 		      LEFT JOIN (SELECT c.xid FROM schemas_change c ORDER BY c.xid OFFSET $2 LIMIT 1) AS enough ON true),
 		noted AS (
-		    UPDATE schemas_pruned SET below = bound.below FROM bound),
+		    UPDATE schemas_pruned p SET below = bound.below FROM bound WHERE p.below <> bound.below),
 		gone AS (
 		    DELETE FROM schemas_change c USING bound
 		     WHERE c.xid < bound.below OR c.xid >= pg_snapshot_xmax(pg_current_snapshot())

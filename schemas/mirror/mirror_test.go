@@ -277,3 +277,22 @@ func TestMirrorOfARegistryThatRefuses(t *testing.T) {
 		t.Errorf("%v %v", acts(plan), err)
 	}
 }
+
+// A registry whose database is away answers as of a time. What came since would
+// seem to be gone, so nothing is mirrored from it, and nothing to it.
+func TestNothingIsMirroredWhileADatabaseIsAway(t *testing.T) {
+	t.Parallel()
+	old := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Lethe-As-Of", "2026-11-26T12:00:00Z")
+		_, _ = io.WriteString(w, "[]")
+	}))
+	defer old.Close()
+	sound := open(t)
+	sound.must("POST /subjects/order/versions", order, "}")
+	behind := &mirror.Registry{URL: old.URL}
+	for name, m := range map[string]*mirror.Mirror{"from it": {From: behind, To: &sound.Registry, Purge: true}, "to it": {From: &sound.Registry, To: behind}} {
+		if plan, err := m.Plan(t.Context()); err == nil || !strings.Contains(err.Error(), "2026-11-26T12:00:00Z") || len(plan) > 0 {
+			t.Errorf("%s: %v %v", name, acts(plan), err)
+		}
+	}
+}

@@ -92,6 +92,9 @@ func (r *Registry) raw(ctx context.Context, method, path string, body any) ([]by
 	if err != nil {
 		return nil, err
 	}
+	if at := resp.Header.Get("X-Lethe-As-Of"); at != "" {
+		return nil, fmt.Errorf("%s %s: the registry's database is away, and it answers as of %s; mirror it when that is over, for what came since would seem to be gone", method, path, at)
+	}
 	if resp.StatusCode >= 300 {
 		return nil, refusal(method+" "+path, resp.StatusCode, raw)
 	}
