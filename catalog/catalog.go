@@ -102,6 +102,7 @@ type act struct {
 	calendar func(country, region string) error // nil: nobody knows
 	home     place
 	now      time.Time // when it is written down, by the database's clock, as every row that says "now" has it
+	reached  time.Time // when its turn came: what others wrote meanwhile says a later "now", and holds
 	entries  []audit.Entry
 	changes  []change
 }
@@ -137,7 +138,7 @@ func (c *Catalog) work(ctx context.Context, by access.Principal, fn func(a *act)
 }
 
 func (a *act) do(ctx context.Context, fn func(a *act) error) error {
-	const q = `SELECT now() FROM pg_advisory_xact_lock(hashtext('lethe.catalog'))`
+	const q = `SELECT now() AS written, clock_timestamp() AS reached FROM pg_advisory_xact_lock(hashtext('lethe.catalog'))`
 	return a.under(ctx, fn, q)
 }
 
@@ -146,7 +147,7 @@ func (a *act) do(ctx context.Context, fn func(a *act) error) error {
 // fields is most of what changes. What do runs waits for them, and they for it.
 func (a *act) beside(ctx context.Context, datasets []uuid.UUID, fn func(a *act) error) error {
 	const q = `
-		SELECT now()
+		SELECT now() AS written, clock_timestamp() AS reached
 		  FROM pg_advisory_xact_lock_shared(hashtext('lethe.catalog')),
 		       LATERAL (SELECT count(pg_advisory_xact_lock(hashtext('lethe.catalog'), hashtext(d.id::text)))
 		                  FROM (SELECT id FROM unnest($1::uuid[]) AS id ORDER BY id) AS d) AS locked`
@@ -155,10 +156,12 @@ func (a *act) beside(ctx context.Context, datasets []uuid.UUID, fn func(a *act) 
 
 // under runs fn under the locks that a statement takes, which also tells the
 // time.
-func (a *act) under(ctx context.Context, fn func(a *act) error, lock string, args ...any) (err error) {
-	if a.now, err = postgres.Scalar[time.Time](ctx, a.db, lock, args...); err != nil {
+func (a *act) under(ctx context.Context, fn func(a *act) error, lock string, args ...any) error {
+	at, err := postgres.One[struct{ Written, Reached time.Time }](ctx, a.db, lock, args...)
+	if err != nil {
 		return err
 	}
+	a.now, a.reached = at.Written, at.Reached
 	if err := fn(a); err != nil {
 		return err
 	}

@@ -110,7 +110,7 @@ func (a *act) putTags(ctx context.Context, tags []Tag) ([]Tag, error) {
 	out := make([]Tag, len(tags))
 	for i, t := range tags {
 		old := open[t.slot()]
-		if len(old) == 1 && old[0].says(t, now) {
+		if len(old) == 1 && old[0].says(t, a.reached) {
 			out[i] = old[0]
 			continue
 		}
