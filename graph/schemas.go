@@ -65,7 +65,23 @@ func (schemaCheckResolver) Compatibility(_ context.Context, a *schemas.Answer) (
 }
 
 func submitted(in exec.CheckSchemaInput) schemas.Submission {
-	return schemas.Submission{Subject: in.Subject, Type: in.SchemaType, Text: in.Schema, References: references(in.References)}
+	return schemas.Submission{Subject: in.Subject, Type: in.SchemaType, Text: in.Schema, References: references(in.References), Metadata: metadata(in.Metadata)}
+}
+
+// metadata is what is said beside a text; nil where nobody says whether there is
+// anything.
+func metadata(in *exec.SchemaMetadataInput) *schemas.Metadata {
+	if in == nil {
+		return nil
+	}
+	m := schemas.Metadata{Tags: map[string][]string{}, Properties: map[string]string{}, Sensitive: in.Sensitive}
+	for _, p := range in.Tags {
+		m.Tags[p.Pattern] = append(m.Tags[p.Pattern], p.Tags...)
+	}
+	for _, p := range in.Properties {
+		m.Properties[p.Name] = p.Value
+	}
+	return &m
 }
 
 func references(in []exec.SchemaReferenceInput) (out []schemas.Reference) {
@@ -102,7 +118,7 @@ func (r mutationResolver) EndSchemaReader(ctx context.Context, in exec.EndInput)
 }
 
 func (r mutationResolver) ApproveSchemaChange(ctx context.Context, in exec.ApproveSchemaChangeInput) (exec.ApproveSchemaChangePayload, error) {
-	s := schemas.Submission{Subject: in.Subject, Type: in.SchemaType, Text: in.Schema, References: references(in.References)}
+	s := schemas.Submission{Subject: in.Subject, Type: in.SchemaType, Text: in.Schema, References: references(in.References), Metadata: metadata(in.Metadata)}
 	given, err := r.Schemas.Approve(ctx, access.From(ctx), s, in.Reason, in.ExpiresAt)
 	refused, err := refusals(err)
 	return exec.ApproveSchemaChangePayload{Approvals: given, UserErrors: refused, ClientMutationID: in.ClientMutationID}, err

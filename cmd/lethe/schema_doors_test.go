@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -43,6 +44,7 @@ type atDoor struct {
 	name, topic, part, kind, text string
 	verdict                       string
 	want                          []string // code, place and path of each finding
+	pattern                       string   // that the schema's own metadata tag; the command line takes none
 }
 
 func (s atDoor) subject() string { return s.topic + "-" + s.part }
@@ -64,23 +66,26 @@ func TestOneVerdictAtEveryDoor(t *testing.T) {
 		return "syntax = \"proto3\"; package shop; import \"confluent/meta.proto\";\nmessage Order {\n string id = 1 [(confluent.field_meta).tags = \"user.unique_id\"];\n" + fields + "}\n"
 	}
 	all := []atDoor{
-		{"avro, all is said", "a1", "value", "AVRO", avro(`{"name":"email","type":"string","confluent:tags":["user.contact.email"]}`), "PASS", nil},
-		{"avro, an e-mail that nobody classified", "a2", "value", "AVRO", avro(`  {"name":"email","type":"string"}`), "FAIL", []string{"CG010 3:3 email"}},
-		{"avro, a tag with a slip", "a3", "value", "AVRO", avro(`{"name":"note","type":"string","tags":"user.free_txt"}`), "FAIL", []string{"CG012 3:1 note", "CG015 3:1 note"}},
-		{"avro, by a pattern", "patterns.a4", "value", "AVRO", avro(`{"name":"email","type":"string"}`), "PASS", nil},
-		{"avro, free text beside a person", "a5", "value", "AVRO", avro(`{"name":"note","type":"string"}`), "WARN", []string{"CG015 3:1 note"}},
-		{"avro, a person in the key", "a6", "key", "AVRO", avro(`{"name":"shard","type":"int"}`), "FAIL", []string{"CG030 2:1 #key.id"}},
-		{"avro, no JSON", "a7", "value", "AVRO", "{\n  \"type\": }", "FAIL", []string{"CG001 2:11 "}},
-		{"avro, that may not follow", "before", "value", "AVRO", avro(`{"name":"total","type":"long"}`), "FAIL", []string{"CG002 3:1 total"}},
-		{"avro, that takes a tag away", "tagged", "value", "AVRO", avro(`{"name":"x","type":"string"}`), "FAIL", []string{"CG016 3:1 x"}},
-		{"json, all is said", "j1", "value", "JSON", object(`"buyer":{"type":"object","properties":{"email":{"type":"string","tags":["user.contact.email"]}}}`), "PASS", nil},
-		{"json, a phone inside of another", "j2", "value", "JSON", object("\"buyer\":{\"type\":\"object\",\"properties\":{\n\"phone\":{\"type\":\"string\"}}}"), "FAIL", []string{"CG010 4:9 buyer.phone"}},
-		{"json, by a pattern", "patterns.j3", "value", "JSON", object(`"buyer":{"type":"object","properties":{"email":{"type":"string"}}}`), "PASS", nil},
-		{"json, a type that is none", "j4", "value", "JSON", object(`"sku":{"type":"strin"}`), "FAIL", []string{"CG001 3:15 "}},
-		{"protobuf, all is said", "p1", "value", "PROTOBUF", proto(" string email = 2 [(confluent.field_meta).tags = \"user.contact.email\"];\n"), "PASS", nil},
-		{"protobuf, a phone in a list", "p2", "value", "PROTOBUF", proto(" repeated string phone_numbers = 2;\n"), "FAIL", []string{"CG010 4:2 phone_numbers[]"}},
-		{"protobuf, by a pattern", "patterns.p3", "value", "PROTOBUF", proto(" string email = 2;\n"), "PASS", nil},
-		{"protobuf, raw bytes beside a person", "p4", "value", "PROTOBUF", proto(" bytes blob = 2;\n"), "WARN", []string{"CG014 4:2 blob"}},
+		{"avro, all is said", "a1", "value", "AVRO", avro(`{"name":"email","type":"string","confluent:tags":["user.contact.email"]}`), "PASS", nil, ""},
+		{"avro, an e-mail that nobody classified", "a2", "value", "AVRO", avro(`  {"name":"email","type":"string"}`), "FAIL", []string{"CG010 3:3 email"}, ""},
+		{"avro, a tag with a slip", "a3", "value", "AVRO", avro(`{"name":"note","type":"string","tags":"user.free_txt"}`), "FAIL", []string{"CG012 3:1 note", "CG015 3:1 note"}, ""},
+		{"avro, by a pattern", "patterns.a4", "value", "AVRO", avro(`{"name":"email","type":"string"}`), "PASS", nil, ""},
+		{"avro, free text beside a person", "a5", "value", "AVRO", avro(`{"name":"note","type":"string"}`), "WARN", []string{"CG015 3:1 note"}, ""},
+		{"avro, a person in the key", "a6", "key", "AVRO", avro(`{"name":"shard","type":"int"}`), "FAIL", []string{"CG030 2:1 #key.id"}, ""},
+		{"avro, no JSON", "a7", "value", "AVRO", "{\n  \"type\": }", "FAIL", []string{"CG001 2:11 "}, ""},
+		{"avro, that may not follow", "before", "value", "AVRO", avro(`{"name":"total","type":"long"}`), "FAIL", []string{"CG002 3:1 total"}, ""},
+		{"avro, that takes a tag away", "tagged", "value", "AVRO", avro(`{"name":"x","type":"string"}`), "FAIL", []string{"CG016 3:1 x"}, ""},
+		{"json, all is said", "j1", "value", "JSON", object(`"buyer":{"type":"object","properties":{"email":{"type":"string","tags":["user.contact.email"]}}}`), "PASS", nil, ""},
+		{"json, a phone inside of another", "j2", "value", "JSON", object("\"buyer\":{\"type\":\"object\",\"properties\":{\n\"phone\":{\"type\":\"string\"}}}"), "FAIL", []string{"CG010 4:9 buyer.phone"}, ""},
+		{"json, by a pattern", "patterns.j3", "value", "JSON", object(`"buyer":{"type":"object","properties":{"email":{"type":"string"}}}`), "PASS", nil, ""},
+		{"json, a type that is none", "j4", "value", "JSON", object(`"sku":{"type":"strin"}`), "FAIL", []string{"CG001 3:15 "}, ""},
+		{"protobuf, all is said", "p1", "value", "PROTOBUF", proto(" string email = 2 [(confluent.field_meta).tags = \"user.contact.email\"];\n"), "PASS", nil, ""},
+		{"protobuf, a phone in a list", "p2", "value", "PROTOBUF", proto(" repeated string phone_numbers = 2;\n"), "FAIL", []string{"CG010 4:2 phone_numbers[]"}, ""},
+		{"protobuf, by a pattern", "patterns.p3", "value", "PROTOBUF", proto(" string email = 2;\n"), "PASS", nil, ""},
+		{"protobuf, raw bytes beside a person", "p4", "value", "PROTOBUF", proto(" bytes blob = 2;\n"), "WARN", []string{"CG014 4:2 blob"}, ""},
+		{"avro, by its own pattern", "own1", "value", "AVRO", avro(`{"name":"email","type":"string"}`), "PASS", nil, "shop.*.email"},
+		{"json, by its own pattern of nothing", "own2", "value", "JSON", object(`"sku":{"type":"string"}`), "WARN", []string{"CG017 1:1 "}, "sku"},
+		{"protobuf, by its own pattern", "own3", "value", "PROTOBUF", proto(" string email = 2;\n"), "PASS", nil, "**.email"},
 	}
 	d := newDesk(t)
 	catalog := doorsCatalog
@@ -118,12 +123,26 @@ func TestOneVerdictAtEveryDoor(t *testing.T) {
 			if other := d.throughGraphQL(t, s); !reflect.DeepEqual(other, judged) {
 				t.Errorf("GraphQL says\n%+v\nREST\n%+v", other, judged)
 			}
-			if other := d.throughCommand(t, s); !reflect.DeepEqual(other, a) {
+			if other := d.throughCommand(t, s); s.pattern == "" && !reflect.DeepEqual(other, a) {
 				t.Errorf("the command line says\n%+v\nREST\n%+v", other, a)
 			}
 			d.registers(t, s, a)
 		})
 	}
+}
+
+// metadata is what the schema brings beside its text, in the words of REST.
+func (s atDoor) metadata() map[string]any {
+	if s.pattern == "" {
+		return map[string]any{}
+	}
+	return map[string]any{"metadata": map[string]any{"tags": map[string]any{s.pattern: []string{"user.contact.email"}}}}
+}
+
+// with adds members to an object.
+func with(object map[string]any, more map[string]any) map[string]any {
+	maps.Copy(object, more)
+	return object
 }
 
 func encoded(t *testing.T, v any) string {
@@ -137,7 +156,7 @@ func encoded(t *testing.T, v any) string {
 
 // told is an answer without what one door alone tells.
 func told(c report.Checked) report.Checked {
-	c.File, c.Set, c.Owners, c.ID = "", "", nil, 0
+	c.File, c.Set, c.Owners, c.ID, c.Metadata, c.RuleSet = "", "", nil, 0, nil, nil
 	for i := range c.Findings {
 		c.Findings[i].Rule = ""
 	}
@@ -149,7 +168,7 @@ func told(c report.Checked) report.Checked {
 
 func (d *desk) throughREST(t *testing.T, s atDoor) report.Checked {
 	t.Helper()
-	body := encoded(t, map[string]any{"schemas": []any{map[string]any{"subject": s.subject(), "schemaType": s.kind, "schema": s.text}}})
+	body := encoded(t, map[string]any{"schemas": []any{with(map[string]any{"subject": s.subject(), "schemaType": s.kind, "schema": s.text}, s.metadata())}})
 	resp := d.Do(t, "POST", "/api/v1/schemas/check", d.Token(access.Viewer), strings.NewReader(body))
 	defer resp.Body.Close()
 	var a report.Answer
@@ -175,7 +194,11 @@ func (d *desk) throughGraphQL(t *testing.T, s atDoor) report.Checked {
 	const query = `query($in: CheckSchemaInput!) { checkSchema(input: $in) { subject verdict policy compatibility version registered
 		findings { code severity path line column message mend category baseline approved } tags { path category source from } difference: personalData { kind path from category guessed } fingerprint needs { service owner why approved } } }`
 	var out struct{ CheckSchema report.Checked }
-	d.Query(t, access.Viewer, query, map[string]any{"in": map[string]any{"subject": s.subject(), "schemaType": s.kind, "schema": s.text}}, &out)
+	in := map[string]any{"subject": s.subject(), "schemaType": s.kind, "schema": s.text}
+	if s.pattern != "" {
+		in["metadata"] = map[string]any{"tags": []any{map[string]any{"pattern": s.pattern, "tags": []string{"user.contact.email"}}}}
+	}
+	d.Query(t, access.Viewer, query, map[string]any{"in": in}, &out)
 	return told(out.CheckSchema)
 }
 
@@ -184,7 +207,7 @@ func (d *desk) throughGraphQL(t *testing.T, s atDoor) report.Checked {
 // is kept, and the catalog says what the check said that it would.
 func (d *desk) registers(t *testing.T, s atDoor, a report.Checked) {
 	t.Helper()
-	resp := d.Do(t, "POST", "/registry/subjects/"+s.subject()+"/versions", d.Token(access.Admin), strings.NewReader(encoded(t, map[string]any{"schemaType": s.kind, "schema": s.text})))
+	resp := d.Do(t, "POST", "/registry/subjects/"+s.subject()+"/versions", d.Token(access.Admin), strings.NewReader(encoded(t, with(map[string]any{"schemaType": s.kind, "schema": s.text}, s.metadata()))))
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
 	if err != nil {

@@ -55,6 +55,8 @@ type ApproveSchemaChangeInput struct {
 	Schema string `json:"schema"`
 	// What it takes from other subjects.
 	References []SchemaReferenceInput `json:"references"`
+	// What is said about it beside its text; that of the latest version when absent.
+	Metadata *SchemaMetadataInput `json:"metadata,omitempty"`
 	// Why it may.
 	Reason string `json:"reason"`
 	// When the approval ends; within 30 days.
@@ -145,6 +147,8 @@ type CheckSchemaInput struct {
 	Schema string `json:"schema"`
 	// What it takes from other subjects.
 	References []SchemaReferenceInput `json:"references"`
+	// What is said about it beside its text; that of the latest version when absent.
+	Metadata *SchemaMetadataInput `json:"metadata,omitempty"`
 }
 
 // The files that make the tables of a store.
@@ -993,6 +997,32 @@ type SafeToContractInput struct {
 	Field *string `json:"field,omitempty"`
 	// The version instead.
 	Version *int `json:"version,omitempty"`
+}
+
+// What is said about a schema beside its text; all of it empty says that there is nothing.
+type SchemaMetadataInput struct {
+	// Tags of its fields, by patterns of their full names.
+	Tags []SchemaPatternInput `json:"tags"`
+	// Properties, each name once.
+	Properties []SchemaPropertyInput `json:"properties"`
+	// The names of properties that are not for everybody.
+	Sensitive []string `json:"sensitive"`
+}
+
+// The tags of the fields that a pattern is of.
+type SchemaPatternInput struct {
+	// For example **.email; ? is a character, * any number within a name, ** any number.
+	Pattern string `json:"pattern"`
+	// Keys of the vocabulary.
+	Tags []string `json:"tags"`
+}
+
+// A property of a schema.
+type SchemaPropertyInput struct {
+	// Its name.
+	Name string `json:"name"`
+	// Its value.
+	Value string `json:"value"`
 }
 
 // What a schema takes from another subject.

@@ -140,6 +140,9 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputRetryTaskInput,
 		ec.unmarshalInputRevokeKeyInput,
 		ec.unmarshalInputSafeToContractInput,
+		ec.unmarshalInputSchemaMetadataInput,
+		ec.unmarshalInputSchemaPatternInput,
+		ec.unmarshalInputSchemaPropertyInput,
 		ec.unmarshalInputSchemaReferenceInput,
 		ec.unmarshalInputServiceActInput,
 		ec.unmarshalInputSetOwnerInput,
@@ -3567,6 +3570,8 @@ input ApproveSchemaChangeInput {
   schema: String!
   "What it takes from other subjects."
   references: [SchemaReferenceInput!]! = []
+  "What is said about it beside its text; that of the latest version when absent."
+  metadata: SchemaMetadataInput
   "Why it may."
   reason: String!
   "When the approval ends; within 30 days."
@@ -3619,6 +3624,34 @@ input CheckSchemaInput {
   schema: String!
   "What it takes from other subjects."
   references: [SchemaReferenceInput!]! = []
+  "What is said about it beside its text; that of the latest version when absent."
+  metadata: SchemaMetadataInput
+}
+
+"What is said about a schema beside its text; all of it empty says that there is nothing."
+input SchemaMetadataInput {
+  "Tags of its fields, by patterns of their full names."
+  tags: [SchemaPatternInput!]! = []
+  "Properties, each name once."
+  properties: [SchemaPropertyInput!]! = []
+  "The names of properties that are not for everybody."
+  sensitive: [String!]! = []
+}
+
+"The tags of the fields that a pattern is of."
+input SchemaPatternInput {
+  "For example **.email; ? is a character, * any number within a name, ** any number."
+  pattern: String!
+  "Keys of the vocabulary."
+  tags: [String!]!
+}
+
+"A property of a schema."
+input SchemaPropertyInput {
+  "Its name."
+  name: String!
+  "Its value."
+  value: String!
 }
 
 "What a schema takes from another subject."

@@ -2000,7 +2000,7 @@ func (ec *executionContext) unmarshalInputApproveSchemaChangeInput(ctx context.C
 		asMap["references"] = []any{}
 	}
 
-	fieldsInOrder := [...]string{"subject", "schemaType", "schema", "references", "reason", "expiresAt", "clientMutationId"}
+	fieldsInOrder := [...]string{"subject", "schemaType", "schema", "references", "metadata", "reason", "expiresAt", "clientMutationId"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2035,6 +2035,13 @@ func (ec *executionContext) unmarshalInputApproveSchemaChangeInput(ctx context.C
 				return it, err
 			}
 			it.References = data
+		case "metadata":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("metadata"))
+			data, err := ec.unmarshalOSchemaMetadataInput2ᚖgithubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐSchemaMetadataInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Metadata = data
 		case "reason":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
 			data, err := ec.unmarshalNString2string(ctx, v)
@@ -2079,7 +2086,7 @@ func (ec *executionContext) unmarshalInputCheckSchemaInput(ctx context.Context, 
 		asMap["references"] = []any{}
 	}
 
-	fieldsInOrder := [...]string{"subject", "schemaType", "schema", "references"}
+	fieldsInOrder := [...]string{"subject", "schemaType", "schema", "references", "metadata"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2114,6 +2121,13 @@ func (ec *executionContext) unmarshalInputCheckSchemaInput(ctx context.Context, 
 				return it, err
 			}
 			it.References = data
+		case "metadata":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("metadata"))
+			data, err := ec.unmarshalOSchemaMetadataInput2ᚖgithubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐSchemaMetadataInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Metadata = data
 		}
 	}
 	return it, nil
@@ -2254,6 +2268,134 @@ func (ec *executionContext) unmarshalInputSafeToContractInput(ctx context.Contex
 				return it, err
 			}
 			it.Version = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputSchemaMetadataInput(ctx context.Context, obj any) (SchemaMetadataInput, error) {
+	var it SchemaMetadataInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["tags"]; !present {
+		asMap["tags"] = []any{}
+	}
+	if _, present := asMap["properties"]; !present {
+		asMap["properties"] = []any{}
+	}
+	if _, present := asMap["sensitive"]; !present {
+		asMap["sensitive"] = []any{}
+	}
+
+	fieldsInOrder := [...]string{"tags", "properties", "sensitive"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "tags":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tags"))
+			data, err := ec.unmarshalNSchemaPatternInput2ᚕgithubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐSchemaPatternInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Tags = data
+		case "properties":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("properties"))
+			data, err := ec.unmarshalNSchemaPropertyInput2ᚕgithubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐSchemaPropertyInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Properties = data
+		case "sensitive":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sensitive"))
+			data, err := ec.unmarshalNString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Sensitive = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputSchemaPatternInput(ctx context.Context, obj any) (SchemaPatternInput, error) {
+	var it SchemaPatternInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"pattern", "tags"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "pattern":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("pattern"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Pattern = data
+		case "tags":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tags"))
+			data, err := ec.unmarshalNString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Tags = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputSchemaPropertyInput(ctx context.Context, obj any) (SchemaPropertyInput, error) {
+	var it SchemaPropertyInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"name", "value"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "value":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("value"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Value = data
 		}
 	}
 	return it, nil
@@ -3727,6 +3869,44 @@ func (ec *executionContext) marshalNSchemaNeed2ᚕgithubᚗcomᚋflowmartᚋleth
 	return ret
 }
 
+func (ec *executionContext) unmarshalNSchemaPatternInput2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐSchemaPatternInput(ctx context.Context, v any) (SchemaPatternInput, error) {
+	res, err := ec.unmarshalInputSchemaPatternInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNSchemaPatternInput2ᚕgithubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐSchemaPatternInputᚄ(ctx context.Context, v any) ([]SchemaPatternInput, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]SchemaPatternInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNSchemaPatternInput2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐSchemaPatternInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) unmarshalNSchemaPropertyInput2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐSchemaPropertyInput(ctx context.Context, v any) (SchemaPropertyInput, error) {
+	res, err := ec.unmarshalInputSchemaPropertyInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNSchemaPropertyInput2ᚕgithubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐSchemaPropertyInputᚄ(ctx context.Context, v any) ([]SchemaPropertyInput, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]SchemaPropertyInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNSchemaPropertyInput2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐSchemaPropertyInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
 func (ec *executionContext) marshalNSchemaReader2githubᚗcomᚋflowmartᚋletheᚋschemasᚋcontractᚐReader(ctx context.Context, sel ast.SelectionSet, v contract.Reader) graphql.Marshaler {
 	return ec._SchemaReader(ctx, sel, &v)
 }
@@ -3824,6 +4004,14 @@ func (ec *executionContext) marshalOGatePolicy2ᚖgithubᚗcomᚋflowmartᚋleth
 	_ = ctx
 	res := graphql.MarshalString(string(*v))
 	return res
+}
+
+func (ec *executionContext) unmarshalOSchemaMetadataInput2ᚖgithubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐSchemaMetadataInput(ctx context.Context, v any) (*SchemaMetadataInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputSchemaMetadataInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOSchemaReader2ᚖgithubᚗcomᚋflowmartᚋletheᚋschemasᚋcontractᚐReader(ctx context.Context, sel ast.SelectionSet, v *contract.Reader) graphql.Marshaler {
