@@ -72,7 +72,15 @@ func TestManifestOfStores(t *testing.T) {
 	d.runs(t, access.Admin, exitOK, "schema register", "* orders-db set done", "~ orders-db version 2 done")
 	d.runs(t, access.Viewer, exitOK, "schema plan --exit-code", "2 unchanged")
 
-	// Whoever reads what goes is named, in the forms that pipelines read.
+	// A store that the catalog does not know, and somebody who may not push.
+	d.write(t, "other.yaml", "stores:\n  - {store: orders-bd, files: 'db/**', format: flyway, placeholders: {schema: public}}\n")
+	d.runs(t, access.Viewer, exitNo, "schema check -m "+filepath.Join(d.dir, "other.yaml"), "store orders-bd: ", `did you mean "orders-db"?`)
+	d.write(t, "db/V4__fourth.sql", "ALTER TABLE customer ADD note_id int;\n")
+	d.write(t, "other.yaml", "stores:\n  - {store: orders-db, files: 'db/**', format: flyway, placeholders: {schema: public}}\n")
+	d.runs(t, access.Viewer, exitNo, "schema register -m "+filepath.Join(d.dir, "other.yaml"), "update orders-db: ", "role", "0 of 1 steps were done", "~ orders-db version 3\n")
+	d.runs(t, access.Admin, exitOK, "schema register -m "+filepath.Join(d.dir, "other.yaml"), "~ orders-db version 3 done")
+
+	// A service that is not the store's is named, in the forms that pipelines read.
 	d.write(t, "lethe.yaml", strings.Replace(withTables, "owner: orders", "owner: billing", 1))
 	d.runs(t, access.Viewer, exitNo, "schema check -o github", "::error file="+filepath.Join(d.dir, "lethe.yaml")+",line=1,col=1,title=Lethe CG007::the manifest says that the store belongs to billing")
 }

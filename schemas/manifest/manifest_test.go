@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas"
 )
 
 // folder writes files and returns where they are.
@@ -311,6 +312,10 @@ func TestParts(t *testing.T) {
 	for i := range 3 {
 		all = append(all, Entry{Subject: "large" + large[:i], Text: large})
 	}
+	said := &schemas.Metadata{Properties: map[string]string{"doc": strings.Repeat("x", mostText/3)}}
+	for i := range 4 {
+		all = append(all, Entry{Subject: "said" + large[:i], Metadata: said})
+	}
 	var got []string
 	parts := Parts(all)
 	for _, p := range parts {
@@ -323,7 +328,9 @@ func TestParts(t *testing.T) {
 				}
 			}
 			here[e.Subject] = true
-			size += len(e.Text)
+			if size += len(e.Text); e.Metadata != nil {
+				size += len(e.Metadata.Properties["doc"])
+			}
 			if i >= p.Along {
 				got = append(got, e.Subject)
 			}
@@ -332,7 +339,7 @@ func TestParts(t *testing.T) {
 			t.Errorf("a part of %d entries and %d bytes", len(p.Entries), size)
 		}
 	}
-	if len(got) != len(all) || len(parts) < 6 {
+	if len(got) != len(all) || len(parts) < 7 {
 		t.Errorf("%d of %d entries in %d parts", len(got), len(all), len(parts))
 	}
 	for i, e := range all {

@@ -1,5 +1,7 @@
 package manifest
 
+import "encoding/json"
+
 // Part is as many entries as one call takes.
 type Part struct {
 	Entries []Entry
@@ -18,29 +20,39 @@ const (
 // Parts cuts entries, in their order, into calls. Each part holds what its
 // entries refer to.
 func Parts(all []Entry) []Part {
-	at := make(map[string]int, len(all))
+	at, sizes := make(map[string]int, len(all)), make([]int, len(all))
 	for i, e := range all {
-		at[e.Subject] = i
+		at[e.Subject], sizes[i] = i, e.size()
 	}
 	var parts []Part
 	for done := 0; done < len(all); {
-		p, next := fill(all, at, done)
+		p, next := fill(all, at, sizes, done)
 		parts, done = append(parts, p), next
 	}
 	return parts
 }
 
+// size is how long an entry is in a call: its text, and what is said beside it.
+func (e Entry) size() int {
+	n := len(e.Text)
+	for _, said := range []any{e.Metadata, e.RuleSet} {
+		raw, _ := json.Marshal(said) // it was read from text
+		n += len(raw)
+	}
+	return n
+}
+
 // fill makes the part that begins with an entry; next is the first that does
 // not fit. A part holds one entry at least, however much that refers to.
-func fill(all []Entry, at map[string]int, from int) (p Part, next int) {
+func fill(all []Entry, at map[string]int, sizes []int, from int) (p Part, next int) {
 	along := map[int]bool{}
 	count, size := 0, 0
 	for next = from; next < len(all); next++ {
 		more := before(all, at, next, from)
-		n, bytes := count+1, size+len(all[next].Text)
+		n, bytes := count+1, size+sizes[next]
 		for _, i := range more {
 			if !along[i] {
-				n, bytes = n+1, bytes+len(all[i].Text)
+				n, bytes = n+1, bytes+sizes[i]
 			}
 		}
 		if next > from && (n > mostEntries || bytes > mostText) {
