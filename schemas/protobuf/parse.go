@@ -343,6 +343,8 @@ func bound(d *descriptorpb.FileDescriptorProto) error {
 		return fault.New(fault.Invalid, codeInvalid, "the schema nests more than %d deep", maxDepth)
 	case b.total > 2*maxStatements:
 		return tooMany()
+	case b.nameless:
+		return fault.New(fault.Invalid, codeInvalid, "the name of a map has no letter and no digit; give it one: the message that stands for the map's entries is called after it")
 	case b.oneofs > maxOneofs*maxOneofs:
 		return fault.New(fault.Invalid, codeInvalid, "messages of the schema have thousands of optional fields or oneofs each; one message alone may have %d: split them", maxOneofs)
 	}
@@ -354,6 +356,9 @@ type burden struct {
 	total  int // of declarations
 	oneofs int // times the fields of their messages
 	deep   bool
+	// nameless is whether there is a map whose entries the compiler has no name
+	// for: it capitalizes what is left of the map's without underscores.
+	nameless bool
 }
 
 func (b *burden) enums(list []*descriptorpb.EnumDescriptorProto) {
@@ -368,6 +373,7 @@ func (b *burden) messages(list []*descriptorpb.DescriptorProto, most int) {
 		return
 	}
 	for _, m := range list {
+		b.nameless = b.nameless || strings.HasPrefix(m.GetName(), "\uFFFD")
 		b.total += len(m.Field) + len(m.Extension) + len(m.OneofDecl) + len(m.ReservedRange) + len(m.ExtensionRange) + len(m.EnumType)
 		b.oneofs += len(m.OneofDecl) * len(m.Field)
 		b.enums(m.EnumType)
