@@ -100,13 +100,24 @@ func (p *parser) action(n *tables.Name) error {
 			return err
 		}
 		return p.move(n, tables.Name{Schema: schema, Table: n.Table})
+	case p.is("attach", "partition"), p.is("detach", "partition"), p.is("inherit"), p.is("no", "inherit"):
+		return p.kinship(*n)
+	case slices.Contains(harmless, p.peek(0).text) && p.peek(0).class == word, p.is("of"), p.is("not", "of"), p.is("options"):
+		return nil
+	}
+	return p.bad("an action on the table, such as ADD COLUMN")
+}
+
+// kinship reads of which tables a table is a partition or an heir from now on.
+func (p *parser) kinship(n tables.Name) error {
+	switch {
 	case p.take("attach", "partition"):
 		part, err := p.table()
 		if err != nil {
 			return err
 		}
 		return p.d.State.Lead(part.Name, func(t *tables.Table) {
-			t.PartOf = *n
+			t.PartOf = n
 			inherited(t, true)
 		})
 	case p.take("detach", "partition"):
@@ -123,21 +134,19 @@ func (p *parser) action(n *tables.Name) error {
 		if err != nil {
 			return err
 		}
-		return p.d.State.Lead(*n, func(t *tables.Table) { t.Parents = append(t.Parents, p.d.found(parent)) })
+		return p.d.State.Lead(n, func(t *tables.Table) { t.Parents = append(t.Parents, p.d.found(parent)) })
 	case p.take("no", "inherit"):
 		parent, err := p.qualified()
 		if err != nil {
 			return err
 		}
 		gone := p.d.found(parent)
-		return p.d.State.Lead(*n, func(t *tables.Table) {
+		return p.d.State.Lead(n, func(t *tables.Table) {
 			t.Parents = slices.DeleteFunc(slices.Clone(t.Parents), func(o tables.Name) bool { return o == gone })
 			inherited(t, false)
 		})
-	case slices.Contains(harmless, p.peek(0).text) && p.peek(0).class == word, p.is("of"), p.is("not", "of"), p.is("options"):
-		return nil
 	}
-	return p.bad("an action on the table, such as ADD COLUMN")
+	return nil
 }
 
 // table reads the name of a table that is there.

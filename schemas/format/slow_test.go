@@ -37,7 +37,7 @@ func languages() []language {
 		{"Avro", ofAvro, 1 << 20, true, registered(avro.Read, "bytes")},
 		{"JSON Schema", ofJSON, 1 << 20, true, registered(jsonschema.Read, "integer")},
 		{"Protobuf", ofProtobuf, 1 << 20, true, registered(protobuf.Read, "int32")},
-		{"DDL", ofDDL, 4 << 20, false, func(text string) error {
+		{"DDL", ofDDL, 10 << 20, false, func(text string) error {
 			d := ddl.New()
 			err := d.Run(tables.Place{File: "f.sql"}, text)
 			tables.Diff(tables.New(), d.State)
@@ -50,7 +50,7 @@ func languages() []language {
 		}},
 	}
 	for _, file := range slices.Sorted(maps.Keys(ofMigrations)) {
-		all = append(all, language{file, ofMigrations[file], 4 << 20, false, func(text string) error {
+		all = append(all, language{file, ofMigrations[file], 10 << 20, false, func(text string) error {
 			s := migration.Source{Format: formats[file], Files: []migration.File{{Path: file, Text: text}}}
 			if s.Format == "liquibase" {
 				s.Root = file
