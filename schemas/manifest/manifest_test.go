@@ -281,6 +281,7 @@ func TestGit(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add("schemas:\n  - {files: a, subject: '{name}'}\n", `{"type":"record","name":"A","fields":[{"name":"a","type":"B"}]}`)
 	f.Add("a: &x [*x]", "syntax = \"proto3\"; import \"a\"; message M {}")
+	f.Add("a: b", `syntax = "proto2"; message M { extensions 1 [verification = UNVERIFIED]@ }`)
 	f.Add("? {a: b}\n: c", `{"$ref":"a#b","$id":"http://x"}`)
 	f.Fuzz(func(t *testing.T, text, schema string) {
 		if m, err := Read(Name, []byte(text)); err == nil && len(m.Groups)+len(m.Stores) == 0 {

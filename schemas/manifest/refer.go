@@ -264,7 +264,13 @@ func withoutFragment(uri string) string {
 }
 
 // readProtobuf reads the imports and the first message of a file.
-func readProtobuf(text string) said {
+func readProtobuf(text string) (s said) {
+	defer func() {
+		// The parser is not ours; what it cannot bear says nothing, either.
+		if recover() != nil {
+			s = said{}
+		}
+	}()
 	if len(text) > protobuf.MaxBytes {
 		return said{}
 	}
@@ -273,7 +279,6 @@ func readProtobuf(text string) said {
 	if file == nil || err != nil && len(file.Decls) == 0 {
 		return said{}
 	}
-	var s said
 	space := ""
 	for _, d := range file.Decls {
 		switch d := d.(type) {

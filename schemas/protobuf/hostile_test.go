@@ -81,6 +81,7 @@ func TestRefused(t *testing.T) {
 		"a million ranges":         {`syntax = "proto3"; message A { reserved 1` + strings.Repeat(",2", 400_000) + "; }", "more than 10000 declarations"},
 		"a descriptor of many":     {named(&descriptorpb.DescriptorProto{Name: proto.String("A"), OneofDecl: make([]*descriptorpb.OneofDescriptorProto, 100_000)}), "more than 10000 declarations"},
 		"unfolds without end":      {unfoldsWide(40), "unfolds to more than"},
+		"more than parsers bear":   {`syntax = "proto2"; message M { extensions 1 [verification = UNVERIFIED]@ }`, "line 1, column 72"},
 		"a map without a letter":   {`syntax = "proto3"; message A { map<string, A> __ = 1; }`, "no letter"},
 		"9,000 optional fields":    {wide(18_000)["optional"], "thousands of optional fields"},
 	} {

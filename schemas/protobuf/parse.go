@@ -150,14 +150,21 @@ func gather(given []format.Reference) (map[string]string, error) {
 }
 
 // parse reads the declarations of one file, without asking what they refer to.
-func (l *layout) parse() (parser.Result, error) {
+func (l *layout) parse() (r parser.Result, err error) {
 	m := &mistakes{l: l}
+	defer func() {
+		// The parser is not ours: a range of extensions that lacks its semicolon is
+		// more than it bears. What it told before is what is wrong.
+		if what := recover(); what != nil {
+			r, err = nil, m.err(fmt.Errorf("the parser panicked: %v", what))
+		}
+	}()
 	h := reporter.NewHandler(m.reporter())
 	tree, err := parser.Parse(self, strings.NewReader(l.parsed), h)
 	if err != nil {
 		return nil, m.err(err)
 	}
-	r, err := parser.ResultFromAST(tree, true, h)
+	r, err = parser.ResultFromAST(tree, true, h)
 	if err = m.err(err); err != nil {
 		return nil, err
 	}
