@@ -53,7 +53,9 @@ type snapshot struct {
 }
 
 func newSnapshot(db *pgxpool.Pool, ended func([]contentID)) *snapshot {
-	return &snapshot{db: db, looks: db, ended: ended, subjects: map[place]*state{}, expected: map[place]*state{}, fresh: make(chan struct{}, 1)}
+	s := &snapshot{db: db, looks: db, ended: ended, subjects: map[place]*state{}, expected: map[place]*state{}, fresh: make(chan struct{}, 1)}
+	s.exactAt.Store(time.Now().UnixNano()) // there is nothing in memory that could be older
+	return s
 }
 
 // sight is what a look sees at first.

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -98,6 +99,18 @@ func TestTheRegistryAloneWaitsForItsDatabase(t *testing.T) {
 	}
 	if lines := strings.Count(s.Log.String(), `"status":503`); lines == 0 || lines >= asked {
 		t.Errorf("the log has %d lines of %d refusals", lines, asked)
+	}
+	ops, err := http.Get(s.OpsURL + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, _ := io.ReadAll(ops.Body)
+	_ = ops.Body.Close()
+	for line := range strings.Lines(string(said)) {
+		value, is := strings.CutPrefix(strings.TrimSpace(line), "lethe_registry_behind_seconds ")
+		if n, err := strconv.ParseFloat(value, 64); is && (err != nil || n <= 0 || n > 3600) {
+			t.Errorf("behind by %s", value)
+		}
 	}
 	g.open.Store(true)
 	for status := 0; status != http.StatusOK; time.Sleep(20 * time.Millisecond) {
