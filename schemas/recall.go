@@ -87,12 +87,16 @@ func (r *Registry) recallList(p place, every bool, which Which, latest bool, off
 		if latest {
 			meant = meant[max(0, len(meant)-1):]
 		}
-		for _, v := range meant {
+		skipped := min(offset, len(meant))
+		offset -= skipped
+		for _, v := range meant[skipped:] {
+			if len(out) == limit {
+				return out, err
+			}
 			out = append(out, stored{st.place.context, st.place.name, int(v.version), int(v.schema), v.time(), v.deleted})
 		}
 	}
-	out = out[min(offset, len(out)):]
-	return out[:min(limit, len(out))], err
+	return out, err
 }
 
 // means reports whether a version is among those that are meant.
@@ -100,26 +104,33 @@ func (w Which) means(v numbered) bool { return !v.deleted && w.live() || v.delet
 
 // recallUses is UsesOf from memory.
 func (r *Registry) recallUses(id contentID, which Which) ([]SubjectVersion, error) {
-	all, err := r.remembered(place{id.context, ""}, false)
+	all, err := r.subjects.known()
 	var out []SubjectVersion
 	for _, st := range all {
+		if st.place.context != id.context {
+			continue
+		}
 		for _, v := range st.versions {
 			if int(v.schema) == id.id && (!v.deleted || which.deleted()) {
 				out = append(out, SubjectVersion{st.place.String(), int(v.version)})
 			}
 		}
 	}
+	slices.SortFunc(out, func(a, b SubjectVersion) int {
+		return cmp.Or(cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Version, b.Version))
+	})
 	return out, err
 }
 
 // recallContexts lists the contexts that hold versions, but for ".".
 func (r *Registry) recallContexts() ([]string, error) {
-	all, err := r.remembered(place{}, true)
+	all, err := r.subjects.known()
 	names := map[string]bool{}
 	for _, st := range all {
-		names[st.place.context] = true
+		if len(st.versions) > 0 && st.place.context != home {
+			names[st.place.context] = true
+		}
 	}
-	delete(names, home)
 	return slices.Sorted(maps.Keys(names)), err
 }
 
@@ -142,63 +153,51 @@ func (r *Registry) recallContext(name string, id int) (string, error) {
 	return slices.Min(found), nil
 }
 
-// recallContents lists the contents of versions with what is remembered of each.
+// recallContents goes through the contents of versions, some more than once.
 // Where one is not in memory nobody can say what it is, and it refuses.
-func (r *Registry) recallContents(which Which) (map[contentID]packed, error) {
+func (r *Registry) recallContents(which Which, do func(contentID, packed)) error {
 	all, err := r.subjects.known()
-	if err != nil {
-		return nil, err
-	}
-	out := map[contentID]packed{}
 	for _, st := range all {
 		for _, v := range st.versions {
 			if v.deleted && !which.deleted() {
 				continue
 			}
 			id := contentID{st.place.context, int(v.schema)}
-			if _, there := out[id]; there {
-				continue
-			}
 			p, ok := r.byID.peek(id)
 			if !ok {
-				return nil, errAway
+				return errAway
 			}
-			out[id] = p
+			do(id, p)
 		}
 	}
-	return out, nil
+	return err
 }
 
 // recallReferrers lists the ids of the contents that refer to a version of a
 // subject.
 func (r *Registry) recallReferrers(p place, version int, which Which) ([]int, error) {
-	all, err := r.recallContents(which)
 	referrers := map[int]bool{}
-	for id, c := range all {
+	err := r.recallContents(which, func(id contentID, c packed) {
 		for _, ref := range c.References {
 			if ref.Version == version && from(id.context, ref.Subject) == p {
 				referrers[id.id] = true
 			}
 		}
-	}
+	})
 	return slices.Sorted(maps.Keys(referrers)), err
 }
 
 // recallGUID lists the ids of the content of a guid, the context "." first.
 func (r *Registry) recallGUID(guid uuid.UUID) ([]contentID, error) {
-	all, err := r.recallContents(WithDeleted)
-	if err != nil {
-		return nil, err
-	}
 	var ids []contentID
-	for id, c := range all {
-		if c.GUID == guid {
+	err := r.recallContents(WithDeleted, func(id contentID, c packed) {
+		if c.GUID == guid && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
-	}
-	if ids == nil {
-		return nil, errAway // what is not in memory is not denied
+	})
+	if err == nil && ids == nil {
+		err = errAway // what is not in memory is not denied
 	}
 	slices.SortFunc(ids, func(a, b contentID) int { return cmp.Compare(a.context, b.context) }) // every name begins with a dot
-	return ids, nil
+	return ids, err
 }
