@@ -37,12 +37,7 @@ func (m *Metadata) assigned(kind string, fields []format.Field) (tags [][]gate.A
 				dangling = append(dangling, written)
 			}
 		} else {
-			found = nil
-			for i, name := range names {
-				if name != "" && wild.Matches(name, &left) {
-					found = append(found, i)
-				}
-			}
+			found = matching(wild, names, &left)
 		}
 		for _, i := range found {
 			left -= len(m.Tags[written])
@@ -55,6 +50,16 @@ func (m *Metadata) assigned(kind string, fields []format.Field) (tags [][]gate.A
 		}
 	}
 	return tags, dangling, nil
+}
+
+// matching lists which names a pattern means, in as many steps as are left.
+func matching(wild pattern.Pattern, names []string, left *int) (found []int) {
+	for i, name := range names {
+		if name != "" && wild.Matches(name, left) {
+			found = append(found, i)
+		}
+	}
+	return found
 }
 
 // assign adds the tags of a pattern to those of a field. Beyond what may stand

@@ -132,7 +132,7 @@ func (c place) fires(r rule, beside []string, whole bool) (sure int, ok bool) {
 			sure -= outside
 		}
 	case "person":
-		ok = ofPerson(beside) || only(beside, person|neutral) && (hasAny(beside, person) || around&person != 0 || c.spoken(r))
+		ok = ofPerson(beside) || only(beside, person|neutral) && c.personal(r, beside)
 	case "people":
 		ok = only(beside, neutral) && c.implied
 	case "headed":
@@ -142,8 +142,7 @@ func (c place) fires(r rule, beside []string, whole bool) (sure int, ok bool) {
 	case "addressee":
 		ok = only(beside, person|neutral) && around&address != 0 && !c.businessAround()
 	case "address":
-		ok = only(beside, person|neutral|home|address) && (hasAny(beside, person|home|address) || around&(person|address) != 0 || c.spoken(r) || c.card && around == 0) &&
-			(hasAny(beside, person) || !c.businessAround())
+		ok = c.addressed(r, beside)
 	case "home":
 		ok = only(beside, person|neutral|home) && hasAny(beside, person|home)
 	case "place":
@@ -169,6 +168,21 @@ func (c place) fires(r rule, beside []string, whole bool) (sure int, ok bool) {
 		sure = min(sure+inContext, 99)
 	}
 	return sure, ok && float64(sure)/100 >= Likely
+}
+
+// personal reports whether a person is named beside, around or in the description.
+func (c place) personal(r rule, beside []string) bool {
+	return hasAny(beside, person) || c.nearest()&person != 0 || c.spoken(r)
+}
+
+// addressed reports whether it is a part of somebody's address, and not of a
+// business's.
+func (c place) addressed(r rule, beside []string) bool {
+	if !only(beside, person|neutral|home|address) || !hasAny(beside, person) && c.businessAround() {
+		return false
+	}
+	around := c.nearest()
+	return hasAny(beside, person|home|address) || around&(person|address) != 0 || c.spoken(r) || c.card && around == 0
 }
 
 // headed reports whether the innermost record that says anything is a person,

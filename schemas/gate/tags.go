@@ -59,37 +59,47 @@ func (c Change) tagsOf(fields []Field) tags {
 	}
 	for _, f := range fields {
 		t.order = append(t.order, f.Path)
-		for _, key := range f.says() {
-			if _, err := taxonomy.Find("", key, taxonomy.Category); err == nil && !c.denied(f.Path, key) {
-				t.add(Tag{f.Path, key, Inline, f.Path})
-			}
-		}
-		for _, key := range c.Confirmed[f.Path] {
-			t.add(Tag{f.Path, key, Confirmed, f.Path})
-		}
-		for _, from := range formerPaths(f, aliases, t.has) {
-			for _, key := range slices.Concat(c.Confirmed[from], c.Earlier[from]) {
-				if !c.denied(f.Path, key) {
-					t.add(Tag{f.Path, key, Confirmed, from})
-				}
-			}
-		}
+		c.said(t, f, aliases)
 	}
 	for _, f := range fields {
-		if len(t.at[f.Path]) > 0 {
-			continue
-		}
-		for _, outer := range Enclosing(f.Path) {
-			own := slices.DeleteFunc(slices.Clone(t.at[outer]), func(o Tag) bool { return o.Source == Inherited })
-			for _, o := range own {
-				t.add(Tag{f.Path, o.Category, Inherited, outer})
-			}
-			if len(own) > 0 {
-				break
-			}
+		if len(t.at[f.Path]) == 0 {
+			t.inherit(f.Path)
 		}
 	}
 	return t
+}
+
+// said collects what is said of a field itself, under its name and its former
+// ones.
+func (c Change) said(t tags, f Field, aliases map[string][]string) {
+	for _, key := range f.says() {
+		if _, err := taxonomy.Find("", key, taxonomy.Category); err == nil && !c.denied(f.Path, key) {
+			t.add(Tag{f.Path, key, Inline, f.Path})
+		}
+	}
+	for _, key := range c.Confirmed[f.Path] {
+		t.add(Tag{f.Path, key, Confirmed, f.Path})
+	}
+	for _, from := range formerPaths(f, aliases, t.has) {
+		for _, key := range slices.Concat(c.Confirmed[from], c.Earlier[from]) {
+			if !c.denied(f.Path, key) {
+				t.add(Tag{f.Path, key, Confirmed, from})
+			}
+		}
+	}
+}
+
+// inherit gives a field the tags of the nearest thing around it that has any.
+func (t tags) inherit(path string) {
+	for _, outer := range Enclosing(path) {
+		own := slices.DeleteFunc(slices.Clone(t.at[outer]), func(o Tag) bool { return o.Source == Inherited })
+		for _, o := range own {
+			t.add(Tag{path, o.Category, Inherited, outer})
+		}
+		if len(own) > 0 {
+			return
+		}
+	}
 }
 
 func (t tags) add(tag Tag) {
