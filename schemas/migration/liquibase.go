@@ -288,8 +288,13 @@ func formatted(text string, contexts []string) string {
 	skip, delimiter := false, ""
 	for line := range strings.Lines(text) {
 		if m := formattedMark.FindStringSubmatch(strings.TrimRight(line, "\r\n")); m != nil {
-			in := runsIn(option(m[2], "context")+option(m[2], "contextFilter"), contexts)
-			skip, delimiter = !in || !forPostgreSQL(option(m[2], "dbms")) || strings.EqualFold(option(m[2], "ignore"), "true"), option(m[2], "endDelimiter")
+			const most = 10_000 // bytes: where more is said than that, it runs
+			said := m[2]
+			if len(said) > most {
+				said = ""
+			}
+			in := runsIn(option(said, "context")+option(said, "contextFilter"), contexts)
+			skip, delimiter = !in || !forPostgreSQL(option(said, "dbms")) || strings.EqualFold(option(said, "ignore"), "true"), option(said, "endDelimiter")
 			b.WriteString(";\n") // the change set before has ended
 			continue
 		}
