@@ -189,34 +189,39 @@ func fieldsOf(schema *node, depth int) []tables.Column {
 			continue // said twice: the first holds
 		}
 		seen[p.name] = true
-		c := tables.Column{Name: p.name, At: p.at, Doc: p.attr("description", "title"), Nullable: !required[p.name]}
-		types := append(valuesOf(p.kid("bsonType")), valuesOf(p.kid("type"))...)
-		if p.kid("encrypt") != nil {
-			types = append(types, "binData")
-		}
-		if slices.Contains(types, "null") {
-			c.Nullable = true
-			types = slices.DeleteFunc(types, func(s string) bool { return s == "null" })
-		}
-		c.Type = strings.Join(types, " | ")
-		if len(types) == 1 {
-			c.Base = bases[types[0]]
-		}
-		if p.kid("enum") != nil && c.Type == "" {
-			c.Type = "string"
-		}
-		c.Within = fieldsOf(p, depth+1)
-		if items := p.kid("items"); items != nil {
-			c.List = true
-			c.Within = fieldsOf(items, depth+1)
-			if of := strings.Join(valuesOf(items.kid("bsonType")), " | "); of != "" && len(c.Within) == 0 {
-				c.Type, c.Base = of+"[]", ""
-			}
-		}
-		c.Opaque = slices.Contains(types, "binData") || slices.Contains(types, "object") && len(c.Within) == 0 || len(types) == 0 && c.Type == ""
-		out = append(out, c)
+		out = append(out, fieldOf(p, !required[p.name], depth))
 	}
 	return out
+}
+
+// fieldOf reads one property.
+func fieldOf(p *node, nullable bool, depth int) tables.Column {
+	c := tables.Column{Name: p.name, At: p.at, Doc: p.attr("description", "title"), Nullable: nullable}
+	types := append(valuesOf(p.kid("bsonType")), valuesOf(p.kid("type"))...)
+	if p.kid("encrypt") != nil {
+		types = append(types, "binData")
+	}
+	if slices.Contains(types, "null") {
+		c.Nullable = true
+		types = slices.DeleteFunc(types, func(s string) bool { return s == "null" })
+	}
+	c.Type = strings.Join(types, " | ")
+	if len(types) == 1 {
+		c.Base = bases[types[0]]
+	}
+	if p.kid("enum") != nil && c.Type == "" {
+		c.Type = "string"
+	}
+	c.Within = fieldsOf(p, depth+1)
+	if items := p.kid("items"); items != nil {
+		c.List = true
+		c.Within = fieldsOf(items, depth+1)
+		if of := strings.Join(valuesOf(items.kid("bsonType")), " | "); of != "" && len(c.Within) == 0 {
+			c.Type, c.Base = of+"[]", ""
+		}
+	}
+	c.Opaque = slices.Contains(types, "binData") || slices.Contains(types, "object") && len(c.Within) == 0 || len(types) == 0 && c.Type == ""
+	return c
 }
 
 // valuesOf are the values of a list, or the one that stands in its place.
