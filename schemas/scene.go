@@ -146,14 +146,14 @@ func (s *scene) owners(ctx context.Context, registrar *uuid.UUID) ([]service, er
 // belongsTo names the services that the subject belongs to; it may be no
 // subject yet.
 func (s *scene) belongsTo(ctx context.Context) ([]service, error) {
+	of, err := s.owners(ctx, nil)
+	if err != nil || len(of) > 0 {
+		return of, err
+	}
 	const q = `SELECT service_id FROM schemas_subject WHERE context = $1 AND name = $2 ORDER BY id`
-	found, err := postgres.Scalars[*uuid.UUID](ctx, s.db, q, s.place.context, s.place.name)
-	if err != nil {
+	registrars, err := postgres.Scalars[*uuid.UUID](ctx, s.db, q, s.place.context, s.place.name)
+	if err != nil || len(registrars) == 0 {
 		return nil, err
 	}
-	var registrar *uuid.UUID
-	if len(found) > 0 {
-		registrar = found[0]
-	}
-	return s.owners(ctx, registrar)
+	return s.owners(ctx, registrars[0])
 }
