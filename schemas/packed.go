@@ -2,7 +2,6 @@ package schemas
 
 import (
 	"bytes"
-	"sync/atomic"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/klauspost/compress/s2"
@@ -13,11 +12,10 @@ import (
 type packed struct {
 	Schema // without its text
 	text   []byte
-	asked  *atomic.Bool // for, once
 }
 
 func pack(s Schema) packed {
-	p := packed{s, bytes.Clone(s2.EncodeBetter(nil, []byte(s.Text))), new(atomic.Bool)} // a buffer of the longest it could be would be kept
+	p := packed{s, bytes.Clone(s2.EncodeBetter(nil, []byte(s.Text)))} // a buffer of the longest it could be would be kept
 	p.Text = ""
 	return p
 }
@@ -38,7 +36,8 @@ func (r *Registry) Quoted(s Schema) []byte {
 }
 
 // at is the content behind an id, where it is in memory. What is asked for again
-// is kept as it is answered.
+// soon is kept as it is answered; where everything is asked for now and then,
+// that would cost more than it saves.
 func (r *Registry) at(id contentID) (s Schema, ok bool, err error) {
 	if w, ok := r.warm.get(id); ok {
 		return w.Schema, true, nil
@@ -48,8 +47,12 @@ func (r *Registry) at(id contentID) (s Schema, ok bool, err error) {
 	if !ok {
 		return s, false, nil
 	}
-	if s, err = p.unpack(); err != nil || !p.asked.Swap(true) {
+	if s, err = p.unpack(); err != nil {
 		return s, true, err
+	}
+	if _, again := r.asked.get(id); !again {
+		r.asked.put(id, struct{}{}, 1)
+		return s, true, nil
 	}
 	if as, err := jsontext.AppendQuote(nil, s.Text); err == nil {
 		r.warm.putSince(mark, id, warm{s, as}, p.weight()+len(s.Text)+len(as))

@@ -34,7 +34,8 @@ type Registry struct {
 	texts  *lru[[sha256.Size]byte, *content] // by what was sent
 	parsed *lru[contentID, format.Schema]
 	byID   *lru[contentID, packed]
-	warm   *lru[contentID, warm] // of those, what is often asked for
+	warm   *lru[contentID, warm]     // of those, what is often asked for
+	asked  *lru[contentID, struct{}] // … and what was lately
 
 	verdicts *lru[[sha256.Size]byte, Verdict]
 
@@ -58,6 +59,7 @@ func New(db *pgxpool.Pool, now func() time.Time, clusters ...string) *Registry {
 		parsed: newLRU[contentID, format.Schema](64 << 20),
 		byID:   newLRU[contentID, packed](256 << 20),
 		warm:   newLRU[contentID, warm](16 << 20),
+		asked:  newLRU[contentID, struct{}](1000),
 
 		verdicts: newLRU[[sha256.Size]byte, Verdict](16 << 20),
 	}
