@@ -147,12 +147,19 @@ func (v *work) gate(all []*judged, now *tables.State) {
 	reachable(all)
 	for _, j := range all {
 		for _, f := range j.result.Findings {
+			f.Mend = ofColumn(f)
 			j.findings = append(j.findings, finding{j.placeOf(f.Path), f})
 		}
 		if v.policy != gate.Off {
 			j.findings = append(j.findings, j.slips()...)
 		}
 	}
+}
+
+// ofColumn is how to mend a finding where a schema has no tags of its own: they
+// stand in the description of the column.
+func ofColumn(f gate.Finding) string {
+	return strings.Replace(f.Mend, "tag it "+f.Category+" in the schema", "write @tags("+f.Category+") into the column's comment (in MongoDB into its description)", 1)
 }
 
 // slips are tags of a whole table that are no words of the vocabulary.
@@ -272,20 +279,21 @@ func datasetOf(known map[string]uuid.UUID, t tables.Table) uuid.UUID {
 	return uuid.Nil
 }
 
-// add adds what is said of a table to the answer: a part for each file.
+// add adds what is said of a table to the answer: a part for each file in which
+// something is found, and where nothing is, one for the file that made it.
 func (a *Answer) add(v *work, j *judged) {
 	if len(j.findings) == 0 && j.Name.Table == "*" {
 		return
 	}
 	slices.SortStableFunc(j.findings, func(x, y finding) int { return cmp.Compare(x.at.File, y.at.File) })
-	files := []string{j.At.File}
+	var files []string
 	for _, f := range j.findings {
 		if !slices.Contains(files, f.at.File) && f.at.File != "" {
 			files = append(files, f.at.File)
 		}
 	}
-	if j.Name.Table == "*" {
-		files = files[1:]
+	if len(files) == 0 {
+		files = []string{j.At.File}
 	}
 	for i, file := range files {
 		c := report.Checked{File: file, Subject: strings.Trim(strings.TrimSuffix(v.store.Ref+"/"+j.Name.String(), "*"), "/"), Policy: v.policy, Level: "NONE", Version: a.Version, Known: a.Known,

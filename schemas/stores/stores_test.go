@@ -492,3 +492,17 @@ func TestAJobKeepsToItsErrand(t *testing.T) {
 	_, err := b.SetPolicy(ctx, job, "orders-db", gate.Off)
 	wants(t, err, "ROLE_REQUIRED")
 }
+
+// A table of which something is found in one file is told of there, once, and
+// the mend is one that a column has.
+func TestAFindingStandsInItsFile(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	a := must(b.Check(ctx, b.viewer, "orders-db", scripts("CREATE TABLE parcel (id int PRIMARY KEY);", "ALTER TABLE parcel ADD customer_email text;")))(t)
+	if len(a.Schemas) != 1 || a.Schemas[0].File != "2.sql" || len(a.Schemas[0].Findings) == 0 || len(a.Schemas[0].Difference) != 1 {
+		t.Fatalf("%+v", a.Schemas)
+	}
+	if mend := a.Schemas[0].Findings[0].Mend; !strings.Contains(mend, "@tags(user.contact.email)") {
+		t.Errorf("%q does not say how a column is tagged", mend)
+	}
+}
