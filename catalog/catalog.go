@@ -121,8 +121,8 @@ type change struct {
 	After  any
 }
 
-// work runs fn as one act and commits it. The catalog is changed by one act at
-// a time, so that what an act reads and counts still holds when it commits.
+// work runs fn as one act and commits it. The catalog is changed by one such act
+// at a time, so that what an act reads and counts still holds when it commits.
 func (c *Catalog) work(ctx context.Context, by access.Principal, fn func(a *act) error) error {
 	err := postgres.Work(ctx, c.db, func(tx pgx.Tx) error {
 		a := c.act(tx, by)
