@@ -41,12 +41,10 @@ func (s *scene) permitted(ctx context.Context, d dossier.Dataset, a *gate.Around
 // describes.
 func (s *scene) consumed(ctx context.Context, d dossier.Dataset, a *gate.Around) error {
 	declared, err := s.readBy(ctx, d.ID)
-	_, value := topicOf(s.place.name)
+	of, _ := named(s.place.name)
 	for _, n := range declared {
 		c := gate.Consumer{Service: n.Service, Told: n.Fields != nil, Purposes: n.Purposes}
-		c.Fields = slices.DeleteFunc(slices.Clone(n.Fields), func(f string) bool {
-			return strings.HasPrefix(f, "#header.") || (f == "#key" || strings.HasPrefix(f, "#key.")) == value
-		})
+		c.Fields = slices.DeleteFunc(slices.Clone(n.Fields), func(f string) bool { return !of.has(f) })
 		a.Consumers = append(a.Consumers, c)
 	}
 	return err

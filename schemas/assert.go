@@ -101,6 +101,7 @@ func (a assertions) superseded(change gate.Change, p place, version int) []catal
 	if version > 0 {
 		reason = fmt.Sprintf(another+"version %d does not", version)
 	}
+	of, _ := named(p.name)
 	has := map[string]bool{}
 	for _, f := range change.New {
 		has[f.Path] = true
@@ -111,18 +112,11 @@ func (a assertions) superseded(change gate.Change, p place, version int) []catal
 		rejected := slices.ContainsFunc(change.Rejected[t.Path], func(r gate.Rejection) bool { return r.Category == t.Term })
 		switch {
 		case t.Source != "SCHEMA" || !left || rejected || strings.HasPrefix(t.Reason, another):
-		case has[t.Path] || version == 0 && ofPart(t.Path, p):
+		case has[t.Path] || version == 0 && of.has(t.Path):
 			out = append(out, catalog.Tag{DatasetID: a.dataset, FieldID: t.FieldID, Term: t.Term, Source: "SCHEMA", Reason: reason})
 		}
 	}
 	return out
-}
-
-// ofPart reports whether a place of a record is one that a subject's schemas
-// describe: in its key, for the schemas of keys.
-func ofPart(path string, p place) bool {
-	_, value := topicOf(p.name)
-	return value != strings.HasPrefix(path, "#key")
 }
 
 // reclassify has the catalog say what the latest version says that is left, once

@@ -45,11 +45,11 @@ func (c Config) tightened(intended Config) Config {
 // inPart is the place that a path of a subject's schema has in a record: in its
 // key, for the schema of keys.
 func inPart(path string, p place) string {
-	topic, value := topicOf(p.name)
-	if value || topic == p.name || path == "" {
+	of, ok := named(p.name)
+	if !ok {
 		return path
 	}
-	return pathInKey(path)
+	return of.at(path)
 }
 
 // fieldsOf are the places of a content, as places of a record.

@@ -17,16 +17,6 @@ import (
 	"github.com/flowmart/lethe/schemas/format"
 )
 
-// topicOf finds the topic that a subject is called after, by the naming that
-// Kafka's serializers use unless told otherwise: <topic>-value, <topic>-key.
-func topicOf(subject string) (topic string, value bool) {
-	if topic, ok := strings.CutSuffix(subject, "-value"); ok {
-		return topic, true
-	}
-	topic, _ = strings.CutSuffix(subject, "-key")
-	return topic, false
-}
-
 // serviceOf is the service of a dataset: its own, or its store's; nil for none.
 func serviceOf(ctx context.Context, db postgres.DB, d catalog.Dataset) (*uuid.UUID, error) {
 	if d.ServiceID != nil || d.StoreID == nil {
@@ -121,8 +111,7 @@ func (s *scene) tellCatalog(ctx context.Context, by access.Principal, version in
 	if err != nil || len(datasets) == 0 {
 		return err
 	}
-	_, value := topicOf(s.place.name)
-	told := catalogFields(now.places, !value)
+	told := catalogFields(now.places, s.place)
 	const atOnce = 2000 // the catalog takes no more in one call
 	fields := entered{}
 	for _, d := range datasets {
@@ -140,7 +129,7 @@ func (s *scene) tellCatalog(ctx context.Context, by access.Principal, version in
 
 // catalogFields turns field paths into the catalog's fields. A description
 // longer than the catalog keeps is cut there; the schema has it whole.
-func catalogFields(fields []format.Field, ofKey bool) []catalog.Field {
+func catalogFields(fields []format.Field, p place) []catalog.Field {
 	const most = 4000
 	out := make([]catalog.Field, len(fields))
 	for i, f := range fields {
@@ -148,22 +137,9 @@ func catalogFields(fields []format.Field, ofKey bool) []catalog.Field {
 		if len(doc) > most {
 			doc = strings.ToValidUTF8(doc[:most-len("…")], "") + "…"
 		}
-		path := f.Path
-		if ofKey {
-			path = pathInKey(path)
-		}
-		out[i] = catalog.Field{Path: path, DataType: f.Type, Nullable: f.Nullable, Doc: doc, Opaque: f.Opaque}
+		out[i] = catalog.Field{Path: inPart(f.Path, p), DataType: f.Type, Nullable: f.Nullable, Doc: doc, Opaque: f.Opaque}
 	}
 	return out
-}
-
-// pathInKey is the place that a path of a schema has in the key of a record;
-// see catalog/fieldpath.
-func pathInKey(path string) string {
-	if path == "#value" {
-		return "#key"
-	}
-	return "#key." + path
 }
 
 // fillAtOnce is how many subjects one call of Fill takes on.
@@ -195,13 +171,17 @@ func (r *Registry) barren(ctx context.Context, after string) ([]string, error) {
 	const q = `
 		SELECT DISTINCT s.name
 		  FROM catalog_topic t
-		 CROSS JOIN (VALUES ('-value', false), ('-key', true)) AS half (suffix, of_key)
-		  JOIN schemas_subject s ON s.context = '.' AND s.name = t.topic || half.suffix
-		 WHERE t.cluster = ANY ($1) AND s.name > $2
+		  JOIN (SELECT s.id, s.name, regexp_replace(s.name, '-[^-]*$', '') AS topic, regexp_replace(s.name, '^.*-', '') AS rest
+		          FROM schemas_subject s
+		         WHERE s.context = '.' AND s.name > $2 AND s.name ~ '-(value|key|[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)+)$') AS s ON s.topic = t.topic
+		 WHERE t.cluster = ANY ($1)
 		   AND EXISTS (SELECT FROM schemas_version v WHERE v.subject_id = s.id AND v.deleted_at IS NULL)
 		   AND NOT EXISTS (SELECT FROM catalog_field f
 		                    WHERE f.dataset_id = t.dataset_id AND f.last_version IS NOT NULL
-		                      AND (f.path = '#key' OR starts_with(f.path, '#key.')) = half.of_key)
+		                      AND CASE s.rest
+		                          WHEN 'key' THEN f.path = '#key' OR starts_with(f.path, '#key.')
+		                          WHEN 'value' THEN NOT (f.path = '#key' OR starts_with(f.path, '#key.') OR starts_with(f.path, '<'))
+		                          ELSE starts_with(f.path, '<' || s.rest || '>') END)
 		 ORDER BY s.name
 		 LIMIT $3`
 	return postgres.Scalars[string](ctx, r.db, q, r.clusters, after, fillAtOnce)

@@ -49,13 +49,9 @@ func (s *scene) topic(ctx context.Context) ([]dossier.Dataset, error) {
 		return *s.datasets, nil
 	}
 	var out []dossier.Dataset
-	topic, value := topicOf(s.place.name)
-	if value || topic != s.place.name {
+	if of, ok := named(s.place.name); ok && s.place.context == home {
 		for _, cluster := range s.r.clusters {
-			if s.place.context != home {
-				break
-			}
-			d, err := dossier.OfTopic(ctx, s.db, cluster, topic)
+			d, err := dossier.OfTopic(ctx, s.db, cluster, of.topic)
 			if err != nil {
 				return nil, err
 			}
