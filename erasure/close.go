@@ -118,7 +118,7 @@ func (s *Requests) close(ctx context.Context, tx pgx.Tx, by access.Principal, r 
 		}
 	}
 	for _, id := range waitingFor {
-		if err := s.post(ctx, tx, progress{id}); err != nil {
+		if err := s.wake(ctx, tx, id); err != nil {
 			return err
 		}
 	}

@@ -65,7 +65,7 @@ func (s *Requests) mergeInto(ctx context.Context, tx pgx.Tx, r *Request, held ma
 		return false, err
 	}
 	if held == nil {
-		return true, s.post(ctx, tx, progress{r.ID})
+		return true, s.wake(ctx, tx, r.ID)
 	}
 	into, ok := held[others[0]]
 	if !ok {
@@ -112,7 +112,7 @@ func (s *Requests) carryOn(ctx context.Context, tx pgx.Tx, into *Request, r Requ
 	if err := s.planAnew(ctx, tx, access.System, into, "MERGED"); err != nil {
 		return err
 	}
-	return s.post(ctx, tx, progress{into.ID})
+	return s.wake(ctx, tx, into.ID)
 }
 
 // planAnew takes r back to the beginning of its planning. Everybody is asked

@@ -97,7 +97,7 @@ func (s *Requests) file(ctx context.Context, tx pgx.Tx, by access.Principal, r *
 		return err
 	}
 	if r.State == Verified {
-		if err := s.post(ctx, tx, progress{r.ID}); err != nil {
+		if err := s.wake(ctx, tx, r.ID); err != nil {
 			return err
 		}
 	}
@@ -288,6 +288,6 @@ func (s *Requests) VerifyIdentity(ctx context.Context, by access.Principal, requ
 		if err := s.move(ctx, tx, by, r, Verified, string(method)); err != nil {
 			return err
 		}
-		return s.post(ctx, tx, progress{r.ID})
+		return s.wake(ctx, tx, r.ID)
 	})
 }

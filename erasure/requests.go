@@ -110,7 +110,7 @@ func New(s Setup) *Requests {
 
 // progress is the job of taking a request as far as it can go.
 type progress struct {
-	Request uuid.UUID `json:"request" river:"unique"`
+	Request uuid.UUID `json:"request"`
 }
 
 // Kind names the job.
@@ -140,6 +140,13 @@ func (s *Requests) pump(ctx context.Context, tx pgx.Tx, services ...uuid.UUID) e
 	return s.insertJobs(ctx, tx, queue.Pumps(services...)...)
 }
 
+// wake has a request taken further. It is posted also while one like it runs:
+// that one may have looked already, and to look once more costs little.
+func (s *Requests) wake(ctx context.Context, tx pgx.Tx, request uuid.UUID) error {
+	return s.insertJobs(ctx, tx, river.InsertManyParams{Args: progress{request}})
+}
+
+// post posts a job of which one at a time is enough.
 func (s *Requests) post(ctx context.Context, tx pgx.Tx, job river.JobArgs) error {
 	return s.insertJobs(ctx, tx, river.InsertManyParams{Args: job, InsertOpts: jobs.Once()})
 }

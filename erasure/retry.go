@@ -136,7 +136,7 @@ func (s *Requests) GiveUp(ctx context.Context, d queue.Delivery, state task.Stat
 		if err != nil || !held {
 			return err
 		}
-		return s.post(ctx, tx, progress{d.RequestID})
+		return s.wake(ctx, tx, d.RequestID)
 	})
 }
 

@@ -45,10 +45,9 @@ func TestStoreTables(t *testing.T) {
 	want := map[string]any{
 		"store": "orders-db", "service": "orders", "namespace": "postgres://orders", "verdict": "FAIL", "policy": "ENFORCE", "version": 2.0, "registered": false,
 		"tables": []any{
-			map[string]any{"subject": "orders-db/public.line", "file": "1.sql", "verdict": "PASS", "findings": []any{}, "tags": []any{},
-				"personalData": []any{map[string]any{"kind": "ADDED", "path": "phone_number", "category": "user.contact.phone_number", "guessed": true}}},
-			map[string]any{"subject": "orders-db/public.line", "file": "2.sql", "verdict": "FAIL", "tags": []any{}, "personalData": []any{},
-				"findings": []any{map[string]any{"code": "CG010", "severity": "ERROR", "path": "phone_number", "line": 1.0, "category": "user.contact.phone_number", "baseline": false}}},
+			map[string]any{"subject": "orders-db/public.line", "file": "2.sql", "verdict": "FAIL", "tags": []any{},
+				"personalData": []any{map[string]any{"kind": "ADDED", "path": "phone_number", "category": "user.contact.phone_number", "guessed": true}},
+				"findings":     []any{map[string]any{"code": "CG010", "severity": "ERROR", "path": "phone_number", "line": 1.0, "category": "user.contact.phone_number", "baseline": false}}},
 			map[string]any{"subject": "orders-db/public.order", "file": "2.sql", "verdict": "PASS", "findings": []any{}, "tags": []any{}, "personalData": []any{}},
 		},
 		"changes": []any{
