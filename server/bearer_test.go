@@ -58,7 +58,9 @@ func newSignIn(from *issuertest.Issuer) signIn {
 	c := &clock{at: time.Now()}
 	conf := oidcConf(from.URL)
 	is := newIssuer(from.URL, http.DefaultClient, c.now)
-	p := &people{conf: conf, now: c.now, ensure: func(context.Context, string, string, string) (uuid.UUID, error) { return uuid.NewV7() }}
+	p := &people{conf: conf, now: c.now, ensure: func(_ context.Context, issuer, subject, _ string) (uuid.UUID, error) {
+		return uuid.NewSHA1(uuid.NameSpaceURL, []byte(issuer+" "+subject)), nil // one row for one person, whoever comes first
+	}}
 	return signIn{newBearer(conf, is, c.now, p), is, c}
 }
 
