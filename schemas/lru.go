@@ -25,27 +25,21 @@ func newLRU[K comparable, V any](most int) *lru[K, V] {
 	return &lru[K, V]{most: most, order: list.New(), byKey: map[K]*list.Element{}}
 }
 
-func (c *lru[K, V]) get(key K) (V, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e, ok := c.byKey[key]
-	if !ok {
-		var none V
-		return none, false
-	}
-	c.order.MoveToFront(e)
-	return e.Value.(entry[K, V]).value, true
-}
+func (c *lru[K, V]) get(key K) (V, bool) { return c.find(key, true) }
 
 // peek is get for who asks for everything: what nobody else asks for stays the
 // first to go.
-func (c *lru[K, V]) peek(key K) (V, bool) {
+func (c *lru[K, V]) peek(key K) (V, bool) { return c.find(key, false) }
+
+func (c *lru[K, V]) find(key K, used bool) (value V, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.byKey[key]
 	if !ok {
-		var none V
-		return none, false
+		return value, false
+	}
+	if used {
+		c.order.MoveToFront(e)
 	}
 	return e.Value.(entry[K, V]).value, true
 }
