@@ -306,7 +306,11 @@ func (s *Server) Close() {
 func (s *Server) Run(ctx context.Context) error {
 	defer s.Close()
 	if s.process != nil { // before its first job, so that the others know whose it is
-		if _, err := s.process.beat(ctx); err != nil {
+		_, err := s.process.beat(ctx)
+		if ctx.Err() != nil { // told to stop before it began, which is no failure
+			return nil
+		}
+		if err != nil {
 			return fmt.Errorf("processes: %w", err)
 		}
 	}

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -38,6 +39,22 @@ func TestServerStartsAndStops(t *testing.T) {
 	}
 	if took := time.Since(started); took > 10*time.Second {
 		t.Errorf("an idle server took %s to stop", took)
+	}
+}
+
+// Whoever takes a server back before it has begun gets it back, without a word.
+func TestAServerStoppedBeforeItBeginsStops(t *testing.T) {
+	t.Parallel()
+	conf := servertest.New(t).Config
+	conf.Listen, conf.OpsListen = "127.0.0.1:0", "127.0.0.1:0"
+	s, err := server.New(t.Context(), conf, server.LogTo(&servertest.Log{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Run(ctx); err != nil {
+		t.Errorf("it ended with %v", err)
 	}
 }
 
