@@ -256,10 +256,10 @@ func (r *Registry) Readers(ctx context.Context, by access.Principal, subject str
 
 // actsFor lets a machine of a service pass, a steward of its team, and an admin.
 func actsFor(ctx context.Context, db postgres.DB, by access.Principal, s catalog.Service) error {
-	if by.Has(access.Admin) || bound(by) && by.Service == s.Ref {
+	if by.Has(access.Admin) || isMachine(by) && by.Service == s.Ref {
 		return nil
 	}
-	if bound(by) {
+	if isMachine(by) {
 		return fault.New(fault.Denied, "NOT_OWNER", "you are bound to the service %q; declare what that one reads", by.Service)
 	}
 	owners, err := services(ctx, db, []uuid.UUID{s.ID})

@@ -9,23 +9,43 @@ import (
 	"github.com/flowmart/lethe/schemas/gate"
 )
 
-// around gathers what the catalog says of the data in the subject's topic, nil
-// where it knows none. Where several clusters have the topic, it is that of the
-// first.
-func (s *scene) around(ctx context.Context) (*gate.Around, error) {
-	datasets, err := s.topic(ctx)
-	if err != nil || len(datasets) == 0 || s.said != nil {
+// around gathers what the catalog says of the data in the subject's topics, of
+// each topic that it knows. Where several clusters have a topic, it is that of
+// the first.
+func (s *scene) around(ctx context.Context) ([]gate.Around, error) {
+	datasets, err := s.topics(ctx)
+	if err != nil || s.said != nil {
 		return s.said, err
 	}
-	d := datasets[0]
-	a := &gate.Around{Shreds: d.EraseBy == "CRYPTO_SHRED", Owned: d.Owned, RetentionDays: d.RetentionDays}
-	for _, fill := range []func(context.Context, dossier.Dataset, *gate.Around) error{s.permitted, s.consumed} {
-		if err := fill(ctx, d, a); err != nil {
+	out := []gate.Around{}
+	seen := map[string]bool{}
+	for _, d := range datasets {
+		if seen[d.topic] {
+			continue
+		}
+		seen[d.topic] = true
+		a, err := s.aroundOne(ctx, d.Dataset)
+		if err != nil {
 			return nil, err
 		}
+		if len(s.of.topics) > 1 {
+			a.Topic = d.topic
+		}
+		out = append(out, a)
 	}
-	retained(d, a)
-	s.said = a
+	s.said = out
+	return out, nil
+}
+
+// aroundOne gathers what the catalog says of the data in one topic.
+func (s *scene) aroundOne(ctx context.Context, d dossier.Dataset) (gate.Around, error) {
+	a := gate.Around{Shreds: d.EraseBy == "CRYPTO_SHRED", Owned: d.Owned, RetentionDays: d.RetentionDays}
+	for _, fill := range []func(context.Context, dossier.Dataset, *gate.Around) error{s.permitted, s.consumed} {
+		if err := fill(ctx, d, &a); err != nil {
+			return a, err
+		}
+	}
+	retained(d, &a)
 	return a, nil
 }
 
@@ -41,10 +61,9 @@ func (s *scene) permitted(ctx context.Context, d dossier.Dataset, a *gate.Around
 // describes.
 func (s *scene) consumed(ctx context.Context, d dossier.Dataset, a *gate.Around) error {
 	declared, err := s.readBy(ctx, d.ID)
-	of, _ := named(s.place.name)
 	for _, n := range declared {
 		c := gate.Consumer{Service: n.Service, Told: n.Fields != nil, Purposes: n.Purposes}
-		c.Fields = slices.DeleteFunc(slices.Clone(n.Fields), func(f string) bool { return !of.has(f) })
+		c.Fields = slices.DeleteFunc(slices.Clone(n.Fields), func(f string) bool { return !s.of.has(f) })
 		a.Consumers = append(a.Consumers, c)
 	}
 	return err

@@ -32,9 +32,9 @@ func (s *scene) classify(ctx context.Context, by access.Principal, fields entere
 	}
 	by.Roles = []access.Role{access.Admin}
 	for _, d := range k.datasets {
-		a := assertions{known: k, dataset: d, ids: fields[d], standing: map[statement]catalog.Tag{}}
+		a := assertions{known: k, dataset: d, of: s.of.part, ids: fields[d], standing: map[statement]catalog.Tag{}}
 		const atOnce = 5000 // the catalog takes no more in one call
-		for some := range slices.Chunk(a.revised(said, change, s.place, version), atOnce) {
+		for some := range slices.Chunk(a.revised(said, change, version), atOnce) {
 			if _, err := catalog.AssertTags(ctx, s.db, by, some); err != nil {
 				return err
 			}
@@ -56,6 +56,7 @@ type statement struct {
 type assertions struct {
 	known
 	dataset  uuid.UUID
+	of       part
 	ids      map[string]uuid.UUID // of the fields that the version has
 	standing map[statement]catalog.Tag
 }
@@ -63,7 +64,7 @@ type assertions struct {
 // revised are the assertions to make so that the catalog says what the latest
 // version does. What stands as it should is left out: to assert it again would
 // wait for every other change of the catalog.
-func (a assertions) revised(said []gate.Tag, change gate.Change, p place, version int) []catalog.Tag {
+func (a assertions) revised(said []gate.Tag, change gate.Change, version int) []catalog.Tag {
 	for _, t := range a.tags[a.dataset] {
 		if t.Source == "SCHEMA" {
 			a.standing[statement{*t.FieldID, t.Term}] = t.Tag
@@ -88,7 +89,7 @@ func (a assertions) revised(said []gate.Tag, change gate.Change, p place, versio
 		}
 		say(statement{id, t.Category}, reason)
 	}
-	return append(out, a.superseded(change, p, version)...)
+	return append(out, a.superseded(change, version)...)
 }
 
 // another begins the reason of what another version than the latest says.
@@ -96,12 +97,11 @@ const another = "another version said so; "
 
 // superseded marks what is left standing and the latest version does not say of
 // the fields that it has. What somebody rejected is left as it is.
-func (a assertions) superseded(change gate.Change, p place, version int) []catalog.Tag {
-	reason := another + "none is live"
+func (a assertions) superseded(change gate.Change, version int) []catalog.Tag {
+	reason := another + "none is live for this topic"
 	if version > 0 {
 		reason = fmt.Sprintf(another+"version %d does not", version)
 	}
-	of, _ := named(p.name)
 	has := map[string]bool{}
 	for _, f := range change.New {
 		has[f.Path] = true
@@ -112,7 +112,7 @@ func (a assertions) superseded(change gate.Change, p place, version int) []catal
 		rejected := slices.ContainsFunc(change.Rejected[t.Path], func(r gate.Rejection) bool { return r.Category == t.Term })
 		switch {
 		case t.Source != "SCHEMA" || !left || rejected || strings.HasPrefix(t.Reason, another):
-		case has[t.Path] || version == 0 && of.has(t.Path):
+		case has[t.Path] || version == 0 && a.of.has(t.Path):
 			out = append(out, catalog.Tag{DatasetID: a.dataset, FieldID: t.FieldID, Term: t.Term, Source: "SCHEMA", Reason: reason})
 		}
 	}
@@ -135,7 +135,10 @@ func (r *Registry) reclassify(ctx context.Context, db postgres.DB, by access.Pri
 	if latest == left {
 		return nil
 	}
-	around := r.scene(db, p)
+	around, err := r.sceneNow(ctx, db, p)
+	if err != nil {
+		return err
+	}
 	datasets, err := around.ids(ctx)
 	if err != nil || len(datasets) == 0 {
 		return err
@@ -153,7 +156,7 @@ func (r *Registry) reclassify(ctx context.Context, db postgres.DB, by access.Pri
 	}
 	var now described
 	if left.Version > 0 {
-		if now, err = r.described(ctx, db, p, contentID{p.context, left.SchemaID}); err != nil {
+		if now, err = around.described(ctx, contentID{p.context, left.SchemaID}); err != nil {
 			return err
 		}
 	}

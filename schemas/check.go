@@ -37,6 +37,9 @@ type Answer struct {
 	Metadata *Metadata
 	RuleSet  *RuleSet
 
+	// Topics are those declared for the subject, in the form of the function Topics.
+	Topics []string
+
 	// Fingerprint and Needs are of a change that breaks somebody: what those who
 	// are affected agree to, and who they are.
 	Fingerprint []byte
@@ -158,8 +161,12 @@ func (r *Registry) check(ctx context.Context, db postgres.DB, by access.Principa
 		a, err = a.unreadable(s, err)
 		return a, draft{}, err
 	}
-	kept, err := r.judgeAll(ctx, db, by, &a, p, layers, s, c)
-	a.Findings = placed(a.Findings, fieldsOf(c, p))
+	around := r.scene(db, p, layers)
+	if s.Intended.Topics != nil {
+		around.of = bound(p, s.Intended.Settings)
+	}
+	kept, err := r.judgeAll(ctx, by, &a, around, layers, s, c)
+	a.Findings = placed(a.Findings, fieldsOf(c, around.of.part))
 	a.Verdict = gate.Judge(a.Policy, a.Findings)
 	if kept != nil {
 		a.Metadata, a.RuleSet = kept.Metadata, kept.RuleSet
@@ -170,6 +177,9 @@ func (r *Registry) check(ctx context.Context, db postgres.DB, by access.Principa
 // under says by what a schema is judged: what is set, and what it is about to be.
 func (a *Answer) under(config Config, s Submission) Config {
 	a.Level, a.Set = config.Level, config.policy()
+	if config.Topics != nil {
+		a.Topics = *config.Topics
+	}
 	config = config.tightened(s.Intended)
 	a.Policy = config.policy()
 	return config
@@ -177,9 +187,8 @@ func (a *Answer) under(config Config, s Submission) Config {
 
 // judgeAll fills in what is said of a schema that was read, and returns it as it
 // would be kept.
-func (r *Registry) judgeAll(ctx context.Context, db postgres.DB, by access.Principal, a *Answer, p place, layers []layer, s Submission, c *content) (*content, error) {
-	config := a.under(holding(layers), s)
-	around := r.scene(db, p)
+func (r *Registry) judgeAll(ctx context.Context, by access.Principal, a *Answer, around *scene, layers []layer, s Submission, c *content) (*content, error) {
+	config, db := a.under(holding(layers), s), around.db
 	owners, err := around.belongsTo(ctx)
 	if err != nil {
 		return nil, err
@@ -187,7 +196,7 @@ func (r *Registry) judgeAll(ctx context.Context, db postgres.DB, by access.Princ
 	for _, o := range owners {
 		a.Owners = append(a.Owners, o.ref)
 	}
-	st, err := r.subjectIn(ctx, db, p)
+	st, err := r.subjectIn(ctx, db, around.place)
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +248,6 @@ func (s *scene) asItIs(ctx context.Context, a *Answer, v Version, config Config,
 // asNext judges a schema as the next version, and returns it as it would be
 // kept.
 func (r *Registry) asNext(ctx context.Context, by access.Principal, a *Answer, around *scene, s Submission, c *content, config Config, live []earlier, mode Mode) (_ *content, err error) {
-	p := around.place
 	if mode == Import {
 		a.Result, err = around.gated(ctx, live, config, c)
 	} else {
@@ -248,9 +256,9 @@ func (r *Registry) asNext(ctx context.Context, by access.Principal, a *Answer, a
 		}
 		j, failed := r.weighed(ctx, by, around, live, config, c, true)
 		a.Result, a.Fingerprint, a.Needs, err = j.gate, j.fingerprint, j.needs, failed
-		a.Findings = j.findings(p)
+		a.Findings = j.findings(around.of.part)
 		if err == nil {
-			err = r.asIntended(ctx, around.db, a, p, s, c, config, live)
+			err = around.asIntended(ctx, a, s, c, config, live)
 		}
 	}
 	return c, err
@@ -258,17 +266,17 @@ func (r *Registry) asNext(ctx context.Context, by access.Principal, a *Answer, a
 
 // asIntended judges a schema under the level that its subject is to be set to,
 // beside the one that holds: until it is set, that one counts.
-func (r *Registry) asIntended(ctx context.Context, db postgres.DB, a *Answer, p place, s Submission, c *content, config Config, live []earlier) error {
-	if s.Intended.Level == "" || s.Intended.Level == config.Level {
+func (s *scene) asIntended(ctx context.Context, a *Answer, given Submission, c *content, config Config, live []earlier) error {
+	if given.Intended.Level == "" || given.Intended.Level == config.Level {
 		return nil
 	}
-	config.Level = s.Intended.Level
-	held, err := r.grouped(ctx, db, live, config, c)
+	config.Level = given.Intended.Level
+	held, err := s.r.grouped(ctx, s.db, live, config, c)
 	if err != nil {
 		return err
 	}
-	verdict, err := r.judge(ctx, db, c, config, held)
-	for _, f := range incompatible(verdict, p) {
+	verdict, err := s.r.judge(ctx, s.db, c, config, held)
+	for _, f := range incompatible(verdict, s.of.part) {
 		told := slices.ContainsFunc(a.Findings, func(o gate.Finding) bool {
 			return o.Code == f.Code && o.Rule == f.Rule && o.Path == f.Path && o.Mend == f.Mend
 		})
@@ -280,7 +288,7 @@ func (r *Registry) asIntended(ctx context.Context, db postgres.DB, a *Answer, p 
 }
 
 // incompatible turns differences into findings.
-func incompatible(v Verdict, p place) []gate.Finding {
+func incompatible(v Verdict, of part) []gate.Finding {
 	var out []gate.Finding
 	for _, m := range v.Mismatches {
 		before := fmt.Sprintf("version %d", m.Version)
@@ -293,7 +301,7 @@ func incompatible(v Verdict, p place) []gate.Finding {
 		}
 		for _, d := range m.Found {
 			out = append(out, gate.Finding{
-				Code: "CG002", Severity: gate.Refused, Path: inPart(d.Path, p), Rule: d.Kind,
+				Code: "CG002", Severity: gate.Refused, Path: of.at(d.Path), Rule: d.Kind,
 				Message: fmt.Sprintf("%s (%s)", who, v.Level), Mend: d.Message,
 			})
 		}

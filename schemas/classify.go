@@ -11,7 +11,6 @@ import (
 	"github.com/flowmart/lethe/catalog/taxonomy"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
-	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas/detect"
 	"github.com/flowmart/lethe/schemas/format"
 	"github.com/flowmart/lethe/schemas/gate"
@@ -42,22 +41,12 @@ func (c Config) tightened(intended Config) Config {
 	return c
 }
 
-// inPart is the place that a path of a subject's schema has in a record: in its
-// key, for the schema of keys.
-func inPart(path string, p place) string {
-	of, ok := named(p.name)
-	if !ok {
-		return path
-	}
-	return of.at(path)
-}
-
 // fieldsOf are the places of a content, as places of a record.
-func fieldsOf(c *content, p place) []format.Field {
+func fieldsOf(c *content, of part) []format.Field {
 	fields := c.schema.Places()
 	out := make([]format.Field, len(fields))
 	for i, f := range fields {
-		f.Path = inPart(f.Path, p)
+		f.Path = of.at(f.Path)
 		out[i] = f
 	}
 	return out
@@ -72,13 +61,13 @@ type described struct {
 }
 
 // describe takes a schema's fields for the gate.
-func describe(kind string, schema format.Schema, m *Metadata, p place) (described, error) {
+func describe(kind string, schema format.Schema, m *Metadata, of part) (described, error) {
 	fields := schema.Places()
 	assigned, dangling, err := m.assigned(kind, fields)
 	out := make([]gate.Field, len(fields))
 	for i, f := range fields {
 		out[i] = gate.Field{
-			Field: detect.Field{Record: f.Record, Path: inPart(f.Path, p), Type: f.Type, Logical: f.Logical, Doc: f.Doc, Opaque: f.Opaque},
+			Field: detect.Field{Record: f.Record, Path: of.at(f.Path), Type: f.Type, Logical: f.Logical, Doc: f.Doc, Opaque: f.Opaque},
 			Tags:  f.Tags, Aliases: f.Aliases,
 		}
 		if assigned != nil {
@@ -89,27 +78,27 @@ func describe(kind string, schema format.Schema, m *Metadata, p place) (describe
 }
 
 // describe is a content as the gate judges it.
-func (c *content) describe(p place) (described, error) {
-	return describe(c.kind, c.schema, c.Metadata, p)
+func (c *content) describe(of part) (described, error) {
+	return describe(c.kind, c.schema, c.Metadata, of)
 }
 
-// described is a registered schema as the gate judges it.
-func (r *Registry) described(ctx context.Context, db postgres.DB, p place, id contentID) (described, error) {
-	stored, err := r.load(ctx, db, id)
+// described is a registered schema of the subject as the gate judges it.
+func (s *scene) described(ctx context.Context, id contentID) (described, error) {
+	stored, err := s.r.load(ctx, s.db, id)
 	if err != nil {
 		return described{}, err
 	}
-	schema, err := r.schemaOf(ctx, db, id)
+	schema, err := s.r.schemaOf(ctx, s.db, id)
 	if err != nil {
 		return described{}, err
 	}
-	return describe(stored.Type, schema, stored.Metadata, p)
+	return describe(stored.Type, schema, stored.Metadata, s.of.part)
 }
 
 // gated is what the gate says of a content that would follow the versions
 // given, newest first.
 func (s *scene) gated(ctx context.Context, live []earlier, config Config, c *content) (gate.Result, error) {
-	now, err := c.describe(s.place)
+	now, err := c.describe(s.of.part)
 	if err != nil {
 		return gate.Result{}, err
 	}
@@ -118,7 +107,7 @@ func (s *scene) gated(ctx context.Context, live []earlier, config Config, c *con
 		return gate.Result{}, err
 	}
 	if len(live) > 0 {
-		old, err := s.r.described(ctx, s.db, s.place, contentID{live[0].Context, live[0].SchemaID})
+		old, err := s.described(ctx, contentID{live[0].Context, live[0].SchemaID})
 		if err != nil {
 			return gate.Result{}, err
 		}
@@ -144,16 +133,19 @@ func (r *Registry) PersonalData(ctx context.Context, by access.Principal, subjec
 	if err != nil {
 		return nil, err
 	}
-	p := split(old.Subject)
-	was, err := r.described(ctx, r.db, p, contentID{old.Context, old.ID})
+	around, err := r.sceneNow(ctx, r.db, split(old.Subject))
 	if err != nil {
 		return nil, err
 	}
-	is, err := r.described(ctx, r.db, p, contentID{next.Context, next.ID})
+	was, err := around.described(ctx, contentID{old.Context, old.ID})
 	if err != nil {
 		return nil, err
 	}
-	change, err := r.scene(r.db, p).change(ctx, is)
+	is, err := around.described(ctx, contentID{next.Context, next.ID})
+	if err != nil {
+		return nil, err
+	}
+	change, err := around.change(ctx, is)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +187,7 @@ func (s *scene) change(ctx context.Context, now described) (gate.Change, error) 
 }
 
 // known is what the catalog says of the fields of the datasets behind a
-// subject's topic.
+// subject's topics.
 type known struct {
 	datasets []uuid.UUID
 	tags     map[uuid.UUID][]dossier.Tag

@@ -73,8 +73,12 @@ type Settings struct {
 	DefaultRuleSet     *RuleSet  `json:"defaultRuleSet,omitempty"`
 	OverrideRuleSet    *RuleSet  `json:"overrideRuleSet,omitempty"`
 
-	// Gate is what is made of what the gate finds; ours, and no other registry's.
-	Gate *gate.Policy `json:"gate,omitempty"`
+	// Gate is what is made of what the gate finds, and Topics those that the
+	// subject describes beside the one it is called after, in the form of the
+	// function Topics; they are a subject's own. Both are ours, and no other
+	// registry's.
+	Gate   *gate.Policy `json:"gate,omitempty"`
+	Topics *[]string    `json:"topics,omitempty"`
 }
 
 // Config is a level's compatibility and settings.
@@ -274,6 +278,9 @@ func (r *Registry) SetConfig(ctx context.Context, by access.Principal, subject s
 	if err := by.Require(access.Steward, access.Admin); err != nil {
 		return c, err
 	}
+	if patch, err = patch.spelled(subject); err != nil {
+		return c, err
+	}
 	if _, err := patch.apply(Config{}); err != nil {
 		return c, err
 	}
@@ -388,6 +395,9 @@ func (r *Registry) keepConfig(ctx context.Context, tx pgx.Tx, by access.Principa
 	}
 	if l.subject != nil {
 		if err := keepAlias(ctx, tx, *l.subject, l.place, c.Alias); err != nil {
+			return err
+		}
+		if err := r.rebind(ctx, tx, by, l, c); err != nil {
 			return err
 		}
 	}

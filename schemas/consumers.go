@@ -150,12 +150,12 @@ type loss struct {
 
 // harms tells what a new content does to each consumer, against the version
 // before. What a consumer could not do before is not the change's doing.
-func (r *Registry) harms(ctx context.Context, db postgres.DB, p place, all consumers, before format.Schema, c *content, o format.Options) ([]harm, error) {
+func (s *scene) harms(ctx context.Context, all consumers, before format.Schema, c *content, o format.Options) ([]harm, error) {
 	var out []harm
 	for _, one := range all.known {
 		h := harm{consumer: one}
 		for _, n := range one.readers {
-			lost, err := r.unreadable(ctx, db, p, n, before, c, o)
+			lost, err := s.unreadable(ctx, n, before, c, o)
 			if fault.KindOf(err) == fault.Invalid { // what it refers to was deleted
 				h.untold = true
 				continue
@@ -168,7 +168,7 @@ func (r *Registry) harms(ctx context.Context, db postgres.DB, p place, all consu
 		if len(one.readers) == 0 {
 			fields, told := one.fields()
 			h.untold = !told && !one.own
-			h.broken = append(h.broken, missed(fields, before, c.schema, p)...)
+			h.broken = append(h.broken, missed(fields, before, c.schema, s.of.part)...)
 		}
 		if len(h.broken) > 0 || h.untold {
 			out = append(out, h)
@@ -179,7 +179,7 @@ func (r *Registry) harms(ctx context.Context, db postgres.DB, p place, all consu
 
 // unreadable tells why a reader's schema could not read what is written with a
 // content, and could read what is written now.
-func (r *Registry) unreadable(ctx context.Context, db postgres.DB, p place, n contract.Reader, before format.Schema, c *content, o format.Options) ([]loss, error) {
+func (s *scene) unreadable(ctx context.Context, n contract.Reader, before format.Schema, c *content, o format.Options) ([]loss, error) {
 	who := "it reads with a schema of its own"
 	if n.Name != "" {
 		who = fmt.Sprintf("%s reads with a schema of its own", n.Name)
@@ -190,7 +190,7 @@ func (r *Registry) unreadable(ctx context.Context, db postgres.DB, p place, n co
 	if n.Type != c.kind {
 		return []loss{{"", who + ", and this is another type of schema", otherType(c.kind, n.Type).Message}}, nil
 	}
-	reader, err := r.readerSchema(ctx, db, p, n)
+	reader, err := s.readerSchema(ctx, n)
 	if err != nil {
 		return nil, err
 	}
@@ -211,19 +211,19 @@ func (r *Registry) unreadable(ctx context.Context, db postgres.DB, p place, n co
 	var out []loss
 	for _, d := range found {
 		if !known[d.Kind+" "+d.Pointer] {
-			out = append(out, loss{inPart(d.Path, p), who + " and could not read this one's data", d.Message})
+			out = append(out, loss{s.of.at(d.Path), who + " and could not read this one's data", d.Message})
 		}
 	}
 	return out, nil
 }
 
 // readerSchema reads the schema that a consumer declared.
-func (r *Registry) readerSchema(ctx context.Context, db postgres.DB, p place, n contract.Reader) (format.Schema, error) {
-	s := Submission{Type: n.Type, Text: n.Text}
+func (s *scene) readerSchema(ctx context.Context, n contract.Reader) (format.Schema, error) {
+	sub := Submission{Type: n.Type, Text: n.Text}
 	for _, ref := range n.References {
-		s.References = append(s.References, Reference(ref))
+		sub.References = append(sub.References, Reference(ref))
 	}
-	c, err := r.read(ctx, db, p.context, s)
+	c, err := s.r.read(ctx, s.db, s.place.context, sub)
 	if err != nil {
 		return nil, err
 	}
@@ -244,11 +244,11 @@ func (c consumer) fields() (paths []string, told bool) {
 
 // missed tells which fields that somebody reads were there and are not any
 // more, or are of another type.
-func missed(paths []string, before, now format.Schema, p place) []loss {
+func missed(paths []string, before, now format.Schema, of part) []loss {
 	if before == nil {
 		return nil
 	}
-	was, is := typesOf(before, p), typesOf(now, p)
+	was, is := typesOf(before, of), typesOf(now, of)
 	var out []loss
 	for _, path := range paths {
 		old, there := was[path]
@@ -262,10 +262,10 @@ func missed(paths []string, before, now format.Schema, p place) []loss {
 	return out
 }
 
-func typesOf(s format.Schema, p place) map[string]string {
+func typesOf(s format.Schema, of part) map[string]string {
 	out := map[string]string{}
 	for _, f := range s.Places() {
-		out[inPart(f.Path, p)] = f.Type
+		out[of.at(f.Path)] = f.Type
 	}
 	return out
 }

@@ -78,19 +78,23 @@ func (r *Registry) fieldRead(ctx context.Context, w *witnesses, q contract.Quest
 		return err
 	}
 	p = st.place
-	known, err := r.everPlaces(ctx, st)
+	around, err := r.sceneNow(ctx, r.db, p)
+	if err != nil {
+		return err
+	}
+	known, err := r.everPlaces(ctx, st, around.of.part)
 	if err != nil {
 		return err
 	}
 	if !known[q.Field] {
 		return fault.Bad("field", "UNKNOWN_FIELD", "%s", fault.Suggest("no version of the subject has this field", q.Field, slices.Sorted(maps.Keys(known))))
 	}
-	all, err := r.scene(r.db, p).readers(ctx)
+	all, err := around.readers(ctx)
 	if err != nil {
 		return err
 	}
 	for _, c := range all.known {
-		if err := r.testify(ctx, w, p, c, q.Field); err != nil {
+		if err := around.testify(ctx, w, c, q.Field); err != nil {
 			return err
 		}
 	}
@@ -99,14 +103,14 @@ func (r *Registry) fieldRead(ctx context.Context, w *witnesses, q contract.Quest
 
 // everPlaces are the paths of every version of a subject that lives: data
 // written with an old one may still be read.
-func (r *Registry) everPlaces(ctx context.Context, st *state) (map[string]bool, error) {
+func (r *Registry) everPlaces(ctx context.Context, st *state, of part) (map[string]bool, error) {
 	out := map[string]bool{}
 	for _, v := range st.live() {
 		s, err := r.schemaOf(ctx, r.db, contentID{v.Context, v.SchemaID})
 		if err != nil {
 			return nil, err
 		}
-		for path := range typesOf(s, st.place) {
+		for path := range typesOf(s, of) {
 			out[path] = true
 		}
 	}
@@ -114,9 +118,9 @@ func (r *Registry) everPlaces(ctx context.Context, st *state) (map[string]bool, 
 }
 
 // testify says what a consumer has to do with a field.
-func (r *Registry) testify(ctx context.Context, w *witnesses, p place, c consumer, field string) error {
+func (s *scene) testify(ctx context.Context, w *witnesses, c consumer, field string) error {
 	for _, n := range c.readers {
-		s, err := r.readerSchema(ctx, r.db, p, n)
+		schema, err := s.readerSchema(ctx, n)
 		if fault.KindOf(err) == fault.Invalid {
 			w.say(contract.Unknown, c, "%s cannot be read any more: what it refers to was deleted", nameOf(n))
 			continue
@@ -124,7 +128,7 @@ func (r *Registry) testify(ctx context.Context, w *witnesses, p place, c consume
 		if err != nil {
 			return err
 		}
-		if path, reads := readsField(s, p, field); reads {
+		if path, reads := readsField(schema, s.of.part, field); reads {
 			w.say(contract.No, c, "%s has %s", nameOf(n), path)
 		}
 	}
@@ -165,9 +169,9 @@ func nameOf(n contract.Reader) string {
 
 // readsField finds the place at which a reader's schema takes a field: itself,
 // one inside of it, or one that had its name.
-func readsField(s format.Schema, p place, field string) (string, bool) {
+func readsField(s format.Schema, of part, field string) (string, bool) {
 	for _, f := range s.Places() {
-		path := inPart(f.Path, p)
+		path := of.at(f.Path)
 		if path == field || slices.Contains(gate.Enclosing(path), field) {
 			return path, true
 		}
@@ -224,7 +228,6 @@ func (r *Registry) versionRead(ctx context.Context, by access.Principal, w *witn
 	if err != nil {
 		return err
 	}
-	p := split(v.Subject)
 	ids, err := r.ReferencedBy(ctx, by, v.Subject, v.Version, Live)
 	if err != nil {
 		return err
@@ -232,7 +235,11 @@ func (r *Registry) versionRead(ctx context.Context, by access.Principal, w *witn
 	if len(ids) > 0 {
 		w.say(contract.No, consumer{}, "%d other schemas refer to it", len(ids))
 	}
-	all, err := r.scene(r.db, p).readers(ctx)
+	around, err := r.sceneNow(ctx, r.db, split(v.Subject))
+	if err != nil {
+		return err
+	}
+	all, err := around.readers(ctx)
 	if err != nil {
 		return err
 	}
@@ -311,7 +318,7 @@ func (r *Registry) columnRead(ctx context.Context, w *witnesses, q contract.Ques
 }
 
 func (r *Registry) tableRead(ctx context.Context, db postgres.DB, w *witnesses, d catalog.Dataset, field string) error {
-	around := r.scene(db, place{})
+	around := r.scene(db, place{}, nil)
 	t := reading{}
 	if err := around.readersOf(ctx, &t, d.ID); err != nil {
 		return err

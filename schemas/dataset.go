@@ -27,10 +27,14 @@ func serviceOf(ctx context.Context, db postgres.DB, d catalog.Dataset) (*uuid.UU
 }
 
 // authorise refuses a change to a subject by whoever it does not belong to. It
-// belongs to the services of its topic, where the catalog knows them, and else
+// belongs to the services of its topics, where the catalog knows them, and else
 // to the service that registered first.
 func (r *Registry) authorise(ctx context.Context, tx pgx.Tx, by access.Principal, s subject) error {
-	return authorise(ctx, tx, by, s, r.scene(tx, s.place()))
+	around, err := r.sceneNow(ctx, tx, s.place())
+	if err != nil {
+		return err
+	}
+	return authorise(ctx, tx, by, s, around)
 }
 
 func authorise(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, around *scene) error {
@@ -41,7 +45,7 @@ func authorise(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, a
 	if err != nil {
 		return err
 	}
-	if bound(by) {
+	if isMachine(by) {
 		return claim(ctx, tx, by, s, owners)
 	}
 	return steward(by, owners)
@@ -53,15 +57,18 @@ func (r *Registry) authoriseRemoval(ctx context.Context, tx pgx.Tx, by access.Pr
 	if by.IsSystem() || by.Has(access.Admin) {
 		return nil
 	}
-	around := r.scene(tx, s.place())
+	around, err := r.sceneNow(ctx, tx, s.place())
+	if err != nil {
+		return err
+	}
 	owners, err := around.owners(ctx, s.ServiceID)
 	if err != nil {
 		return err
 	}
-	if bound(by) && len(owners) == 0 {
+	if isMachine(by) && len(owners) == 0 {
 		return fault.New(fault.Denied, "NOT_OWNER", "this subject belongs to no service; a steward or an admin deletes here")
 	}
-	if bound(by) {
+	if isMachine(by) {
 		return claim(ctx, tx, by, s, owners)
 	}
 	return steward(by, owners)
@@ -111,7 +118,7 @@ func (s *scene) tellCatalog(ctx context.Context, by access.Principal, version in
 	if err != nil || len(datasets) == 0 {
 		return err
 	}
-	told := catalogFields(now.places, s.place)
+	told := catalogFields(now.places, s.of.part)
 	const atOnce = 2000 // the catalog takes no more in one call
 	fields := entered{}
 	for _, d := range datasets {
@@ -129,7 +136,7 @@ func (s *scene) tellCatalog(ctx context.Context, by access.Principal, version in
 
 // catalogFields turns field paths into the catalog's fields. A description
 // longer than the catalog keeps is cut there; the schema has it whole.
-func catalogFields(fields []format.Field, p place) []catalog.Field {
+func catalogFields(fields []format.Field, of part) []catalog.Field {
 	const most = 4000
 	out := make([]catalog.Field, len(fields))
 	for i, f := range fields {
@@ -137,7 +144,7 @@ func catalogFields(fields []format.Field, p place) []catalog.Field {
 		if len(doc) > most {
 			doc = strings.ToValidUTF8(doc[:most-len("…")], "") + "…"
 		}
-		out[i] = catalog.Field{Path: inPart(f.Path, p), DataType: f.Type, Nullable: f.Nullable, Doc: doc, Opaque: f.Opaque}
+		out[i] = catalog.Field{Path: of.at(f.Path), DataType: f.Type, Nullable: f.Nullable, Doc: doc, Opaque: f.Opaque}
 	}
 	return out
 }
@@ -166,22 +173,30 @@ func (r *Registry) Fill(ctx context.Context, after string) (next string, err err
 	return next, nil
 }
 
-// barren finds the subjects with a schema whose topic has none of its fields.
+// barren finds the subjects with a schema whose topic, the one they are called
+// after or one that is declared for them, has none of its fields.
 func (r *Registry) barren(ctx context.Context, after string) ([]string, error) {
 	const q = `
 		SELECT DISTINCT s.name
 		  FROM catalog_topic t
-		  JOIN (SELECT s.id, s.name, regexp_replace(s.name, '-[^-]*$', '') AS topic, regexp_replace(s.name, '^.*-', '') AS rest
+		  JOIN (SELECT s.id, s.name, regexp_replace(s.name, '-[^-]*$', '') AS topic,
+		               CASE WHEN s.name ~ '-(key|value)$' THEN '#' || substring(s.name FROM '[^-]*$') ELSE '<' || substring(s.name FROM '[^-]*$') || '>' END AS part
 		          FROM schemas_subject s
-		         WHERE s.context = '.' AND s.name > $2 AND s.name ~ '-(value|key|[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)+)$') AS s ON s.topic = t.topic
+		         WHERE s.context = '.' AND s.name > $2 AND s.name ~ '-(value|key|[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)+)$'
+		         UNION ALL
+		        SELECT s.id, s.name, declared.parts[1], declared.parts[2]
+		          FROM schemas_config g
+		          JOIN schemas_subject s ON s.id = g.subject_id AND s.name > $2
+		         CROSS JOIN LATERAL jsonb_array_elements_text(g.settings -> 'topics') AS topic (name)
+		         CROSS JOIN LATERAL regexp_match(topic.name, '^([^#<]+)(.*)$') AS declared (parts)) AS s ON s.topic = t.topic
 		 WHERE t.cluster = ANY ($1)
 		   AND EXISTS (SELECT FROM schemas_version v WHERE v.subject_id = s.id AND v.deleted_at IS NULL)
 		   AND NOT EXISTS (SELECT FROM catalog_field f
 		                    WHERE f.dataset_id = t.dataset_id AND f.last_version IS NOT NULL
-		                      AND CASE s.rest
-		                          WHEN 'key' THEN f.path = '#key' OR starts_with(f.path, '#key.')
-		                          WHEN 'value' THEN NOT (f.path = '#key' OR starts_with(f.path, '#key.') OR starts_with(f.path, '<'))
-		                          ELSE starts_with(f.path, '<' || s.rest || '>') END)
+		                      AND CASE s.part
+		                          WHEN '#key' THEN f.path = '#key' OR starts_with(f.path, '#key.')
+		                          WHEN '#value' THEN NOT (f.path = '#key' OR starts_with(f.path, '#key.') OR starts_with(f.path, '<'))
+		                          ELSE starts_with(f.path, s.part) END)
 		 ORDER BY s.name
 		 LIMIT $3`
 	return postgres.Scalars[string](ctx, r.db, q, r.clusters, after, fillAtOnce)
@@ -189,16 +204,21 @@ func (r *Registry) barren(ctx context.Context, after string) ([]string, error) {
 
 // fill tells the catalog the fields of one subject's latest schema.
 func (r *Registry) fill(ctx context.Context, db postgres.DB, name string) error {
-	v, err := r.version(ctx, place{home, name}, Latest, Live)
+	p := place{home, name}
+	v, err := r.version(ctx, p, Latest, Live)
 	if errors.Is(err, errNoSubject) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	now, err := r.described(ctx, db, place{home, name}, contentID{v.Context, v.ID})
+	around, err := r.sceneNow(ctx, db, p)
 	if err != nil {
 		return err
 	}
-	return r.scene(db, place{home, name}).tellCatalog(ctx, access.System, v.Version, now)
+	now, err := around.described(ctx, contentID{v.Context, v.ID})
+	if err != nil {
+		return err
+	}
+	return around.tellCatalog(ctx, access.System, v.Version, now)
 }

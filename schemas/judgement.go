@@ -55,7 +55,7 @@ func (r *Registry) weighed(ctx context.Context, by access.Principal, around *sce
 	if err != nil {
 		return j, err
 	}
-	if j.harms, err = r.harms(ctx, db, p, consumers, before, c, config.strictness()); err != nil {
+	if j.harms, err = around.harms(ctx, consumers, before, c, config.strictness()); err != nil {
 		return j, err
 	}
 	if !j.breaks(config) {
@@ -174,8 +174,8 @@ func (r *Registry) agree(ctx context.Context, db postgres.DB, by access.Principa
 
 // findings are what is amiss, with the place in a record's key or value. What
 // everybody who is affected agreed to is told and does not fail.
-func (j judgement) findings(p place) []gate.Finding {
-	out := append(incompatible(j.verdict, p), j.hurt()...)
+func (j judgement) findings(of part) []gate.Finding {
+	out := append(incompatible(j.verdict, of), j.hurt()...)
 	for i := range out {
 		out[i].Approved = j.agreed
 	}
@@ -199,13 +199,13 @@ func (j judgement) hurt() []gate.Finding {
 }
 
 // mayPass turns a judgement into the refusal of a registration.
-func (j judgement) mayPass(config Config, p place) error {
+func (j judgement) mayPass(config Config, of part) error {
 	var refused error
 	if !j.verdict.Compatible() && !j.agreed {
 		refused = refuse(j)
 	}
 	if refused == nil && config.policy() == gate.Enforce {
-		refused = guard(j.findings(p), j.asked())
+		refused = guard(j.findings(of), j.asked())
 	}
 	return refused
 }

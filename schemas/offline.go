@@ -118,19 +118,20 @@ func (d desk) judge(s Submission, old desk, config Config) Comparison {
 		a.Answer, _ = a.unreadable(s, err) // every error here is a fault of the schema
 		return a
 	}
-	is, _ := c.describe(p) // it was tried when it was read
+	of := bound(p, config.Settings).part
+	is, _ := c.describe(of) // it was tried when it was read
 	change := gate.Change{New: is.fields, Dangling: is.dangling, Policy: a.Policy}
 	a.After, a.Metadata, a.RuleSet = c.text, c.Metadata, c.RuleSet
 	if was != nil {
 		// What it refers to may have changed though the text is the same.
-		a.Findings = incompatible(follows(c, was, a.Level, config.strictness()), p)
+		a.Findings = incompatible(follows(c, was, a.Level, config.strictness()), of)
 		a.Known = was.kind == c.kind && was.hash == c.hash
-		before, _ := was.describe(p)
+		before, _ := was.describe(of)
 		change.Old = before.fields
 	}
 	found := gate.Check(change)
 	a.Tags, a.Difference = found.Tags, found.Difference
-	a.Findings = placed(append(a.Findings, found.Findings...), fieldsOf(c, p))
+	a.Findings = placed(append(a.Findings, found.Findings...), fieldsOf(c, of))
 	a.Verdict = gate.Judge(a.Policy, a.Findings)
 	return a
 }

@@ -213,9 +213,9 @@ func TestWhatAnotherVersionSaid(t *testing.T) {
 			must(b.DeleteVersion(ctx, b.orders, "orders-value", 2, false))(t)
 			stands("the one before deleted", "")
 			must(b.DeleteSubject(ctx, b.orders, "orders-value", false))(t)
-			stands("all deleted", "another version said so; none is live")
+			stands("all deleted", "another version said so; none is live for this topic")
 			must(b.DeleteSubject(ctx, b.admin, "orders-value", true))(t)
-			stands("all deleted for good", "another version said so; none is live")
+			stands("all deleted for good", "another version said so; none is live for this topic")
 			register(said)
 			stands("and back", "")
 		})
@@ -244,7 +244,7 @@ func TestWhatAnotherVersionSaidOfOthers(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	must(b.DeleteSubject(ctx, b.orders, "orders-key", false))(t)
-	want[0] += "another version said so; none is live"
+	want[0] += "another version said so; none is live for this topic"
 	if got := tagsOf(t, b, b.topic.ID); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}

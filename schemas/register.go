@@ -70,7 +70,7 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 	mark, read := r.byID.mark(), r.parsed.mark()
 	var w written
 	err = postgres.Work(ctx, r.db, func(tx pgx.Tx) error {
-		around := r.scene(tx, p)
+		around := r.scene(tx, p, layers)
 		if enforced {
 			if err := around.gather(ctx); err != nil {
 				return err
@@ -159,11 +159,12 @@ func (r *Registry) register(ctx context.Context, tx pgx.Tx, by access.Principal,
 	if v, found, err := r.known(ctx, tx, st, s, c, Live); err != nil || found {
 		return v, w, asked(v, s, err)
 	}
-	if err := authorise(ctx, tx, by, subject, around); err != nil {
-		return v, w, err
-	}
 	layers, err := heldLayers(ctx, tx, p)
 	if err != nil {
+		return v, w, err
+	}
+	around = around.under(layers)
+	if err := authorise(ctx, tx, by, subject, around); err != nil {
 		return v, w, err
 	}
 	live := st.live()
@@ -189,7 +190,7 @@ func (r *Registry) register(ctx context.Context, tx pgx.Tx, by access.Principal,
 		if err != nil {
 			return v, w, err
 		}
-		if err := j.mayPass(config, p); err != nil {
+		if err := j.mayPass(config, around.of.part); err != nil {
 			return v, w, err
 		}
 	}
@@ -271,7 +272,7 @@ func (st *state) numberFor(s Submission, mode Mode) (int, error) {
 // keep writes what a registration brings: content, version, fields, and the
 // records of it.
 func (r *Registry) keep(ctx context.Context, tx pgx.Tx, by access.Principal, around *scene, s subject, st *state, version, asked int, c *content) (v Version, w written, err error) {
-	now, err := c.describe(s.place())
+	now, err := c.describe(around.of.part)
 	if err == nil {
 		err = around.tellCatalog(ctx, by, version, now)
 	}
@@ -353,7 +354,7 @@ func (r *Registry) changed(ctx context.Context, db postgres.DB, c change) (int64
 	return postgres.Scalar[int64](ctx, db, q, c.kind, c.context, c.subject, c.version, c.schema, r.now())
 }
 
-// bound reports whether a principal is a machine that registers schemas.
-func bound(by access.Principal) bool {
+// isMachine reports whether a principal is a machine that registers schemas.
+func isMachine(by access.Principal) bool {
 	return by.Service != "" && slices.ContainsFunc(by.Roles, func(role access.Role) bool { return role == access.CI || role == access.Service })
 }

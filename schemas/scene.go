@@ -18,17 +18,41 @@ type scene struct {
 	r     *Registry
 	db    postgres.DB
 	place place
+	of    binding
 
-	datasets  *[]dossier.Dataset // behind the topic: one a cluster that has it
-	said      *gate.Around
+	datasets  *[]behind
+	said      []gate.Around
 	consumers *consumers
 	known     *known
 	declared  map[uuid.UUID][]dossier.Consumer // by dataset
 }
 
-// scene begins to look around a subject.
-func (r *Registry) scene(db postgres.DB, p place) *scene {
-	return &scene{r: r, db: db, place: p, declared: map[uuid.UUID][]dossier.Consumer{}}
+// behind is a dataset behind a topic.
+type behind struct {
+	topic string
+	dossier.Dataset
+}
+
+// scene begins to look around a subject, by the levels that hold for it.
+func (r *Registry) scene(db postgres.DB, p place, layers []layer) *scene {
+	own, _ := at(layers, p)
+	return &scene{r: r, db: db, place: p, of: bound(p, own.Settings), declared: map[uuid.UUID][]dossier.Consumer{}}
+}
+
+// sceneNow is scene by the levels as they are in a database.
+func (r *Registry) sceneNow(ctx context.Context, db postgres.DB, p place) (*scene, error) {
+	layers, err := layersOf(ctx, db, p)
+	return r.scene(db, p, layers), err
+}
+
+// under is the scene by levels that were read later: another one, if the subject
+// has been bound to other topics since.
+func (s *scene) under(layers []layer) *scene {
+	now := s.r.scene(s.db, s.place, layers)
+	if now.of.same(s.of) {
+		return s
+	}
+	return now
 }
 
 // gather looks at all that a gate which is enforced will ask for. Who registers
@@ -42,21 +66,21 @@ func (s *scene) gather(ctx context.Context) error {
 	return err
 }
 
-// topic finds the datasets behind the topic that the subject is called after:
-// one a cluster that has such a topic.
-func (s *scene) topic(ctx context.Context) ([]dossier.Dataset, error) {
+// topics finds the datasets behind the topics that the subject describes: one a
+// cluster that has such a topic.
+func (s *scene) topics(ctx context.Context) ([]behind, error) {
 	if s.datasets != nil {
 		return *s.datasets, nil
 	}
-	var out []dossier.Dataset
-	if of, ok := named(s.place.name); ok && s.place.context == home {
+	var out []behind
+	for _, topic := range s.of.topics {
 		for _, cluster := range s.r.clusters {
-			d, err := dossier.OfTopic(ctx, s.db, cluster, of.topic)
+			d, err := dossier.OfTopic(ctx, s.db, cluster, topic)
 			if err != nil {
 				return nil, err
 			}
 			if d != nil {
-				out = append(out, *d)
+				out = append(out, behind{topic, *d})
 			}
 		}
 	}
@@ -64,9 +88,9 @@ func (s *scene) topic(ctx context.Context) ([]dossier.Dataset, error) {
 	return out, nil
 }
 
-// ids are the keys of the datasets behind the topic.
+// ids are the keys of the datasets behind the topics.
 func (s *scene) ids(ctx context.Context) ([]uuid.UUID, error) {
-	datasets, err := s.topic(ctx)
+	datasets, err := s.topics(ctx)
 	var out []uuid.UUID
 	for _, d := range datasets {
 		out = append(out, d.ID)
@@ -120,10 +144,10 @@ func services(ctx context.Context, db postgres.DB, ids []uuid.UUID) ([]service, 
 	return out, err
 }
 
-// owners are the services that the subject belongs to: those of its topic, and
+// owners are the services that the subject belongs to: those of its topics, and
 // where the catalog knows none, the one given, which registered it.
 func (s *scene) owners(ctx context.Context, registrar *uuid.UUID) ([]service, error) {
-	datasets, err := s.topic(ctx)
+	datasets, err := s.topics(ctx)
 	if err != nil {
 		return nil, err
 	}

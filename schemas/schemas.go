@@ -122,8 +122,8 @@ type Submission struct {
 	// Version is the number the version must get, for who wants to be sure
 	// that nobody came between; 0 for whatever is next.
 	Version int
-	// Intended is what the level and the policy of the subject are to be set to,
-	// for a check; a registration goes by what holds.
+	// Intended is what the level, the policy and the topics of the subject are to
+	// be set to, for a check; a registration goes by what holds.
 	Intended Config
 }
 

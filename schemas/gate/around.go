@@ -11,7 +11,8 @@ import (
 // Around is what the catalog says of the data that a schema describes: who
 // answers for it, what it may be used for, who reads it, and how long it stays.
 type Around struct {
-	Owned     bool // an active team answers for it
+	Topic     string // that it is said of, where the schema is one of several; "" else
+	Owned     bool   // an active team answers for it
 	Uses      []Use
 	Consumers []Consumer
 	// RetentionDays is how long the policy keeps it; nil: there is no policy.
@@ -53,6 +54,17 @@ func (a Around) of(path string) []Use {
 
 // find lists what the catalog lacks for a version, or says against it.
 func (a Around) find(c Change, now tags, changes []Difference) []Finding {
+	out := a.amiss(c, now, changes)
+	if a.Topic == "" {
+		return out
+	}
+	for i := range out {
+		out[i].Message = fmt.Sprintf("in the topic %s: %s", a.Topic, out[i].Message)
+	}
+	return out
+}
+
+func (a Around) amiss(c Change, now tags, changes []Difference) []Finding {
 	var out []Finding
 	if !a.Owned {
 		out = append(out, Finding{Code: "CG003", Severity: Error, Message: "no active team answers for this data",

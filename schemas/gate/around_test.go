@@ -63,7 +63,7 @@ func TestAround(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			around := c.around
-			r := gate.Check(gate.Change{Old: c.old, New: c.now, Policy: gate.Enforce, Around: &around})
+			r := gate.Check(gate.Change{Old: c.old, New: c.now, Policy: gate.Enforce, Around: []gate.Around{around}})
 			if got := said(r.Findings); r.Verdict != c.verdict || !slices.Equal(got, c.want) && len(got)+len(c.want) > 0 {
 				t.Errorf("%s %q, want %s %q", r.Verdict, got, c.verdict, c.want)
 			}

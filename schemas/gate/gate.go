@@ -118,7 +118,7 @@ type Change struct {
 	Earlier   map[string][]string    // path → categories that versions said, for fields that were renamed
 	Rejected  map[string][]Rejection // path → suggestions that were rejected
 	Policy    Policy
-	Around    *Around // what the catalog says of the data; nil: it knows nothing of it
+	Around    []Around // what the catalog says of the data, wherever they are; empty: it knows nothing of them
 
 	guessed detect.Memory
 }
@@ -139,8 +139,8 @@ func Check(c Change) Result {
 	r := Result{Tags: now.list(), Difference: c.difference(before, now)}
 	if c.Policy != Off {
 		r.Findings = c.find(now, r.Difference)
-		if c.Around != nil {
-			r.Findings = append(r.Findings, c.Around.find(c, now, r.Difference)...)
+		for _, a := range c.Around {
+			r.Findings = append(r.Findings, a.find(c, now, r.Difference)...)
 		}
 	}
 	if untouched(c.Old, c.New) {

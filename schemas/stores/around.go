@@ -45,12 +45,12 @@ func (v *work) around(ctx context.Context, all []*judged, ids []uuid.UUID) error
 			continue
 		}
 		j.known = d
-		a := &gate.Around{Owned: owned[d.ID], Uses: uses[d.ID], Consumers: consumers[d.ID], Shreds: d.EraseBy == "CRYPTO_SHRED"}
+		a := gate.Around{Owned: owned[d.ID], Uses: uses[d.ID], Consumers: consumers[d.ID], Shreds: d.EraseBy == "CRYPTO_SHRED"}
 		if d.RetentionPolicyID != nil {
 			days := retained[*d.RetentionPolicyID].Days
 			a.RetentionDays = &days
 		}
-		j.change.Around = a
+		j.change.Around = []gate.Around{a}
 	}
 	return nil
 }

@@ -1,0 +1,107 @@
+package schemas
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
+)
+
+// spelled is the patch with its topics in the form that they are kept in.
+func (p Patch) spelled(subject string) (Patch, error) {
+	raw, given := p["topics"]
+	if !given {
+		return p, nil
+	}
+	var declared []string
+	if err := json.Unmarshal(raw, &declared); err != nil {
+		return p, fault.Bad("topics", "INVALID_CONFIG", `topics are a list of names, such as ["orders.v1", "orders.v2"]`)
+	}
+	out := Patch{"topics": json.RawMessage("null")}
+	for name, value := range p {
+		if name != "topics" {
+			out[name] = value
+		}
+	}
+	if len(declared) == 0 {
+		return out, nil
+	}
+	topics, err := Topics(subject, declared)
+	if err == nil {
+		out["topics"], err = json.Marshal(topics)
+	}
+	return out, err
+}
+
+// rebind has the catalog learn that a subject describes other topics: what its
+// latest version says is of the records there, and of those it leaves no more.
+// Whoever binds a subject to a topic acts for whose topic it is.
+func (r *Registry) rebind(ctx context.Context, tx pgx.Tx, by access.Principal, l level, c Config) error {
+	was := r.scene(tx, l.place, []layer{l.set})
+	now := &scene{r: r, db: tx, place: l.place, of: bound(l.place, c.Settings), declared: was.declared}
+	if was.of.same(now.of) {
+		return nil
+	}
+	if err := now.admits(ctx, by); err != nil {
+		return err
+	}
+	st, err := stateAt(ctx, tx, l.place)
+	if err != nil {
+		return err
+	}
+	live := st.live()
+	if len(live) == 0 {
+		return nil
+	}
+	if err := was.leave(ctx, by, now); err != nil {
+		return err
+	}
+	latest, err := now.described(ctx, contentID{live[0].Context, live[0].SchemaID})
+	if err != nil {
+		return err
+	}
+	return now.tellCatalog(ctx, by, live[0].Version, latest)
+}
+
+// admits lets stewards of every topic pass, and whoever may do anything.
+func (s *scene) admits(ctx context.Context, by access.Principal) error {
+	if by.IsSystem() || by.Has(access.Admin) {
+		return nil
+	}
+	owners, err := s.owners(ctx, nil)
+	if err != nil {
+		return err
+	}
+	return steward(by, owners)
+}
+
+// leave has the catalog mark what the subject said of records that it describes
+// no more.
+func (s *scene) leave(ctx context.Context, by access.Principal, now *scene) error {
+	all, err := s.topics(ctx)
+	if err != nil {
+		return err
+	}
+	stay := map[uuid.UUID]bool{}
+	if s.of.part == now.of.part {
+		there, err := now.topics(ctx)
+		if err != nil {
+			return err
+		}
+		for _, d := range there {
+			stay[d.ID] = true
+		}
+	}
+	var left []behind
+	for _, d := range all {
+		if !stay[d.ID] {
+			left = append(left, d)
+		}
+	}
+	s.datasets = &left
+	return s.classify(ctx, by, nil, described{}, 0)
+}

@@ -1,0 +1,238 @@
+package schemas_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/schemas"
+)
+
+// Each topic says which part of its records a subject describes, or it follows
+// from the subject's name.
+func TestTopicsSpelled(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		subject  string
+		declared string
+		want     string // what is kept; or the code of the fault
+	}{
+		{"shop.Order", "orders", "orders<shop.Order>"},
+		{"shop.Order", "b a b", "a<shop.Order> b<shop.Order>"},
+		{"shop.Order", "orders#value", "orders#value"},
+		{"Order", "orders<Order>", "orders<Order>"},
+		{"Order", "orders", "orders#value"},
+		{"orders.v1", "orders.v1", "orders.v1#value"}, // called after the topic itself
+		{"orders-schema", "orders", "orders#value"},
+		{"ids", "orders#key returns#key", "orders#key returns#key"},
+		{"orders-value", "archive", "archive#value"},
+		{"orders-key", "archive", "archive#key"},
+		{"orders-shop.Order", "archive", "archive<shop.Order>"},
+		{"orders-key", "archive#value", "INVALID_CONFIG"},
+		{"orders-shop.Order", "archive<shop.Refund>", "INVALID_CONFIG"},
+		{"shop.Order", "a a#key", "INVALID_CONFIG"},
+		{"shop.Order", "a#header", "INVALID_CONFIG"},
+		{"shop.Order", "a#header.x", "INVALID_CONFIG"},
+		{"shop.Order", "a<>", "INVALID_CONFIG"},
+		{"shop.Order", "a<b>.c", "INVALID_CONFIG"},
+		{"shop.Order", "a<b>[]", "INVALID_CONFIG"},
+		{"shop.Order", "#value", "INVALID_CONFIG"},
+		{"shop.Order", "..", "INVALID_CONFIG"},
+		{"shop.Order", "órders", "INVALID_CONFIG"},
+		{"shop.Order", strings.Repeat("a", 250), "INVALID_CONFIG"},
+		{":.other:shop.Order", "orders", "INVALID_CONFIG"},
+		{"", "orders", "INVALID_CONFIG"},
+	} {
+		got, err := schemas.Topics(c.subject, strings.Fields(c.declared))
+		if c.want == "INVALID_CONFIG" {
+			wants(t, err, c.want)
+			continue
+		}
+		if err != nil || strings.Join(got, " ") != c.want {
+			t.Errorf("%s of %s: %q, %v; want %s", c.declared, c.subject, got, err, c.want)
+		}
+		if again, err := schemas.Topics(c.subject, got); err != nil || !slices.Equal(again, got) {
+			t.Errorf("%q of %s is not what it is spelled as: %q, %v", got, c.subject, again, err)
+		}
+	}
+	_, err := schemas.Topics("shop.Order", slices.Repeat([]string{"orders"}, 101))
+	wants(t, err, "INVALID_CONFIG")
+}
+
+// topics sets what topics a subject is declared for.
+func (b *bench) topics(t testing.TB, by access.Principal, subject string, topics ...string) error {
+	t.Helper()
+	raw := must(json.Marshal(topics))(t)
+	_, err := b.SetConfig(t.Context(), by, subject, schemas.Patch{"topics": raw})
+	return err
+}
+
+// another topic, of billing.
+func (b *bench) another(t testing.TB, name string) catalog.Dataset {
+	t.Helper()
+	ctx := t.Context()
+	billing := must(catalog.ServiceByRef(ctx, b.db, "billing"))(t)
+	return must(catalog.New(b.db, b.clock).DeclareDataset(ctx, b.admin, catalog.Dataset{Namespace: "kafka://default", Name: name, Kind: "TOPIC", ServiceID: &billing.ID}))(t)
+}
+
+// paths are the fields of a dataset, sorted.
+func (b *bench) paths(t testing.TB, of catalog.Dataset) (out []string) {
+	t.Helper()
+	for _, f := range must(catalog.FieldsByDataset(t.Context(), b.db, []uuid.UUID{of.ID}))(t)[of.ID] {
+		out = append(out, f.Path)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// A subject that is called after its record (RecordNameStrategy) describes the
+// topics that are declared for it, and a topic may have several such subjects:
+// they belong to whom the topics belong to, and the topics learn their fields
+// and tags at once.
+func TestRecordsBoundToTopics(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	billed := b.another(t, "billed")
+	b.put(t, b.orders, "shop.Order", taggedOrder)
+	b.put(t, b.orders, "shop.Refund", refund)
+	if got := b.paths(t, b.topic); got != nil {
+		t.Errorf("fields of a topic that no subject is bound to: %q", got)
+	}
+	wants(t, b.topics(t, b.team, "shop.Order", "orders", "billed"), "")
+	wants(t, b.topics(t, b.team, "shop.Refund", "orders"), "")
+	both := []string{"<shop.Order>.email", "<shop.Order>.id"}
+	if got, want := b.paths(t, b.topic), append(slices.Clone(both), "<shop.Refund>.id", "<shop.Refund>.why"); !slices.Equal(got, want) {
+		t.Errorf("orders: %q, want %q", got, want)
+	}
+	if got := b.paths(t, billed); !slices.Equal(got, both) {
+		t.Errorf("billed: %q, want %q", got, both)
+	}
+	for _, d := range []catalog.Dataset{b.topic, billed} {
+		if tags := b.said(t, d); len(tags) != 1 || tags[0].Term != "user.contact.email" || tags[0].Reason != "" {
+			t.Errorf("%s: tags %+v", d.Name, tags)
+		}
+	}
+	// Pipelines of each of the topics' services register there now.
+	next := strings.Replace(taggedOrder, `{"name":"id","type":"string"}`, `{"name":"id","type":"string"},{"name":"note","type":"string","default":""}`, 1)
+	b.put(t, b.other, "shop.Order", next)
+	if got := b.paths(t, billed); !slices.Contains(got, "<shop.Order>.note") {
+		t.Errorf("billed: %q", got)
+	}
+	_, err := b.Register(t.Context(), b.other, schemas.Submission{Subject: "shop.Refund", Text: record("id")})
+	wants(t, err, "NOT_OWNER")
+}
+
+// said are the tags of a dataset's fields that schemas said.
+func (b *bench) said(t testing.TB, of catalog.Dataset) []catalog.Tag {
+	t.Helper()
+	tags := must(catalog.TagsByDataset(t.Context(), b.db, []uuid.UUID{of.ID}))(t)[of.ID]
+	return slices.DeleteFunc(tags, func(tag catalog.Tag) bool { return tag.Source != "SCHEMA" })
+}
+
+// What a subject said of a topic that it leaves is marked: the records there are
+// as they were. So it is when it becomes another part of the same topic's.
+func TestTopicsThatAreLeft(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	billed := b.another(t, "billed")
+	b.put(t, b.orders, "shop.Order", taggedOrder)
+	wants(t, b.topics(t, b.team, "shop.Order", "orders", "billed"), "")
+	wants(t, b.topics(t, b.team, "shop.Order", "billed"), "")
+	left := "another version said so; none is live for this topic"
+	if tags := b.said(t, b.topic); len(tags) != 1 || tags[0].Reason != left {
+		t.Errorf("the topic that was left: %+v", tags)
+	}
+	if tags := b.said(t, billed); len(tags) != 1 || tags[0].Reason != "" {
+		t.Errorf("the topic that was not: %+v", tags)
+	}
+	wants(t, b.topics(t, b.team, "shop.Order", "billed#value"), "")
+	reasons := map[string]string{}
+	for _, f := range must(catalog.FieldsByDataset(t.Context(), b.db, []uuid.UUID{billed.ID}))(t)[billed.ID] {
+		for _, tag := range b.said(t, billed) {
+			if *tag.FieldID == f.ID {
+				reasons[f.Path] = tag.Reason
+			}
+		}
+	}
+	if len(reasons) != 2 || reasons["<shop.Order>.email"] != left || reasons["email"] != "" {
+		t.Errorf("all values in place of one type of several: %q", reasons)
+	}
+	_ = must(b.DeleteConfig(t.Context(), b.team, "shop.Order"))(t)
+	for _, tag := range b.said(t, billed) {
+		if tag.Reason != left {
+			t.Errorf("after all settings were taken back: %+v", tag)
+		}
+	}
+	b.put(t, b.orders, "shop.Order", strings.Replace(taggedOrder, `"name":"email"`, `"name":"mail","aliases":["email"]`, 1))
+	if got := b.paths(t, billed); slices.Contains(got, "mail") {
+		t.Errorf("a subject that is bound to nothing writes into %q", got)
+	}
+}
+
+// Whoever binds a subject acts for every topic's owner, and a topic that is
+// declared later learns its fields then.
+func TestWhoBindsATopic(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	c := catalog.New(b.db, b.clock)
+	care := must(c.DeclareOwner(ctx, b.admin, catalog.Owner{Kind: catalog.Team, Ref: "care", Name: "Care", Active: true}))(t)
+	controllers := must(catalog.ServiceByRef(ctx, b.db, "orders"))(t)
+	support := must(c.RegisterService(ctx, b.admin, catalog.Service{Ref: "support", Name: "Support", OwnerID: &care.ID, ControllerID: controllers.ControllerID}))(t)
+	must(c.DeclareDataset(ctx, b.admin, catalog.Dataset{Namespace: "kafka://default", Name: "calls", Kind: "TOPIC", ServiceID: &support.ID}))(t)
+	b.put(t, b.orders, "shop.Order", taggedOrder)
+	wants(t, b.topics(t, b.team, "shop.Order", "orders", "calls"), "NOT_OWNER")
+	wants(t, b.topics(t, b.orders, "shop.Order", "orders"), "ROLE_REQUIRED")
+	wants(t, b.topics(t, b.admin, "shop.Order", "orders", "calls"), "")
+	wants(t, b.topics(t, b.team, "shop.Order", "orders"), "NOT_OWNER") // it is of both teams now
+	both := access.Principal{ID: b.team.ID, Roles: []access.Role{access.Steward}, Teams: []string{"shop", "care"}}
+	wants(t, b.topics(t, both, "shop.Order", "orders", "calls", "later"), "")
+	later := b.another(t, "later")
+	must(b.Fill(ctx, ""))(t)
+	if got, want := b.paths(t, later), []string{"<shop.Order>.email", "<shop.Order>.id"}; !slices.Equal(got, want) {
+		t.Errorf("a topic that was declared later: %q, want %q", got, want)
+	}
+	if next := must(b.Fill(ctx, ""))(t); next != "" {
+		t.Errorf("there is more to fill: after %q", next)
+	}
+}
+
+// Gate, consumers and "safe to contract?" speak of all the topics of a subject.
+func TestTheGateLooksAtEachTopic(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	billed := b.another(t, "billed")
+	b.put(t, b.orders, "shop.Order", taggedOrder)
+	wants(t, b.topics(t, b.team, "shop.Order", "orders", "billed"), "")
+	billing := must(catalog.ServiceByRef(ctx, b.db, "billing"))(t)
+	must(catalog.New(b.db, time.Now).DeclareConsumption(ctx, b.admin, catalog.Consumption{ServiceID: billing.ID, DatasetID: billed.ID, Fields: []string{"<shop.Order>.email"}}))(t)
+	a := must(b.Check(ctx, b.viewer, []schemas.Submission{{Subject: "shop.Order", Text: `{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"string"},{"name":"phone","type":["null","string"],"default":null,"confluent:tags":["user.contact.phone_number"]}]}`}}))(t)[0]
+	var got []string
+	for _, f := range a.Findings {
+		got = append(got, f.Code+" "+f.Path+" "+f.Message)
+	}
+	for _, want := range []string{"CG004 <shop.Order>.email", "CG020  in the topic billed: ", "CG040  in the topic billed: "} {
+		if !slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, want) }) {
+			t.Errorf("no finding %q among %q", want, got)
+		}
+	}
+	if slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, "topic orders") && strings.HasPrefix(s, "CG0") && !strings.HasPrefix(s, "CG051") && !strings.HasPrefix(s, "CG023") }) {
+		t.Errorf("the other topic lacks nothing: %q", got)
+	}
+	if want := []string{"billing", "orders"}; !slices.Equal(sorted(a.Owners), want) || !slices.Equal(a.Topics, []string{"billed<shop.Order>", "orders<shop.Order>"}) {
+		t.Errorf("owners %q, topics %q", a.Owners, a.Topics)
+	}
+	// As it would be bound: nothing is known of topics that it is not bound to.
+	topics := must(schemas.Topics("shop.Order", []string{"orders"}))(t)
+	a = must(b.Check(ctx, b.viewer, []schemas.Submission{{Subject: "shop.Order", Text: taggedOrder, Intended: schemas.Config{Settings: schemas.Settings{Topics: &topics}}}}))(t)[0]
+	if !slices.Equal(a.Owners, []string{"orders"}) {
+		t.Errorf("as it is to be bound it belongs to %q", a.Owners)
+	}
+}
+
+func sorted(all []string) []string { slices.Sort(all); return all }
