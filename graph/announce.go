@@ -169,6 +169,7 @@ func (l *loaders) sawDataset(d catalog.Dataset) {
 	l.datasets.expect(d.DerivedFrom...)
 	l.retentionPolicies.expectAny(d.RetentionPolicyID)
 	l.topicOf.expect(d.ID)
+	l.subjectsOf.expect(d.ID)
 	l.fieldsOf.of(d.ID)
 	l.tagsOf.expect(d.ID)
 	l.usesOf.expect(d.ID)

@@ -97,7 +97,7 @@ func limit(srv *handler.Server, c Config) {
 	srv.SetDisableSuggestion(!c.Dev)
 	srv.Use(guard{dev: c.Dev})
 	srv.Use(deadline(c.Timeout))
-	srv.Use(relations{c.DB})
+	srv.Use(relations{c.DB, c.Schemas})
 	if c.Dev {
 		srv.Use(extension.Introspection{})
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/flowmart/lethe/erasure/task"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/lineage"
+	"github.com/flowmart/lethe/schemas"
 )
 
 // loaders load the relations of one answer, many rows with one statement. The
@@ -49,6 +50,7 @@ type loaders struct {
 	readsOf        loader[uuid.UUID, []catalog.ObservedRead]
 	readersOf      loader[uuid.UUID, []lineage.Reader]
 	flowsOf        loader[uuid.UUID, []lineage.Edge]
+	subjectsOf     loader[uuid.UUID, []string]
 
 	findingsOf loader[uuid.UUID, []findings.Finding] // by service, store or dataset
 
@@ -64,7 +66,7 @@ type loaders struct {
 	outcomesOf    loader[int64, []task.Outcome] // by task
 }
 
-func newLoaders(db postgres.DB) *loaders {
+func newLoaders(db postgres.DB, registry *schemas.Registry) *loaders {
 	l := &loaders{}
 	batch(l, &l.principals, db, audit.PrincipalsByID)
 	batch(l, &l.controllers, db, catalog.ControllersByID)
@@ -87,6 +89,7 @@ func newLoaders(db postgres.DB) *loaders {
 	batch(l, &l.readsOf, db, readsByDataset)
 	batch(l, &l.readersOf, db, lineage.ReadersByDataset)
 	batch(l, &l.flowsOf, db, lineage.EdgesByDataset)
+	batch(l, &l.subjectsOf, db, registry.SubjectsByDataset)
 	batch(l, &l.findingsOf, db, findings.OpenByEntity)
 	batch(l, &l.deliveryOf, db, queue.HealthOf)
 	batch(l, &l.stopped, db, stoppedServices)
@@ -221,7 +224,10 @@ func load(ctx context.Context) *loaders {
 
 // relations gives every answer loaders of its own: each event of a
 // subscription reads the present.
-type relations struct{ db postgres.DB }
+type relations struct {
+	db      postgres.DB
+	schemas *schemas.Registry
+}
 
 // ExtensionName names the extension.
 func (relations) ExtensionName() string { return "Relations" }
@@ -231,5 +237,5 @@ func (relations) Validate(graphql.ExecutableSchema) error { return nil }
 
 // InterceptResponse puts new loaders into the context.
 func (r relations) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
-	return next(context.WithValue(ctx, loadersKey{}, newLoaders(r.db)))
+	return next(context.WithValue(ctx, loadersKey{}, newLoaders(r.db, r.schemas)))
 }

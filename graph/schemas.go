@@ -12,6 +12,7 @@ import (
 	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/contract"
 	"github.com/flowmart/lethe/schemas/gate"
+	"github.com/flowmart/lethe/schemas/topic"
 )
 
 type (
@@ -19,11 +20,13 @@ type (
 	schemaCheckResolver    struct{}
 	schemaReaderResolver   struct{}
 	schemaApprovalResolver struct{}
+	topicResolver          struct{}
 )
 
 func (r *resolver) SchemaSubject() exec.SchemaSubjectResolver   { return schemaSubjectResolver{r} }
 func (r *resolver) SchemaCheck() exec.SchemaCheckResolver       { return schemaCheckResolver{} }
 func (r *resolver) SchemaReader() exec.SchemaReaderResolver     { return schemaReaderResolver{} }
+func (r *resolver) Topic() exec.TopicResolver                   { return topicResolver{} }
 func (r *resolver) SchemaApproval() exec.SchemaApprovalResolver { return schemaApprovalResolver{} }
 
 func (r queryResolver) SchemaSubjects(ctx context.Context, first int, after *string, prefix string) (relay.Connection[string], error) {
@@ -42,6 +45,19 @@ func (r queryResolver) SchemaSubject(ctx context.Context, name string) (*exec.Sc
 func (r schemaSubjectResolver) Compatibility(ctx context.Context, s *exec.SchemaSubject) (string, error) {
 	level, err := r.Schemas.Level(ctx, access.From(ctx), s.Name)
 	return string(level), err
+}
+
+func (r schemaSubjectResolver) Topics(ctx context.Context, s *exec.SchemaSubject) ([]topic.Described, error) {
+	return r.Schemas.Topics(ctx, access.From(ctx), s.Name)
+}
+
+func (topicResolver) Subjects(ctx context.Context, t *catalog.Topic) ([]exec.SchemaSubject, error) {
+	names, err := load(ctx).subjectsOf.some(ctx, t.DatasetID)
+	out := make([]exec.SchemaSubject, len(names))
+	for i, name := range names {
+		out[i].Name = name
+	}
+	return out, err
 }
 
 func (r schemaSubjectResolver) Versions(ctx context.Context, s *exec.SchemaSubject) ([]int, error) {

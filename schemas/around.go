@@ -28,7 +28,7 @@ func (s *scene) around(ctx context.Context) ([]gate.Around, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(s.of.topics) > 1 {
+		if len(s.of.Topics) > 1 {
 			a.Topic = d.topic
 		}
 		out = append(out, a)
@@ -63,7 +63,7 @@ func (s *scene) consumed(ctx context.Context, d dossier.Dataset, a *gate.Around)
 	declared, err := s.readBy(ctx, d.ID)
 	for _, n := range declared {
 		c := gate.Consumer{Service: n.Service, Told: n.Fields != nil, Purposes: n.Purposes}
-		c.Fields = slices.DeleteFunc(slices.Clone(n.Fields), func(f string) bool { return !s.of.has(f) })
+		c.Fields = slices.DeleteFunc(slices.Clone(n.Fields), func(f string) bool { return !s.of.Has(f) })
 		a.Consumers = append(a.Consumers, c)
 	}
 	return err

@@ -12,6 +12,7 @@ import (
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas/gate"
+	"github.com/flowmart/lethe/schemas/topic"
 )
 
 // classify has the catalog say of a topic's fields what its latest version says
@@ -32,7 +33,7 @@ func (s *scene) classify(ctx context.Context, by access.Principal, fields entere
 	}
 	by.Roles = []access.Role{access.Admin}
 	for _, d := range k.datasets {
-		a := assertions{known: k, dataset: d, of: s.of.part, ids: fields[d], standing: map[statement]catalog.Tag{}}
+		a := assertions{known: k, dataset: d, of: s.of.Part, ids: fields[d], standing: map[statement]catalog.Tag{}}
 		const atOnce = 5000 // the catalog takes no more in one call
 		for some := range slices.Chunk(a.revised(said, change, version), atOnce) {
 			if _, err := catalog.AssertTags(ctx, s.db, by, some); err != nil {
@@ -56,7 +57,7 @@ type statement struct {
 type assertions struct {
 	known
 	dataset  uuid.UUID
-	of       part
+	of       topic.Part
 	ids      map[string]uuid.UUID // of the fields that the version has
 	standing map[statement]catalog.Tag
 }
@@ -112,7 +113,7 @@ func (a assertions) superseded(change gate.Change, version int) []catalog.Tag {
 		rejected := slices.ContainsFunc(change.Rejected[t.Path], func(r gate.Rejection) bool { return r.Category == t.Term })
 		switch {
 		case t.Source != "SCHEMA" || !left || rejected || strings.HasPrefix(t.Reason, another):
-		case has[t.Path] || version == 0 && a.of.has(t.Path):
+		case has[t.Path] || version == 0 && a.of.Has(t.Path):
 			out = append(out, catalog.Tag{DatasetID: a.dataset, FieldID: t.FieldID, Term: t.Term, Source: "SCHEMA", Reason: reason})
 		}
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/postgres"
+	"github.com/flowmart/lethe/schemas/topic"
 )
 
 // spelled is the patch with its topics in the form that they are kept in.
@@ -27,14 +29,22 @@ func (p Patch) spelled(subject string) (Patch, error) {
 			out[name] = value
 		}
 	}
-	if len(declared) == 0 {
-		return out, nil
-	}
-	topics, err := Topics(subject, declared)
-	if err == nil {
+	topics, err := topic.Spell(split(subject).String(), declared)
+	if err == nil && len(topics) > 0 {
 		out["topics"], err = json.Marshal(topics)
 	}
 	return out, err
+}
+
+// describes is which topics a subject describes, with what is set on it.
+func describes(p place, set Settings) topic.Binding {
+	switch {
+	case p.context != home:
+		return topic.Binding{}
+	case set.Topics == nil:
+		return topic.Bound(p.name, nil)
+	}
+	return topic.Bound(p.name, *set.Topics)
 }
 
 // rebind has the catalog learn that a subject describes other topics: what its
@@ -42,8 +52,8 @@ func (p Patch) spelled(subject string) (Patch, error) {
 // Whoever binds a subject to a topic acts for whose topic it is.
 func (r *Registry) rebind(ctx context.Context, tx pgx.Tx, by access.Principal, l level, c Config) error {
 	was := r.scene(tx, l.place, []layer{l.set})
-	now := &scene{r: r, db: tx, place: l.place, of: bound(l.place, c.Settings), declared: was.declared}
-	if was.of.same(now.of) {
+	now := &scene{r: r, db: tx, place: l.place, of: describes(l.place, c.Settings), declared: was.declared}
+	if was.of.Same(now.of) {
 		return nil
 	}
 	if err := now.admits(ctx, by); err != nil {
@@ -87,7 +97,7 @@ func (s *scene) leave(ctx context.Context, by access.Principal, now *scene) erro
 		return err
 	}
 	stay := map[uuid.UUID]bool{}
-	if s.of.part == now.of.part {
+	if s.of.Part == now.of.Part {
 		there, err := now.topics(ctx)
 		if err != nil {
 			return err
@@ -104,4 +114,38 @@ func (s *scene) leave(ctx context.Context, by access.Principal, now *scene) erro
 	}
 	s.datasets = &left
 	return s.classify(ctx, by, nil, described{}, 0)
+}
+
+// Topics lists the topics that a subject describes: the one it is called after,
+// and those declared for it.
+func (r *Registry) Topics(ctx context.Context, by access.Principal, subject string) ([]topic.Described, error) {
+	if err := signedIn(by); err != nil {
+		return nil, err
+	}
+	p := split(subject)
+	layers, err := r.layersToRead(ctx, p)
+	own, _ := at(layers, p)
+	return describes(p, own.Settings).Described(), err
+}
+
+// SubjectsByDataset names the subjects with a live version that describe the
+// topics of datasets, by their names.
+func (r *Registry) SubjectsByDataset(ctx context.Context, db postgres.DB, datasets []uuid.UUID) (map[uuid.UUID][]string, error) {
+	const q = `
+		SELECT DISTINCT t.dataset_id, s.subject
+		  FROM catalog_topic t
+		  JOIN schemas_topic s ON s.topic = t.topic
+		 WHERE t.dataset_id = ANY ($1) AND t.cluster = ANY ($2)
+		   AND EXISTS (SELECT FROM schemas_version v WHERE v.subject_id = s.subject_id AND v.deleted_at IS NULL)
+		 ORDER BY s.subject`
+	type row struct {
+		DatasetID uuid.UUID
+		Subject   string
+	}
+	rows, err := postgres.Many[row](ctx, db, q, datasets, r.clusters)
+	out := map[uuid.UUID][]string{}
+	for _, n := range rows {
+		out[n.DatasetID] = append(out[n.DatasetID], n.Subject)
+	}
+	return out, err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/flowmart/lethe/schemas/gate"
 	"github.com/flowmart/lethe/schemas/jsonschema"
 	"github.com/flowmart/lethe/schemas/protobuf"
+	"github.com/flowmart/lethe/schemas/topic"
 )
 
 // Answer is what registering a schema would come to. The codes of its findings
@@ -37,7 +38,7 @@ type Answer struct {
 	Metadata *Metadata
 	RuleSet  *RuleSet
 
-	// Topics are those declared for the subject, in the form of the function Topics.
+	// Topics are those declared for the subject, as topic.Spell spells them.
 	Topics []string
 
 	// Fingerprint and Needs are of a change that breaks somebody: what those who
@@ -163,10 +164,10 @@ func (r *Registry) check(ctx context.Context, db postgres.DB, by access.Principa
 	}
 	around := r.scene(db, p, layers)
 	if s.Intended.Topics != nil {
-		around.of = bound(p, s.Intended.Settings)
+		around.of = describes(p, s.Intended.Settings)
 	}
 	kept, err := r.judgeAll(ctx, by, &a, around, layers, s, c)
-	a.Findings = placed(a.Findings, fieldsOf(c, around.of.part))
+	a.Findings = placed(a.Findings, fieldsOf(c, around.of.Part))
 	a.Verdict = gate.Judge(a.Policy, a.Findings)
 	if kept != nil {
 		a.Metadata, a.RuleSet = kept.Metadata, kept.RuleSet
@@ -256,7 +257,7 @@ func (r *Registry) asNext(ctx context.Context, by access.Principal, a *Answer, a
 		}
 		j, failed := r.weighed(ctx, by, around, live, config, c, true)
 		a.Result, a.Fingerprint, a.Needs, err = j.gate, j.fingerprint, j.needs, failed
-		a.Findings = j.findings(around.of.part)
+		a.Findings = j.findings(around.of.Part)
 		if err == nil {
 			err = around.asIntended(ctx, a, s, c, config, live)
 		}
@@ -276,7 +277,7 @@ func (s *scene) asIntended(ctx context.Context, a *Answer, given Submission, c *
 		return err
 	}
 	verdict, err := s.r.judge(ctx, s.db, c, config, held)
-	for _, f := range incompatible(verdict, s.of.part) {
+	for _, f := range incompatible(verdict, s.of.Part) {
 		told := slices.ContainsFunc(a.Findings, func(o gate.Finding) bool {
 			return o.Code == f.Code && o.Rule == f.Rule && o.Path == f.Path && o.Mend == f.Mend
 		})
@@ -288,7 +289,7 @@ func (s *scene) asIntended(ctx context.Context, a *Answer, given Submission, c *
 }
 
 // incompatible turns differences into findings.
-func incompatible(v Verdict, of part) []gate.Finding {
+func incompatible(v Verdict, of topic.Part) []gate.Finding {
 	var out []gate.Finding
 	for _, m := range v.Mismatches {
 		before := fmt.Sprintf("version %d", m.Version)
@@ -301,7 +302,7 @@ func incompatible(v Verdict, of part) []gate.Finding {
 		}
 		for _, d := range m.Found {
 			out = append(out, gate.Finding{
-				Code: "CG002", Severity: gate.Refused, Path: of.at(d.Path), Rule: d.Kind,
+				Code: "CG002", Severity: gate.Refused, Path: of.At(d.Path), Rule: d.Kind,
 				Message: fmt.Sprintf("%s (%s)", who, v.Level), Mend: d.Message,
 			})
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/flowmart/lethe/schemas/detect"
 	"github.com/flowmart/lethe/schemas/format"
 	"github.com/flowmart/lethe/schemas/gate"
+	"github.com/flowmart/lethe/schemas/topic"
 )
 
 // policy is what the gate's findings are to a subject: warnings, unless somebody
@@ -42,11 +43,11 @@ func (c Config) tightened(intended Config) Config {
 }
 
 // fieldsOf are the places of a content, as places of a record.
-func fieldsOf(c *content, of part) []format.Field {
+func fieldsOf(c *content, of topic.Part) []format.Field {
 	fields := c.schema.Places()
 	out := make([]format.Field, len(fields))
 	for i, f := range fields {
-		f.Path = of.at(f.Path)
+		f.Path = of.At(f.Path)
 		out[i] = f
 	}
 	return out
@@ -61,13 +62,13 @@ type described struct {
 }
 
 // describe takes a schema's fields for the gate.
-func describe(kind string, schema format.Schema, m *Metadata, of part) (described, error) {
+func describe(kind string, schema format.Schema, m *Metadata, of topic.Part) (described, error) {
 	fields := schema.Places()
 	assigned, dangling, err := m.assigned(kind, fields)
 	out := make([]gate.Field, len(fields))
 	for i, f := range fields {
 		out[i] = gate.Field{
-			Field: detect.Field{Record: f.Record, Path: of.at(f.Path), Type: f.Type, Logical: f.Logical, Doc: f.Doc, Opaque: f.Opaque},
+			Field: detect.Field{Record: f.Record, Path: of.At(f.Path), Type: f.Type, Logical: f.Logical, Doc: f.Doc, Opaque: f.Opaque},
 			Tags:  f.Tags, Aliases: f.Aliases,
 		}
 		if assigned != nil {
@@ -78,7 +79,7 @@ func describe(kind string, schema format.Schema, m *Metadata, of part) (describe
 }
 
 // describe is a content as the gate judges it.
-func (c *content) describe(of part) (described, error) {
+func (c *content) describe(of topic.Part) (described, error) {
 	return describe(c.kind, c.schema, c.Metadata, of)
 }
 
@@ -92,13 +93,13 @@ func (s *scene) described(ctx context.Context, id contentID) (described, error) 
 	if err != nil {
 		return described{}, err
 	}
-	return describe(stored.Type, schema, stored.Metadata, s.of.part)
+	return describe(stored.Type, schema, stored.Metadata, s.of.Part)
 }
 
 // gated is what the gate says of a content that would follow the versions
 // given, newest first.
 func (s *scene) gated(ctx context.Context, live []earlier, config Config, c *content) (gate.Result, error) {
-	now, err := c.describe(s.of.part)
+	now, err := c.describe(s.of.Part)
 	if err != nil {
 		return gate.Result{}, err
 	}

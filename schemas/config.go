@@ -74,8 +74,8 @@ type Settings struct {
 	OverrideRuleSet    *RuleSet  `json:"overrideRuleSet,omitempty"`
 
 	// Gate is what is made of what the gate finds, and Topics those that the
-	// subject describes beside the one it is called after, in the form of the
-	// function Topics; they are a subject's own. Both are ours, and no other
+	// subject describes beside the one it is called after, in the form of
+	// topic.Spell; they are a subject's own. Both are ours, and no other
 	// registry's.
 	Gate   *gate.Policy `json:"gate,omitempty"`
 	Topics *[]string    `json:"topics,omitempty"`

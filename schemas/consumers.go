@@ -14,6 +14,7 @@ import (
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas/contract"
 	"github.com/flowmart/lethe/schemas/format"
+	"github.com/flowmart/lethe/schemas/topic"
 )
 
 // consumer is a service that reads a subject's data, with all that is known of
@@ -168,7 +169,7 @@ func (s *scene) harms(ctx context.Context, all consumers, before format.Schema, 
 		if len(one.readers) == 0 {
 			fields, told := one.fields()
 			h.untold = !told && !one.own
-			h.broken = append(h.broken, missed(fields, before, c.schema, s.of.part)...)
+			h.broken = append(h.broken, missed(fields, before, c.schema, s.of.Part)...)
 		}
 		if len(h.broken) > 0 || h.untold {
 			out = append(out, h)
@@ -211,7 +212,7 @@ func (s *scene) unreadable(ctx context.Context, n contract.Reader, before format
 	var out []loss
 	for _, d := range found {
 		if !known[d.Kind+" "+d.Pointer] {
-			out = append(out, loss{s.of.at(d.Path), who + " and could not read this one's data", d.Message})
+			out = append(out, loss{s.of.At(d.Path), who + " and could not read this one's data", d.Message})
 		}
 	}
 	return out, nil
@@ -244,7 +245,7 @@ func (c consumer) fields() (paths []string, told bool) {
 
 // missed tells which fields that somebody reads were there and are not any
 // more, or are of another type.
-func missed(paths []string, before, now format.Schema, of part) []loss {
+func missed(paths []string, before, now format.Schema, of topic.Part) []loss {
 	if before == nil {
 		return nil
 	}
@@ -262,10 +263,10 @@ func missed(paths []string, before, now format.Schema, of part) []loss {
 	return out
 }
 
-func typesOf(s format.Schema, of part) map[string]string {
+func typesOf(s format.Schema, of topic.Part) map[string]string {
 	out := map[string]string{}
 	for _, f := range s.Places() {
-		out[of.at(f.Path)] = f.Type
+		out[of.At(f.Path)] = f.Type
 	}
 	return out
 }

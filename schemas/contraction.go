@@ -18,6 +18,7 @@ import (
 	"github.com/flowmart/lethe/schemas/contract"
 	"github.com/flowmart/lethe/schemas/format"
 	"github.com/flowmart/lethe/schemas/gate"
+	"github.com/flowmart/lethe/schemas/topic"
 )
 
 // SafeToContract tells whether a field, a column or a version can be taken
@@ -82,7 +83,7 @@ func (r *Registry) fieldRead(ctx context.Context, w *witnesses, q contract.Quest
 	if err != nil {
 		return err
 	}
-	known, err := r.everPlaces(ctx, st, around.of.part)
+	known, err := r.everPlaces(ctx, st, around.of.Part)
 	if err != nil {
 		return err
 	}
@@ -103,7 +104,7 @@ func (r *Registry) fieldRead(ctx context.Context, w *witnesses, q contract.Quest
 
 // everPlaces are the paths of every version of a subject that lives: data
 // written with an old one may still be read.
-func (r *Registry) everPlaces(ctx context.Context, st *state, of part) (map[string]bool, error) {
+func (r *Registry) everPlaces(ctx context.Context, st *state, of topic.Part) (map[string]bool, error) {
 	out := map[string]bool{}
 	for _, v := range st.live() {
 		s, err := r.schemaOf(ctx, r.db, contentID{v.Context, v.SchemaID})
@@ -128,7 +129,7 @@ func (s *scene) testify(ctx context.Context, w *witnesses, c consumer, field str
 		if err != nil {
 			return err
 		}
-		if path, reads := readsField(schema, s.of.part, field); reads {
+		if path, reads := readsField(schema, s.of.Part, field); reads {
 			w.say(contract.No, c, "%s has %s", nameOf(n), path)
 		}
 	}
@@ -169,9 +170,9 @@ func nameOf(n contract.Reader) string {
 
 // readsField finds the place at which a reader's schema takes a field: itself,
 // one inside of it, or one that had its name.
-func readsField(s format.Schema, of part, field string) (string, bool) {
+func readsField(s format.Schema, of topic.Part, field string) (string, bool) {
 	for _, f := range s.Places() {
-		path := of.at(f.Path)
+		path := of.At(f.Path)
 		if path == field || slices.Contains(gate.Enclosing(path), field) {
 			return path, true
 		}

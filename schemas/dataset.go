@@ -15,6 +15,7 @@ import (
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas/format"
+	"github.com/flowmart/lethe/schemas/topic"
 )
 
 // serviceOf is the service of a dataset: its own, or its store's; nil for none.
@@ -118,7 +119,7 @@ func (s *scene) tellCatalog(ctx context.Context, by access.Principal, version in
 	if err != nil || len(datasets) == 0 {
 		return err
 	}
-	told := catalogFields(now.places, s.of.part)
+	told := catalogFields(now.places, s.of.Part)
 	const atOnce = 2000 // the catalog takes no more in one call
 	fields := entered{}
 	for _, d := range datasets {
@@ -136,7 +137,7 @@ func (s *scene) tellCatalog(ctx context.Context, by access.Principal, version in
 
 // catalogFields turns field paths into the catalog's fields. A description
 // longer than the catalog keeps is cut there; the schema has it whole.
-func catalogFields(fields []format.Field, of part) []catalog.Field {
+func catalogFields(fields []format.Field, of topic.Part) []catalog.Field {
 	const most = 4000
 	out := make([]catalog.Field, len(fields))
 	for i, f := range fields {
@@ -144,7 +145,7 @@ func catalogFields(fields []format.Field, of part) []catalog.Field {
 		if len(doc) > most {
 			doc = strings.ToValidUTF8(doc[:most-len("…")], "") + "…"
 		}
-		out[i] = catalog.Field{Path: of.at(f.Path), DataType: f.Type, Nullable: f.Nullable, Doc: doc, Opaque: f.Opaque}
+		out[i] = catalog.Field{Path: of.At(f.Path), DataType: f.Type, Nullable: f.Nullable, Doc: doc, Opaque: f.Opaque}
 	}
 	return out
 }
@@ -177,27 +178,18 @@ func (r *Registry) Fill(ctx context.Context, after string) (next string, err err
 // after or one that is declared for them, has none of its fields.
 func (r *Registry) barren(ctx context.Context, after string) ([]string, error) {
 	const q = `
-		SELECT DISTINCT s.name
-		  FROM catalog_topic t
-		  JOIN (SELECT s.id, s.name, regexp_replace(s.name, '-[^-]*$', '') AS topic,
-		               CASE WHEN s.name ~ '-(key|value)$' THEN '#' || substring(s.name FROM '[^-]*$') ELSE '<' || substring(s.name FROM '[^-]*$') || '>' END AS part
-		          FROM schemas_subject s
-		         WHERE s.context = '.' AND s.name > $2 AND s.name ~ '-(value|key|[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)+)$'
-		         UNION ALL
-		        SELECT s.id, s.name, declared.parts[1], declared.parts[2]
-		          FROM schemas_config g
-		          JOIN schemas_subject s ON s.id = g.subject_id AND s.name > $2
-		         CROSS JOIN LATERAL jsonb_array_elements_text(g.settings -> 'topics') AS topic (name)
-		         CROSS JOIN LATERAL regexp_match(topic.name, '^([^#<]+)(.*)$') AS declared (parts)) AS s ON s.topic = t.topic
-		 WHERE t.cluster = ANY ($1)
-		   AND EXISTS (SELECT FROM schemas_version v WHERE v.subject_id = s.id AND v.deleted_at IS NULL)
+		SELECT DISTINCT s.subject
+		  FROM schemas_topic s
+		  JOIN catalog_topic t ON t.topic = s.topic
+		 WHERE t.cluster = ANY ($1) AND s.subject > $2
+		   AND EXISTS (SELECT FROM schemas_version v WHERE v.subject_id = s.subject_id AND v.deleted_at IS NULL)
 		   AND NOT EXISTS (SELECT FROM catalog_field f
 		                    WHERE f.dataset_id = t.dataset_id AND f.last_version IS NOT NULL
 		                      AND CASE s.part
 		                          WHEN '#key' THEN f.path = '#key' OR starts_with(f.path, '#key.')
 		                          WHEN '#value' THEN NOT (f.path = '#key' OR starts_with(f.path, '#key.') OR starts_with(f.path, '<'))
 		                          ELSE starts_with(f.path, s.part) END)
-		 ORDER BY s.name
+		 ORDER BY s.subject
 		 LIMIT $3`
 	return postgres.Scalars[string](ctx, r.db, q, r.clusters, after, fillAtOnce)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/flowmart/lethe/schemas/contract"
 	"github.com/flowmart/lethe/schemas/format"
 	"github.com/flowmart/lethe/schemas/gate"
+	"github.com/flowmart/lethe/schemas/topic"
 )
 
 // judgement is what is said of a content that would follow the versions of a
@@ -174,7 +175,7 @@ func (r *Registry) agree(ctx context.Context, db postgres.DB, by access.Principa
 
 // findings are what is amiss, with the place in a record's key or value. What
 // everybody who is affected agreed to is told and does not fail.
-func (j judgement) findings(of part) []gate.Finding {
+func (j judgement) findings(of topic.Part) []gate.Finding {
 	out := append(incompatible(j.verdict, of), j.hurt()...)
 	for i := range out {
 		out[i].Approved = j.agreed
@@ -199,7 +200,7 @@ func (j judgement) hurt() []gate.Finding {
 }
 
 // mayPass turns a judgement into the refusal of a registration.
-func (j judgement) mayPass(config Config, of part) error {
+func (j judgement) mayPass(config Config, of topic.Part) error {
 	var refused error
 	if !j.verdict.Compatible() && !j.agreed {
 		refused = refuse(j)

@@ -118,7 +118,7 @@ func (d desk) judge(s Submission, old desk, config Config) Comparison {
 		a.Answer, _ = a.unreadable(s, err) // every error here is a fault of the schema
 		return a
 	}
-	of := bound(p, config.Settings).part
+	of := describes(p, config.Settings).Part
 	is, _ := c.describe(of) // it was tried when it was read
 	change := gate.Change{New: is.fields, Dangling: is.dangling, Policy: a.Policy}
 	a.After, a.Metadata, a.RuleSet = c.text, c.Metadata, c.RuleSet

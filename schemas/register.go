@@ -190,7 +190,7 @@ func (r *Registry) register(ctx context.Context, tx pgx.Tx, by access.Principal,
 		if err != nil {
 			return v, w, err
 		}
-		if err := j.mayPass(config, around.of.part); err != nil {
+		if err := j.mayPass(config, around.of.Part); err != nil {
 			return v, w, err
 		}
 	}
@@ -272,7 +272,7 @@ func (st *state) numberFor(s Submission, mode Mode) (int, error) {
 // keep writes what a registration brings: content, version, fields, and the
 // records of it.
 func (r *Registry) keep(ctx context.Context, tx pgx.Tx, by access.Principal, around *scene, s subject, st *state, version, asked int, c *content) (v Version, w written, err error) {
-	now, err := c.describe(around.of.part)
+	now, err := c.describe(around.of.Part)
 	if err == nil {
 		err = around.tellCatalog(ctx, by, version, now)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/flowmart/lethe/catalog/dossier"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas/gate"
+	"github.com/flowmart/lethe/schemas/topic"
 )
 
 // scene is what the catalog knows of the data that a subject describes: whose
@@ -18,7 +19,7 @@ type scene struct {
 	r     *Registry
 	db    postgres.DB
 	place place
-	of    binding
+	of    topic.Binding
 
 	datasets  *[]behind
 	said      []gate.Around
@@ -36,7 +37,7 @@ type behind struct {
 // scene begins to look around a subject, by the levels that hold for it.
 func (r *Registry) scene(db postgres.DB, p place, layers []layer) *scene {
 	own, _ := at(layers, p)
-	return &scene{r: r, db: db, place: p, of: bound(p, own.Settings), declared: map[uuid.UUID][]dossier.Consumer{}}
+	return &scene{r: r, db: db, place: p, of: describes(p, own.Settings), declared: map[uuid.UUID][]dossier.Consumer{}}
 }
 
 // sceneNow is scene by the levels as they are in a database.
@@ -49,7 +50,7 @@ func (r *Registry) sceneNow(ctx context.Context, db postgres.DB, p place) (*scen
 // has been bound to other topics since.
 func (s *scene) under(layers []layer) *scene {
 	now := s.r.scene(s.db, s.place, layers)
-	if now.of.same(s.of) {
+	if now.of.Same(s.of) {
 		return s
 	}
 	return now
@@ -73,7 +74,7 @@ func (s *scene) topics(ctx context.Context) ([]behind, error) {
 		return *s.datasets, nil
 	}
 	var out []behind
-	for _, topic := range s.of.topics {
+	for _, topic := range s.of.Topics {
 		for _, cluster := range s.r.clusters {
 			d, err := dossier.OfTopic(ctx, s.db, cluster, topic)
 			if err != nil {

@@ -208,7 +208,7 @@ func askCheck(cmd *cobra.Command, e *env, all []manifest.Entry) (report.Answer, 
 
 // asSchema is an entry as the server is asked about it.
 func asSchema(e manifest.Entry) pipeline.Schema {
-	s := pipeline.Schema{Subject: e.Subject, Type: e.Type, Text: e.Text, Level: e.Level, Policy: e.Policy, Metadata: e.Metadata, RuleSet: e.RuleSet}
+	s := pipeline.Schema{Subject: e.Subject, Type: e.Type, Text: e.Text, Level: e.Level, Policy: e.Policy, Topics: e.Topics, Metadata: e.Metadata, RuleSet: e.RuleSet}
 	for _, r := range e.References {
 		s.References = append(s.References, pipeline.Reference{Name: r.Name, Subject: r.Subject, Version: r.Version})
 	}

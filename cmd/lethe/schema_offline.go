@@ -97,6 +97,9 @@ func (f files) config() func(subject string) schemas.Config {
 		if e.Policy != "" {
 			c.Gate = &e.Policy
 		}
+		if len(e.Topics) > 0 {
+			c.Topics = &e.Topics
+		}
 		said[e.Subject] = c
 	}
 	return func(subject string) schemas.Config { return said[subject] }

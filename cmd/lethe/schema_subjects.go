@@ -105,13 +105,15 @@ func usesOf(cmd *cobra.Command, e *env, ids []string, context string) (uses []us
 
 func newSchemaConfig(e *env) *cobra.Command {
 	var level, policy string
+	var topics []string
 	c := &cobra.Command{
 		Use:   "config SUBJECT",
-		Short: "Show what holds for a subject, or set its level and policy",
+		Short: "Show what holds for a subject, or set its level, policy and topics",
 		Long: `Shows the settings that hold for a subject, its own or inherited. With --level
-(the compatibility) or --policy (what is made of what the gate finds) it sets
-them, which is for a steward of the subject's team.`,
-		Example: "  lethe schema config orders-value\n  lethe schema config orders-value --level FULL --policy ENFORCE",
+(the compatibility), --policy (what is made of what the gate finds) or --topics
+(whose records it describes, where its name does not say it) it sets them, which
+is for a steward of the subject's team, and of the topics'.`,
+		Example: "  lethe schema config orders-value\n  lethe schema config orders-value --level FULL --policy ENFORCE\n  lethe schema config shop.Order --topics orders.v1,orders.archive",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := plainly(cmd); err != nil {
@@ -121,8 +123,12 @@ them, which is for a steward of the subject's team.`,
 			if err != nil {
 				return err
 			}
-			if level != "" || policy != "" {
-				if err := answered(r.Configure(cmd.Context(), args[0], schemas.Level(strings.ToUpper(level)), gate.Policy(strings.ToUpper(policy)))); err != nil {
+			to := rollout.Settings{Level: schemas.Level(strings.ToUpper(level)), Policy: gate.Policy(strings.ToUpper(policy))}
+			if cmd.Flags().Changed("topics") {
+				to.Topics = append([]string{}, topics...)
+			}
+			if to.Level != "" || to.Policy != "" || to.Topics != nil {
+				if err := answered(r.Configure(cmd.Context(), args[0], to)); err != nil {
 					return err
 				}
 			}
@@ -139,6 +145,7 @@ them, which is for a steward of the subject's team.`,
 	}
 	c.Flags().StringVar(&level, "level", "", "the compatibility level, such as BACKWARD or FULL_TRANSITIVE")
 	c.Flags().StringVar(&policy, "policy", "", "ENFORCE, WARN or OFF")
+	c.Flags().StringSliceVar(&topics, "topics", nil, "whose records it describes: orders.v1, orders.v1#key, orders.v1<shop.Order>; empty for none but what its name says")
 	return visitFlags(c)
 }
 

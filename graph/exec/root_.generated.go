@@ -68,6 +68,7 @@ type ResolverRoot interface {
 	Task() TaskResolver
 	TaskOutcome() TaskOutcomeResolver
 	Term() TermResolver
+	Topic() TopicResolver
 }
 
 type DirectiveRoot struct {
@@ -3798,6 +3799,8 @@ type SchemaSubject {
   name: String!
   "The compatibility that new versions must keep."
   compatibility: String!
+  "The topics whose records it describes: the one it is called after, and those declared for it."
+  topics: [DescribedTopic!]!
   "The numbers of its versions, in order."
   versions: [Int!]!
   "One version."
@@ -3814,6 +3817,19 @@ type SchemaSubject {
     "The number of the version after; the latest when absent."
     to: Int
   ): [PersonalDifference!]!
+}
+
+"A topic whose records a schema subject describes."
+type DescribedTopic {
+  "The name of the topic."
+  topic: String!
+  "What of its records: #value, #key, or the full name in <> of one type of several."
+  part: String!
+}
+
+extend type Topic {
+  "The schema subjects that describe its records, by name."
+  subjects: [SchemaSubject!]!
 }
 
 "One version of a schema subject."
@@ -4809,6 +4825,16 @@ func (ec *executionContext) childFields_Delivery(ctx context.Context, field grap
 		return ec.fieldContext_Delivery_changedAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Delivery", field.Name)
+}
+
+func (ec *executionContext) childFields_DescribedTopic(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "topic":
+		return ec.fieldContext_DescribedTopic_topic(ctx, field)
+	case "part":
+		return ec.fieldContext_DescribedTopic_part(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DescribedTopic", field.Name)
 }
 
 func (ec *executionContext) childFields_DismissReaderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5821,6 +5847,8 @@ func (ec *executionContext) childFields_SchemaSubject(ctx context.Context, field
 		return ec.fieldContext_SchemaSubject_name(ctx, field)
 	case "compatibility":
 		return ec.fieldContext_SchemaSubject_compatibility(ctx, field)
+	case "topics":
+		return ec.fieldContext_SchemaSubject_topics(ctx, field)
 	case "versions":
 		return ec.fieldContext_SchemaSubject_versions(ctx, field)
 	case "version":
@@ -6541,6 +6569,8 @@ func (ec *executionContext) childFields_Topic(ctx context.Context, field graphql
 		return ec.fieldContext_Topic_segmentMs(ctx, field)
 	case "observedAt":
 		return ec.fieldContext_Topic_observedAt(ctx, field)
+	case "subjects":
+		return ec.fieldContext_Topic_subjects(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Topic", field.Name)
 }

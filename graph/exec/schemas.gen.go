@@ -17,6 +17,7 @@ import (
 	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/contract"
 	"github.com/flowmart/lethe/schemas/gate"
+	"github.com/flowmart/lethe/schemas/topic"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -35,6 +36,7 @@ type SchemaReaderResolver interface {
 }
 type SchemaSubjectResolver interface {
 	Compatibility(ctx context.Context, obj *SchemaSubject) (string, error)
+	Topics(ctx context.Context, obj *SchemaSubject) ([]topic.Described, error)
 	Versions(ctx context.Context, obj *SchemaSubject) ([]int, error)
 	Version(ctx context.Context, obj *SchemaSubject, number *int) (schemas.Version, error)
 	Readers(ctx context.Context, obj *SchemaSubject) ([]contract.Reader, error)
@@ -372,6 +374,52 @@ func (ec *executionContext) _DeclareSchemaReaderPayload_clientMutationId(ctx con
 }
 func (ec *executionContext) fieldContext_DeclareSchemaReaderPayload_clientMutationId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("DeclareSchemaReaderPayload", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _DescribedTopic_topic(ctx context.Context, field graphql.CollectedField, obj *topic.Described) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DescribedTopic_topic(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Topic, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DescribedTopic_topic(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DescribedTopic", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _DescribedTopic_part(ctx context.Context, field graphql.CollectedField, obj *topic.Described) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DescribedTopic_part(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Part, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DescribedTopic_part(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DescribedTopic", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _PersonalDifference_kind(ctx context.Context, field graphql.CollectedField, obj *gate.Difference) (ret graphql.Marshaler) {
@@ -1628,6 +1676,38 @@ func (ec *executionContext) fieldContext_SchemaSubject_compatibility(_ context.C
 	return graphql.NewScalarFieldContext("SchemaSubject", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _SchemaSubject_topics(ctx context.Context, field graphql.CollectedField, obj *SchemaSubject) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SchemaSubject_topics(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.SchemaSubject().Topics(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []topic.Described) graphql.Marshaler {
+			return ec.marshalNDescribedTopic2ᚕgithubᚗcomᚋflowmartᚋletheᚋschemasᚋtopicᚐDescribedᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SchemaSubject_topics(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SchemaSubject",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DescribedTopic(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _SchemaSubject_versions(ctx context.Context, field graphql.CollectedField, obj *SchemaSubject) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2607,6 +2687,49 @@ func (ec *executionContext) _DeclareSchemaReaderPayload(ctx context.Context, sel
 	return out
 }
 
+var describedTopicImplementors = []string{"DescribedTopic"}
+
+func (ec *executionContext) _DescribedTopic(ctx context.Context, sel ast.SelectionSet, obj *topic.Described) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, describedTopicImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DescribedTopic")
+		case "topic":
+			out.Values[i] = ec._DescribedTopic_topic(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "part":
+			out.Values[i] = ec._DescribedTopic_part(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var personalDifferenceImplementors = []string{"PersonalDifference"}
 
 func (ec *executionContext) _PersonalDifference(ctx context.Context, sel ast.SelectionSet, obj *gate.Difference) graphql.Marshaler {
@@ -3336,6 +3459,44 @@ func (ec *executionContext) _SchemaSubject(ctx context.Context, sel ast.Selectio
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "topics":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._SchemaSubject_topics(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "versions":
 			field := field
 
@@ -3684,6 +3845,26 @@ func (ec *executionContext) marshalNDeclareSchemaReaderPayload2githubᚗcomᚋfl
 	return ec._DeclareSchemaReaderPayload(ctx, sel, &v)
 }
 
+func (ec *executionContext) marshalNDescribedTopic2githubᚗcomᚋflowmartᚋletheᚋschemasᚋtopicᚐDescribed(ctx context.Context, sel ast.SelectionSet, v topic.Described) graphql.Marshaler {
+	return ec._DescribedTopic(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNDescribedTopic2ᚕgithubᚗcomᚋflowmartᚋletheᚋschemasᚋtopicᚐDescribedᚄ(ctx context.Context, sel ast.SelectionSet, v []topic.Described) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNDescribedTopic2githubᚗcomᚋflowmartᚋletheᚋschemasᚋtopicᚐDescribed(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNGatePolicy2githubᚗcomᚋflowmartᚋletheᚋschemasᚋgateᚐPolicy(ctx context.Context, v any) (gate.Policy, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := gate.Policy(tmp)
@@ -3944,6 +4125,26 @@ func (ec *executionContext) unmarshalNSchemaReferenceInput2ᚕgithubᚗcomᚋflo
 		}
 	}
 	return res, nil
+}
+
+func (ec *executionContext) marshalNSchemaSubject2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐSchemaSubject(ctx context.Context, sel ast.SelectionSet, v SchemaSubject) graphql.Marshaler {
+	return ec._SchemaSubject(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNSchemaSubject2ᚕgithubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐSchemaSubjectᚄ(ctx context.Context, sel ast.SelectionSet, v []SchemaSubject) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSchemaSubject2githubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐSchemaSubject(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalNSchemaTag2githubᚗcomᚋflowmartᚋletheᚋschemasᚋgateᚐTag(ctx context.Context, sel ast.SelectionSet, v gate.Tag) graphql.Marshaler {

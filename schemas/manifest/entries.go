@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"github.com/flowmart/lethe/catalog/yaml/strict"
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas"
+	"github.com/flowmart/lethe/schemas/topic"
 )
 
 // Entry is one schema: a file as the version of a subject.
@@ -22,6 +24,7 @@ type Entry struct {
 	Needs      []string    // the subjects among them that are of other entries
 	Metadata   *schemas.Metadata
 	RuleSet    *schemas.RuleSet
+	Topics     []string // as topic.Spell spells them
 	Terms
 }
 
@@ -120,13 +123,22 @@ func (f *finder) name(r *strict.Reader, i int) {
 	if dir == "." {
 		dir = ""
 	}
-	e.Subject = strings.NewReplacer("{name}", strings.TrimSuffix(base, path.Ext(base)), "{dir}", dir, "{record}", e.said.record).Replace(g.Subject)
-	if strings.Contains(g.Subject, "{record}") && e.said.record == "" {
-		r.Bad(g.at, "NO_RECORD", "%s names no record, message or title, and its subject is made of {record}; name it in the schema, or make the subject of {name}", e.File)
+	filled := strings.NewReplacer("{name}", strings.TrimSuffix(base, path.Ext(base)), "{dir}", dir, "{record}", e.said.record)
+	e.Subject = filled.Replace(g.Subject)
+	if strings.Contains(g.Subject+strings.Join(g.Topics, ""), "{record}") && e.said.record == "" {
+		r.Bad(g.at, "NO_RECORD", "%s names no record, message or title, and its subject or its topics are made of {record}; name it in the schema, or take {name}", e.File)
 	}
 	if !strings.HasPrefix(e.Subject, f.m.Prefix) {
 		r.Bad(g.at, "OTHER_PREFIX", "the subject %q of %s does not begin with %q as the manifest says of its subjects; correct one of the two", e.Subject, e.File, f.m.Prefix)
 	}
+	for _, topic := range g.Topics {
+		e.Topics = append(e.Topics, filled.Replace(topic))
+	}
+	topics, err := topic.Spell(e.Subject, e.Topics)
+	for _, wrong := range fault.All(err) {
+		r.Bad(g.at, "INVALID_TOPICS", "%s (%s): %s", e.Subject, e.File, wrong.Message)
+	}
+	e.Topics = topics
 	for _, other := range f.found[:i] {
 		if other.Subject == e.Subject {
 			r.Bad(g.at, "SUBJECT_TWICE", "%s and %s are both of the subject %q; a subject has one schema at a time: put {name}, {dir} or {record} into it, or narrow the pattern", other.File, e.File, e.Subject)

@@ -44,6 +44,7 @@ type Group struct {
 	Files      []string // patterns of paths: *, **, ?, [a-z], {a,b}
 	Subject    string   // with {name}, {dir} and {record} in it
 	Type       string   // "" goes by the name of the file
+	Topics     []string // that the subjects describe beside those they are called after, with {name}, {dir} and {record} in them
 	References []Reference
 	Terms
 
@@ -63,7 +64,7 @@ type Reference struct {
 // The keys of the file.
 var (
 	topKeys       = []string{"prefix", "owner", "level", "policy", "schemas", "stores"}
-	groupKeys     = []string{"files", "subject", "type", "owner", "level", "policy", "references", "metadata", "ruleSet"}
+	groupKeys     = []string{"files", "subject", "type", "owner", "level", "policy", "topics", "references", "metadata", "ruleSet"}
 	referenceKeys = []string{"name", "subject", "version"}
 )
 
@@ -112,16 +113,23 @@ func group(r *strict.Reader, n ast.Node, otherwise Terms) Group {
 			r.Bad(o.Of("type"), "UNKNOWN_TYPE", "%s", fault.Suggest("schemas are of the types "+strings.Join(known, ", "), kind, known))
 		}
 	}
-	for _, hole := range holes(g.Subject) {
-		if known := []string{"name", "dir", "record"}; !slices.Contains(known, hole) {
-			r.Bad(o.Of("subject"), "UNKNOWN_PLACEHOLDER", "%s", fault.Suggest(fmt.Sprintf("a subject is made of {name}, {dir} and {record}, not of {%s}", hole), hole, known))
-		}
-	}
+	g.Topics = o.Some("topics")
+	filled(o, "subject", "a subject is", g.Subject)
+	filled(o, "topics", "topics are", g.Topics...)
 	g.beside = besideOf(o)
 	for _, n := range o.Items("references") {
 		g.References = append(g.References, reference(r, n))
 	}
 	return g
+}
+
+// filled refuses placeholders that nothing is put into the place of.
+func filled(o strict.Object, key, what string, texts ...string) {
+	for _, hole := range holes(strings.Join(texts, "")) {
+		if known := []string{"name", "dir", "record"}; !slices.Contains(known, hole) {
+			o.Bad(o.Of(key), "UNKNOWN_PLACEHOLDER", "%s", fault.Suggest(fmt.Sprintf("%s made of {name}, {dir} and {record}, not of {%s}", what, hole), hole, known))
+		}
+	}
 }
 
 // patterns reads which files are meant.

@@ -19,6 +19,7 @@ import (
 	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/gate"
 	"github.com/flowmart/lethe/schemas/report"
+	"github.com/flowmart/lethe/schemas/topic"
 )
 
 // Path is where schemas are checked.
@@ -40,6 +41,7 @@ type Schema struct {
 	// What the subject is to be set to: the schema is held against it, too.
 	Level  schemas.Level `json:"compatibility,omitempty"`
 	Policy gate.Policy   `json:"gate,omitempty"`
+	Topics []string      `json:"topics,omitempty"`
 }
 
 // Reference is what a schema takes from another subject; without a version,
@@ -66,6 +68,13 @@ func (s Schema) Submission() (schemas.Submission, error) {
 		out.Intended.Gate = &policy
 	default:
 		return out, fault.Bad("gate", "INVALID_CONFIG", "a policy of the gate is ENFORCE, WARN or OFF")
+	}
+	if len(s.Topics) > 0 {
+		topics, err := topic.Spell(s.Subject, s.Topics)
+		if err != nil {
+			return out, err
+		}
+		out.Intended.Topics = &topics
 	}
 	for _, r := range s.References {
 		if r.Version == 0 {

@@ -26,6 +26,7 @@ type Checked struct {
 	Policy     gate.Policy  `json:"policy"`           // by which it was judged
 	Set        gate.Policy  `json:"gate,omitempty"`   // that the subject has
 	Owners     []string     `json:"owners,omitempty"` // services that the subject belongs to
+	Topics     []string     `json:"topics,omitempty"` // that are declared for the subject
 	Level      string       `json:"compatibility"`
 	Version    int          `json:"version,omitempty"` // that it has, or would get
 	ID         int          `json:"id,omitempty"`      // where it is registered
@@ -86,7 +87,7 @@ type Difference struct {
 func Of(found []schemas.Answer) Answer {
 	out := Answer{Verdict: gate.Pass, Schemas: []Checked{}}
 	for _, a := range found {
-		c := Checked{Subject: a.Subject, Verdict: a.Verdict, Policy: a.Policy, Set: a.Set, Owners: a.Owners, Level: string(a.Level), Version: a.Version, ID: a.ID, Known: a.Known, Metadata: a.Metadata, RuleSet: a.RuleSet,
+		c := Checked{Subject: a.Subject, Verdict: a.Verdict, Policy: a.Policy, Set: a.Set, Owners: a.Owners, Topics: a.Topics, Level: string(a.Level), Version: a.Version, ID: a.ID, Known: a.Known, Metadata: a.Metadata, RuleSet: a.RuleSet,
 			Findings: []Finding{}, Tags: []Tag{}, Difference: []Difference{}}
 		for _, f := range a.Findings {
 			c.Findings = append(c.Findings, Finding{f.Code, string(f.Severity), f.Path, f.Line, f.Column, f.Message, f.Mend, f.Rule, f.Category, f.Baseline, f.Approved})

@@ -25,22 +25,29 @@ type Action string
 
 // The actions.
 const (
-	Set    Action = "SET"    // the level or the policy of a subject, or the policy of a store
+	Set    Action = "SET"    // the level, the policy or the topics of a subject, or the policy of a store
 	Create Action = "CREATE" // the first version of a subject, or of a store's tables
 	Update Action = "UPDATE" // the next one
 	Delete Action = "DELETE" // a subject, softly
 )
 
+// Settings are what is set on a subject, or the policy of a store; what is empty
+// is left as it is.
+type Settings struct {
+	Level  schemas.Level `json:"compatibility,omitempty"`
+	Policy gate.Policy   `json:"gate,omitempty"`
+	Topics []string      `json:"topics,omitempty"` // nil leaves them, an empty list takes them back
+}
+
 // Step is one thing to do.
 type Step struct {
-	Action  Action           `json:"action"`
-	Subject string           `json:"subject,omitempty"`
-	Store   string           `json:"store,omitempty"` // whose tables are pushed, or whose policy is set, in place of a subject's
-	File    string           `json:"file,omitempty"`
-	Version int              `json:"version,omitempty"` // that it would get, or got
-	ID      int              `json:"id,omitempty"`      // that it got
-	Level   schemas.Level    `json:"compatibility,omitempty"`
-	Policy  gate.Policy      `json:"gate,omitempty"`
+	Action  Action `json:"action"`
+	Subject string `json:"subject,omitempty"`
+	Store   string `json:"store,omitempty"` // whose tables are pushed, or whose policy is set, in place of a subject's
+	File    string `json:"file,omitempty"`
+	Version int    `json:"version,omitempty"` // that it would get, or got
+	ID      int    `json:"id,omitempty"`      // that it got
+	Settings
 	Changes []changes.Change `json:"changes,omitempty"`
 	Done    bool             `json:"done"`
 
@@ -96,7 +103,7 @@ func Make(ctx context.Context, r Registry, all []manifest.Entry, found report.An
 // its tables. Found is the answer of the server to them.
 func (p *Plan) Store(tables stores.Submission, found stores.Answer) {
 	if want := tables.Policy; want != "" && want != found.Set && found.Version > 0 {
-		p.Steps = append(p.Steps, Step{Action: Set, Store: found.Store, Policy: want,
+		p.Steps = append(p.Steps, Step{Action: Set, Store: found.Store, Settings: Settings{Policy: want},
 			Changes: []changes.Change{{Kind: changes.Changed, Place: "gate", Before: string(found.Set), After: string(want)}}})
 	}
 	switch {
@@ -111,8 +118,8 @@ func (p *Plan) Store(tables stores.Submission, found stores.Answer) {
 	}
 }
 
-// settings plans the levels and policies that do not hold yet. They come first:
-// the schemas are registered under them.
+// settings plans the levels, policies and topics that do not hold yet. They come
+// first: the schemas are registered under them.
 func (p *Plan) settings(all []manifest.Entry, found report.Answer) {
 	for i, c := range found.Schemas {
 		s := Step{Action: Set, Subject: c.Subject, File: c.File}
@@ -123,6 +130,10 @@ func (p *Plan) settings(all []manifest.Entry, found report.Answer) {
 		if want := all[i].Policy; want != "" && want != c.Set {
 			s.Policy = want
 			s.Changes = append(s.Changes, changes.Change{Kind: changes.Changed, Place: "gate", Before: string(c.Set), After: string(want)})
+		}
+		if want := all[i].Topics; len(want) > 0 && !slices.Equal(want, c.Topics) {
+			s.Topics = want
+			s.Changes = append(s.Changes, changes.Change{Kind: changes.Changed, Place: "topics", Before: strings.Join(c.Topics, ", "), After: strings.Join(want, ", ")})
 		}
 		if len(s.Changes) > 0 && c.Version > 0 {
 			p.Steps = append(p.Steps, s)
@@ -186,7 +197,7 @@ func (p *Plan) Apply(ctx context.Context, r Registry, push Push) error {
 				s.Version = version
 			}
 		case s.Action == Set:
-			err = r.Configure(ctx, s.Subject, s.Level, s.Policy)
+			err = r.Configure(ctx, s.Subject, s.Settings)
 		case s.Action == Delete:
 			_, err = r.Delete(ctx, s.Subject, false)
 		default:

@@ -62,8 +62,9 @@ func Pull(ctx context.Context, r Registry, prefix string) ([]File, error) {
 // own writes what is set on a subject itself.
 func (r Registry) own(ctx context.Context, b *strings.Builder, subject string) error {
 	var c struct {
-		Level  string `json:"compatibilityLevel"`
-		Policy string `json:"gate"`
+		Level  string   `json:"compatibilityLevel"`
+		Policy string   `json:"gate"`
+		Topics []string `json:"topics"`
 	}
 	err := r.Do(ctx, http.MethodGet, "/config/"+url.PathEscape(subject), nil, &c)
 	if err != nil && !Absent(err) {
@@ -74,6 +75,12 @@ func (r Registry) own(ctx context.Context, b *strings.Builder, subject string) e
 	}
 	if c.Policy != "" {
 		fmt.Fprintf(b, "    policy: %s\n", c.Policy)
+	}
+	for i, topic := range c.Topics {
+		if i == 0 {
+			b.WriteString("    topics:\n")
+		}
+		fmt.Fprintf(b, "      - %s\n", strconv.Quote(topic))
 	}
 	return nil
 }

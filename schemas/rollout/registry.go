@@ -13,7 +13,6 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/flowmart/lethe/schemas"
-	"github.com/flowmart/lethe/schemas/gate"
 	"github.com/flowmart/lethe/schemas/manifest"
 	"github.com/flowmart/lethe/schemas/report"
 )
@@ -101,14 +100,17 @@ func (r Registry) Register(ctx context.Context, e manifest.Entry, got map[string
 	return v, err
 }
 
-// Configure sets a subject's level and policy; "" leaves it.
-func (r Registry) Configure(ctx context.Context, subject string, level schemas.Level, policy gate.Policy) error {
-	body := map[string]string{}
-	if level != "" {
-		body["compatibility"] = string(level)
+// Configure sets what is set on a subject.
+func (r Registry) Configure(ctx context.Context, subject string, to Settings) error {
+	body := map[string]any{}
+	if to.Level != "" {
+		body["compatibility"] = to.Level
 	}
-	if policy != "" {
-		body["gate"] = string(policy)
+	if to.Policy != "" {
+		body["gate"] = to.Policy
+	}
+	if to.Topics != nil {
+		body["topics"] = to.Topics
 	}
 	var answer map[string]any
 	return r.Do(ctx, http.MethodPut, "/config/"+url.PathEscape(subject), body, &answer)

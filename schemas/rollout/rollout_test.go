@@ -57,7 +57,7 @@ func TestFileNames(t *testing.T) {
 func TestForms(t *testing.T) {
 	t.Parallel()
 	p := Plan{Unchanged: 3, Steps: []Step{
-		{Action: Set, Subject: "a|b", Level: "FULL", Changes: []changes.Change{{Kind: changes.Changed, Place: "compatibility", Before: "BACKWARD", After: "FULL"}}},
+		{Action: Set, Subject: "a|b", Settings: Settings{Level: "FULL"}, Changes: []changes.Change{{Kind: changes.Changed, Place: "compatibility", Before: "BACKWARD", After: "FULL"}}},
 		{Action: Create, Subject: "c", Version: 1, ID: 7, Done: true, File: "c.avsc"}, {Action: Update, Subject: "d", Version: 4}, {Action: Delete, Subject: "e", Version: 2},
 	}}
 	for form, parts := range map[string][]string{
