@@ -1,10 +1,14 @@
 package graph_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"reflect"
 	"testing"
 
+	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/schemas"
 )
 
 // GraphQL gives the verdict of the registry: the codes of catalog.md §13.
@@ -73,5 +77,58 @@ func TestAChangeIsAgreedTo(t *testing.T) {
 	}
 	if a = c.do(c.admin, safe, object("in", object("datasetId", id, "field", "x"))); a.code() != "DATASET_NOT_FOUND" {
 		t.Errorf("%s", a.Raw)
+	}
+}
+
+// A subject shows its topics, and a topic its subjects, any number in one
+// statement.
+func TestTopicsAndSubjects(t *testing.T) {
+	t.Parallel()
+	pool, statements := counted(t)
+	c := furnish(t, rooms(t, pool))
+	ctx := t.Context()
+	declare := func(topic string) {
+		_, err := c.rooms.Catalog.DeclareDataset(ctx, c.admin, catalog.Dataset{Namespace: "kafka://default", Name: topic, Kind: "TOPIC"})
+		must(t, err)
+	}
+	declare("orders.v1")
+	declare("orders.v2")
+	for _, subject := range []string{"orders.v1-key", "orders.v2-value", "shop.Order", "unbound"} {
+		_, err := c.rooms.Schemas.Register(ctx, c.admin, schemas.Submission{Subject: subject, Text: `"string"`})
+		must(t, err)
+	}
+	_, err := c.rooms.Schemas.SetConfig(ctx, c.admin, "shop.Order", schemas.Patch{"topics": json.RawMessage(`["orders.v1","orders.v2"]`)})
+	must(t, err)
+	_, err = c.rooms.Schemas.SetConfig(ctx, c.admin, "orders.v1-value", schemas.Patch{"gate": json.RawMessage(`"OFF"`)}) // has no version
+	must(t, err)
+	const query = `{ datasets(first: 100) { nodes { name topic { subjects { name topics { topic part } } } } } }`
+	statements.n.Store(0)
+	a := c.do(c.handler, query)
+	few := statements.n.Load()
+	got := map[string]any{}
+	for _, n := range a.at(t, "datasets", "nodes").([]any) {
+		if topic, is := n.(map[string]any)["topic"].(map[string]any); is {
+			got[n.(map[string]any)["name"].(string)] = topic["subjects"]
+		}
+	}
+	subject := func(name string, described ...any) any { return map[string]any{"name": name, "topics": described} }
+	described := func(topic, part string) any { return map[string]any{"topic": topic, "part": part} }
+	order := subject("shop.Order", described("orders.v1", "<shop.Order>"), described("orders.v2", "<shop.Order>"))
+	want := map[string]any{
+		"orders.v1": []any{subject("orders.v1-key", described("orders.v1", "#key")), order},
+		"orders.v2": []any{subject("orders.v2-value", described("orders.v2", "#value")), order},
+	}
+	for name, subjects := range want {
+		if !reflect.DeepEqual(got[name], subjects) {
+			t.Errorf("%s: %v, want %v", name, got[name], subjects)
+		}
+	}
+	for i := range 20 {
+		declare(fmt.Sprintf("more.v%d", i))
+	}
+	statements.n.Store(0)
+	c.do(c.handler, query)
+	if many := statements.n.Load(); many > few {
+		t.Errorf("22 topics took %d statements, 2 took %d", many, few)
 	}
 }

@@ -90,7 +90,7 @@ func TestPageOfDatasetsTakesFewStatements(t *testing.T) {
 	t.Parallel()
 	pool, statements := counted(t)
 	c := furnish(t, rooms(t, pool))
-	const query = `{ datasets(first: 100) { nodes { name store { name } service { ref stopped delivery { failures } } owner { name } derivedFrom { name } retentionPolicy { ref }
+	const query = `{ datasets(first: 100) { nodes { name store { name } service { ref stopped delivery { failures } } owner { name } derivedFrom { name } retentionPolicy { ref } topic { subjects { name } }
 		topic { topic } fields(first: 10) { nodes { path } } tags { term { key } } permittedUses { purpose { ref } } consumption { service { ref } }
 		observedReads { group } readers { standing } findings { code } } } }`
 	cost := func() int64 {

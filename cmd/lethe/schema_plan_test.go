@@ -96,6 +96,35 @@ func TestSchemaRegisterSettings(t *testing.T) {
 	d.runs(t, access.Admin, exitNo, "schema register", "cannot read data of version 1 (FULL)", "~ compatibility: FULL → NONE")
 }
 
+// Topics that the manifest declares for subjects are set before, once; they are
+// pulled again, and taken back where somebody says so.
+func TestSchemaTopics(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.write(t, "events/order.avsc", `{"type": "record", "name": "shop.Order", "fields": [{"name": "id", "type": "string"}]}`)
+	d.write(t, "lethe.yaml", "schemas:\n  - {files: events/*.avsc, subject: '{record}', topics: ['{name}s.v1', orders.archive]}\n")
+	d.runs(t, access.Viewer, exitOK, "schema plan", "* shop.Order set", "~ topics:  → orders.archive<shop.Order>, orders.v1<shop.Order>", "1 new, 1 settings")
+	d.runs(t, access.Admin, exitOK, "schema register", "* shop.Order set done", "+ shop.Order version 1 done")
+	d.runs(t, access.Viewer, exitOK, "schema plan --exit-code", "1 unchanged")
+	to := filepath.Join(d.dir, "pulled")
+	if r := d.as(t, access.Viewer, "schema", "pull", "--to", to); r.code != exitOK {
+		t.Errorf("%d\n%s%s", r.code, r.out, r.err)
+	}
+	d.runs(t, access.Viewer, exitOK, "schema plan --exit-code -m "+filepath.Join(to, "lethe.yaml"), "1 unchanged")
+	if r := d.as(t, access.Viewer, "schema", "config", "shop.Order"); !strings.Contains(r.out, "topics [orders.archive<shop.Order> orders.v1<shop.Order>]") {
+		t.Errorf("%d\n%s%s", r.code, r.out, r.err)
+	}
+	if r := d.as(t, access.Admin, "schema", "config", "shop.Order", "--topics", "orders.v2#header"); r.code != exitNo || !strings.Contains(r.err, "behind the topic stands #value, #key") {
+		t.Errorf("%d\n%s%s", r.code, r.out, r.err)
+	}
+	if r := d.as(t, access.Admin, "schema", "config", "shop.Order", "--topics", "orders.v2#value"); r.code != exitOK || !strings.Contains(r.out, "topics [orders.v2#value]") {
+		t.Errorf("%d\n%s%s", r.code, r.out, r.err)
+	}
+	if r := d.as(t, access.Admin, "schema", "config", "shop.Order", "--topics", ""); r.code != exitOK || strings.Contains(r.out, "topics") {
+		t.Errorf("%d\n%s%s", r.code, r.out, r.err)
+	}
+}
+
 // Subjects that the manifest does not name are left alone, unless asked for,
 // and then only those with its prefix that belong to its owner.
 func TestSchemaPrune(t *testing.T) {

@@ -77,6 +77,7 @@ func TestMistakes(t *testing.T) {
 		{"stores: [{store: a}]", "1:11", "REQUIRED", `like db/migration/**`},
 		{"stores: [{store: a, files: a.sql, format: flywy}]", "1:35", "UNKNOWN_FORMAT", `did you mean "flyway"`},
 		{"stores: [{store: a, files: a.sql, level: FULL}]", "1:35", "UNKNOWN_KEY", "it has store, files"},
+		{"schemas:\n  - files: a.avsc\n    subject: '{record}'\n    topics: ['{nme}.v1']\n", "4:5", "UNKNOWN_PLACEHOLDER", `did you mean "name"`},
 		{"stores: [{store: a, files: a.sql, policy: strict}]", "1:35", "INVALID_POLICY", "ENFORCE, WARN, OFF"},
 		{"stores: [{store: a, files: a.sql, placeholders: [a]}]", "1:49", "NOT_A_MAPPING", "names and values"},
 		{"stores: [{store: a, files: ../a.sql}]", "1:21", "BAD_PATTERN", "goes down"},
@@ -113,6 +114,8 @@ func TestMistakesOfFiles(t *testing.T) {
 		{"schemas: [{files: 'x/*.avsc', subject: x}]", nil, "NO_FILE", `"x/*.avsc"`},
 		{"prefix: shop.\nschemas: [{files: a.avsc, subject: '{name}'}]", map[string]string{"a.avsc": "1"}, "OTHER_PREFIX", `"shop."`},
 		{"schemas: [{files: a.avsc, subject: '{record}'}]", map[string]string{"a.avsc": `"string"`}, "NO_RECORD", "a.avsc names no record"},
+		{"schemas: [{files: a.avsc, subject: a, topics: '{record}.v1'}]", map[string]string{"a.avsc": `"string"`}, "NO_RECORD", "a.avsc names no record"},
+		{"schemas: [{files: a.avsc, subject: '{record}', topics: ['or ders']}]", map[string]string{"a.avsc": rec("A", "int")}, "INVALID_TOPICS", `"or ders" is no name of a topic`},
 		{"schemas: [{files: '*.avsc', subject: '{name}'}]", map[string]string{"a.avsc": rec("A", "C"), "b.avsc": rec("B", "A"), "c.avsc": rec("C", "B")}, "CYCLE", "a.avsc → c.avsc → b.avsc → a.avsc"},
 		{"schemas: [{files: '*.avsc', subject: '{name}'}]", map[string]string{"a.avsc": rec("A", "C"), "b.avsc": rec("C", "int"), "c.avsc": rec("C", "int")}, "AMBIGUOUS_REFERENCE", "in b.avsc and in c.avsc"},
 		{"schemas: [{files: '*.avsc', subject: '{name}', references: [{name: X, subject: x}]}]", map[string]string{"a.avsc": rec("A", "int")}, "UNUSED_REFERENCE", `"X"`},
@@ -347,5 +350,17 @@ func TestParts(t *testing.T) {
 		if got[i] != e.Subject {
 			t.Fatalf("entry %d is %s", i, got[i])
 		}
+	}
+}
+
+// Topics of a group are those of each of its subjects.
+func TestTopicsOfAGroup(t *testing.T) {
+	t.Parallel()
+	_, err := entries(t, "schemas: [{files: '**/*.avsc', subject: 'shop.{record}', topics: ['{dir}.v1', '{dir}.v2#value']}]", map[string]string{"orders/order.avsc": `{"type":"record","name":"Order","fields":[]}`})
+	if all := fault.All(err); len(all) != 1 || all[0].Code != "INVALID_TOPICS" || !strings.Contains(all[0].Message, "shop.Order (orders/order.avsc)") {
+		t.Errorf("%v", err)
+	}
+	if all, err := entries(t, "schemas: [{files: '**/*.avsc', subject: 'shop.{record}', topics: '{dir}.v1'}]", map[string]string{"orders/order.avsc": `{"type":"record","name":"Order","fields":[]}`}); err != nil || len(all) != 1 || !slices.Equal(all[0].Topics, []string{"orders.v1<shop.Order>"}) {
+		t.Errorf("%+v, %v", all, err)
 	}
 }

@@ -249,12 +249,13 @@ func (m *Mirror) settings(ctx context.Context, from map[place]Version) ([]Step, 
 		set[""] = true
 	}
 	names := slices.Sorted(maps.Keys(set))
+	both := m.From.isLethe(ctx) && m.To.isLethe(ctx)
 	steps := make([]*Step, len(names))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	for i, name := range names {
 		g.Go(func() (err error) {
-			steps[i], err = m.setting(ctx, name)
+			steps[i], err = m.setting(ctx, name, both)
 			return err
 		})
 	}
@@ -270,8 +271,13 @@ func (m *Mirror) settings(ctx context.Context, from map[place]Version) ([]Step, 
 	return out, nil
 }
 
-// setting compares what is set at one place; nil where that is the same.
-func (m *Mirror) setting(ctx context.Context, name string) (*Step, error) {
+// ours are the settings that no other registry has: it would refuse them, and
+// that it has none says nothing.
+var ours = []string{"gate", "topics"}
+
+// setting compares what is set at one place; nil where that is the same. Our own
+// settings go from one Lethe to another alone, and else stay as they are.
+func (m *Mirror) setting(ctx context.Context, name string, both bool) (*Step, error) {
 	there, err := m.From.config(ctx, name)
 	if err != nil {
 		return nil, err
@@ -279,6 +285,15 @@ func (m *Mirror) setting(ctx context.Context, name string) (*Step, error) {
 	here, err := m.To.config(ctx, name)
 	if err != nil {
 		return nil, err
+	}
+	for _, member := range ours {
+		if _, has := here[member]; has && !both && there == nil {
+			there = map[string]any{} // what is ours is left when the rest is cleared
+		}
+		if !both {
+			delete(there, member)
+			delete(here, member)
+		}
 	}
 	if reflect.DeepEqual(bare(there), bare(here)) {
 		return nil, nil

@@ -1,6 +1,7 @@
 package mirror_test
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"log/slog"
@@ -29,6 +30,31 @@ type borrower struct{ testing.TB }
 
 func open(t *testing.T) *other {
 	t.Helper()
+	return behind(t, func(h http.Handler) http.Handler { return h })
+}
+
+// foreign is a registry that is not Lethe: it says so, and knows no setting that
+// is ours alone.
+func foreign(t *testing.T) *other {
+	t.Helper()
+	return behind(t, func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			switch {
+			case strings.HasSuffix(r.URL.Path, "/v1/metadata/id"):
+				_, _ = io.WriteString(w, `{"id":"cluster-1"}`)
+			case strings.Contains(r.URL.Path, "/config") && (bytes.Contains(body, []byte("gate")) || bytes.Contains(body, []byte("topics"))):
+				rest.Refuse(w, http.StatusUnprocessableEntity, "Unrecognized field")
+			default:
+				h.ServeHTTP(w, r)
+			}
+		})
+	})
+}
+
+func behind(t *testing.T, wall func(http.Handler) http.Handler) *other {
+	t.Helper()
 	db := pgtest.New(&borrower{t}) // a database for each, not one a test
 	id, err := audit.EnsurePrincipal(t.Context(), db, "test", "admin", "admin")
 	if err != nil {
@@ -36,13 +62,13 @@ func open(t *testing.T) *other {
 	}
 	admin := access.Principal{ID: id, Roles: []access.Role{access.Admin}}
 	door := rest.New(schemas.New(db, time.Now), slog.New(slog.DiscardHandler))
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(wall(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, password, _ := r.BasicAuth(); password != "secret" && r.Header.Get("Authorization") != "Bearer secret" {
 			rest.Refuse(w, http.StatusUnauthorized, "who is it?")
 			return
 		}
 		door.ServeHTTP(w, r.WithContext(access.With(r.Context(), admin)))
-	}))
+	})))
 	t.Cleanup(server.Close)
 	return &other{t, mirror.Registry{URL: server.URL + rest.Prefix, User: "admin", Password: "secret"}}
 }
@@ -133,6 +159,47 @@ func settled(t *testing.T, m *mirror.Mirror) {
 	asked, found, err := m.Compare(t.Context())
 	if err != nil || len(found) > 0 || asked < 20 {
 		t.Errorf("of %d answers differ %+v %v", asked, found, err)
+	}
+}
+
+// What no other registry has is set on Lethe alone: following another one leaves
+// it, and mirroring back does not bring it; one Lethe follows another in it.
+func TestMirrorOfOurOwnSettings(t *testing.T) {
+	t.Parallel()
+	theirs, to := foreign(t), open(t)
+	theirs.must("POST /subjects/shop.Order/versions", order, "}")
+	theirs.must("POST /subjects/set/versions", order, "}")
+	theirs.must("PUT /config/set", `{"compatibility":"FULL"}`)
+	m := &mirror.Mirror{From: &theirs.Registry, To: &to.Registry, Force: true}
+	follow(t, m)
+	to.must("PUT /mode?force=true", `{"mode":"READWRITE"}`)
+	to.must("PUT /config/shop.Order", `{"topics":["orders.v1"],"gate":"ENFORCE"}`)
+	to.must("PUT /config/set", `{"gate":"ENFORCE"}`)
+	to.must("PUT /config", `{"gate":"OFF"}`)
+	if plan, err := m.Plan(t.Context()); err != nil || len(plan) > 0 {
+		t.Errorf("to follow: %v %v", acts(plan), err)
+	}
+	theirs.must("DELETE /config/set")
+	if got := acts(follow(t, m)); !slices.Equal(got, []string{"CONFIGURE set"}) {
+		t.Errorf("followed by %q", got)
+	}
+	for at, want := range map[string]string{"set": `{"gate":"ENFORCE"}`, "shop.Order": `{"gate":"ENFORCE","topics":["orders.v1\u003cshop.Order\u003e"]}`} {
+		if got := to.must("GET /config/" + at); got != want && got != strings.NewReplacer(`\u003c`, "<", `\u003e`, ">").Replace(want) {
+			t.Errorf("%s has %s, want %s", at, got, want)
+		}
+	}
+	to.must("PUT /config/set", `{"compatibility":"NONE"}`)
+	back := &mirror.Mirror{From: &to.Registry, To: &theirs.Registry, Force: true}
+	if got := acts(follow(t, back)); !slices.Equal(got, []string{"CONFIGURE set"}) {
+		t.Errorf("mirrored back by %q", got)
+	}
+	if _, found, err := back.Compare(t.Context()); err != nil || len(found) > 0 {
+		t.Errorf("answers differ: %+v %v", found, err)
+	}
+	second := open(t)
+	follow(t, &mirror.Mirror{From: &to.Registry, To: &second.Registry})
+	if got := second.must("GET /config/set"); got != `{"compatibilityLevel":"NONE","gate":"ENFORCE"}` {
+		t.Errorf("another Lethe has %s", got)
 	}
 }
 

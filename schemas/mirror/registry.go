@@ -210,6 +210,13 @@ func (r *Registry) config(ctx context.Context, subject string) (map[string]any, 
 	return c, nil
 }
 
+// isLethe reports whether the registry is one of ours, as it says itself. One
+// that does not say is another.
+func (r *Registry) isLethe(ctx context.Context) bool {
+	var is struct{ ID string }
+	return r.ask(ctx, http.MethodGet, "/v1/metadata/id", nil, &is) == nil && is.ID == "lethe"
+}
+
 func (r *Registry) setConfig(ctx context.Context, subject string, c map[string]any) error {
 	if c == nil {
 		return r.ask(ctx, http.MethodDelete, at("/config", subject), nil, nil)
