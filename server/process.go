@@ -15,10 +15,11 @@ import (
 
 const (
 	beatEvery = 2 * time.Second
-	beatFor   = 2 * time.Second // patience with one beat
-	beatMost  = 5 * time.Second // between two beats of a process that is well
-	silence   = 8 * time.Second // then a process has ended
-	buryFor   = 4 * time.Second // less than the silence, together with a beat
+	beatFor   = 2 * time.Second  // patience with one beat
+	beginFor  = 15 * time.Second // with the first, for which nobody waits
+	beatMost  = 5 * time.Second  // between two beats of a process that is well
+	silence   = 8 * time.Second  // then a process has ended
+	buryFor   = 4 * time.Second  // less than the silence, together with a beat
 	leaveFor  = 3 * time.Second
 )
 
@@ -54,7 +55,9 @@ func (p *process) run(ctx context.Context) error {
 
 // look beats, and takes over from whoever is silent.
 func (p *process) look(ctx context.Context) error {
-	steady, err := p.beat(ctx)
+	beating, cancel := context.WithTimeout(ctx, beatFor)
+	defer cancel()
+	steady, err := p.beat(beating)
 	if err != nil || !steady {
 		return err
 	}
@@ -83,8 +86,6 @@ func (p *process) beat(ctx context.Context) (steady bool, err error) {
 		ON CONFLICT (id) DO UPDATE
 		   SET seen_at = now(), steady_since = CASE WHEN server_process.seen_at < now() - $2::interval THEN now() ELSE server_process.steady_since END
 		RETURNING steady_since <= now() - $3::interval`
-	ctx, cancel := context.WithTimeout(ctx, beatFor)
-	defer cancel()
 	return postgres.Scalar[bool](ctx, p.db, q, p.id, beatMost, silence)
 }
 

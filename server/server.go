@@ -306,7 +306,9 @@ func (s *Server) Close() {
 func (s *Server) Run(ctx context.Context) error {
 	defer s.Close()
 	if s.process != nil { // before its first job, so that the others know whose it is
-		_, err := s.process.beat(ctx)
+		begin, cancel := context.WithTimeout(ctx, beginFor)
+		_, err := s.process.beat(begin)
+		cancel()
 		if ctx.Err() != nil { // told to stop before it began, which is no failure
 			return nil
 		}
