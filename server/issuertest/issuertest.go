@@ -39,6 +39,7 @@ type Claims map[string]any
 // Issuer is the issuer.
 type Issuer struct {
 	URL       string
+	Asked     atomic.Int64 // for anything
 	Fetches   atomic.Int64 // of the key set
 	Refreshes atomic.Int64 // tokens given for a refresh token
 	Down      atomic.Bool  // answers 503
@@ -48,6 +49,7 @@ type Issuer struct {
 	Anonymous atomic.Bool  // gives no ID token for a refresh token
 
 	bare   atomic.Bool // tells of its keys alone, as issuers do that sign nobody in
+	held   atomic.Pointer[chan struct{}]
 	mu     sync.Mutex
 	keys   []jose.JSONWebKey // private, the newest last
 	person Claims            // who signs in at /authorize
@@ -73,6 +75,16 @@ func New(t testing.TB) *Issuer {
 	mux.HandleFunc("POST /token", i.token)
 	ended := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		i.Asked.Add(1)
+		if held := i.held.Load(); held != nil {
+			select {
+			case <-*held:
+			case <-r.Context().Done():
+				return
+			case <-ended:
+				return
+			}
+		}
 		if i.Stuck.Load() {
 			select {
 			case <-r.Context().Done():
@@ -84,6 +96,8 @@ func New(t testing.TB) *Issuer {
 		case <-time.After(time.Duration(i.Slow.Load())):
 		case <-r.Context().Done():
 			return
+		case <-ended:
+			return
 		}
 		if i.Down.Load() {
 			http.Error(w, "down", http.StatusServiceUnavailable)
@@ -94,6 +108,13 @@ func New(t testing.TB) *Issuer {
 	t.Cleanup(func() { close(ended); server.Close() })
 	i.URL = server.URL
 	return i
+}
+
+// Hold has the issuer think about what it is asked until it is let go.
+func (i *Issuer) Hold() (letGo func()) {
+	held := make(chan struct{})
+	i.held.Store(&held)
+	return func() { close(held) }
 }
 
 // Rotate adds a key of the algorithm, which signs from now on, and drops the

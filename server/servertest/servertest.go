@@ -95,11 +95,12 @@ func On(t testing.TB, issuer *issuertest.Issuer, database, keystore, files strin
 		"anchor_dir": filepath.Join(files, "anchors"), "storage_dir": filepath.Join(files, "storage"),
 		"oidc_issuer": issuer.URL, "oidc_client_id": issuertest.Client, "oidc_audience": issuertest.Audience,
 		"country": "DE", "timezone": "Europe/Berlin", "dev": "true", "drain_delay": "0s", "log_level": "debug",
+		"answer_within": "1m", // whatever else the machine does meanwhile
 	}}
 	for _, o := range opts {
 		o(&set)
 	}
-	client := &http.Client{Timeout: 30 * time.Second}
+	client := &http.Client{Timeout: 2 * time.Minute}
 	if set.https {
 		url = "https://" + ln.Addr().String()
 		set.values["public_url"] = url
