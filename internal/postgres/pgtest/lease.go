@@ -46,9 +46,9 @@ func (l *lease) openApp(ctx context.Context) (err error) {
 // giveBack sweeps the database and puts it with the idle ones. What cannot be
 // swept is dropped. A connection that the test did not return is an error.
 func (l *lease) giveBack() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	leak := l.awaitReturned()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	leak := l.awaitReturned(ctx)
 	if leak == nil && l.clean(ctx) == nil {
 		l.server.mu.Lock()
 		defer l.server.mu.Unlock()
@@ -61,10 +61,10 @@ func (l *lease) giveBack() error {
 	return errors.Join(leak, l.server.drop(ctx, l.name))
 }
 
-// awaitReturned waits a moment for connections that are on their way back.
-func (l *lease) awaitReturned(ctx context.Context) error {
-	for deadline := time.Now().Add(3 * time.Second); l.app.Stat().AcquiredConns() > 0; {
-		if time.Now().After(deadline) || ctx.Err() != nil {
+// awaitReturned waits for connections that are on their way back.
+func (l *lease) awaitReturned() error {
+	for deadline := time.Now().Add(20 * time.Second); l.app.Stat().AcquiredConns() > 0; {
+		if time.Now().After(deadline) {
 			return fmt.Errorf("the test left %d connections of its pool in use: rows not closed, or a transaction not ended", l.app.Stat().AcquiredConns())
 		}
 		time.Sleep(time.Millisecond)

@@ -19,10 +19,12 @@ import (
 )
 
 // The processes of one `go test ./...` share one private server. The first
-// starts a keeper, a process of its own that owns the server and outlives the
-// test; each user holds a shared lock on the file "users", which the kernel
-// frees however the process ends; the keeper stops the server when nobody has
-// held that lock for a while.
+// starts a keeper, a process of its own that owns the server, outlives the test
+// and holds the file "keeper" locked; each user holds a shared lock on the file
+// "users"; the kernel frees both however a process ends. The keeper stops the
+// server when nobody has held that lock for a while. As long as there is a
+// keeper there is one server: one that has no connection left, or answers late,
+// is waited for and never replaced, for others use it.
 
 // linger is how long an unused server waits for the next test process, which
 // the go tool may still be compiling.
@@ -55,6 +57,10 @@ func sharedServer(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return serverOf(ctx, dir)
+}
+
+func serverOf(ctx context.Context, dir string) (string, error) {
 	gate, err := lockFile(filepath.Join(dir, "gate"), syscall.LOCK_EX)
 	if err != nil {
 		return "", err
@@ -65,21 +71,29 @@ func sharedServer(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	if url, ok := running(ctx, dir); ok {
-		return url, nil
-	}
-	_ = os.Remove(filepath.Join(dir, "state.json"))
-	_ = os.Remove(filepath.Join(dir, "failure"))
-	if err := startKeeper(dir); err != nil {
-		return "", err
+	if !kept(dir) {
+		_ = os.Remove(filepath.Join(dir, "state.json"))
+		_ = os.Remove(filepath.Join(dir, "failure"))
+		if err := startKeeper(dir); err != nil {
+			return "", err
+		}
 	}
 	return awaitKeeper(ctx, dir)
+}
+
+// kept reports whether there is a keeper.
+func kept(dir string) bool {
+	lock, err := lockFile(filepath.Join(dir, "keeper"), syscall.LOCK_EX|syscall.LOCK_NB)
+	if err == nil {
+		lock.Close()
+	}
+	return err != nil
 }
 
 // sharedDir is a directory of this user alone; its state file holds the
 // superuser's password.
 func sharedDir() (string, error) {
-	dir := filepath.Join(os.TempDir(), "lethe-pgtest-"+strconv.Itoa(os.Geteuid()))
+	dir := filepath.Join(os.TempDir(), "lethe-test-postgres-"+strconv.Itoa(os.Geteuid()))
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return "", err
 	}
@@ -95,20 +109,20 @@ func sharedDir() (string, error) {
 }
 
 // running reads the state file and asks the server that it names.
-func running(ctx context.Context, dir string) (string, bool) {
+func running(ctx context.Context, dir string) (string, error) {
 	text, err := os.ReadFile(filepath.Join(dir, "state.json"))
 	if err != nil {
-		return "", false
+		return "", err
 	}
 	var state sharedState
-	if json.Unmarshal(text, &state) != nil {
-		return "", false
+	if err := json.Unmarshal(text, &state); err != nil {
+		return "", err
 	}
 	conn, err := pgx.Connect(ctx, state.URL)
 	if err != nil {
-		return "", false
+		return "", err
 	}
-	return state.URL, conn.Close(ctx) == nil
+	return state.URL, conn.Close(ctx)
 }
 
 func startKeeper(dir string) error {
@@ -142,7 +156,8 @@ func inheritNothing() {
 
 func awaitKeeper(ctx context.Context, dir string) (string, error) {
 	for {
-		if url, ok := running(ctx, dir); ok {
+		url, why := running(ctx, dir)
+		if why == nil {
 			return url, nil
 		}
 		if why, err := os.ReadFile(filepath.Join(dir, "failure")); err == nil {
@@ -150,7 +165,7 @@ func awaitKeeper(ctx context.Context, dir string) (string, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return "", fmt.Errorf("the private PostgreSQL did not start: %w", ctx.Err())
+			return "", fmt.Errorf("the private PostgreSQL does not answer: %w", why)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
@@ -158,6 +173,11 @@ func awaitKeeper(ctx context.Context, dir string) (string, error) {
 
 // keep starts the server and stops it when nobody uses it.
 func keep(dir string) error {
+	alone, err := lockFile(filepath.Join(dir, "keeper"), syscall.LOCK_EX)
+	if err != nil {
+		return err
+	}
+	defer alone.Close()
 	pg, err := devstack.StartPostgres(context.Background(), devstack.PostgresOptions{NoSync: true})
 	if err != nil {
 		return err
