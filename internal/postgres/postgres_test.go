@@ -172,7 +172,7 @@ func TestNoTransactionIsLeftOpen(t *testing.T) {
 		t.Errorf("%d transactions are still open", open)
 	}
 	// A second writer would wait for a leaked lock.
-	ctx, cancel = context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := postgres.Work(ctx, db, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `UPDATE account SET worth = worth + 1`)

@@ -26,19 +26,41 @@ func careless(t *testing.T, super *pgx.Conn, then string) string {
 		}
 	}
 	run(`CREATE ROLE {role} LOGIN PASSWORD '{secret}'`)
-	t.Cleanup(func() { run(`DROP OWNED BY {role}; DROP ROLE {role}; ALTER DATABASE {db} RESET ALL`) })
+	t.Cleanup(func() {
+		defer oneGrants(t, conf)()
+		run(`DROP OWNED BY {role}; DROP ROLE {role}; ALTER DATABASE {db} RESET ALL`)
+	})
 	// The values of PostgreSQL's documentation, "Error Reporting and Logging".
 	for name, value := range map[string]string{"log_min_messages": "warning", "log_min_error_statement": "error", "log_error_verbosity": "default",
 		"log_parameter_max_length": "-1", "log_statement": "none", "log_parameter_max_length_on_error": "100"} {
 		run(`ALTER DATABASE {db} SET ` + name + ` = '` + value + `'`)
 	}
+	granted := oneGrants(t, conf)
 	run(then)
+	granted()
 	app, _, _ := pgtest.URLs(t)
 	url, err := pgx.ParseConfig(app)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return strings.Replace(app, url.User+":"+url.Password+"@", role+":"+secret+"@", 1)
+}
+
+// oneGrants has the others who grant wait until it is done. What roles may set is
+// one row for the whole server, and PostgreSQL refuses the later of two who
+// change it at once ("tuple concurrently updated").
+func oneGrants(t *testing.T, super *pgx.ConnConfig) (done func()) {
+	t.Helper()
+	conf := super.Copy()
+	conf.Database = "postgres" // advisory locks are of a database
+	conn, err := pgx.ConnectConfig(context.Background(), conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(context.Background(), `SELECT pg_advisory_lock(hashtextextended('lethe test grants', 0))`); err != nil {
+		t.Fatal(err)
+	}
+	return func() { _ = conn.Close(context.Background()) }
 }
 
 func TestSessionsKeepValuesOutOfTheLog(t *testing.T) {
