@@ -91,16 +91,25 @@ func (s *stack) send(ctx context.Context, as, method, path, body string) (int, [
 	return resp.StatusCode, raw, err
 }
 
+// patience ends a wait for what never comes. Whatever does come comes in a few
+// seconds, and later on a busy machine.
+const patience = 2 * time.Minute
+
 // until asks again and again until done says so.
-func until(ctx context.Context, patience time.Duration, done func() (bool, error)) error {
-	deadline := time.Now().Add(patience)
+func until(ctx context.Context, most time.Duration, done func() (bool, error)) error {
+	return whileMoving(ctx, most, func(func()) (bool, error) { return done() })
+}
+
+// whileMoving is until, and begins to wait anew whenever something moved.
+func whileMoving(ctx context.Context, most time.Duration, done func(moved func()) (bool, error)) error {
+	deadline := time.Now().Add(most)
 	for {
-		ok, err := done()
+		ok, err := done(func() { deadline = time.Now().Add(most) })
 		if ok || err != nil {
 			return err
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("not within %s", patience)
+			return fmt.Errorf("nothing more within %s", most)
 		}
 		select {
 		case <-ctx.Done():

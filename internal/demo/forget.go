@@ -16,7 +16,7 @@ func (s *scene) forget(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := s.reach(ctx, number, 60*time.Second, "PLANNED")
+	r, err := s.reach(ctx, number, "PLANNED")
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (s *scene) forget(ctx context.Context) error {
 	if err := s.act(ctx, "handler", "replan", r.ID); err != nil {
 		return err
 	}
-	if r, err = s.reach(ctx, number, 60*time.Second, "PLANNED"); err != nil {
+	if r, err = s.reach(ctx, number, "PLANNED"); err != nil {
 		return err
 	}
 	s.printPlan(r)
@@ -55,7 +55,7 @@ func (s *scene) carryOut(ctx context.Context, r request) error {
 		return err
 	}
 	back := make(chan error, 1)
-	r, err := s.follow(ctx, r.CaseNumber, s.patience(), func(t task) {
+	r, err := s.follow(ctx, r.CaseNumber, func(t task) {
 		// It comes back once it was missed.
 		if t.Service.Ref == "shipping" && t.State == "READY" && t.Code != nil && !s.refused["shipping"] {
 			s.refused["shipping"] = true
@@ -83,13 +83,13 @@ func (s *scene) carryOut(ctx context.Context, r request) error {
 	return s.certificate(ctx, r.CaseNumber, "the erasure")
 }
 
-// patience is how long a request may take to close. Where something is broken
-// on purpose the wait is shorter: it must not close.
-func (s *scene) patience() time.Duration {
+// stillness is how long nothing may happen to a request. Where something is
+// broken on purpose the wait is shorter: nothing will.
+func (s *scene) stillness() time.Duration {
 	if s.o.Break != "" {
-		return 40 * time.Second
+		return 30 * time.Second
 	}
-	return 75 * time.Second
+	return patience
 }
 
 // openRequest files a request as a handler.
@@ -124,11 +124,13 @@ func (s *scene) act(ctx context.Context, as, mutation, id string) error {
 
 // reach waits until a request is in one of the states, or must be decided on
 // by a person.
-func (s *scene) reach(ctx context.Context, number string, patience time.Duration, states ...string) (r request, err error) {
-	err = until(ctx, patience, func() (bool, error) {
+func (s *scene) reach(ctx context.Context, number string, states ...string) (r request, err error) {
+	seen := progress{}
+	err = whileMoving(ctx, s.stillness(), func(moved func()) (bool, error) {
 		if r, err = s.look(ctx, number); err != nil {
 			return false, err
 		}
+		seen.note(r, moved)
 		if r.State == "BLOCKED" && !slices.Contains(states, "BLOCKED") {
 			return false, fmt.Errorf("%s is blocked: %s", number, *r.BlockedReason)
 		}
@@ -142,12 +144,13 @@ func (s *scene) reach(ctx context.Context, number string, patience time.Duration
 
 // follow prints what happens to a request until it closes, and shows every task
 // to watch as often as it looks.
-func (s *scene) follow(ctx context.Context, number string, patience time.Duration, watch func(task)) (r request, err error) {
-	told := map[string]string{}
-	err = until(ctx, patience, func() (bool, error) {
+func (s *scene) follow(ctx context.Context, number string, watch func(task)) (r request, err error) {
+	told, seen := map[string]string{}, progress{}
+	err = whileMoving(ctx, s.stillness(), func(moved func()) (bool, error) {
 		if r, err = s.look(ctx, number); err != nil {
 			return false, err
 		}
+		seen.note(r, moved)
 		for _, t := range r.Tasks.Nodes {
 			watch(t)
 			key := fmt.Sprint(t.Service.Ref, t.Action, t.Wave)
@@ -171,11 +174,29 @@ func (s *scene) follow(ctx context.Context, number string, patience time.Duratio
 	return r, nil
 }
 
+// progress is what has been seen of a request.
+type progress map[string]bool
+
+// note calls moved where something is seen for the first time. A task that goes
+// back and forth moves nothing.
+func (p progress) note(r request, moved func()) {
+	first := func(what string) {
+		if !p[what] {
+			p[what] = true
+			moved()
+		}
+	}
+	first(r.State)
+	for _, t := range r.Tasks.Nodes {
+		first(fmt.Sprint(t.Service.Ref, t.Action, t.Wave, t.State))
+	}
+}
+
 // certificate waits for the certificate and verifies it offline, by
 // fingerprints, with nothing but the file.
 func (s *scene) certificate(ctx context.Context, number, of string) error {
 	var r request
-	err := until(ctx, 20*time.Second, func() (bool, error) {
+	err := until(ctx, patience, func() (bool, error) {
 		var err error
 		r, err = s.look(ctx, number)
 		return r.Certificate != nil, err

@@ -28,11 +28,13 @@ type scene struct {
 	refused map[string]bool // services that a delivery to them failed
 }
 
-// limit is how long the scenario may take on two cores.
-const limit = 90 * time.Second
+// limit is how long the scenario may take. Two cores that have nothing else to
+// do need half a minute; how busy others keep them is not the scenario's fault.
+const limit = 5 * time.Minute
 
-// inTime holds the scenario to its limit. One that something was broken in
-// has to wait for what does not come, and is not held to it.
+// inTime tells how long the scenario took, and holds it to its limit. One that
+// something was broken in has to wait for what does not come, and is not held to
+// it.
 func (s *scene) inTime() {
 	if took := time.Since(s.started); s.o.Break == "" {
 		s.expect(took <= limit, fmt.Sprintf("the scenario took no longer than %.0f s", limit.Seconds()), "%.1f s", took.Seconds())
@@ -181,7 +183,7 @@ func (s *scene) openShops(ctx context.Context) error {
 	}
 	s.say("%d services proved their keys by answering a challenge; their Avro schemas are in the registry", len(services))
 	var subjects int
-	err := until(ctx, 20*time.Second, func() (bool, error) {
+	err := until(ctx, patience, func() (bool, error) {
 		raw, err := s.get(ctx, "viewer", "/registry/subjects")
 		subjects = strings.Count(string(raw), "-value")
 		return subjects >= 5, err
@@ -210,7 +212,7 @@ func (s *scene) challenge(ctx context.Context, ref string) error {
 func (s *scene) readers(ctx context.Context) error {
 	s.step("Who really reads? The cluster's consumer groups know")
 	var seen []reader
-	err := until(ctx, 30*time.Second, func() (bool, error) {
+	err := until(ctx, patience, func() (bool, error) {
 		var err error
 		seen, err = s.readersOf(ctx, "flowmart.customers.v1")
 		return slices.ContainsFunc(seen, func(r reader) bool { return r.Standing == "UNKNOWN_READER" }) &&
@@ -227,7 +229,7 @@ func (s *scene) readers(ctx context.Context) error {
 // plan made before would rightly name what nobody has seen as a gap.
 func (s *scene) topics(ctx context.Context) error {
 	names := []string{"flowmart.customers.v1", "flowmart.orders.v1", "flowmart.payments.v1", "flowmart.shipments.v1", "flowmart.reviews.v1"}
-	return until(ctx, 30*time.Second, func() (bool, error) {
+	return until(ctx, patience, func() (bool, error) {
 		for _, name := range names {
 			var answer struct {
 				Dataset *struct {
@@ -289,7 +291,7 @@ func (s *scene) readersOf(ctx context.Context, topic string) ([]reader, error) {
 // events have reached every service.
 func (s *scene) choose(ctx context.Context) error {
 	s.step("Two customers, and where they are")
-	err := until(ctx, 40*time.Second, func() (bool, error) {
+	err := until(ctx, patience, func() (bool, error) {
 		ids, err := s.settled(ctx)
 		if err != nil || len(ids) < 2 {
 			return false, err

@@ -23,7 +23,7 @@ func (s *scene) handOver(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := s.reach(ctx, number, 60*time.Second, "PLANNED")
+	r, err := s.reach(ctx, number, "PLANNED")
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (s *scene) handOver(ctx context.Context) error {
 	if err := s.approve(ctx, r); err != nil {
 		return err
 	}
-	if r, err = s.follow(ctx, number, s.patience(), func(task) {}); err != nil {
+	if r, err = s.follow(ctx, number, func(task) {}); err != nil {
 		return err
 	}
 	s.expect(r.Outcome != nil && *r.Outcome == "FULFILLED", "the access request closes with a part of every service", "%s", *r.Outcome)
@@ -57,7 +57,7 @@ func (s *scene) unpack(ctx context.Context, r request, held belongings) error {
 	if err != nil {
 		return err
 	}
-	err = until(ctx, 30*time.Second, func() (bool, error) {
+	err = until(ctx, patience, func() (bool, error) {
 		r, err = s.look(ctx, r.CaseNumber)
 		return r.Package != nil && r.Package.Lock != nil && *r.Package.Lock == "RECIPIENT" && r.Package.DownloadURL != nil, err
 	})
@@ -181,13 +181,15 @@ func (s *scene) canary(ctx context.Context, look needles) error {
 // verifyAudit verifies the audit log against the checkpoints outside; where
 // the demo is to be broken so, it is tampered with first.
 func (s *scene) verifyAudit(ctx context.Context) error {
+	wait := patience
 	if s.o.Break == "tampers-audit" {
 		if err := s.tamper(ctx); err != nil {
 			return err
 		}
+		wait = 10 * time.Second // for what will not come
 	}
 	var out string
-	err := until(ctx, 10*time.Second, func() (bool, error) {
+	err := until(ctx, wait, func() (bool, error) {
 		var err error
 		out, err = s.run(ctx, nil, "audit", "verify")
 		return err == nil, nil

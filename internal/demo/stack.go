@@ -134,7 +134,7 @@ func (s *stack) serve(ctx context.Context) (err error) {
 	if s.ops, err = devstack.FreeAddress(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	s.lethe, err = s.made.Serve(ctx, s.url, s.ops, s.file("lethe.log"))
 	return err
@@ -160,7 +160,7 @@ func (s *stack) open(ctx context.Context, service string) (err error) {
 		how = s.o.Break
 	}
 	env = append(env, "FLOWMART_BREAK="+how) // always: BREAK itself may be set for all of us
-	ctx, cancel := context.WithTimeout(ctx, 40*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	s.shops[service], err = devstack.StartProgram(ctx, devstack.ProgramOptions{
 		Path: s.o.FlowMart, Args: []string{service, "--listen", at, "--keys", s.file("keys")}, Env: env,
