@@ -104,7 +104,7 @@ type load struct {
 // keepBusy sends documents, each from a worker of its own, one after another.
 func keepBusy(h *house, role string, documents ...string) *load {
 	l := &load{stop: make(chan struct{})}
-	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	token := h.token(role)
 	for _, document := range documents {
 		l.workers.Go(func() {
@@ -185,7 +185,7 @@ func TestOneReplicaAnswersWhileItDrains(t *testing.T) {
 			"Content-Type", "application/json", "Accept", "text/event-stream", "Authorization", "Bearer "+h.token("handler"))
 		stream <- a
 	}()
-	for deadline := time.Now().Add(20 * time.Second); l.answered.Load() < 20 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); l.answered.Load() < 20 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 	}
 	r.terminate()
 	for ready(r.at) {
@@ -202,7 +202,7 @@ func TestOneReplicaAnswersWhileItDrains(t *testing.T) {
 		if a.status != http.StatusOK || !strings.Contains(a.body, "R-20") {
 			t.Errorf("the stream: %d %s", a.status, a.body)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the stream outlived the process")
 	}
 }
