@@ -70,7 +70,7 @@ func (f *fixture) append(t testing.TB, n int) {
 // until PostgreSQL notices.
 func (f *fixture) seal(t testing.TB) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		if _, err := f.Seal(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -182,7 +182,7 @@ func TestRunSealsSoon(t *testing.T) {
 	}()
 	for round := 1; round <= 3; round++ {
 		f.append(t, 2)
-		deadline := time.Now().Add(20 * time.Second)
+		deadline := time.Now().Add(time.Minute)
 		for {
 			s, err := f.Stats(ctx)
 			if err != nil {

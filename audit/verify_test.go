@@ -380,7 +380,7 @@ func TestSealedEntriesDatedOtherwiseAreFound(t *testing.T) {
 func TestVerifyWhileTheLogGrows(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer stop()
 	done := make(chan struct{})
 	go func() {

@@ -54,7 +54,7 @@ func (s *shop) hold(q string, args ...any) (release func()) {
 // until waits for something that another goroutine does.
 func (s *shop) until(what string, done func() bool) {
 	s.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !done(); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !done(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
 			s.t.Fatal("never happened: ", what)
 		}

@@ -94,7 +94,7 @@ func TestGivingUpWaitsForNobody(t *testing.T) {
 	s.must(err)
 	_, err = holder.Exec(s.ctx, `SELECT id FROM erasure_request WHERE id = $1 FOR UPDATE`, r.ID)
 	s.must(err)
-	ctx, cancel := context.WithTimeout(s.ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(s.ctx, time.Minute)
 	defer cancel()
 	if err := s.requests.GiveUp(ctx, due[0], task.Refused, "TOO_MANY_IDENTIFIERS"); err != nil {
 		t.Error(err)

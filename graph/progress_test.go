@@ -43,7 +43,7 @@ func (c *company) listen(by access.Principal, id string) *stream {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.fixture.handler.ServeHTTP(w, r.WithContext(access.With(r.Context(), by)))
 	}))
-	ctx, cancel := context.WithTimeout(c.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(c.t.Context(), 2*time.Minute)
 	body, _ := json.Marshal(map[string]any{
 		"query":     `subscription($id: ID!) { requestProgress(id: $id) { at request { state rev progress { total done } } } }`,
 		"variables": map[string]any{"id": id},

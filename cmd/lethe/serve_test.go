@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"net"
+
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/devstack"
 	"github.com/flowmart/lethe/internal/postgres/pgtest"
 	"github.com/flowmart/lethe/server"
 	"github.com/flowmart/lethe/server/issuertest"
@@ -27,12 +28,10 @@ func serverSettings(t *testing.T) (env, string) {
 	app, owner, _ := pgtest.URLs(t)
 	keys, keysOwner, _ := pgtest.KeystoreURLs(t)
 	files := servertest.Files(t)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	at, err := devstack.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := ln.Addr().String()
-	_ = ln.Close()
 	return env{environ: []string{
 		"LETHE_LISTEN=" + at, "LETHE_OPS_LISTEN=127.0.0.1:0", "LETHE_PUBLIC_URL=http://" + at, "LETHE_DEV=true", "LETHE_DRAIN_DELAY=0s", "LETHE_LOG_LEVEL=error",
 		"LETHE_DATABASE_URL=" + app, "LETHE_MIGRATE_URL=" + owner, "LETHE_KEYSTORE_URL=" + keys, "LETHE_KEYSTORE_MIGRATE_URL=" + keysOwner,
@@ -54,7 +53,7 @@ func TestServeUntilTheSignal(t *testing.T) {
 	e.in, e.out, e.err = strings.NewReader(""), &out, &errs
 	ended := make(chan int, 1)
 	go func() { ended <- run(ctx, []string{"serve"}, e) }()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		resp, err := http.Get(url + "/readyz")
 		if err == nil {
 			_ = resp.Body.Close()
@@ -63,7 +62,7 @@ func TestServeUntilTheSignal(t *testing.T) {
 			}
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("the server is not ready after 20 s")
+			t.Fatal("the server is not ready after a minute")
 		}
 	}
 	if r := lethe(t, e, "serve"); r.code != exitAway || !strings.Contains(r.err, "is another Lethe running?") {

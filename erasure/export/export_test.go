@@ -366,7 +366,7 @@ func createTemp(t *testing.T) *os.File {
 // waitFor polls until something has happened.
 func waitFor(t *testing.T, happened func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !happened(); {
+	for deadline := time.Now().Add(time.Minute); !happened(); {
 		if time.Now().After(deadline) {
 			t.Fatal("it did not happen")
 		}

@@ -28,7 +28,7 @@ func consume(t *testing.T, brokers []string, topic string) string {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for ctx.Err() == nil {
 		if records := client.PollFetches(ctx).Records(); len(records) > 0 {

@@ -158,14 +158,14 @@ func TestNoServerSurvivesItsParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		conn, err := net.Dial("tcp", host)
 		if err != nil {
 			break
 		}
 		conn.Close()
 		if time.Now().After(deadline) {
-			t.Fatal("the server outlived its parent by ten seconds")
+			t.Fatal("the server outlived its parent by a minute")
 		}
 	}
 	long := time.Now().Add(-time.Hour)

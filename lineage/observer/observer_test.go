@@ -49,7 +49,7 @@ func consume(t testing.TB, brokers []string, topics []string, opts ...kgo.Opt) *
 	client := must(kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(topics...), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.DisableAutoCommit()}, opts...)...))(t)
 	t.Cleanup(client.Close)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for read := map[string]bool{}; len(read) < len(topics); {
 		fetches := client.PollFetches(ctx)
@@ -144,7 +144,7 @@ func equal(t testing.TB, got []string, want ...string) {
 
 func waitUntil(t testing.TB, true func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !true(); {
+	for deadline := time.Now().Add(time.Minute); !true(); {
 		if time.Now().After(deadline) {
 			t.Fatal("it did not happen")
 		}
@@ -215,7 +215,7 @@ func TestRunLooksAgainAndStops(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("it goes on")
 	}
 }
