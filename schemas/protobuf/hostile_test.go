@@ -78,6 +78,7 @@ func TestRefused(t *testing.T) {
 		"groups without a field":   {`syntax = "proto2"; message A {` + strings.Repeat("oneof o { group G = 1 {} } ", 20_000) + "}", "more than 10000 declarations"},
 		"oneofs of one field":      {`syntax = "proto3"; message A {` + strings.Repeat("oneof o { int32 a = 1; } ", 5_000) + "}", "more than 10000 declarations"},
 		"messages without a field": {`syntax = "proto3";` + strings.Repeat("message A {} ", 20_000), "more than 10000 declarations"},
+		"lists of options":         {`syntax = "proto2"; message A {` + strings.Repeat("optional int32 a = 1 [deprecated = true];\n", 5_000) + "}", "line 5000, column 22: the schema has more than 10000 declarations"},
 		"a million ranges":         {`syntax = "proto3"; message A { reserved 1` + strings.Repeat(",2", 400_000) + "; }", "more than 10000 declarations"},
 		"a descriptor of many":     {named(&descriptorpb.DescriptorProto{Name: proto.String("A"), OneofDecl: make([]*descriptorpb.OneofDescriptorProto, 100_000)}), "more than 10000 declarations"},
 		"unfolds without end":      {unfoldsWide(40), "unfolds to more than"},

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/bufbuild/protocompile"
@@ -61,7 +60,7 @@ func Read(text string, given []format.Reference) (format.Schema, error) {
 }
 
 func read(text string, texts map[string]string) (*Schema, error) {
-	s, l, err := understand(text, texts, protocompile.SourceInfoStandard)
+	s, l, err := understand(text, texts)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +71,7 @@ func read(text string, texts map[string]string) (*Schema, error) {
 }
 
 // understand reads what a text says, and writes it in the canonical way.
-func understand(text string, texts map[string]string, info protocompile.SourceInfoMode) (*Schema, *layout, error) {
+func understand(text string, texts map[string]string) (*Schema, *layout, error) {
 	l, err := scan(text)
 	if err != nil {
 		return nil, nil, err
@@ -81,36 +80,13 @@ func understand(text string, texts map[string]string, info protocompile.SourceIn
 	if err != nil {
 		return nil, nil, err
 	}
-	file, err := compile(protocompile.SearchResult{ParseResult: parsed}, l, texts, info)
+	file, err := compile(protocompile.SearchResult{ParseResult: parsed}, l, texts, protocompile.SourceInfoStandard)
 	if err != nil {
 		return nil, nil, err
 	}
 	s := &Schema{file: file, descriptor: file.FileDescriptorProto(), texts: texts}
 	s.text = write(s, false)
 	return s, l, nil
-}
-
-// keeps makes sure that a schema can be kept: that its canonical text is within
-// the limits, and read again says the same.
-func (s *Schema) keeps(sent string) error {
-	if sent == s.text {
-		return nil
-	}
-	if len(s.text) > MaxBytes {
-		return fault.New(fault.TooLarge, "SCHEMA_TOO_LARGE", "the schema has %d bytes as it would be kept; at most %d are taken", len(s.text), MaxBytes)
-	}
-	info := protocompile.SourceInfoStandard
-	if comments(s.text) == "" {
-		info = protocompile.SourceInfoNone // there is nothing but comments that it would bring
-	}
-	again, _, err := understand(s.text, s.texts, info)
-	if err != nil {
-		return fault.New(fault.Invalid, codeInvalid, "the schema cannot be kept: written in the canonical way, %s", format.Cut(err.Error(), maxFault)).With(err)
-	}
-	if again.text != s.text || !slices.Equal(serialized(s), serialized(again)) {
-		return fault.New(fault.Invalid, codeInvalid, "the schema cannot be kept: written in the canonical way it says something else; put it in simpler words")
-	}
-	return nil
 }
 
 // gather collects what references bring: the files by the path they are
@@ -348,7 +324,7 @@ func bound(d *descriptorpb.FileDescriptorProto) error {
 	switch {
 	case b.deep:
 		return fault.New(fault.Invalid, codeInvalid, "the schema nests more than %d deep", maxDepth)
-	case b.total > 2*maxStatements:
+	case b.total > 2*maxDeclarations:
 		return tooMany()
 	case b.nameless:
 		return fault.New(fault.Invalid, codeInvalid, "the name of a map has no letter and no digit; give it one: the message that stands for the map's entries is called after it")
@@ -376,7 +352,7 @@ func (b *burden) enums(list []*descriptorpb.EnumDescriptorProto) {
 
 func (b *burden) messages(list []*descriptorpb.DescriptorProto, most int) {
 	b.total, b.deep = b.total+len(list), b.deep || most == 0 && len(list) > 0
-	if b.deep || b.total > 2*maxStatements {
+	if b.deep || b.total > 2*maxDeclarations {
 		return
 	}
 	for _, m := range list {

@@ -12,6 +12,7 @@ package protobuf
 import (
 	"encoding/base64"
 
+	"github.com/bufbuild/protocompile/linker"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
@@ -21,7 +22,7 @@ import (
 
 // Schema is a file that was read. It never changes.
 type Schema struct {
-	file       protoreflect.FileDescriptor
+	file       linker.Result
 	descriptor *descriptorpb.FileDescriptorProto
 	text       string            // canonical
 	texts      map[string]string // of everything it imports, by path

@@ -1,6 +1,7 @@
 package protobuf
 
 import (
+	"fmt"
 	"sort"
 	"strings"
 	"unicode/utf8"
@@ -12,10 +13,10 @@ const (
 	// maxDepth is how deep brackets may nest in a text, and messages in a
 	// descriptor. protoc itself takes 32 messages in one another.
 	maxDepth = 100
-	// maxStatements is how many declarations a file may have that end with a
-	// semicolon, as many more with a body, and as many items in its lists. A
-	// oneof counts as both.
-	maxStatements = 10_000
+	// maxDeclarations is how much a file may declare: what ends with a semicolon,
+	// what has a body, each list of options and each further item of a list
+	// count alike, and take about as long to compile. A oneof counts twice.
+	maxDeclarations = 10_000
 	// maxOneofs is how many oneofs a file may have if they stand in one message, with
 	// a field in each and no other. An optional field of proto3 stands in a oneof of its own, and for
 	// each oneof the compiler goes through all fields of the message.
@@ -57,14 +58,13 @@ func scan(text string) (*layout, error) {
 // scanner goes over a text, token by token as far as it needs to tell them
 // apart.
 type scanner struct {
-	text       string
-	at         int
-	line       int // where the line starts
-	depth      int
-	statements int
-	bodies     int
-	items      int
-	cuts       []int // where a line may be broken
+	text     string
+	at       int
+	line     int // where the line starts
+	depth    int
+	declared int   // of maxDeclarations
+	last     byte  // of the token before
+	cuts     []int // where a line may be broken
 }
 
 func (s *scanner) step() error {
@@ -84,32 +84,36 @@ func (s *scanner) step() error {
 		if i := strings.LastIndexByte(s.text[start:s.at], '\n'); i >= 0 {
 			s.line = start + i + 1
 		}
-	case '{':
+	case '{', '[':
 		s.depth++
-		s.bodies++
-	case '[', '<', '(':
+		if s.last != '=' { // the value of an option counts with the option
+			s.declared++
+		}
+	case '<', '(':
 		s.depth++
 	case '}', ']', '>', ')':
 		s.depth--
-	case ';':
-		s.statements++
-	case ',':
-		s.items++
+	case ';', ',':
+		s.declared++
 	}
 	if strings.IndexByte(";{},", c) >= 0 && s.at-s.line > longLine && s.mayBreak() {
 		s.cuts, s.line = append(s.cuts, s.at), s.at
 	}
+	if c > ' ' && c != '/' {
+		s.last = c
+	}
 	switch {
 	case s.depth > maxDepth:
 		return fault.New(fault.Invalid, codeInvalid, "the schema nests more than %d deep", maxDepth)
-	case max(s.statements, s.bodies, s.items) > maxStatements:
-		return tooMany()
+	case s.declared > maxDeclarations:
+		before := s.text[:start]
+		return tooMany().At(fmt.Sprintf(atLine, 1+strings.Count(before, "\n"), start-strings.LastIndexByte(before, '\n')))
 	}
 	return nil
 }
 
-func tooMany() error {
-	return fault.New(fault.Invalid, codeInvalid, "the schema has more than %d declarations; split it into files that refer to one another", maxStatements)
+func tooMany() *fault.Fault {
+	return fault.New(fault.Invalid, codeInvalid, "the schema has more than %d declarations, lists of options and items of lists together; split it into files that import one another", maxDeclarations)
 }
 
 func isWord(c byte) bool {
@@ -121,8 +125,9 @@ func (s *scanner) pastWord() error {
 	for s.at < len(s.text) && isWord(s.text[s.at]) {
 		s.at++
 	}
+	s.last = s.text[start]
 	if s.text[start:s.at] == "oneof" {
-		s.statements++
+		s.declared++
 	}
 	if s.at-start > maxName {
 		return fault.New(fault.Invalid, codeInvalid, "a name of the schema has more than %d characters", maxName)
