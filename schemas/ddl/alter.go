@@ -308,6 +308,9 @@ func (p *parser) alterSchema() error {
 			return err
 		}
 	}
+	if err := p.d.pass(dear * len(p.d.types)); err != nil {
+		return err
+	}
 	for n, t := range p.d.types {
 		if n.Schema == from {
 			delete(p.d.types, n)

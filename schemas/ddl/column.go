@@ -51,12 +51,12 @@ const endOfColumns = "the end of the columns, of which there are at most 1600,"
 // put adds a column to a table that is being made.
 func (p *parser) put(t *tables.Table, c tables.Column) error {
 	switch {
-	case t.Index(c.Name) >= 0:
+	case p.named[c.Name]:
 		return p.bad("a column of another name than " + clip(c.Name))
 	case len(t.Columns) >= mostColumns:
 		return p.bad(endOfColumns)
 	}
-	t.Columns = append(t.Columns, c)
+	t.Columns, p.named[c.Name] = append(t.Columns, c), true
 	return nil
 }
 
@@ -276,11 +276,15 @@ func (p *parser) tableConstraint(t *tables.Table, keys *[]tables.Key) (found boo
 		return true, nil
 	case p.take("not", "null"):
 		column, err := p.name()
-		if i := t.Index(column); err == nil && i >= 0 {
-			t.Columns[i].Nullable = false
-		}
 		if err != nil {
 			return true, err
+		}
+		i, err := p.d.column(t, column)
+		if err != nil {
+			return true, err
+		}
+		if i >= 0 {
+			t.Columns[i].Nullable = false
 		}
 	case p.take("primary", "key"):
 		k.Kind = tables.Primary

@@ -52,6 +52,7 @@ func (p *parser) createTable(temporary bool) error {
 		return err
 	}
 	t := tables.Table{Name: p.d.madeName(n), At: p.start}
+	p.named = map[string]bool{}
 	if temporary || n.Schema == "pg_temp" {
 		p.d.others[t.Name] = true
 		return nil
@@ -151,7 +152,10 @@ func (p *parser) refined(t *tables.Table, keys *[]tables.Key) error {
 			if err != nil {
 				return err
 			}
-			i := t.Index(name)
+			i, err := p.d.column(t, name)
+			if err != nil {
+				return err
+			}
 			if i < 0 {
 				return p.bad("a column of that table")
 			}
@@ -194,10 +198,11 @@ func (p *parser) inherits(t *tables.Table) error {
 		return err
 	}
 	var columns []tables.Column
+	at := map[string]int{} // where in them each is
 	add := func(c tables.Column) {
-		i := slices.IndexFunc(columns, func(o tables.Column) bool { return o.Name == c.Name })
-		if i < 0 {
-			columns = append(columns, c)
+		i, there := at[c.Name]
+		if !there {
+			at[c.Name], columns = len(columns), append(columns, c)
 			return
 		}
 		columns[i].Nullable = columns[i].Nullable && c.Nullable
@@ -215,6 +220,9 @@ func (p *parser) inherits(t *tables.Table) error {
 		for _, c := range parent.Columns {
 			c.Doc, c.Former, c.Inherited = "", nil, true
 			add(c)
+		}
+		if len(columns) > mostColumns {
+			return p.bad(endOfColumns)
 		}
 	}
 	for _, c := range t.Columns {
@@ -251,6 +259,9 @@ func (p *parser) list() (out []tables.Name, err error) {
 // PostgreSQL makes primary keys first, and foreign ones last.
 func (p *parser) addKeys(n tables.Name, keys []tables.Key) error {
 	labels := map[tables.KeyKind]string{tables.Primary: "pkey", tables.Unique: "key", tables.Foreign: "fkey"}
+	if len(keys) > tables.MostKeys { // before each is compared with the others
+		return tables.TooManyKeys()
+	}
 	for _, k := range once(keys) {
 		t, err := p.d.State.Table(n)
 		if err != nil {
@@ -326,6 +337,9 @@ func (p *parser) createSchema() error {
 	}
 	defer func() { p.d.path = path }()
 	for p.skipTo("create"); p.take("create"); p.skipTo("create") {
+		if p.is("schema") {
+			return p.bad("what stands in the schema, such as a table")
+		}
 		if err := p.create(); err != nil {
 			return err
 		}

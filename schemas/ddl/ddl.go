@@ -125,6 +125,10 @@ func (d *Database) note(at tables.Place, message, mend string) {
 // them, and how many names are tried for keys: some tenths of a second's worth.
 const mostPassed = 10_000_000
 
+// dear is how many looks it is worth to make a name, or to come by one in no
+// order.
+const dear = 8
+
 // every lists those tables that a statement is about which looks at all.
 func (d *Database) every(are func(*tables.Table) bool) ([]tables.Table, error) {
 	looked := 0
@@ -141,6 +145,11 @@ func (d *Database) pass(looked int) error {
 		return fault.New(fault.TooLarge, "STORE_TOO_LARGE", "its statements look at more than %d tables, types and names of keys; give the tables as they stand now", mostPassed)
 	}
 	return nil
+}
+
+// column finds a column of a table, -1 if there is none.
+func (d *Database) column(t *tables.Table, name string) (int, error) {
+	return t.Index(name), d.pass(1 + len(t.Columns)/8)
 }
 
 // unseen notes a statement that may change tables and cannot be seen through.
@@ -196,7 +205,6 @@ func (d *Database) keyName(t *tables.Table, columns []string, label string) (str
 		}
 		name := joined(t.Name.Table, cols, tail)
 		if in := (tables.Name{Schema: t.Name.Schema, Table: name}); !d.State.Used(in) && !d.others[in] {
-			const dear = 8 // times a look: a name is made
 			return name, d.pass(dear * n)
 		}
 	}

@@ -170,6 +170,14 @@ func TestCopiesOfCopies(t *testing.T) {
 		"all again and again": {each(4000, "CREATE TABLE t%[1]d ();") + strings.Repeat("DROP SCHEMA nix;", 2501), tables.TooLarge, "10000000 tables"},
 		"led to":              {each(3000, "CREATE TABLE t%[1]d (a int PRIMARY KEY);") + "CREATE TABLE u (a int REFERENCES t0);" + strings.Repeat("ALTER TABLE t0 RENAME TO r; ALTER TABLE r RENAME TO t0;", 2000), tables.TooLarge, "250000 steps"},
 		"keys":                {"CREATE TABLE t (a int);" + each(2000, "ALTER TABLE t ADD CHECK (a > %[1]d), ADD UNIQUE (a);"), tables.TooLarge, "at most 1000 keys"},
+		"keys at once":        {"CREATE TABLE t (a int" + each(2000, ", FOREIGN KEY (a) REFERENCES t") + ")", tables.TooLarge, "at most 1000 keys"},
+		"columns of a key":    {"CREATE TABLE t AS SELECT 1; ALTER TABLE t ADD UNIQUE (a" + each(50, ", c%[1]d") + ")", "KEY_TOO_WIDE", "at most 32 columns"},
+		"columns of an index": {"CREATE TABLE t AS SELECT 1; CREATE UNIQUE INDEX i ON t (a" + each(50, ", c%[1]d") + ")", "KEY_TOO_WIDE", "at most 32 columns"},
+		"a long path":         {"SET search_path TO a" + each(200, ", s%[1]d"), "PATH_TOO_LONG", "at most 100 schemas"},
+		"a long path, set":    {"SELECT set_config('search_path', 'a" + each(200, ", s%[1]d") + "', false)", "PATH_TOO_LONG", "at most 100 schemas"},
+		"schemas in schemas":  {each(2000, "CREATE SCHEMA s%[1]d ") + ";", "BAD_SQL", "what stands in the schema"},
+		"wide parents":        {wide + "; CREATE TABLE u (other int); CREATE TABLE v () INHERITS (u, t)", "BAD_SQL", "at most 1600"},
+		"types and schemas":   {each(2000, "CREATE TYPE t%[1]d AS (a int);") + strings.Repeat("DROP SCHEMA nix;", 700), tables.TooLarge, "10000000 tables"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := ddl.New()

@@ -63,6 +63,9 @@ func (p *parser) dropSchema(schema string) error {
 			}
 		}
 	}
+	if err := p.d.pass(dear * (len(p.d.types) + len(p.d.others))); err != nil {
+		return err
+	}
 	for n := range p.d.types {
 		if n.Schema == schema {
 			delete(p.d.types, n)

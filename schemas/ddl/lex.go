@@ -35,7 +35,8 @@ type lexer struct {
 	i     int
 	from  tables.Place
 	lines format.Lines
-	near  spot // where the last place was
+	near  spot    // where the last place was
+	toks  []token // of the statement; the next one is read into them
 }
 
 // spot is a byte, and what stands before it in its line.
@@ -84,9 +85,11 @@ const (
 )
 
 // statement reads the tokens up to the next semicolon; none at the end. Of a
-// statement that is not about tables only the first are kept.
+// statement that is not about tables only the first are kept. They are good
+// until the next statement is read.
 func (l *lexer) statement() ([]token, error) {
-	var out []token
+	out := l.toks[:0]
+	defer func() { l.toks = out }()
 	parens, blocks := 0, 0
 	for {
 		t, err := l.next(len(out) == 0)
@@ -233,6 +236,9 @@ func isLetter(c byte) bool {
 
 // folded is a name in lower case: of ASCII letters alone, as PostgreSQL does.
 func folded(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return r >= 'A' && r <= 'Z' }) < 0 {
+		return s
+	}
 	return strings.Map(func(r rune) rune {
 		if r >= 'A' && r <= 'Z' {
 			return r + 'a' - 'A'

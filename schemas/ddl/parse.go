@@ -16,7 +16,8 @@ type parser struct {
 	i     int
 	start tables.Place
 
-	copied []tables.Key // by LIKE, which PostgreSQL makes after the rest
+	copied []tables.Key    // by LIKE, which PostgreSQL makes after the rest
+	named  map[string]bool // the columns of the table that is being made
 }
 
 func (p *parser) peek(n int) token {
@@ -220,15 +221,22 @@ func (p *parser) set() error {
 		}
 		p.i++
 	}
-	p.d.searchIn(path)
-	return nil
+	return p.searchIn(path)
 }
 
-func (d *Database) searchIn(path []string) {
+// mostSchemas bounds the search path, in which every name without a schema is
+// looked for.
+const mostSchemas = 100
+
+func (p *parser) searchIn(path []string) error {
+	if len(path) > mostSchemas {
+		return fault.New(fault.TooLarge, "PATH_TOO_LONG", "the search path has at most %d schemas; name the schema of each table instead", mostSchemas)
+	}
 	if slices.Equal(path, []string{"default"}) {
 		path = []string{"public"}
 	}
-	d.path = slices.DeleteFunc(path, func(s string) bool { return s == "" || s == "$user" || s == "pg_catalog" })
+	p.d.path = slices.DeleteFunc(path, func(s string) bool { return s == "" || s == "$user" || s == "pg_catalog" })
+	return nil
 }
 
 // selects looks for the two things that a query does to tables: SELECT INTO,
@@ -236,7 +244,7 @@ func (d *Database) searchIn(path []string) {
 func (p *parser) selects() error {
 	if p.take("pg_catalog", ".", "set_config", "(") || p.take("set_config", "(") {
 		if p.peek(0).text == "search_path" && p.peek(2).class == text {
-			p.d.searchIn(strings.FieldsFunc(p.peek(2).text, func(r rune) bool { return r == ',' || r == ' ' }))
+			return p.searchIn(strings.FieldsFunc(p.peek(2).text, func(r rune) bool { return r == ',' || r == ' ' }))
 		}
 		return nil
 	}

@@ -156,11 +156,11 @@ func (l *lexer) dollar() (s string, ok bool, err error) {
 	return s, true, nil
 }
 
-// clip shortens what is repeated in a message.
+// clip shortens what is repeated in a message, which is UTF-8 whatever it was.
 func clip(s string) string {
 	const most = 60
 	if len(s) <= most {
-		return s
+		return strings.ToValidUTF8(s, "�")
 	}
 	return strings.ToValidUTF8(s[:most], "") + "…"
 }

@@ -36,16 +36,22 @@ type Change struct {
 	At     Place  `json:"at,omitzero"`
 }
 
+// piece is how many changes are logged beside one another.
+const piece = 1024
+
 func (s *State) did(k Kind, t Name, column, from, to string, at Place) {
-	s.log = append(s.log, Change{k, t, column, from, to, at})
+	last := len(s.log) - 1
+	if last < 0 || len(s.log[last]) == piece {
+		s.log, last = append(s.log, nil), last+1
+	}
+	s.log[last] = append(s.log[last], Change{k, t, column, from, to, at})
 }
 
 // Diff says what lies between two states of one store: a table or a column of
 // the new one that had its name before is the same, under a new name. Places
 // are those of the new state.
 func Diff(before, now *State) []Change {
-	d := &State{}
-	last := now.last()
+	d := &difference{asked: map[deed][]int{}}
 	gone := map[Name]bool{}
 	for n := range before.tables {
 		gone[n] = true
@@ -64,19 +70,60 @@ func Diff(before, now *State) []Change {
 		}
 		delete(gone, was.Name)
 		if was.Name != t.Name {
-			d.did(TableRenamed, t.Name, "", was.Name.String(), t.Name.String(), last.at(TableRenamed, t.Name, "", t.At))
+			d.ask(TableRenamed, t.Name, "", was.Name.String(), t.Name.String(), t.At)
 		}
 		if was.Doc != t.Doc {
 			d.did(DocChanged, t.Name, "", was.Doc, t.Doc, t.At)
 		}
-		d.keys(was, &t, last, called, d.columns(was, &t, last))
+		d.keys(was, &t, called, d.columns(was, &t))
 	}
 	for _, t := range before.All() {
 		if gone[t.Name] {
-			d.did(TableDropped, t.Name, "", "", "", last.at(TableDropped, t.Name, "", Place{}))
+			d.ask(TableDropped, t.Name, "", "", "", Place{})
 		}
 	}
-	return d.log
+	return d.placed(now)
+}
+
+// difference is what lies between two states, as far as it is known.
+type difference struct {
+	all   []Change
+	asked map[deed][]int // of which it is to be found out where they were done
+}
+
+// deed is something that is done to a table or a column, whenever.
+type deed struct {
+	kind   Kind
+	table  Name
+	column string
+}
+
+func (d *difference) did(k Kind, t Name, column, from, to string, at Place) {
+	d.all = append(d.all, Change{k, t, column, from, to, at})
+}
+
+// ask notes a change that happened where it was last done, or else at a place.
+func (d *difference) ask(k Kind, t Name, column, from, to string, otherwise Place) {
+	is := deed{k, t, column}
+	d.asked[is] = append(d.asked[is], len(d.all))
+	d.did(k, t, column, from, to, otherwise)
+}
+
+// placed has every change say where it was last done, by the log from its end.
+func (d *difference) placed(now *State) []Change {
+	for _, some := range slices.Backward(now.log) {
+		for _, c := range slices.Backward(some) {
+			if len(d.asked) == 0 {
+				return d.all
+			}
+			is := deed{c.Kind, c.Table, c.Column}
+			for _, i := range d.asked[is] {
+				d.all[i].At = c.At
+			}
+			delete(d.asked, is)
+		}
+	}
+	return d.all
 }
 
 // Former finds what a table of a later state was in this one: by its name, else
@@ -95,7 +142,7 @@ func (s *State) Former(t Table, now *State) *Table {
 
 // columns says what became of columns, and what they are called now, by what
 // they were.
-func (s *State) columns(was, t *Table, last lasts) (called map[string]string) {
+func (d *difference) columns(was, t *Table) (called map[string]string) {
 	called = map[string]string{}
 	gone := map[string]bool{}
 	for _, c := range was.Columns {
@@ -104,27 +151,27 @@ func (s *State) columns(was, t *Table, last lasts) (called map[string]string) {
 	for _, c := range t.Columns {
 		old := FormerColumn(was, t, c)
 		if old == nil {
-			s.did(ColumnAdded, t.Name, c.Name, "", c.Type, c.At)
+			d.did(ColumnAdded, t.Name, c.Name, "", c.Type, c.At)
 			continue
 		}
 		delete(gone, old.Name)
 		called[old.Name] = c.Name
 		if old.Name != c.Name {
-			s.did(ColumnRenamed, t.Name, c.Name, old.Name, c.Name, c.At)
+			d.did(ColumnRenamed, t.Name, c.Name, old.Name, c.Name, c.At)
 		}
 		if old.Type != c.Type {
-			s.did(TypeChanged, t.Name, c.Name, old.Type, c.Type, c.At)
+			d.did(TypeChanged, t.Name, c.Name, old.Type, c.Type, c.At)
 		}
 		if old.Nullable != c.Nullable {
-			s.did(NullChanged, t.Name, c.Name, nullness(old.Nullable), nullness(c.Nullable), c.At)
+			d.did(NullChanged, t.Name, c.Name, nullness(old.Nullable), nullness(c.Nullable), c.At)
 		}
 		if old.Doc != c.Doc {
-			s.did(DocChanged, t.Name, c.Name, old.Doc, c.Doc, c.At)
+			d.did(DocChanged, t.Name, c.Name, old.Doc, c.Doc, c.At)
 		}
 	}
 	for _, c := range was.Columns {
 		if gone[c.Name] {
-			s.did(ColumnDropped, t.Name, c.Name, c.Type, "", last.at(ColumnDropped, t.Name, c.Name, t.At))
+			d.ask(ColumnDropped, t.Name, c.Name, c.Type, "", t.At)
 		}
 	}
 	return called
@@ -146,7 +193,7 @@ func FormerColumn(was, now *Table, c Column) *Column {
 
 // keys says which keys were added and dropped. One whose columns, or whose other
 // table, have new names is the same.
-func (s *State) keys(was, t *Table, last lasts, tables map[Name]Name, columns map[string]string) {
+func (d *difference) keys(was, t *Table, tables map[Name]Name, columns map[string]string) {
 	before := slices.Clone(was.Keys)
 	for i := range before {
 		before[i] = before[i].called(tables, columns)
@@ -154,12 +201,12 @@ func (s *State) keys(was, t *Table, last lasts, tables map[Name]Name, columns ma
 	old, now := bearings(before), bearings(t.Keys)
 	for _, k := range t.Keys {
 		if !old[k.bearing()] {
-			s.did(KeyAdded, t.Name, "", "", k.String(), last.at(KeyAdded, t.Name, "", t.At))
+			d.ask(KeyAdded, t.Name, "", "", k.String(), t.At)
 		}
 	}
 	for i, k := range was.Keys {
 		if !now[before[i].bearing()] {
-			s.did(KeyDropped, t.Name, "", k.String(), "", last.at(KeyDropped, t.Name, "", t.At))
+			d.ask(KeyDropped, t.Name, "", k.String(), "", t.At)
 		}
 	}
 }
@@ -177,31 +224,6 @@ func (k Key) called(tables map[Name]Name, columns map[string]string) Key {
 		k.To = now
 	}
 	return k
-}
-
-// lasts are where things were last done.
-type lasts map[deed]Place
-
-type deed struct {
-	kind   Kind
-	table  Name
-	column string
-}
-
-func (s *State) last() lasts {
-	out := lasts{}
-	for _, c := range s.log {
-		out[deed{c.Kind, c.Table, c.Column}] = c.At
-	}
-	return out
-}
-
-// at is where something was last done, or another place.
-func (l lasts) at(k Kind, t Name, column string, otherwise Place) Place {
-	if at, done := l[deed{k, t, column}]; done {
-		return at
-	}
-	return otherwise
 }
 
 func nullness(nullable bool) string {

@@ -33,8 +33,24 @@ func bearings(keys []Key) map[string]bool {
 	return out
 }
 
-// mostKeys bounds the keys of a table, each of which is compared with the others.
-const mostKeys = 1_000
+// MostKeys bounds the keys of a table, each of which is compared with the others.
+const MostKeys = 1_000
+
+// TooManyKeys is the fault of a table that has more.
+func TooManyKeys() error {
+	return fault.New(fault.TooLarge, TooLarge, "a table has at most %d keys; take those away that say the same", MostKeys)
+}
+
+// mostKeyColumns is how many columns a key or an index of PostgreSQL has at most
+// (manual, appendix K, Limits).
+const mostKeyColumns = 32
+
+func narrow(columns []string) error {
+	if len(columns) > mostKeyColumns {
+		return fault.New(fault.Invalid, "KEY_TOO_WIDE", "a key and a unique index have at most %d columns; name those that tell the rows apart", mostKeyColumns)
+	}
+	return nil
+}
 
 // copied is how many looks it is worth to copy a key or a column.
 const copied = 8
@@ -43,6 +59,9 @@ const copied = 8
 func (s *State) AddKey(n Name, k Key, at Place) error {
 	t, err := s.Table(n)
 	if err != nil {
+		return err
+	}
+	if err := narrow(k.Columns); err != nil {
 		return err
 	}
 	for i, column := range k.Columns {
@@ -64,8 +83,8 @@ func (s *State) AddKey(n Name, k Key, at Place) error {
 	if k.Kind != Foreign && s.Used(Name{n.Schema, k.Name}) {
 		return taken("index", n.Schema+"."+k.Name, t.At)
 	}
-	if len(t.Keys) >= mostKeys {
-		return fault.New(fault.TooLarge, TooLarge, "a table has at most %d keys; take those away that say the same", mostKeys)
+	if len(t.Keys) >= MostKeys {
+		return TooManyKeys()
 	}
 	if err := s.spend(1); err != nil {
 		return err
@@ -83,8 +102,11 @@ func (s *State) Index(n Name, name string, columns []string) error {
 	if err != nil {
 		return err
 	}
-	if len(t.indexes) >= mostKeys {
-		return fault.New(fault.TooLarge, TooLarge, "a table has at most %d unique indexes; take those away that say the same", mostKeys)
+	if err := narrow(columns); err != nil {
+		return err
+	}
+	if len(t.indexes) >= MostKeys {
+		return fault.New(fault.TooLarge, TooLarge, "a table has at most %d unique indexes; take those away that say the same", MostKeys)
 	}
 	s.looked += copied * len(t.indexes)
 	t.indexes = slices.DeleteFunc(slices.Clone(t.indexes), func(k Key) bool { return k.Name == name })

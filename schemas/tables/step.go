@@ -94,8 +94,9 @@ func (s *State) Lead(n Name, change func(*Table)) error {
 	return nil
 }
 
-// mostFormer is how many names a table or a column is remembered by.
-const mostFormer = 100
+// mostFormer is how many names a table or a column is remembered by: those of
+// between two pushes count, in which hardly anything is renamed twice.
+const mostFormer = 20
 
 // remembered puts a name before those that something had earlier.
 func remembered[T any](name T, earlier []T) []T {
@@ -257,7 +258,10 @@ func (s *State) RenameColumn(n Name, column, to string, at Place) error {
 		c.Former = remembered(column, c.Former)
 		c.Name, c.At = to, at
 		s.looked += len(h.Keys) + len(h.indexes)
-		for _, k := range slices.Concat(h.Keys, h.indexes) {
+		for _, k := range h.Keys {
+			replace(k.Columns, column, to)
+		}
+		for _, k := range h.indexes {
 			replace(k.Columns, column, to)
 		}
 		for _, o := range s.leading(h.Name) {

@@ -120,10 +120,10 @@ type State struct {
 	tables map[Name]*Table
 	named  map[Name]int // how often a key's name is used in a schema
 	led    map[Name]int // how many partitions, heirs and foreign keys lead to a table
-	log    []Change
-	spent  int // of mostSteps
-	looked int // of mostLooks
-	missed int // what was looked for in vain
+	log    [][]Change   // in pieces, so that it grows without being copied
+	spent  int          // of mostSteps
+	looked int          // of mostLooks
+	missed int          // what was looked for in vain
 }
 
 // mostSteps bounds what describing a store may take: every column made counts
@@ -181,7 +181,7 @@ func (s *State) Those(are func(*Table) bool) []Table {
 }
 
 // Log lists what was done, in order.
-func (s *State) Log() []Change { return s.log }
+func (s *State) Log() []Change { return slices.Concat(s.log...) }
 
 // count notes that the names of a table's keys are used, and what it leads to,
 // or (-1) no longer.
@@ -257,11 +257,11 @@ func taken(noun, name string, at Place) error {
 	return fault.New(fault.Invalid, "ALREADY_THERE", "the %s %s is there already, since %s; drop it first, or write IF NOT EXISTS", noun, clip(name), at)
 }
 
-// clip shortens a name for a message.
+// clip shortens a name for a message, which is UTF-8 whatever it was.
 func clip(s string) string {
 	const most = 140
 	if len(s) <= most {
-		return s
+		return strings.ToValidUTF8(s, "�")
 	}
 	return strings.ToValidUTF8(s[:most], "") + "…"
 }

@@ -264,10 +264,10 @@ func TestFormerNamesAreFew(t *testing.T) {
 		}
 	}
 	got := s.All()[0]
-	if len(got.Former) != 100 || got.Former[0].Table != "t999" || got.Former[99].Table != "t900" {
+	if len(got.Former) != 20 || got.Former[0].Table != "t999" || got.Former[19].Table != "t980" {
 		t.Errorf("%d former names: %v", len(got.Former), got.Former)
 	}
-	if former := got.Columns[0].Former; len(former) != 100 || former[0] != "c999" || former[99] != "c900" {
+	if former := got.Columns[0].Former; len(former) != 20 || former[0] != "c999" || former[19] != "c980" {
 		t.Errorf("%d former names: %v", len(former), former)
 	}
 }
