@@ -50,13 +50,13 @@ func (l *liquibase) sql(c *node) {
 
 // mostRun bounds what scripts have together that changes run: each may run one
 // that others ran before.
-const mostRun = 64 << 20
+const mostRun = 16 << 20
 
 func (l *liquibase) sqlFile(f File, c *node) {
 	name := l.beside(f, c, c.attr("path"))
 	sql, ok := l.find(name)
 	if !ok {
-		l.fail(fault.New(fault.Invalid, "FILE_UNKNOWN", "the file that this change runs is not among those given").At(c.at.String()))
+		l.unknown("the file that this change runs is not among those given", name, c.at)
 		return
 	}
 	if l.ran += len(sql.Text); l.ran > mostRun {

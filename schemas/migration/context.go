@@ -13,8 +13,11 @@ import (
 // https://docs.liquibase.com/concepts/changelogs/attributes/contexts.html
 func runsIn(expression string, chosen []string) bool {
 	const most = 1000
+	if len(chosen) == 0 {
+		return true
+	}
 	words := contextWords.FindAllString(strings.ToLower(expression), most+1)
-	if len(chosen) == 0 || len(words) == 0 || len(words) > most {
+	if len(words) == 0 || len(words) > most {
 		return true
 	}
 	e := contexts{words: words, chosen: chosen}

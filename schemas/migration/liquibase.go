@@ -3,7 +3,6 @@ package migration
 import (
 	"errors"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -20,23 +19,25 @@ type liquibase struct {
 	files  map[string]File
 	values map[string]string // of ${…}
 	filler filler
-	in     []string        // the contexts chosen
-	paths  []string        // of the files, in order
-	open   []string        // the changelogs being read, so that none includes itself
-	done   map[string]bool // those that were read: what is included again has run already
-	looks  int             // how often a path was compared with a folder
-	ran    int             // bytes of scripts that changes ran
+	in     []string            // the contexts chosen
+	paths  []string            // of the files, in order
+	byBase map[string][]string // the paths that end in a name, in order
+	open   []string            // the changelogs being read, so that none includes itself
+	done   map[string]bool     // those that were read: what is included again has run already
+	looks  int                 // how often a path was compared with a folder, or another path
+	ran    int                 // bytes of scripts that changes ran
 	faults []error
 }
 
-// mostLooks bounds what including folders within folders may cost.
+// mostLooks bounds what including files and folders within folders may cost.
 const mostLooks = 200_000
 
 func readLiquibase(s Source, d *ddl.Database) error {
-	l := &liquibase{d: d, files: map[string]File{}, values: map[string]string{}, in: s.Contexts, done: map[string]bool{}}
+	l := &liquibase{d: d, files: map[string]File{}, byBase: map[string][]string{}, values: map[string]string{}, in: s.Contexts, done: map[string]bool{}}
 	for _, f := range byPath(s.Files) {
 		l.files[f.Path] = f
 		l.paths = append(l.paths, f.Path)
+		l.byBase[path.Base(f.Path)] = append(l.byBase[path.Base(f.Path)], f.Path)
 	}
 	for name, value := range s.Placeholders {
 		l.values[name] = value
@@ -81,18 +82,31 @@ func (l *liquibase) find(name string) (File, bool) {
 	if f, ok := l.files[name]; ok {
 		return f, true
 	}
-	for _, p := range l.paths {
-		if strings.HasSuffix("/"+p, "/"+name) {
+	for _, p := range l.byBase[path.Base(name)] {
+		if l.looks++; l.looks > mostLooks {
+			break
+		}
+		if rest, ends := strings.CutSuffix(p, name); ends && (rest == "" || strings.HasSuffix(rest, "/")) {
 			return l.files[p], true
 		}
 	}
 	return File{}, false
 }
 
+// mostFaults is how many mistakes are told of all changelogs.
+const mostFaults = 20
+
 func (l *liquibase) fail(err error) {
-	const most = 20
-	if err != nil && len(l.faults) < most {
+	if err != nil && len(l.faults) < mostFaults {
 		l.faults = append(l.faults, err)
+	}
+}
+
+// unknown tells of a file that is not there, and which was perhaps meant: that
+// is dear, and said of what is told alone.
+func (l *liquibase) unknown(message, name string, at tables.Place) {
+	if len(l.faults) < mostFaults {
+		l.fail(fault.New(fault.Invalid, "FILE_UNKNOWN", "%s", fault.Suggest(message, name, l.paths)).At(at.String()))
 	}
 }
 
@@ -147,7 +161,7 @@ func (l *liquibase) entry(f File, e *node) {
 		if included, ok := l.find(l.beside(f, e, e.attr("file"))); ok {
 			l.changelog(included)
 		} else {
-			l.fail(fault.New(fault.Invalid, "FILE_UNKNOWN", "%s", fault.Suggest("the file that is included is not among those given", e.attr("file"), l.paths)).At(e.at.String()))
+			l.unknown("the file that is included is not among those given", e.attr("file"), e.at)
 		}
 	case "includeAll":
 		l.includeAll(l.beside(f, e, e.attr("path")), e)
@@ -279,7 +293,17 @@ func (l *liquibase) tableOf(c *node, schema, name string) tables.Name {
 	return n
 }
 
-var formattedMark = regexp.MustCompile(`(?i)^\s*--\s*(changeset)\s+(.*)$`)
+// changeSetSaid is what the comment says that begins a change set.
+func changeSetSaid(line string) (said string, begins bool) {
+	const word = "changeset"
+	rest, comment := strings.CutPrefix(strings.TrimLeft(line, " \t\v\f"), "--")
+	rest = strings.TrimLeft(rest, " \t\v\f")
+	if !comment || len(rest) <= len(word) || !strings.EqualFold(rest[:len(word)], word) {
+		return "", false
+	}
+	said = strings.TrimLeft(rest[len(word):], " \t\v\f")
+	return said, len(said) < len(rest)-len(word)
+}
 
 // formatted leaves of SQL with Liquibase's comments what runs on PostgreSQL; the
 // lines of the rest are empty, so that places stay right.
@@ -287,14 +311,14 @@ func formatted(text string, contexts []string) string {
 	var b strings.Builder
 	skip, delimiter := false, ""
 	for line := range strings.Lines(text) {
-		if m := formattedMark.FindStringSubmatch(strings.TrimRight(line, "\r\n")); m != nil {
+		if said, begins := changeSetSaid(strings.TrimRight(line, "\r\n")); begins {
 			const most = 10_000 // bytes: where more is said than that, it runs
-			said := m[2]
 			if len(said) > most {
 				said = ""
 			}
-			in := runsIn(option(said, "context")+option(said, "contextFilter"), contexts)
-			skip, delimiter = !in || !forPostgreSQL(option(said, "dbms")) || strings.EqualFold(option(said, "ignore"), "true"), option(said, "endDelimiter")
+			set := options(said)
+			in := runsIn(set["context"]+set["contextfilter"], contexts)
+			skip, delimiter = !in || !forPostgreSQL(set["dbms"]) || strings.EqualFold(set["ignore"], "true"), set["enddelimiter"]
 			b.WriteString(";\n") // the change set before has ended
 			continue
 		}
@@ -306,15 +330,32 @@ func formatted(text string, contexts []string) string {
 	return b.String()
 }
 
-var formattedOption = regexp.MustCompile(`(\w+):(?:"([^"]*)"|(\S+))`)
-
-// option reads name:value of a change set's comment; a value with spaces stands
-// in quotes.
-func option(said, name string) string {
-	for _, m := range formattedOption.FindAllStringSubmatch(said, -1) {
-		if strings.EqualFold(m[1], name) {
-			return m[2] + m[3]
+// options reads each name:value of a change set's comment, by its name in small
+// letters; a value with spaces stands in quotes. What is said first holds.
+func options(said string) map[string]string {
+	out := map[string]string{}
+	for at := 0; at < len(said); {
+		colon := strings.IndexByte(said[at:], ':')
+		if colon < 0 {
+			break
+		}
+		name := said[at : at+colon]
+		name = strings.ToLower(name[1+strings.LastIndexFunc(name, func(r rune) bool { return r != '_' && !isLetterOrDigit(r) }):])
+		value, given := said[at+colon+1:], true
+		if rest, quoted := strings.CutPrefix(value, `"`); quoted && strings.Contains(rest, `"`) {
+			value = rest[:strings.IndexByte(rest, '"')]
+			at += len(`""`)
+		} else if i := strings.IndexAny(value, " \t\v\f"); i >= 0 {
+			value, given = value[:i], i > 0
+		}
+		at += colon + 1 + len(value)
+		if _, before := out[name]; name != "" && given && !before {
+			out[name] = value
 		}
 	}
-	return ""
+	return out
+}
+
+func isLetterOrDigit(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
 }

@@ -189,6 +189,8 @@ func TestHostileFiles(t *testing.T) {
 		"many members":       {Format: "liquibase", Files: files("a.json", "{"+strings.Repeat(`"a":"b",`, n)+`"c":1}`)},
 		"includes all":       {Format: "liquibase", Root: "db/changelog/0.xml", Files: many},
 		"placeholders":       {Format: "flyway", Files: files("V1__a.sql", strings.Repeat("${a} ", n))},
+		"many placeholders":  {Format: "flyway", Files: files("V1__a.sql", strings.NewReplacer(`"f`, "${f", `":{},`, "} ").Replace(numbered(n)))},
+		"includes of others": {Format: "liquibase", Root: "db/changelog/0.xml", Files: append(many[1:], files("db/changelog/0.xml", "<databaseChangeLog>"+strings.Repeat(`<include file="none.xml"/>`, n)+"</databaseChangeLog>")...)},
 		"deep in script":     {Format: "mongodb", Files: files("a.js", "db.createCollection("+strings.Repeat("[", n))},
 		"calls in script":    {Format: "mongodb", Files: files("a.js", strings.Repeat("db.createCollection('", n/10))},
 		"calls in calls":     {Format: "mongodb", Files: files("a.js", strings.Repeat("db.createCollection(", n))},
@@ -222,7 +224,7 @@ func TestEndlessFiles(t *testing.T) {
 	for i := range 60 {
 		doubling += fmt.Sprintf(`<property name="p%d" value="${p%d}${p%d}"/>`, i+1, i, i)
 	}
-	long := map[string]string{"x": strings.Repeat(" ", 1<<20)}
+	long := map[string]string{"x": strings.Repeat(" ", 256<<10)}
 	for name, c := range map[string]struct {
 		migration.Source
 		want string
@@ -232,7 +234,7 @@ func TestEndlessFiles(t *testing.T) {
 		"in files together":  {migration.Source{Format: "flyway", Placeholders: long, Files: files("V1__a.sql", strings.Repeat("${x}\n", 10), "V2__b.sql", strings.Repeat("${x}\n", 10))}, "V2__b.sql:1:1 VALUES_TOO_LARGE"},
 		"a long value, once": {migration.Source{Format: "goose", Placeholders: long, Files: files("1_a.sql", "-- +goose Up\n-- +goose ENVSUB ON\n"+strings.Repeat("${x}", 16)+"\n")}, ""},
 		"and one too many":   {migration.Source{Format: "goose", Placeholders: long, Files: files("1_a.sql", "-- +goose Up\n-- +goose ENVSUB ON\n"+strings.Repeat("${x}", 17)+"\n")}, "1_a.sql:1:1 VALUES_TOO_LARGE"},
-		"one script often":   {migration.Source{Format: "liquibase", Root: "a.xml", Files: files("a.xml", "<databaseChangeLog>"+runs+"</databaseChangeLog>", "big.sql", strings.Repeat(" ", 4<<20))}, "a.xml:1:918 TOO_MANY_RUNS"},
+		"one script often":   {migration.Source{Format: "liquibase", Root: "a.xml", Files: files("a.xml", "<databaseChangeLog>"+runs+"</databaseChangeLog>", "big.sql", strings.Repeat(" ", 1<<20))}, "a.xml:1:918 TOO_MANY_RUNS"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := migration.Read(c.Source)

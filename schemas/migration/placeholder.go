@@ -12,7 +12,7 @@ var placeholder = regexp.MustCompile(`\$\{([^{}\s]{1,100})\}`)
 
 // mostFilled bounds what values add to the files of a source: a value of values
 // of values grows fast.
-const mostFilled = 16 << 20
+const mostFilled = 4 << 20
 
 // filler puts values in the place of placeholders.
 type filler struct{ added int }
