@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -26,8 +27,17 @@ type language struct {
 	families []family
 	most     int  // bytes of a text
 	whole    bool // mistakes are told as one message
-	read     func(text string) error
+	// ready prepares what becomes of a text that follows another one: "" stands
+	// for what is like it but for its types. What is registered already was read
+	// before, and is kept as it is written.
+	ready func(text, before string) (read func() error)
 }
+
+// read is all that is done with a text, at once.
+func (l language) read(text string) error { return l.ready(text, "")() }
+
+// mostScript is how much of scripts and changelogs is sent at once: a body.
+const mostScript = 7 << 20
 
 // languages are all of them. What is done with a text is what registering or
 // pushing it does, but for the database: it is read, held against another one,
@@ -37,31 +47,76 @@ func languages() []language {
 		{"Avro", ofAvro, 1 << 20, true, registered(avro.Read, "bytes")},
 		{"JSON Schema", ofJSON, 1 << 20, true, registered(jsonschema.Read, "integer")},
 		{"Protobuf", ofProtobuf, 1 << 20, true, registered(protobuf.Read, "int32")},
-		{"DDL", ofDDL, 10 << 20, false, func(text string) error {
+		{"DDL", ofDDL, mostScript, false, pushed(func(text string) (*tables.State, error) {
 			d := ddl.New()
 			err := d.Run(tables.Place{File: "f.sql"}, text)
-			tables.Diff(tables.New(), d.State)
-			tables.Diff(d.State, tables.New())
-			return err
-		}},
-		{"manifest", ofManifests, 1 << 20, false, func(text string) error {
-			_, err := manifest.Read(manifest.Name, []byte(text))
-			return err
+			return d.State, err
+		})},
+		{"manifest", ofManifests, 1 << 20, false, func(text, _ string) func() error {
+			return func() error {
+				_, err := manifest.Read(manifest.Name, []byte(text))
+				return err
+			}
 		}},
 	}
 	for _, file := range slices.Sorted(maps.Keys(ofMigrations)) {
-		all = append(all, language{file, ofMigrations[file], 10 << 20, false, func(text string) error {
-			s := migration.Source{Format: formats[file], Files: []migration.File{{Path: file, Text: text}}}
+		all = append(all, language{file, ofMigrations[file], mostScript, false, pushed(func(text string) (*tables.State, error) {
+			s := migration.Source{Format: formats[file], Files: filesOf(file, text)}
 			if s.Format == "liquibase" {
 				s.Root = file
 			}
 			r, err := migration.Read(s)
-			if r.State != nil {
-				tables.Diff(tables.New(), r.State)
-				tables.Diff(r.State, tables.New())
+			return r.State, err
+		})})
+	}
+	return all
+}
+
+// filesOf takes a text apart where it is several files.
+func filesOf(first, text string) (out []migration.File) {
+	for i, part := range strings.Split(text, nextFile) {
+		name := first
+		if i > 0 {
+			name, part, _ = strings.Cut(part, "\n")
+		}
+		out = append(out, migration.File{Path: name, Text: part})
+	}
+	return out
+}
+
+// pushed is all that becomes of a store: it is read, and held in both directions
+// against what it was before, against one in which all is called otherwise, and
+// against none.
+func pushed(read func(string) (*tables.State, error)) func(text, before string) func() error {
+	return func(text, before string) func() error {
+		if before == "" {
+			before = text
+		}
+		others := []*tables.State{tables.New()}
+		if was, _ := read(before); was != nil {
+			others = append(others, tables.Of(was.All()), tables.Of(otherwise(was.All())))
+		}
+		return func() error {
+			now, err := read(text)
+			for _, o := range others {
+				if now != nil {
+					tables.Diff(o, now)
+					tables.Diff(now, o)
+				}
 			}
 			return err
-		}})
+		}
+	}
+}
+
+// otherwise are tables whose columns have other names and types.
+func otherwise(all []tables.Table) []tables.Table {
+	for i, t := range all {
+		all[i].Columns = slices.Clone(t.Columns)
+		for j := range t.Columns {
+			c := &all[i].Columns[j]
+			c.Name, c.Type, c.Former = c.Name+"x", c.Type+"x", nil
+		}
 	}
 	return all
 }
@@ -72,29 +127,59 @@ var formats = map[string]string{
 	"1_goose.sql": "goose", "V1__flyway.sql": "flyway", "validators.json": "mongodb", "validators.js": "mongodb",
 }
 
-// registered is all that becomes of a schema when it follows one that is like
-// it but for the type that stands for its strings, in both directions.
-func registered(read format.Read, other string) func(string) error {
-	return func(text string) error {
-		s, err := read(text, nil)
+// registered is all that becomes of a schema when it follows one that is kept, in
+// both directions.
+func registered(read format.Read, other string) func(text, before string) func() error {
+	return func(text, before string) func() error {
+		if before == "" {
+			before = strings.ReplaceAll(text, "string", other)
+		}
+		if was, err := read(before, nil); err == nil {
+			before = was.Canonical()
+		}
+		return func() error {
+			s, err := read(text, nil)
+			if err != nil {
+				return err
+			}
+			before, err := read(before, nil)
+			if err != nil {
+				before = s
+			}
+			s.Warnings(before)
+			_, err = s.CanRead(before, format.Options{})
+			if _, back := before.CanRead(s, format.Options{}); err == nil {
+				err = back
+			}
+			if n, ok := s.(format.Shaped); ok {
+				n.Shape()
+			}
+			if t, ok := s.(format.Taggable); ok {
+				t.Entities()
+			}
+			return err
+		}
+	}
+}
+
+// imported is what becomes of a small file that imports one.
+func imported(text, _ string) func() error {
+	const small = `syntax = "proto3"; package small; import "a.proto"; message Small { string a = 1; }`
+	large, err := protobuf.Read(text, nil)
+	if err != nil {
+		return func() error { return err }
+	}
+	return func() error {
+		given := []format.Reference{{Name: "a.proto", Schema: large}}
+		s, err := protobuf.Read(small, given)
 		if err != nil {
 			return err
 		}
-		before, err := read(strings.ReplaceAll(text, "string", other), nil)
+		before, err := protobuf.Read(strings.ReplaceAll(small, "string", "int32"), given)
 		if err != nil {
-			before = s
+			return err
 		}
-		s.Warnings(before)
 		_, err = s.CanRead(before, format.Options{})
-		if _, back := before.CanRead(s, format.Options{}); err == nil {
-			err = back
-		}
-		if n, ok := s.(format.Shaped); ok {
-			n.Shape()
-		}
-		if t, ok := s.(format.Taggable); ok {
-			t.Entities()
-		}
 		return err
 	}
 }
@@ -108,26 +193,46 @@ type taken struct {
 	err    error
 }
 
-// slowest doubles a family until its texts are longer than any that is read,
-// and finds the one that takes longest, and the largest that is sound.
+// slowest doubles a family until its texts are longer than any that is read, and
+// goes on from the largest that is taken in quarters: what is refused for its
+// size is slowest just before it is. It finds the text that takes longest.
 func (l language) slowest(f family) (worst taken) {
-	for n := 64; ; n *= 2 {
-		text := f.of(n)
+	largest := 64
+	try := func(n int) (fits bool) {
+		text, before := f.of(n), ""
 		if len(text) > l.most {
-			return worst
+			return false
 		}
+		if f.was != nil {
+			before = f.was(n)
+		}
+		read := l.ready(text, before)
+		runtime.GC()
 		var err error
-		took := cputest.Process(func() { err = l.read(text) })
-		if one := (taken{f.name, n, len(text), took, err}); one.cpu > worst.cpu {
-			worst = one
+		took := cputest.Process(func() { err = read() })
+		if err == nil {
+			largest = max(largest, n)
+		}
+		if took > worst.cpu {
+			worst = taken{f.name, n, len(text), took, err}
+		}
+		return true
+	}
+	n := 64
+	for try(n) {
+		n *= 2
+	}
+	for _, from := range slices.Compact([]int{largest, n / 2}) {
+		for quarters := 5; quarters < 8 && try(from*quarters/4); quarters++ {
 		}
 	}
+	return worst
 }
 
 // How long the slowest text of each language takes, of all families at all
 // sizes that double: -v lists the slowest of each family.
 func BenchmarkSlowest(b *testing.B) {
-	for _, l := range languages() {
+	for _, l := range append(languages(), language{"imports of Protobuf", ofProtobuf, 1 << 20, true, imported}) {
 		b.Run(strings.ReplaceAll(l.name, " ", "_"), func(b *testing.B) {
 			for b.Loop() {
 				var worst taken
