@@ -8,9 +8,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/catalog/dossier"
-	"github.com/flowmart/lethe/catalog/taxonomy"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas/assertion"
 	"github.com/flowmart/lethe/schemas/detect"
 	"github.com/flowmart/lethe/schemas/format"
 	"github.com/flowmart/lethe/schemas/gate"
@@ -218,38 +218,7 @@ func (k known) change(now described) gate.Change {
 	change := gate.Change{New: now.fields, Dangling: now.dangling,
 		Confirmed: map[string][]string{}, Earlier: map[string][]string{}, Rejected: map[string][]gate.Rejection{}}
 	for _, d := range k.datasets {
-		tell(&change, k.tags[d])
+		assertion.Tell(&change, k.tags[d])
 	}
 	return change
-}
-
-// tell adds what is said of a dataset's fields: what people decided and, apart,
-// what versions of the schema say. What is said to hold from a later day on is
-// decided today.
-func tell(change *gate.Change, tags []dossier.Tag) {
-	denied := map[string]map[string]bool{}
-	for _, t := range tags {
-		path := t.Path
-		if t.State == "REJECTED" || t.State == "CONFIRMED" && t.Polarity == "-" {
-			change.Rejected[path] = append(change.Rejected[path], gate.Rejection{Category: t.Term})
-			if denied[path] == nil {
-				denied[path] = map[string]bool{}
-			}
-			denied[path][t.Term] = t.Polarity == "-"
-		}
-	}
-	for _, t := range tags {
-		path := t.Path
-		if t.State != "CONFIRMED" || t.Polarity != "+" {
-			continue
-		}
-		if _, err := taxonomy.Find("", t.Term, taxonomy.Category); err != nil || denied[path][t.Term] {
-			continue
-		}
-		if t.Source == "SCHEMA" {
-			change.Earlier[path] = append(change.Earlier[path], t.Term)
-		} else {
-			change.Confirmed[path] = append(change.Confirmed[path], t.Term)
-		}
-	}
 }

@@ -10,9 +10,11 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/dossier"
 	"github.com/flowmart/lethe/catalog/taxonomy"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
+	"github.com/flowmart/lethe/schemas/assertion"
 	"github.com/flowmart/lethe/schemas/gate"
 	"github.com/flowmart/lethe/schemas/report"
 	"github.com/flowmart/lethe/schemas/tables"
@@ -30,6 +32,7 @@ type judged struct {
 	fields   []field
 	dataset  uuid.UUID // uuid.Nil for one that the catalog does not know yet
 	known    catalog.Dataset
+	standing []dossier.Tag // of its columns, in the catalog
 	change   gate.Change
 	result   gate.Result
 	findings []finding
@@ -113,7 +116,8 @@ func (v *work) judgeTables(ctx context.Context, now *tables.State) ([]*judged, e
 		return nil, err
 	}
 	for _, j := range all {
-		said(&j.change, tags[j.dataset], fields[j.dataset])
+		j.standing = ofFields(tags[j.dataset], fields[j.dataset])
+		assertion.Tell(&j.change, j.standing)
 	}
 	if err := v.around(ctx, all, ids); err != nil {
 		return nil, err
@@ -122,13 +126,27 @@ func (v *work) judgeTables(ctx context.Context, now *tables.State) ([]*judged, e
 	return all, nil
 }
 
+// ofFields are the tags of fields among those of a dataset, with their paths.
+func ofFields(tags []catalog.Tag, fields []catalog.Field) (out []dossier.Tag) {
+	paths := map[uuid.UUID]string{}
+	for _, f := range fields {
+		paths[f.ID] = f.Path
+	}
+	for _, t := range tags {
+		if t.FieldID != nil {
+			out = append(out, dossier.Tag{Tag: t, Path: paths[*t.FieldID]})
+		}
+	}
+	return out
+}
+
 // listed are the tables that are judged: the rows of a part are the whole's.
 func listed(now *tables.State) []*judged {
 	var all []*judged
 	for _, t := range now.All() {
 		if t.PartOf == (tables.Name{}) {
 			j := &judged{Table: t, fields: fieldsOf(t)}
-			j.change = gate.Change{New: gateFields(j.fields), Confirmed: map[string][]string{}, Rejected: map[string][]gate.Rejection{}}
+			j.change = gate.Change{New: gateFields(j.fields), Confirmed: map[string][]string{}, Earlier: map[string][]string{}, Rejected: map[string][]gate.Rejection{}}
 			all = append(all, j)
 		}
 	}
@@ -178,31 +196,6 @@ func (j *judged) slips() []finding {
 // ofTable finds what a whole table may be tagged with.
 func ofTable(tag string) (taxonomy.Term, error) {
 	return taxonomy.Find("", tag, taxonomy.Category, taxonomy.Subject, taxonomy.Sensitivity)
-}
-
-// said fills in what the catalog says of the fields of a dataset.
-func said(change *gate.Change, tags []catalog.Tag, fields []catalog.Field) {
-	paths := map[uuid.UUID]string{}
-	for _, f := range fields {
-		paths[f.ID] = f.Path
-	}
-	denied := map[string]bool{}
-	for _, t := range tags {
-		if t.FieldID != nil && (t.State == "REJECTED" || t.State == "CONFIRMED" && t.Polarity == "-") {
-			path := paths[*t.FieldID]
-			change.Rejected[path] = append(change.Rejected[path], gate.Rejection{Category: t.Term})
-			denied[path+"\x00"+t.Term] = true
-		}
-	}
-	for _, t := range tags {
-		if t.FieldID == nil || t.State != "CONFIRMED" || t.Polarity != "+" || denied[paths[*t.FieldID]+"\x00"+t.Term] {
-			continue
-		}
-		if _, err := taxonomy.Find("", t.Term, taxonomy.Category); err == nil {
-			path := paths[*t.FieldID]
-			change.Confirmed[path] = append(change.Confirmed[path], t.Term)
-		}
-	}
 }
 
 // reachable takes back that nobody can be found in a table, where a foreign key

@@ -3,7 +3,6 @@ package stores
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 
 	"github.com/google/uuid"
@@ -11,7 +10,7 @@ import (
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/internal/access"
-	"github.com/flowmart/lethe/schemas/gate"
+	"github.com/flowmart/lethe/schemas/assertion"
 	"github.com/flowmart/lethe/schemas/tables"
 )
 
@@ -60,7 +59,7 @@ func (v *work) tellCatalog(ctx context.Context, by access.Principal, all []*judg
 			}
 		}
 	}
-	return v.classify(ctx, by, all)
+	return v.classify(ctx, by, all, version)
 }
 
 // put makes the datasets that the catalog does not have as the tables are, and
@@ -92,9 +91,8 @@ func (v *work) put(all []*judged) []catalog.Dataset {
 }
 
 // classify asserts in the catalog what descriptions say that columns and tables
-// are, and what was said of columns under their former names. What a later
-// version says no more is not taken back: the rows are still there.
-func (v *work) classify(ctx context.Context, by access.Principal, all []*judged) error {
+// are, and what was said of columns under their former names.
+func (v *work) classify(ctx context.Context, by access.Principal, all []*judged, version int) error {
 	var ids []uuid.UUID
 	for _, j := range all {
 		ids = append(ids, j.dataset)
@@ -105,9 +103,9 @@ func (v *work) classify(ctx context.Context, by access.Principal, all []*judged)
 	}
 	var tags []catalog.Tag
 	for _, j := range all {
-		at := map[string]*uuid.UUID{}
+		at := map[string]uuid.UUID{}
 		for _, f := range known[j.dataset] {
-			at[f.Path] = &f.ID
+			at[f.Path] = f.ID
 		}
 		_, own := tagsIn(j.Doc)
 		for _, tag := range own {
@@ -115,16 +113,7 @@ func (v *work) classify(ctx context.Context, by access.Principal, all []*judged)
 				tags = append(tags, catalog.Tag{DatasetID: j.dataset, Term: tag, Source: "SCHEMA"})
 			}
 		}
-		for _, t := range gate.Tags(j.change) {
-			if at[t.Path] == nil || t.Source == gate.Inherited || t.Source == gate.Confirmed && t.From == t.Path {
-				continue
-			}
-			reason := ""
-			if t.From != t.Path {
-				reason = fmt.Sprintf("the column was called %s", t.From)
-			}
-			tags = append(tags, catalog.Tag{DatasetID: j.dataset, FieldID: at[t.Path], Term: t.Category, Source: "SCHEMA", Reason: reason})
-		}
+		tags = append(tags, assertion.Version{Dataset: j.dataset, Number: version, Fields: at}.Revised(j.change, j.standing)...)
 	}
 	const atOnce = 5000 // the catalog takes no more in one call
 	for some := range slices.Chunk(tags, atOnce) {

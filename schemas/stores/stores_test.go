@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/schemas/gate"
@@ -159,6 +161,45 @@ func TestRenamed(t *testing.T) {
 	want := map[string]map[string][]string{"postgres://orders-db public.client": {"id": {"user.unique_id"}, "created_at": {"user.behavior"}, "since": {"user.behavior"}}}
 	if got := b.datasets(t); !reflect.DeepEqual(got, want) {
 		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// What a comment said and says no more counts no more: the column is looked at
+// anew. In the catalog it is marked and not taken back, as the rows are still
+// there; what a person said stays, and a push that changes nothing asserts
+// nothing.
+func TestACommentTakenAway(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	const tagged = "ALTER TABLE customer ADD email text; COMMENT ON COLUMN customer.email IS '@tags(user.contact.email)';"
+	const untagged = "COMMENT ON COLUMN customer.email IS 'where to write';"
+	b.push(t, first, tagged)
+	tags := func() (out []string) {
+		for _, d := range must(b.catalog.Snapshot(ctx, b.admin))(t).Datasets {
+			for _, tag := range must(catalog.TagsByDataset(ctx, b.db, []uuid.UUID{d.ID}))(t)[d.ID] {
+				if tag.Term == "user.contact.email" {
+					out = append(out, tag.Source+" "+tag.State+" "+tag.Reason)
+				}
+			}
+		}
+		return out
+	}
+	if got := tags(); !slices.Equal(got, []string{"SCHEMA CONFIRMED "}) {
+		t.Errorf("%q", got)
+	}
+	a := must(b.Check(ctx, b.viewer, "orders-db", scripts(first, tagged, untagged)))(t)
+	if !slices.Contains(told(a), "CG010 3.sql:1:1 email") {
+		t.Errorf("a comment without the tag: %q", told(a))
+	}
+	for range 2 {
+		b.push(t, first, tagged, untagged)
+		if got := tags(); !slices.Equal(got, []string{"SCHEMA CONFIRMED another version said so; version 2 does not"}) {
+			t.Errorf("%q", got)
+		}
+	}
+	b.push(t, first, tagged, untagged, tagged[strings.Index(tagged, "COMMENT"):])
+	if got := tags(); !slices.Equal(got, []string{"SCHEMA CONFIRMED "}) {
+		t.Errorf("said again: %q", got)
 	}
 }
 
