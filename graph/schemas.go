@@ -69,7 +69,11 @@ func (r schemaSubjectResolver) Version(ctx context.Context, s *exec.SchemaSubjec
 }
 
 func (r queryResolver) CheckSchema(ctx context.Context, in exec.CheckSchemaInput) (schemas.Answer, error) {
-	answers, err := r.Schemas.Check(ctx, access.From(ctx), []schemas.Submission{submitted(in)})
+	s := submitted(in)
+	if err := s.Intend(schemas.Level(orNil(in.Compatibility)), orNil(in.Gate), in.Topics); err != nil {
+		return schemas.Answer{}, err
+	}
+	answers, err := r.Schemas.Check(ctx, access.From(ctx), []schemas.Submission{s})
 	if err != nil {
 		return schemas.Answer{}, err
 	}

@@ -34,6 +34,25 @@ func TestCheckSchema(t *testing.T) {
 	}
 }
 
+// A check goes by what the subject is to be set to, as it does at the other doors.
+func TestCheckSchemaAsIntended(t *testing.T) {
+	t.Parallel()
+	c := furnish(t)
+	const query = `query($in: CheckSchemaInput!) { checkSchema(input: $in) { verdict policy findings { code path } } }`
+	in := object("subject", "shop.Person", "schema", `{"type":"record","name":"Person","namespace":"shop","fields":[{"name":"email","type":"string"}]}`,
+		"compatibility", "full", "gate", "ENFORCE", "topics", []any{"people.v1"})
+	a := c.do(c.handler, query, object("in", in))
+	if a.text(t, "checkSchema", "verdict") != "FAIL" || a.text(t, "checkSchema", "policy") != "ENFORCE" || a.text(t, "checkSchema", "findings", 0, "path") != "<shop.Person>.email" {
+		t.Errorf("%s", a.Raw)
+	}
+	for _, wrong := range []struct{ key, value, code string }{{"compatibility", "BACKWARDS", "INVALID_LEVEL"}, {"topics", "people#header", "INVALID_CONFIG"}} {
+		in := object("subject", "shop.Person", "schema", `"string"`, wrong.key, wrong.value)
+		if a := c.do(c.handler, query, object("in", in)); a.code() != wrong.code {
+			t.Errorf("%s %s: %s, want %s", wrong.key, wrong.value, a.Raw, wrong.code)
+		}
+	}
+}
+
 // From a reader that is declared to the change that its owner agrees to, over
 // the API.
 func TestAChangeIsAgreedTo(t *testing.T) {

@@ -149,6 +149,12 @@ type CheckSchemaInput struct {
 	References []SchemaReferenceInput `json:"references"`
 	// What is said about it beside its text; that of the latest version when absent.
 	Metadata *SchemaMetadataInput `json:"metadata,omitempty"`
+	// The compatibility that the subject is to be set to: the schema is held against it, too.
+	Compatibility *string `json:"compatibility,omitempty"`
+	// The gate's policy that the subject is to be set to: the stricter of the two judges.
+	Gate *gate.Policy `json:"gate,omitempty"`
+	// The topics that are to be declared for the subject, for example orders.v1 or orders.v1#key.
+	Topics []string `json:"topics,omitempty"`
 }
 
 // The files that make the tables of a store.

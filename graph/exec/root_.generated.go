@@ -3627,6 +3627,12 @@ input CheckSchemaInput {
   references: [SchemaReferenceInput!]! = []
   "What is said about it beside its text; that of the latest version when absent."
   metadata: SchemaMetadataInput
+  "The compatibility that the subject is to be set to: the schema is held against it, too."
+  compatibility: String
+  "The gate's policy that the subject is to be set to: the stricter of the two judges."
+  gate: GatePolicy
+  "The topics that are to be declared for the subject, for example orders.v1 or orders.v1#key."
+  topics: [String!]
 }
 
 "What is said about a schema beside its text; all of it empty says that there is nothing."

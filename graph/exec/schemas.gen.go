@@ -2166,7 +2166,7 @@ func (ec *executionContext) unmarshalInputCheckSchemaInput(ctx context.Context, 
 		asMap["references"] = []any{}
 	}
 
-	fieldsInOrder := [...]string{"subject", "schemaType", "schema", "references", "metadata"}
+	fieldsInOrder := [...]string{"subject", "schemaType", "schema", "references", "metadata", "compatibility", "gate", "topics"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2208,6 +2208,27 @@ func (ec *executionContext) unmarshalInputCheckSchemaInput(ctx context.Context, 
 				return it, err
 			}
 			it.Metadata = data
+		case "compatibility":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("compatibility"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Compatibility = data
+		case "gate":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("gate"))
+			data, err := ec.unmarshalOGatePolicy2ᚖgithubᚗcomᚋflowmartᚋletheᚋschemasᚋgateᚐPolicy(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Gate = data
+		case "topics":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("topics"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Topics = data
 		}
 	}
 	return it, nil

@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
-	"strings"
 
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
@@ -19,7 +18,6 @@ import (
 	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/gate"
 	"github.com/flowmart/lethe/schemas/report"
-	"github.com/flowmart/lethe/schemas/topic"
 )
 
 // Path is where schemas are checked.
@@ -55,26 +53,8 @@ type Reference struct {
 // Submission is the schema as the registry takes it.
 func (s Schema) Submission() (schemas.Submission, error) {
 	out := schemas.Submission{Subject: s.Subject, Type: s.Type, Text: s.Text, Metadata: s.Metadata, RuleSet: s.RuleSet}
-	if s.Level != "" {
-		level, err := schemas.ParseLevel(string(s.Level))
-		if err != nil {
-			return out, err
-		}
-		out.Intended.Level = level
-	}
-	switch policy := gate.Policy(strings.ToUpper(string(s.Policy))); policy {
-	case "":
-	case gate.Enforce, gate.Warn, gate.Off:
-		out.Intended.Gate = &policy
-	default:
-		return out, fault.Bad("gate", "INVALID_CONFIG", "a policy of the gate is ENFORCE, WARN or OFF")
-	}
-	if len(s.Topics) > 0 {
-		topics, err := topic.Spell(s.Subject, s.Topics)
-		if err != nil {
-			return out, err
-		}
-		out.Intended.Topics = &topics
+	if err := out.Intend(s.Level, s.Policy, s.Topics); err != nil {
+		return out, err
 	}
 	for _, r := range s.References {
 		if r.Version == 0 {
