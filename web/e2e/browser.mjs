@@ -34,6 +34,7 @@ export class Person {
 
   static async enter(browser, url, name, size = { width: 1440, height: 900 }) {
     const context = await browser.newContext({ viewport: size, locale: 'en-GB', timezoneId: 'Europe/Berlin', reducedMotion: 'reduce', acceptDownloads: true });
+    context.setDefaultTimeout(120_000); // ends a hang; a busy machine takes longer than the usual 30 s
     const person = new Person(await context.newPage(), url, name);
     await person.listen(context);
     return person;

@@ -20,7 +20,7 @@ export async function files({ page, url }, ...customers) {
 export async function cancelsByKeyboard(handler, approver, path) {
   const { page } = approver;
   const caseNumber = path.split('/').pop();
-  await handler.page.getByText('The identifiers match more than one person').waitFor({ timeout: 60_000 });
+  await handler.page.getByText('The identifiers match more than one person').waitFor({ timeout: 120_000 });
   assert.equal(await handler.page.getByRole('button', { name: 'I have looked: go on…' }).count(), 0, 'a handler does not decide');
   await page.goto(`${approver.url}/requests?view=decide`);
   await page.getByRole('link', { name: caseNumber }).waitFor();
@@ -42,7 +42,7 @@ export async function cancelsByKeyboard(handler, approver, path) {
   await dialog.getByLabel(/Type .* to confirm/).waitFor();
   await page.keyboard.type(caseNumber);
   await page.keyboard.press('Enter');
-  await page.locator('.title .chip', { hasText: 'Cancelled' }).waitFor({ timeout: 20_000 });
+  await page.locator('.title .chip', { hasText: 'Cancelled' }).waitFor({ timeout: 120_000 });
 }
 
 /** Goes down a menu to an entry, and chooses it. */
@@ -56,7 +56,7 @@ async function down(page, entry) {
 export async function resolves(handler, approver, admin, customer) {
   const restore = await admin.usual('public.notifications', 1);
   const path = await files(handler, customer);
-  await handler.page.getByText(/public\.notifications: \d+ rows; one person usually has at most 1/).waitFor({ timeout: 60_000 });
+  await handler.page.getByText(/public\.notifications: \d+ rows; one person usually has at most 1/).waitFor({ timeout: 120_000 });
   await mistake(handler);
   await restore();
   const { page } = approver;
@@ -68,7 +68,7 @@ export async function resolves(handler, approver, admin, customer) {
   await dialog.getByText('all these rows belong to the one person').waitFor();
   await approver.look('resolve');
   await dialog.getByRole('button', { name: 'I have looked: go on' }).click();
-  await page.locator('.title .chip', { hasText: 'Waiting for approval' }).waitFor({ timeout: 60_000 });
+  await page.locator('.title .chip', { hasText: 'Waiting for approval' }).waitFor({ timeout: 120_000 });
   return path;
 }
 
@@ -98,14 +98,14 @@ export async function undone(handler, approver, admin, path, later) {
   await approver.page.goto(approver.url + path);
   await approver.approve();
   await handler.page.goto(`${handler.url}${path}?tab=progress`);
-  await handler.page.getByRole('row', { name: /Payments.*Done.*Erase/ }).waitFor({ timeout: 60_000 });
+  await handler.page.getByRole('row', { name: /Payments.*Done.*Erase/ }).waitFor({ timeout: 120_000 });
   await admin.disable('shipping');
   await later();
   const { page } = handler;
   const told = async () => (await handler.ask('{ alerts(first: 1) { nodes { taskId } } }')).alerts.nodes.length > 0;
-  for (let i = 0; i < 60 && !(await told()); i++) await page.waitForTimeout(500); // by the clock
+  for (let i = 0; i < 240 && !(await told()); i++) await page.waitForTimeout(500); // by the clock
   await page.reload(); // pages look once a minute
-  await page.getByRole('region', { name: 'Alerts' }).getByText('Shipping has left “Erase” undone').waitFor({ timeout: 30_000 });
+  await page.getByRole('region', { name: 'Alerts' }).getByText('Shipping has left “Erase” undone').waitFor({ timeout: 120_000 });
   await handler.look('case-alerts');
   await page.getByRole('link', { name: 'Alerts 1' }).click();
   await page.getByRole('heading', { level: 1, name: 'Alerts' }).waitFor(); // the tasks of the case name the service, too

@@ -92,7 +92,7 @@ async function opens(handler, type, value, first = true) {
   await page.waitForURL(/\/requests\/R-\d{4}-\d{6}/);
   const opened = new URL(page.url()).pathname;
   step(`it is ${opened.split('/').pop()}; services are asked what they hold`);
-  await page.getByRole('region', { name: 'Plan' }).first().waitFor({ timeout: 60_000 });
+  await page.getByRole('region', { name: 'Plan' }).first().waitFor({ timeout: 120_000 });
   await page.locator('.chip', { hasText: 'Waiting for approval' }).waitFor();
   await page.locator('a[aria-current]', { hasText: 'Plan' }).waitFor();
   await page.getByText('waits for an approver who did not open it').waitFor();
@@ -130,7 +130,7 @@ async function deaf(handler) {
   await page.reload();
   await page.getByText('Live updates broke off').waitFor();
   await page.unroute('**/graphql', cut);
-  await page.getByText('Live', { exact: true }).waitFor({ timeout: 30_000 });
+  await page.getByText('Live', { exact: true }).waitFor({ timeout: 120_000 });
   const other = handler.wrong.splice(before).filter((w) => !w.includes('ERR_FAILED'));
   assert.deepEqual(other, [], 'nothing but the cut stream is wrong');
 }
@@ -154,7 +154,7 @@ async function approves(handler, approver, path) {
   await confirm.click();
   await dialog.waitFor({ state: 'hidden' });
   step('services are at work; the handler’s page follows');
-  await handler.page.locator('.chip', { hasText: /In progress|Looking again|Fulfilled/ }).first().waitFor({ timeout: 20_000 });
+  await handler.page.locator('.chip', { hasText: /In progress|Looking again|Fulfilled/ }).first().waitFor({ timeout: 120_000 });
   await page.getByRole('link', { name: 'Progress', exact: true }).click();
   await page.getByRole('region', { name: 'Services at work' }).first().waitFor();
   await approver.look('progress');
@@ -162,7 +162,7 @@ async function approves(handler, approver, path) {
   step('it is closed');
   await approver.look('progress-done');
   await page.getByRole('link', { name: 'Certificate' }).click();
-  await page.getByRole('heading', { name: /Certificate of erasure/ }).waitFor({ timeout: 30_000 });
+  await page.getByRole('heading', { name: /Certificate of erasure/ }).waitFor({ timeout: 120_000 });
   await page.getByRole('cell', { name: /kept by law/ }).first().waitFor();
   await approver.look('certificate');
   const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download' }).click()]);
@@ -174,7 +174,7 @@ async function approves(handler, approver, path) {
   await page.getByRole('link', { name: 'Trail' }).click();
   await page.getByText('request.opened').waitFor();
   await approver.look('trail');
-  await handler.page.getByRole('heading', { name: /Certificate of erasure/ }).waitFor({ timeout: 30_000 });
+  await handler.page.getByRole('heading', { name: /Certificate of erasure/ }).waitFor({ timeout: 120_000 });
   await handler.page.getByRole('link', { name: 'Notices' }).click();
   await handler.page.getByRole('button', { name: 'Record as sent…' }).first().click();
   await handler.page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
@@ -211,8 +211,8 @@ async function handsOver(handler, approver, path) {
   await handler.page.locator('.title .chip', { hasText: 'Fulfilled' }).waitFor({ timeout: 120_000 });
   await handler.page.getByRole('link', { name: 'Package' }).click();
   const [file] = await Promise.all([
-    handler.page.waitForEvent('download', { timeout: 60_000 }),
-    handler.page.getByRole('link', { name: 'Download' }).click({ timeout: 60_000 }),
+    handler.page.waitForEvent('download', { timeout: 120_000 }),
+    handler.page.getByRole('link', { name: 'Download' }).click({ timeout: 120_000 }),
   ]);
   assert(readFileSync(await file.path()).subarray(0, 40).toString('latin1').includes('age'), 'the package is encrypted with age');
   step('the package is fetched; the handler makes a link and asks for the passphrase');
