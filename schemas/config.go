@@ -15,6 +15,7 @@ import (
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
+	"github.com/flowmart/lethe/schemas/format"
 	"github.com/flowmart/lethe/schemas/gate"
 )
 
@@ -57,8 +58,9 @@ func (l Level) full() bool       { return strings.HasPrefix(string(l), "FULL") }
 
 // Settings are what a level sets beside its compatibility, by the names they
 // have in the API. What is nil inherits; an alias, metadata and rule sets are
-// a subject's own and are not inherited. Nothing here validates by rules or
-// encrypts, so validateRules, validateFields and aliasForDeks are only kept.
+// a subject's own and are not inherited. Every schema is validated, and nothing
+// here runs rules or encrypts, so validateNewSchemas, validateRules and
+// aliasForDeks are only kept.
 type Settings struct {
 	Alias              *string   `json:"alias,omitempty"`
 	AliasForDeks       *string   `json:"aliasForDeks,omitempty"`
@@ -318,7 +320,8 @@ func (p Patch) apply(c Config) (Config, error) {
 	}
 	c.Settings = Settings{}
 	if err := json.Unmarshal(merged, &c.Settings); err != nil {
-		return c, fault.Bad("", "INVALID_CONFIG", "a setting has a value of another kind than it takes")
+		member, takes, _ := format.Misfit(err)
+		return c, fault.Bad(member, "INVALID_CONFIG", "this setting takes %s", takes)
 	}
 	return c, c.check()
 }

@@ -127,8 +127,8 @@ const mostListed = 1000
 
 // List lists versions by subject and number: those of the subjects that start
 // with prefix, as Subjects reads it, or of each only the latest. It skips
-// offset of them, and returns at most limit, and a thousand. An alias is not
-// followed: what it leads to is in the list under its own name.
+// offset of them, and returns at most limit, and a thousand, which it is where
+// none is given. An alias is not followed: what it leads to is in the list under its own name.
 func (r *Registry) List(ctx context.Context, by access.Principal, prefix string, which Which, latest bool, offset, limit int) ([]Version, error) {
 	if err := signedIn(by); err != nil {
 		return nil, err
@@ -137,7 +137,7 @@ func (r *Registry) List(ctx context.Context, by access.Principal, prefix string,
 	if !ok {
 		return nil, nil
 	}
-	if limit < 0 || limit > mostListed {
+	if limit <= 0 || limit > mostListed {
 		limit = mostListed
 	}
 	const q = `

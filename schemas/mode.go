@@ -45,6 +45,12 @@ func notWritable(m Mode) error {
 	return fault.New(fault.Invalid, "MODE_FORBIDS", "the mode %s does not allow this; set another mode first", m)
 }
 
+// mostChosen is the highest id, and the highest number of a version, that an
+// import may choose. Both are four bytes with a sign where clients read them, an
+// id in front of every message, and what is registered later is counted on from
+// the highest.
+const mostChosen = 2_000_000_000
+
 // admits refuses a registration that the mode does not take.
 func (m Mode) admits(s Submission) error {
 	switch {
@@ -54,6 +60,8 @@ func (m Mode) admits(s Submission) error {
 		return fault.New(fault.Invalid, "MODE_FORBIDS", "in the mode IMPORT a schema brings its id; set the mode READWRITE to have it given one")
 	case m != Import && s.ID > 0:
 		return fault.New(fault.Invalid, "MODE_FORBIDS", "an id is given by the registry; leave it out, or set the mode IMPORT")
+	case s.ID > mostChosen:
+		return fault.Bad("id", "INVALID_SCHEMA", "an id that is brought is at most %d; what is registered later is counted on from it", mostChosen)
 	}
 	return nil
 }

@@ -263,6 +263,9 @@ func (st *state) numberFor(s Submission, mode Mode) (int, error) {
 	if mode != Import {
 		return 0, fault.Bad("version", "INVALID_SCHEMA", "the next version of the subject is %d; ask for that, or leave the version out", next)
 	}
+	if s.Version > mostChosen {
+		return 0, fault.Bad("version", "INVALID_SCHEMA", "a version that is brought is at most %d; what is registered later is counted on from it", mostChosen)
+	}
 	if _, taken := st.find(s.Version); taken {
 		return 0, fault.Bad("version", "INVALID_SCHEMA", "version %d of the subject is another schema; delete that one for good first", s.Version)
 	}

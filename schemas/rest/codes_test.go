@@ -22,7 +22,11 @@ var reached = []struct {
 	code  int
 	steps []step
 }{
-	{400, []step{{"POST /subjects/x/versions", "{", 400, 400, ""}, {"PUT /config", "[]", 400, 400, ""}}},
+	{400, []step{
+		{"POST /subjects/x/versions", "{", 400, 400, "~not JSON, at byte 1"}, {"PUT /config", "[]", 400, 400, "~no object"},
+		{"POST /subjects/x/versions", `{"schema":3}`, 400, 400, "~schema: this member takes a string"},
+		{"POST /subjects/x/versions", `{"references":[{"version":"1"}]}`, 400, 400, "~references.version: this member takes a whole number"},
+	}},
 	{404, []step{{"GET /nothing", "", 404, 404, ""}, {"GET /schemas/ids/one", "", 404, 404, ""}, {"GET /subjects?limit=all", "", 404, 404, ""}, {"GET /contexts/%3A/nothing", "", 404, 404, ""}}},
 	{405, []step{{"PUT /subjects", "", 405, 405, ""}, {"PATCH /contexts/c/config", "", 405, 405, ""}}},
 	{413, []step{{"POST /subjects/x/versions", submission(strings.Repeat("x", 8<<20)), 413, 413, ""}}},

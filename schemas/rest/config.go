@@ -63,7 +63,7 @@ func (d *Door) setMode(c *call) (any, error) {
 	}
 	var name string
 	if json.Unmarshal(body["mode"], &name) != nil {
-		return nil, failure{http.StatusUnprocessableEntity, 42204, "the member mode is missing; it names a mode, such as READONLY"}
+		return nil, failure{http.StatusUnprocessableEntity, 42204, "the member mode is missing or no string; it names a mode, such as READONLY"}
 	}
 	mode, err := schemas.ParseMode(name)
 	if err != nil {

@@ -27,7 +27,8 @@ func TestConformanceOfConfig(t *testing.T) {
 		{"PUT /config/a", `{"compatibility":null,"compatibilityGroup":null}`, 200, 0, `{"normalize":true,"compatibilityPolicy":"LENIENT"}`},
 		{"GET /config/a", "", 200, 0, `{"normalize":true,"compatibilityPolicy":"LENIENT"}`},
 		{"GET /config/a?defaultToGlobal=true", "", 200, 0, `{"compatibilityLevel":"FULL","normalize":true,"compatibilityPolicy":"LENIENT"}`},
-		{"PUT /config/a", `{"normalize":"perhaps"}`, 422, 42203, ""},
+		{"PUT /config/a", `{"normalize":"perhaps"}`, 422, 42203, "~normalize: this setting takes true or false"},
+		{"PUT /config/a", `{"defaultMetadata":{"properties":{"a":1}}}`, 422, 42203, "~defaultMetadata.properties"},
 		{"PUT /config/a", `{"compatibilityPolicy":"LOGICAL"}`, 422, 42203, ""},
 		{"PUT /config/a", `{"defaultMetadata":{"properties":{"owner":"shop"}},"overrideRuleSet":` + rules + `}`, 200, 0, `~"defaultMetadata":{"properties":{"owner":"shop"}}`},
 		{"GET /config/a", "", 200, 0, `~"overrideRuleSet":{"domainRules":[{`},
@@ -95,6 +96,11 @@ func TestConformanceOfModes(t *testing.T) {
 		{"POST /subjects/new/versions", imported(v2, `,"id":70,"version":6`), 422, 42207, ""},
 		{"POST /subjects/new/versions", imported(v2, `,"id":71,"version":6`), 422, 42207, ""},
 		{"POST /subjects/new/versions", imported(v1, `,"id":1,"version":5`), 422, 42201, ""},
+		// Ids and numbers are four bytes, and there must be some left to go on with.
+		{"POST /subjects/new/versions", imported(`"long"`, `,"id":2147483647`), 422, 42201, "~id that is brought"},
+		{"POST /subjects/new/versions", imported(`"long"`, `,"id":2147483648`), 422, 42201, "~id that is brought"},
+		{"POST /subjects/new/versions", imported(`"long"`, `,"id":72,"version":2147483648`), 422, 42201, "~version that is brought"},
+		{"POST /subjects/new/versions", imported(`"long"`, `,"id":9223372036854775808`), 400, 400, `~id: this member takes a whole number`},
 		// No compatibility is asked: version 3 could not follow version 5.
 		{"POST /subjects/new/versions", imported(v1, `,"id":1,"version":3`), 200, 0, `~{"id":1,`},
 		{"PUT /mode/new", `{"mode":"READWRITE"}`, 200, 0, `{"mode":"READWRITE"}`},

@@ -60,6 +60,9 @@ func TestConformanceOfForms(t *testing.T) {
 		{"POST /", "", 200, 0, `{}`},
 		{"GET /v1/metadata/id", "", 200, 0, `~"scope":{"clusters":{"schema-registry-cluster":"lethe"},"path":[]}`},
 		{"GET /v1/metadata/version", "", 200, 0, `~"commitId":`},
+		{"GET /v1/metadata/deployment", "", 200, 0, `{"attributes":[]}`},
+		{"GET /contexts/dev/", "", 200, 0, `{}`},
+		{"POST /contexts/dev", "", 200, 0, `{}`},
 	})
 }
 

@@ -47,6 +47,7 @@ func TestConformanceOfMetadata(t *testing.T) {
 		{"POST /subjects/c/versions", submission(v1, `,"ruleSet":{"domainRules":[{"name":"x"},{"name":"x"}]}`), 422, 42210, ""},
 		{"GET /schemas?subjectPrefix=a&latestOnly=true", "", 200, 0, `~[{"subject":"a","version":6,"id":6,`},
 		{"GET /schemas?subjectPrefix=a&offset=1&limit=1", "", 200, 0, `~[{"subject":"a","version":2,"id":2,`},
+		{"GET /schemas?subjectPrefix=a&latestOnly=true&limit=0", "", 200, 0, `~[{"subject":"a","version":6,"id":6,`},
 		{"GET /schemas?subjectPrefix=zzz", "", 200, 0, `[]`},
 		{"GET /schemas/ids/1?fetchMaxId=true", "", 200, 0, `~"maxId":8`},
 		{"GET /schemas/guids/00000000-0000-0000-0000-000000000000", "", 404, 40403, ""},

@@ -69,7 +69,10 @@ func New(registry *schemas.Registry, log *slog.Logger) *Door {
 		{"DELETE", "mode/*", d.deleteMode},
 		{"GET", "v1/metadata/id", d.clusterID},
 		{"GET", "v1/metadata/version", d.release},
+		{"GET", "v1/metadata/deployment", d.deployment},
 		{"GET", "contexts", d.contexts},
+		{"GET", "contexts/*", d.root},
+		{"POST", "contexts/*", d.root},
 		{"DELETE", "contexts/*", d.deleteContext},
 	}
 	for _, r := range d.routes {

@@ -12,6 +12,7 @@ import (
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas"
+	"github.com/flowmart/lethe/schemas/format"
 )
 
 // mostBody is the largest body taken, in bytes. A schema of the largest size,
@@ -99,9 +100,24 @@ func decode(c *call, into any) error {
 		return failure{http.StatusUnprocessableEntity, http.StatusUnprocessableEntity, "the body is empty; this path takes a JSON object"}
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		return failure{http.StatusBadRequest, http.StatusBadRequest, "the body is not the JSON object this path takes"}
+		return failure{http.StatusBadRequest, http.StatusBadRequest, misread(err)}
 	}
 	return nil
+}
+
+// misread says why a body is not the JSON object that a path takes.
+func misread(err error) string {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return "the body is not JSON, at byte " + strconv.FormatInt(syntax.Offset, 10)
+	}
+	member, takes, ok := format.Misfit(err)
+	switch {
+	case ok && member != "":
+		return member + ": this member takes " + takes
+	case ok:
+		return "the body is JSON but no object; this path takes one"
+	}
+	return "the body is not the JSON object this path takes"
 }
 
 // submit reads a body as a schema for a subject.
