@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -46,6 +47,22 @@ schemas:
 	if r := d.as(t, access.Viewer, "schema", "pull", "--prefix", "{"); r.code != exitNo || !strings.Contains(r.err, "has braces in its name") {
 		t.Errorf("%d %s", r.code, r.err)
 	}
+}
+
+// The manifest finds every file again, however the subject is called.
+func TestSchemaPullOfStrangeNames(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	long := "long" + strings.Repeat("é", 400)
+	for _, subject := range []string{".hidden", "../up", "a b*[c]", long, long + "er"} {
+		d.call(t, "POST", "/registry/subjects/"+url.PathEscape(subject)+"/versions", `{"schema":"\"string\"","metadata":{"properties":{"tier":"gold"}}}`)
+	}
+	to := filepath.Join(d.dir, "pulled")
+	r := d.as(t, access.Viewer, "schema", "pull", "--to", to)
+	if r.code != exitOK || !strings.Contains(r.out, "%2Ehidden.avsc") {
+		t.Fatalf("%d\n%s%s", r.code, r.out, r.err)
+	}
+	d.runs(t, access.Viewer, exitOK, "schema plan --exit-code -m "+filepath.Join(to, "lethe.yaml"), "5 unchanged")
 }
 
 // Every change at its place, and what it does to personal data.

@@ -3,6 +3,8 @@ package rollout
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -138,14 +140,26 @@ func fileNames(all []Registered) []string {
 	return out
 }
 
+// mostOfName is how much of a subject's name is in that of its file: with what
+// stands behind it, no file system takes more than 255 bytes.
+const mostOfName = 200
+
 // fileName is the name of a subject's file. What some file system does not
-// take, and what means something in a pattern, is written as in a URL.
+// take, what means something in a pattern, and a dot that would hide the file
+// from one, is written as in a URL. A longer name ends with a hash instead.
 func fileName(v Registered) string {
 	end := map[string]string{"PROTOBUF": ".proto", "JSON": ".json"}[v.Type]
 	if end == "" {
 		end = ".avsc"
 	}
 	name := strings.NewReplacer(":", "%3A", "*", "%2A", "\\", "%5C").Replace(url.PathEscape(v.Subject))
+	if rest, dotted := strings.CutPrefix(name, "."); dotted {
+		name = "%2E" + rest
+	}
+	if len(name) > mostOfName {
+		hash := sha256.Sum256([]byte(v.Subject))
+		name = name[:mostOfName] + "~" + hex.EncodeToString(hash[:8])
+	}
 	return strings.TrimSuffix(name, end) + end
 }
 
