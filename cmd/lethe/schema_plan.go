@@ -213,7 +213,8 @@ func failed(a report.Answer) error {
 	for _, c := range a.Schemas {
 		for _, f := range c.Findings {
 			if c.Fails(f) {
-				all = append(all, &fault.Fault{Kind: fault.Invalid, Code: f.Code, Path: []string{c.Subject, f.Path},
+				path := slices.DeleteFunc([]string{c.Subject, f.Path}, func(step string) bool { return step == "" })
+				all = append(all, &fault.Fault{Kind: fault.Invalid, Code: f.Code, Path: path,
 					Message: strings.TrimSuffix(f.Message, ".") + ". To mend it: " + f.Mend})
 			}
 		}

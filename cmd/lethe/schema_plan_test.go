@@ -230,7 +230,9 @@ func TestFailed(t *testing.T) {
 	}})
 	var codes []string
 	for _, f := range list(err) {
-		codes = append(codes, f.Code)
+		if codes = append(codes, f.Code); slices.Contains(f.Path, "") {
+			t.Errorf("a finding of the whole stands at %q", f.Path)
+		}
 	}
 	if want := []string{"CG010", "CG002"}; !slices.Equal(codes, want) {
 		t.Errorf("got %v, want %v", codes, want)

@@ -179,6 +179,7 @@ func TestSchemaCheckOffline(t *testing.T) {
 		{[]string{"check", "--against", "dir:/nowhere"}, exitUsage, nil, "there is no folder /nowhere"},
 		{[]string{"check", "--against", "git:nowhere"}, exitUsage, nil, "fetch-depth: 0"},
 		{[]string{"check", "--against", "gti:main"}, exitUsage, nil, `did you mean "git"`},
+		{[]string{"check", "--against", "dir:"}, exitUsage, nil, "git:REF or dir:PATH\n"},
 		{[]string{"lint"}, exitOK, []string{"PASS  shop.total-value  can be read"}, ""},
 		{[]string{"check", "--against", "git:main", "--fail-on", "never"}, exitOK, []string{"\nFAIL\n"}, ""},
 		{[]string{"lint", "--fail-on", "warnings"}, exitUsage, nil, `did you mean "warning"`},

@@ -148,7 +148,7 @@ func Nearest(word string, known []string) string {
 
 // Suggest appends "did you mean" to a message when a known word is near.
 func Suggest(message, word string, known []string) string {
-	if near := Nearest(word, known); near != "" {
+	if near := Nearest(word, known); near != "" && near != word {
 		return message + fmt.Sprintf("; did you mean %q?", near)
 	}
 	return message

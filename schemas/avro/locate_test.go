@@ -2,6 +2,7 @@ package avro
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/flowmart/lethe/internal/fault"
@@ -25,6 +26,16 @@ func TestMistakesAreLocated(t *testing.T) {
 		}
 		if got != " "+c.want {
 			t.Errorf("%s\n%v\nat%s, want %s", c.text, err, got, c.want)
+		}
+	}
+}
+
+// What a bare word must look like is told of bare words.
+func TestABareWordIsToldToBeQuoted(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{"string": true, "": true, " strng": true, `{"type":`: false, `{"type":string}`: false, `["int" "long"]`: false} {
+		if _, err := Parse(text, nil); err == nil || strings.Contains(err.Error(), "in quotes") != want {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 }

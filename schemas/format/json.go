@@ -66,7 +66,8 @@ func (v *Value) KindName() string {
 type JSON struct {
 	// Flat is how to nest less deep.
 	Flat string
-	// Bare is what to know of a text that is no JSON; "" for nothing.
+	// Bare is what to know of a text that is no JSON from its first character on;
+	// "" for nothing.
 	Bare string
 	// Halves lets an escape pass that is one half of a character; it becomes
 	// U+FFFD.
@@ -100,7 +101,11 @@ func (j JSON) Read(text string) (*Value, error) {
 	case errors.Is(err, jsontext.ErrDuplicateName):
 		return nil, fault.New(fault.Invalid, codeInvalid, "a member stands twice in one object, at byte %d; readers disagree on which of the two counts: drop one", r.stopped(err))
 	}
-	return nil, fault.New(fault.Invalid, codeInvalid, "the schema is not JSON, at byte %d%s", r.stopped(err), j.Bare)
+	at, hint := r.stopped(err), ""
+	if strings.TrimSpace(text[:at]) == "" {
+		hint = j.Bare
+	}
+	return nil, fault.New(fault.Invalid, codeInvalid, "the schema is not JSON, at byte %d%s", at, hint)
 }
 
 // Locate finds the line and the column, from 1, of what the path of a fault names

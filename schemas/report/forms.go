@@ -251,11 +251,11 @@ func writeJUnit(w io.Writer, a Answer) error {
 				rest = append(rest, line)
 				continue
 			}
-			failing, code = append(failing, line), f.Code
+			failing, code = append(failing, line), cmp.Or(code, f.Code)
 		}
 		if len(failing) > 0 {
 			s.Failures++
-			one.Failure = &failed{fmt.Sprintf("%d findings fail", len(failing)), code, strings.Join(failing, "\n")}
+			one.Failure = &failed{fmt.Sprintf("findings that fail: %d", len(failing)), code, strings.Join(failing, "\n")}
 		}
 		one.Out = strings.Join(rest, "\n")
 		s.Cases = append(s.Cases, one)

@@ -129,7 +129,9 @@ func TestJUnit(t *testing.T) {
 		Cases    []struct {
 			Name    string `xml:"name,attr"`
 			Failure *struct {
-				Text string `xml:",chardata"`
+				Message string `xml:"message,attr"`
+				Type    string `xml:"type,attr"`
+				Text    string `xml:",chardata"`
 			} `xml:"failure"`
 			Out string `xml:"system-out"`
 		} `xml:"testcase"`
@@ -139,6 +141,9 @@ func TestJUnit(t *testing.T) {
 	}
 	if suite.Tests != 3 || suite.Failures != 2 || len(suite.Cases) != 3 || suite.Cases[2].Failure != nil {
 		t.Fatalf("%+v", suite)
+	}
+	if f := suite.Cases[0].Failure; f.Message != "findings that fail: 1" || f.Type != "CG010" {
+		t.Errorf("%+v", f)
 	}
 	if first := suite.Cases[0]; !strings.Contains(first.Failure.Text, "a,b:c.avsc:7:5: CG010") || strings.Contains(first.Failure.Text, "CG011") || !strings.Contains(first.Out, "CG011") {
 		t.Errorf("%+v", first)

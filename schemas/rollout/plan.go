@@ -158,8 +158,12 @@ func (p *Plan) explain(ctx context.Context, r Registry, all []manifest.Entry, fo
 	return nil
 }
 
-// Differences names what a schema changes about the one before it.
+// Differences names what a schema changes about the one before it; nothing where
+// there is none, because all versions before were deleted.
 func Differences(e manifest.Entry, c schemas.Comparison) []changes.Change {
+	if c.Before == "" {
+		return nil
+	}
 	out := changes.Of(e.Type, c.Before, cmp.Or(c.After, e.Text))
 	return append(out, changes.Of("JSON", written(c.MetadataBefore, c.RuleSetBefore), written(c.Metadata, c.RuleSet))...)
 }

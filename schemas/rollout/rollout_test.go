@@ -9,7 +9,9 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 
+	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/changes"
+	"github.com/flowmart/lethe/schemas/manifest"
 )
 
 // What one question asks for all of several subjects, and for as little else as
@@ -73,6 +75,18 @@ func TestForms(t *testing.T) {
 			if !strings.Contains(b.String(), part) {
 				t.Errorf("%s: %q is not in\n%s", form, part, b.String())
 			}
+		}
+	}
+}
+
+// A subject whose versions were all deleted has nothing that could change.
+func TestNothingBefore(t *testing.T) {
+	t.Parallel()
+	const proto = "syntax = \"proto3\";\nmessage A {}\n"
+	for _, before := range []string{"", proto} {
+		got := Differences(manifest.Entry{Type: "PROTOBUF", Text: proto}, schemas.Comparison{Before: before})
+		if len(got) > 0 {
+			t.Errorf("after %q: %v", before, got)
 		}
 	}
 }
