@@ -71,6 +71,8 @@ func placeOf(subject string) (place, error) {
 		return bad("the name of a subject holds no control characters")
 	case p.name == "__GLOBAL" || p.name == "__EMPTY":
 		return bad("this name is reserved; choose another")
+	case p.name == "." || p.name == "..": // nor may a topic of Kafka; RFC 3986 §5.2.4
+		return bad("a name of dots alone is taken for a folder on its way here; choose another")
 	}
 	return p, checkContext(p.context)
 }

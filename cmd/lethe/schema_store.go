@@ -188,6 +188,11 @@ func tellStore(cmd *cobra.Command, a stores.Answer) error {
 	case "text":
 		writeChanges(cmd.OutOrStdout(), a.Changes)
 	}
+	if a.Pushed {
+		for i := range a.Schemas {
+			a.Schemas[i].State = fmt.Sprintf("was pushed as version %d", a.Version)
+		}
+	}
 	return tellReport(cmd, report.Answer{Verdict: a.Verdict, Schemas: a.Schemas})
 }
 

@@ -39,7 +39,7 @@ func TestSchemaStore(t *testing.T) {
 	d := newDesk(t)
 	d.call(t, "POST", "/api/v1/catalog", aStore)
 	first := d.write(t, "db/1.sql", "CREATE TABLE customer (id bigint PRIMARY KEY);\nCOMMENT ON COLUMN customer.id IS '@tags(user.unique_id)';\n")
-	if r := d.as(t, access.Admin, "schema", "store", "push", "orders-db", first); r.code != exitOK || !strings.HasSuffix(r.out, "\nPASS\n") || !strings.Contains(r.out, "table added: public.customer") {
+	if r := d.as(t, access.Admin, "schema", "store", "push", "orders-db", first); r.code != exitOK || !strings.HasSuffix(r.out, "\nPASS\n") || !strings.Contains(r.out, "table added: public.customer") || !strings.Contains(r.out, "PASS  orders-db/public.customer  was pushed as version 1 (") {
 		t.Fatalf("%d\n%s%s", r.code, r.out, r.err)
 	}
 	if r := d.as(t, access.Admin, "schema", "store", "gate", "orders-db", "enforce"); r.code != exitOK || r.out != "" {
@@ -59,6 +59,10 @@ func TestSchemaStore(t *testing.T) {
 	if r := d.as(t, access.Admin, "schema", "store", "push", "orders-db", d.dir); r.code != exitOK || !strings.Contains(r.out, email+":3:1: column added: public.customer.email\n") {
 		t.Errorf("classified: %d\n%s%s", r.code, r.out, r.err)
 	}
+	other := d.write(t, "other.sql", "CREATE TABLE parcel (weight int);\n")
+	if r := d.as(t, access.Viewer, "schema", "store", "check", "orders-db", other); !strings.Contains(r.out, "\nthe table public.customer is dropped\n") {
+		t.Errorf("a table that no file makes any more: %d\n%s%s", r.code, r.out, r.err)
+	}
 }
 
 // Without a server the files are judged by themselves, each step told.
@@ -74,6 +78,13 @@ func TestSchemaStoreLint(t *testing.T) {
 	}
 	r := lethe(t, env{}, "schema", "store", "lint", dir, "--format", "flyway")
 	if !strings.Contains(r.out, "V2__b.sql:1:29: the column mail is called email\n") || !strings.Contains(r.out, "V2__b.sql:1:29: error CG010 email") || r.code != exitNo {
+		t.Errorf("%d\n%s%s", r.code, r.out, r.err)
+	}
+	broken := filepath.Join(dir, "broken.sql")
+	if err := os.WriteFile(broken, []byte("CREATE TABLE (;"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := lethe(t, env{}, "schema", "store", "lint", broken); r.code != exitNo || !strings.HasPrefix(r.out, "FAIL  "+broken+"  cannot be read (") {
 		t.Errorf("%d\n%s%s", r.code, r.out, r.err)
 	}
 	if r := lethe(t, env{}, "schema", "store", "lint", dir, "--format", "flyway", "--policy", "warn", "-o", "json"); r.code != exitOK || !strings.Contains(r.out, `"verdict": "WARN"`) {

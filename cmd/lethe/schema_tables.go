@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -69,10 +70,11 @@ func (v findings) only(wanted func(file string) bool) findings {
 	return out
 }
 
-// writeChanges writes what changes in stores, each change at its place.
+// writeChanges writes what changes in stores, each change at its place; what no
+// file makes any more has none.
 func writeChanges(w io.Writer, all []stores.Change) {
 	for _, c := range all {
-		fmt.Fprintf(w, "%s: %s\n", c.At, c.Words())
+		fmt.Fprintln(w, strings.TrimPrefix(c.At.String()+": "+c.Words(), ": "))
 	}
 }
 

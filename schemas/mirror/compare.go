@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,7 +28,7 @@ type Disagreement struct {
 // asked, and those that were answered differently. Call it after Plan, which
 // tells it what there is.
 func (m *Mirror) Compare(ctx context.Context) (asked int, found []Disagreement, err error) {
-	questions := questions(m.known(m.From))
+	questions := m.questions()
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
@@ -57,10 +58,13 @@ func (m *Mirror) Compare(ctx context.Context) (asked int, found []Disagreement, 
 	return len(questions), found, nil
 }
 
-// questions are the paths that clients ask for.
-func questions(all map[place]Version) []string {
-	set := map[string]bool{"/config": true, "/subjects?subjectPrefix=:*:": true}
-	for p, v := range all {
+// questions are the paths that clients ask for, as far as they are of the prefix.
+func (m *Mirror) questions() []string {
+	set := map[string]bool{"/subjects?subjectPrefix=" + url.QueryEscape(cmp.Or(m.Prefix, everySubject)): true}
+	if m.Prefix == "" {
+		set["/config"] = true
+	}
+	for p, v := range m.known(m.From) {
 		subject := url.PathEscape(p.subject)
 		set["/subjects/"+subject+"/versions"] = true
 		set["/subjects/"+subject+"/versions?deleted=true"] = true

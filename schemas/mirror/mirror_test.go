@@ -333,6 +333,30 @@ func TestMirrorTellsOfConflicts(t *testing.T) {
 	}
 }
 
+// Of a part only that is compared: what else is there or here makes no
+// difference.
+func TestMirrorOfAPart(t *testing.T) {
+	t.Parallel()
+	from, to := open(t), open(t)
+	from.must("POST /subjects/part.a/versions", order, "}")
+	from.must("POST /subjects/b/versions", `{"schema":"\"long\""}`)
+	from.must("PUT /config", `{"compatibility":"FULL"}`)
+	m := &mirror.Mirror{From: &from.Registry, To: &to.Registry, Prefix: "part.", Force: true}
+	if got := acts(follow(t, m)); !slices.Equal(got, []string{"TAKE part.a"}) {
+		t.Errorf("%v", got)
+	}
+	if left, err := m.Plan(t.Context()); err != nil || len(left) > 0 {
+		t.Errorf("left are %v %v", acts(left), err)
+	}
+	asked, found, err := m.Compare(t.Context())
+	if err != nil || asked < 5 || len(found) > 1 { // the level, which is above the part
+		t.Errorf("of %d answers differ %+v %v", asked, found, err)
+	}
+	if len(found) == 1 && !strings.HasPrefix(found[0].Asked, "/config/part.a") {
+		t.Errorf("differs %+v", found)
+	}
+}
+
 // A registry that cannot be read is no empty one: nothing is deleted for it.
 func TestMirrorOfARegistryThatRefuses(t *testing.T) {
 	t.Parallel()

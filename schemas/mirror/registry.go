@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -138,13 +139,13 @@ type Version struct {
 	deleted bool
 }
 
+// everySubject is the prefix of all subjects, in every context.
+const everySubject = ":*:"
+
 // subjects lists every subject that starts with prefix, deleted ones too.
 func (r *Registry) subjects(ctx context.Context, prefix string) ([]string, error) {
 	var names []string
-	q := url.Values{"deleted": {"true"}, "subjectPrefix": {":*:"}}
-	if prefix != "" {
-		q.Set("subjectPrefix", prefix)
-	}
+	q := url.Values{"deleted": {"true"}, "subjectPrefix": {cmp.Or(prefix, everySubject)}}
 	err := r.ask(ctx, http.MethodGet, "/subjects?"+q.Encode(), nil, &names)
 	return names, err
 }

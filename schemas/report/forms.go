@@ -66,6 +66,10 @@ func (c Checked) Fails(f Finding) bool { return weigh(c, f) == failure }
 // name is the file of a schema; the subject where it is of none.
 func (c Checked) name() string { return cmp.Or(c.File, c.Subject) }
 
+// title is the subject of a schema; of files that are judged by themselves, the
+// file.
+func (c Checked) title() string { return cmp.Or(c.Subject, c.File) }
+
 // where is the place of a finding as editors write it.
 func where(c Checked, f Finding) string {
 	if f.Line == 0 {
@@ -125,7 +129,7 @@ func writeText(w io.Writer, a Answer) error {
 		case c.Version == 0:
 			state = "cannot be read"
 		}
-		fmt.Fprintf(&b, "%-4s  %s  %s (%s, gate %s)\n", c.Verdict, c.Subject, state, c.Level, c.Policy)
+		fmt.Fprintf(&b, "%-4s  %s  %s (%s, gate %s)\n", c.Verdict, c.title(), state, c.Level, c.Policy)
 		for _, f := range c.Findings {
 			label := []string{"before", "warning", "error"}[weigh(c, f)]
 			fmt.Fprintf(&b, "  %s: %s %s %s\n    mend: %s\n", where(c, f), label, f.Code, strings.TrimPrefix(f.Path+": "+f.Message, ": "), f.Mend)
@@ -242,7 +246,7 @@ func writeJUnit(w io.Writer, a Answer) error {
 	}
 	s := suite{Name: "lethe schema", Tests: len(a.Schemas)}
 	for _, c := range a.Schemas {
-		one := testcase{Name: c.Subject, Classname: "schema", File: c.File}
+		one := testcase{Name: c.title(), Classname: "schema", File: c.File}
 		var failing, rest []string
 		code := ""
 		for _, f := range c.Findings {
@@ -298,7 +302,7 @@ func writeMarkdown(w io.Writer, a Answer) error {
 		} else if !c.Known {
 			version += " (new)"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", Cell(c.Subject), c.Verdict, version)
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", Cell(c.title()), c.Verdict, version)
 	}
 	head := "\n| | where | code | what | mend |\n|---|---|---|---|---|\n"
 	each(a, func(c Checked, f Finding) {
@@ -310,14 +314,14 @@ func writeMarkdown(w io.Writer, a Answer) error {
 	head = "\nA breaking change passes when those agree whom it affects (`lethe schema approve`):\n\n"
 	for _, c := range a.Schemas {
 		for _, n := range c.Needs {
-			fmt.Fprintf(&b, "%s* %s: %s\n", head, Cell(c.Subject), Cell(n.String()))
+			fmt.Fprintf(&b, "%s* %s: %s\n", head, Cell(c.title()), Cell(n.String()))
 			head = ""
 		}
 	}
 	head = "\nPersonal data:\n"
 	for _, c := range a.Schemas {
 		for _, d := range c.Difference {
-			fmt.Fprintf(&b, "%s* %s %s\n", head, Cell(c.Subject), Cell(d.String()))
+			fmt.Fprintf(&b, "%s* %s %s\n", head, Cell(c.title()), Cell(d.String()))
 			head = ""
 		}
 	}
