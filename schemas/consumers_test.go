@@ -136,7 +136,7 @@ func TestABreakingChangeHasAWayThrough(t *testing.T) {
 	}
 	err := register(m.orders, change)
 	wants(t, err, "SCHEMA_INCOMPATIBLE")
-	if !strings.Contains(err.Error(), "it has to be approved for billing (team money)") {
+	if !strings.Contains(err.Error(), "it needs the approval of billing (team money)") {
 		t.Errorf("who has to agree is not said: %v", err)
 	}
 	a := m.checked(t, change)

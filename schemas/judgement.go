@@ -233,5 +233,5 @@ func (j judgement) asked() string {
 	if more := len(missing) - most; more > 0 {
 		missing = append(missing[:most], fmt.Sprintf("and %d more", more))
 	}
-	return "to pass as it is, it has to be approved for " + strings.Join(missing, ", ") + ": lethe schema approve"
+	return "to pass as it is, it needs the approval of " + strings.Join(missing, ", ") + ", given by somebody else than registers it: lethe schema approve"
 }
