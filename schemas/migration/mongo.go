@@ -3,7 +3,6 @@ package migration
 import (
 	"errors"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -239,14 +238,6 @@ func valuesOf(n *node) []string {
 	return out
 }
 
-var (
-	// A call on the database: db.createCollection(, db.customers.drop(,
-	// db.getCollection("x").renameCollection(.
-	mongoCall = regexp.MustCompile(`\bdb\s*\.\s*(?:(createCollection|runCommand|command)|(?:(?:getCollection|collection)\s*\(\s*["'` + "`" + `]([^"'` + "`" + `]+)["'` + "`" + `]\s*\)|([A-Za-z_$][\w$]*))\s*\.\s*(drop|renameCollection|rename))\s*\(`)
-	mongoUp   = regexp.MustCompile(`\bup\s*[(:=]`)
-	mongoDown = regexp.MustCompile(`\bdown\s*[(:=]`)
-)
-
 // mostArguments bounds what is read of all files as the arguments of calls, in
 // bytes: half as much again as there can be in files, as those of a call in
 // another's are read once more.
@@ -257,50 +248,56 @@ const mostArguments = 24 << 20
 func (m *mongo) script() {
 	text := m.file.Text
 	from, to := 0, len(text)
-	if down := mongoDown.FindStringIndex(text); down != nil {
-		if up := mongoUp.FindStringIndex(text); up != nil && up[0] > down[0] {
-			from = up[0]
+	if down := assigned(text, "down"); down >= 0 {
+		if up := assigned(text, "up"); up > down {
+			from = up
 		} else {
-			to = down[0]
+			to = down
 		}
 	}
 	js := &script{lines: linesOf(m.file), in: text}
-	for _, call := range mongoCall.FindAllStringSubmatchIndex(text[from:to], -1) {
-		part := func(n int) string {
-			if call[2*n] < 0 {
-				return ""
-			}
-			return text[from+call[2*n] : from+call[2*n+1]]
+	for {
+		call, found := nextCall(text[:to], from)
+		if !found {
+			return
 		}
-		at := js.place(from + call[0])
-		if js.hidden(from + call[0]) {
+		from = call.arguments
+		if js.hidden(call.begins) {
 			continue
 		}
-		js.i = from + call[1]
+		at := js.place(call.begins)
+		js.i = call.arguments
 		args, ok := js.arguments()
-		if *m.read += js.i - from - call[1]; *m.read > mostArguments {
+		if *m.read += js.i - call.arguments; *m.read > mostArguments {
 			m.fail(at, fault.New(fault.TooLarge, "FILE_TOO_LARGE", "the arguments of calls lie in one another too often; write one call after the other"))
 			return
 		}
-		collection := part(2) + part(3)
-		switch {
-		case !ok:
+		if !ok {
 			m.d.Blind(at, "what this call is given", "write its arguments out")
-		case part(1) == "createCollection" && len(args) > 0 && args[0].value != "":
-			options := &node{}
-			if len(args) > 1 {
-				options = args[1]
-			}
-			m.describe(args[0].value, options, at)
-		case part(1) != "" && len(args) > 0:
-			args[0].at = at
-			m.command(args[0])
-		case part(4) == "drop":
-			if m.d.State.Has(tables.Name{Table: collection}) { // dropping none is no mistake there
-				m.fail(at, m.d.State.Drop(tables.Name{Table: collection}, at))
-			}
-		case part(4) != "" && len(args) > 0:
-			m.fail(at, m.d.State.Rename(tables.Name{Table: collection}, tables.Name{Table: args[0].value}, at))
+			continue
 		}
+		m.call(call, args, at)
+	}
+}
+
+// call does what a call does to collections.
+func (m *mongo) call(c mongoCall, args []*node, at tables.Place) {
+	collection := tables.Name{Table: c.collection}
+	switch {
+	case c.does == "createCollection" && len(args) > 0 && args[0].value != "":
+		options := &node{}
+		if len(args) > 1 {
+			options = args[1]
+		}
+		m.describe(args[0].value, options, at)
+	case c.collection == "" && len(args) > 0:
+		args[0].at = at
+		m.command(args[0])
+	case c.does == "drop" && c.collection != "":
+		if m.d.State.Has(collection) { // dropping none is no mistake there
+			m.fail(at, m.d.State.Drop(collection, at))
+		}
+	case c.collection != "" && len(args) > 0:
+		m.fail(at, m.d.State.Rename(collection, tables.Name{Table: args[0].value}, at))
 	}
 }
