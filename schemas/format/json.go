@@ -34,7 +34,7 @@ type Value struct {
 	Truth   bool
 	Items   []*Value
 	Members []Member
-	index   map[string]*Value // of an object
+	index   map[string]*Value // of an object with many members
 }
 
 // Member is a member of an object.
@@ -43,8 +43,21 @@ type Member struct {
 	Value *Value
 }
 
+// fewMembers is how many are looked through one by one faster than in a map.
+const fewMembers = 8
+
 // Get finds a member of an object; nil if there is none.
-func (v *Value) Get(name string) *Value { return v.index[name] }
+func (v *Value) Get(name string) *Value {
+	if v.index != nil {
+		return v.index[name]
+	}
+	for _, m := range v.Members {
+		if m.Name == name {
+			return m.Value
+		}
+	}
+	return nil
+}
 
 // Child finds a member, or an item of an array by its number, from 0; nil if there
 // is none.
@@ -189,7 +202,6 @@ func (r *jsonReader) array(v *Value) error {
 }
 
 func (r *jsonReader) object(v *Value) error {
-	v.index = map[string]*Value{}
 	for r.PeekKind() != '}' {
 		token, err := r.ReadToken()
 		if err != nil {
@@ -201,7 +213,12 @@ func (r *jsonReader) object(v *Value) error {
 			return err
 		}
 		v.Members = append(v.Members, Member{name, item})
-		v.index[name] = item
+	}
+	if len(v.Members) > fewMembers {
+		v.index = make(map[string]*Value, len(v.Members))
+		for _, m := range v.Members {
+			v.index[m.Name] = m.Value
+		}
 	}
 	_, err := r.ReadToken()
 	return err

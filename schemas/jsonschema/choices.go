@@ -77,6 +77,10 @@ func (d *judging) oneOf() {
 	}
 }
 
+// dearPair is how many steps more than it counts it takes to hold one condition
+// against another.
+const dearPair = 4
+
 // cases compares if, then and else: what holds where the condition does, and
 // what holds where it does not.
 func (d *judging) cases() {
@@ -84,6 +88,9 @@ func (d *judging) cases() {
 	if r.then != nil {
 		holds := d.w.and(r.when)
 		for _, one := range d.w {
+			if d.steps -= dearPair; d.steps <= 0 {
+				return
+			}
 			if one.when != nil && one.then != nil && d.exactly(conjunction{{node: r.when}}, one.when) {
 				holds = append(holds, claim{node: one.then})
 			}
@@ -93,6 +100,9 @@ func (d *judging) cases() {
 	if r.otherwise != nil {
 		holds := d.w.and(d.denial(r.when))
 		for _, one := range d.w {
+			if d.steps -= dearPair; d.steps <= 0 {
+				return
+			}
 			if one.when != nil && one.otherwise != nil && d.exactly(conjunction{{node: one.when}}, r.when) {
 				holds = append(holds, claim{node: one.otherwise})
 			}
@@ -151,8 +161,16 @@ func (c *comparison) nothing(w conjunction, level int) bool {
 	if set == isObject && c.noObject(w, level) {
 		return true
 	}
-	branches, _ := w.split()
-	return branches != nil && !slices.ContainsFunc(branches, func(b conjunction) bool { return !c.nothing(b, level) })
+	s, found := w.choice()
+	if !found {
+		return false
+	}
+	for k := range s.options {
+		if !c.nothing(w.taking(s, k), level) {
+			return false
+		}
+	}
+	return true
 }
 
 func crossed(least, most *int64) bool { return least != nil && most != nil && *least > *most }
@@ -185,6 +203,9 @@ func (c *comparison) noObject(w conjunction, level int) bool {
 // itself, or it would prove itself.
 func (c *comparison) denied(w conjunction) bool {
 	for i, one := range w {
+		if c.steps <= 0 {
+			return false
+		}
 		if one.not != nil && one.made&notUsed == 0 {
 			rest := slices.Clone(w)
 			rest[i].made |= notUsed

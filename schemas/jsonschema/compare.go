@@ -179,26 +179,26 @@ func (c *comparison) reasons(w conjunction, r *node) []difference {
 		return nil
 	}
 	var found []difference
-	reader := flatten(conjunction{{node: r}})
+	reader, facts := flatten(conjunction{{node: r}}), &facts{}
 	for _, one := range reader {
 		if c.steps -= 1 + len(w)/10; c.steps <= 0 {
 			break
 		}
-		found = append(found, c.keywords(w, one.node, reader)...)
+		found = append(found, c.keywords(w, one.node, reader, facts)...)
 	}
 	if len(found) == 0 || c.nothing(w, 0) {
 		return nil
 	}
-	branches, at := w.split()
-	if branches == nil {
+	s, choosing := w.choice()
+	if !choosing {
 		return found
 	}
 	var narrowed []difference
-	for i, branch := range branches {
-		f := c.covers(branch, r)
+	for k, option := range s.options {
+		f := c.covers(w.taking(s, k), r)
 		if len(f) > 0 && hasChoice(reader) && !closeTo(f) {
-			f = []difference{{kind: "SUM_TYPE_NARROWED", at: r.at, detail: at[i].at, reader: r.raw, writer: at[i].raw,
-				message: "no branch takes what the old branch " + place(at[i].at) + " let pass; keep that branch"}}
+			f = []difference{{kind: "SUM_TYPE_NARROWED", at: r.at, detail: option.at, reader: r.raw, writer: option.raw,
+				message: "no branch takes what the old branch " + place(option.at) + " let pass; keep that branch"}}
 		}
 		narrowed = append(narrowed, f...)
 		if len(narrowed) > mostDifferences {
@@ -228,9 +228,9 @@ func closeTo(found []difference) bool {
 }
 
 // keywords compares what one schema of the reader says, keyword by keyword.
-// The whole reader is all that it is read with.
-func (c *comparison) keywords(w conjunction, r *node, whole conjunction) []difference {
-	d := &judging{comparison: c, w: w, r: r, whole: whole}
+// The whole reader is all that it is read with, and the facts are those of w.
+func (c *comparison) keywords(w conjunction, r *node, whole conjunction, facts *facts) []difference {
+	d := &judging{comparison: c, facts: facts, w: w, r: r, whole: whole}
 	d.constant()
 	before := kindsOf(w)
 	if meant := w.meant(); c.lenient && c.exact == 0 && before == isAny && meant != 0 {
@@ -262,10 +262,16 @@ func (c *comparison) keywords(w conjunction, r *node, whole conjunction) []diffe
 // judging collects the differences of one schema of the reader.
 type judging struct {
 	*comparison
-	w       conjunction
-	r       *node
-	whole   conjunction
-	found   []difference
+	*facts
+	w     conjunction
+	r     *node
+	whole conjunction
+	found []difference
+}
+
+// facts are what is known of the objects that a conjunction lets pass, once it
+// was asked for.
+type facts struct {
 	names   []string        // the properties that w names
 	isNamed map[string]bool // likewise
 	sure    map[string]bool // those that it requires

@@ -58,31 +58,33 @@ func (w conjunction) and(more ...*node) conjunction {
 	return out
 }
 
-// split makes of the first choice in the conjunction a conjunction for each
-// branch.
-func (w conjunction) split() (branches []conjunction, taken []*node) {
+// choosing is the first choice in a conjunction that was not made.
+type choosing struct {
+	claim   int // where it stands
+	made    choice
+	options []*node
+}
+
+func (w conjunction) choice() (s choosing, found bool) {
 	for i, one := range w {
-		var options []*node
-		made := one.made
 		switch {
 		case len(one.anyOf) > 0 && one.made&anyOfTaken == 0:
-			options, made = one.anyOf, made|anyOfTaken
+			return choosing{i, anyOfTaken, one.anyOf}, true
 		case len(one.oneOf) > 0 && one.made&oneOfTaken == 0:
-			options, made = one.oneOf, made|oneOfTaken
-		default:
-			continue
+			return choosing{i, oneOfTaken, one.oneOf}, true
 		}
-		for k, option := range options {
-			branch := w.and(option)
-			branch[i].made = made
-			if made&oneOfTaken != 0 && one.made&oneOfTaken == 0 {
-				branch[i].branch = k
-			}
-			branches = append(branches, branch)
-		}
-		return branches, options
 	}
-	return nil, nil
+	return s, false
+}
+
+// taking is the conjunction when one of the branches was taken.
+func (w conjunction) taking(s choosing, k int) conjunction {
+	out := w.and(s.options[k])
+	out[s.claim].made |= s.made
+	if s.made == oneOfTaken {
+		out[s.claim].branch = k
+	}
+	return out
 }
 
 // kindsOf are the types that a conjunction lets pass.

@@ -90,6 +90,9 @@ func (w conjunction) required() map[string]bool {
 // required compares what must be there. A default stands in for what old data
 // lack, unless it would not be taken itself.
 func (d *judging) required() {
+	if len(d.r.object.required) == 0 {
+		return
+	}
 	known := d.known()
 	d.named()
 	for _, name := range d.r.object.required {
