@@ -145,7 +145,7 @@ func (c *comparison) nothing(w conjunction, level int) bool {
 	if values, finite := c.valuesOf(w); finite && len(values) == 0 {
 		return true
 	}
-	if slices.ContainsFunc(w, func(one claim) bool { return c.refuted(w, one.node) }) || c.denied(w) {
+	if c.refutesItself(w) || c.denied(w) {
 		return true
 	}
 	set := kindsOf(w)

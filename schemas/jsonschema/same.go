@@ -111,12 +111,28 @@ func (c *comparison) sameBranch(w conjunction, branches []*node) int {
 }
 
 // refuted reports whether a schema is one that a choice which was made denies.
-func (c *comparison) refuted(w conjunction, n *node) bool {
-	is := c.class(n)
+func (c *comparison) refuted(w conjunction, n *node) bool { return c.refutedBy(w.chosen(), n) }
+
+// refutesItself reports whether one of a conjunction's schemas is refuted.
+func (c *comparison) refutesItself(w conjunction) bool {
+	by := w.chosen()
+	c.steps -= len(by) * len(w) / 20
+	return len(by) > 0 && c.steps > 0 && slices.ContainsFunc(w, func(one claim) bool { return c.refutedBy(by, one.node) })
+}
+
+// chosen are the claims of which one branch was taken, so that others are denied.
+func (w conjunction) chosen() (out conjunction) {
 	for _, one := range w {
-		if one.made&oneOfTaken == 0 || one.made&othersUsed != 0 {
-			continue
+		if one.made&oneOfTaken != 0 && one.made&othersUsed == 0 {
+			out = append(out, one)
 		}
+	}
+	return out
+}
+
+func (c *comparison) refutedBy(chosen conjunction, n *node) bool {
+	is := c.class(n)
+	for _, one := range chosen {
 		if i, ok := c.branchesOf(one.oneOf)[is]; ok && i != one.branch {
 			return true
 		}
