@@ -52,8 +52,11 @@ func narrow(columns []string) error {
 	return nil
 }
 
-// copied is how many looks it is worth to copy a key or a column.
-const copied = 8
+// How many looks it is worth to copy a key, and a column, which has more to it.
+const (
+	copied       = 8
+	copiedColumn = 24
+)
 
 // AddKey adds a key. What a primary key is of may not be null.
 func (s *State) AddKey(n Name, k Key, at Place) error {

@@ -210,7 +210,7 @@ func (s *State) DropColumn(n Name, column string, at Place) error {
 // dropColumn takes a column from a table and from those that have it from there
 // alone.
 func (s *State) dropColumn(t *Table, column string, at Place) {
-	s.looked += copied * (len(t.Columns) + len(t.indexes))
+	s.looked += copiedColumn*len(t.Columns) + copied*len(t.indexes)
 	i := t.Index(column)
 	was := t.Columns[i].Type
 	t.Columns = slices.Delete(slices.Clone(t.Columns), i, i+1)
