@@ -45,7 +45,7 @@ func TestCheckSchemaAsIntended(t *testing.T) {
 	if a.text(t, "checkSchema", "verdict") != "FAIL" || a.text(t, "checkSchema", "policy") != "ENFORCE" || a.text(t, "checkSchema", "findings", 0, "path") != "<shop.Person>.email" {
 		t.Errorf("%s", a.Raw)
 	}
-	for _, wrong := range []struct{ key, value, code string }{{"compatibility", "BACKWARDS", "INVALID_LEVEL"}, {"topics", "people#header", "INVALID_CONFIG"}} {
+	for _, wrong := range []struct{ key, value, code string }{{"compatibility", "BACKWARDS", "INVALID_LEVEL"}, {"topics", "people#headers", "INVALID_CONFIG"}} {
 		in := object("subject", "shop.Person", "schema", `"string"`, wrong.key, wrong.value)
 		if a := c.do(c.handler, query, object("in", in)); a.code() != wrong.code {
 			t.Errorf("%s %s: %s, want %s", wrong.key, wrong.value, a.Raw, wrong.code)

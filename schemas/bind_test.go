@@ -12,6 +12,7 @@ import (
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/schemas"
+	"github.com/flowmart/lethe/schemas/gate"
 	"github.com/flowmart/lethe/schemas/topic"
 )
 
@@ -188,3 +189,29 @@ func TestTheGateLooksAtEachTopic(t *testing.T) {
 }
 
 func sorted(all []string) []string { slices.Sort(all); return all }
+
+// A topic's headers have a schema of their own: each field at its top is a header,
+// and personal data in one is told as such.
+func TestHeadersOfATopic(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	const headers = `{"type":"record","name":"Headers","namespace":"shop","fields":[{"name":"trace_id","type":"string"},
+		{"name":"tenant","type":{"type":"record","name":"Tenant","fields":[{"name":"id","type":"string"},{"name":"country","type":"string"}]}},
+		{"name":"customer_email","type":"string","confluent:tags":["user.contact.email"]}]}`
+	b.put(t, b.orders, "orders-headers", headers)
+	wants(t, b.topics(t, b.team, "orders-headers", "orders#header"), "")
+	b.put(t, b.orders, "orders-value", record("id"))
+	if got, want := b.paths(t, b.topic), []string{"#header.customer_email", "#header.tenant", "#header.trace_id", "id"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	a := must(b.Check(ctx, b.viewer, []schemas.Submission{{Subject: "orders-headers", Text: headers}}))(t)[0]
+	if !slices.ContainsFunc(a.Findings, func(f gate.Finding) bool { return f.Code == "CG030" && f.Path == "#header.customer_email" }) {
+		t.Errorf("%+v", a.Findings)
+	}
+	// Without fields it says nothing of headers, and of nothing else.
+	b.put(t, b.orders, "orders-nothing", `"string"`)
+	wants(t, b.topics(t, b.team, "orders-nothing", "orders#header"), "")
+	if got := b.paths(t, b.topic); len(got) != 4 {
+		t.Errorf("%q", got)
+	}
+}

@@ -65,14 +65,17 @@ type described struct {
 func describe(kind string, schema format.Schema, m *Metadata, of topic.Part) (described, error) {
 	fields := schema.Places()
 	assigned, dangling, err := m.assigned(kind, fields)
-	out := make([]gate.Field, len(fields))
+	out := make([]gate.Field, 0, len(fields))
 	for i, f := range fields {
-		out[i] = gate.Field{
+		one := gate.Field{
 			Field: detect.Field{Record: f.Record, Path: of.At(f.Path), Type: f.Type, Logical: f.Logical, Doc: f.Doc, Opaque: f.Opaque},
 			Tags:  f.Tags, Aliases: f.Aliases,
 		}
 		if assigned != nil {
-			out[i].Assigned = assigned[i]
+			one.Assigned = assigned[i]
+		}
+		if one.Path != "" {
+			out = append(out, one)
 		}
 	}
 	return described{fields, out, dangling}, err

@@ -136,16 +136,23 @@ func (s *scene) tellCatalog(ctx context.Context, by access.Principal, version in
 }
 
 // catalogFields turns field paths into the catalog's fields. A description
-// longer than the catalog keeps is cut there; the schema has it whole.
+// longer than the catalog keeps is cut there; the schema has it whole. What lies
+// in a header is of the header.
 func catalogFields(fields []format.Field, of topic.Part) []catalog.Field {
 	const most = 4000
-	out := make([]catalog.Field, len(fields))
-	for i, f := range fields {
+	out := make([]catalog.Field, 0, len(fields))
+	seen := map[string]bool{"": true}
+	for _, f := range fields {
+		path := of.At(f.Path)
+		if seen[path] {
+			continue
+		}
+		seen[path] = true
 		doc := strings.ReplaceAll(f.Doc, "\x00", "")
 		if len(doc) > most {
 			doc = strings.ToValidUTF8(doc[:most-len("…")], "") + "…"
 		}
-		out[i] = catalog.Field{Path: of.At(f.Path), DataType: f.Type, Nullable: f.Nullable, Doc: doc, Opaque: f.Opaque}
+		out = append(out, catalog.Field{Path: path, DataType: f.Type, Nullable: f.Nullable, Doc: doc, Opaque: f.Opaque})
 	}
 	return out
 }
@@ -187,7 +194,8 @@ func (r *Registry) barren(ctx context.Context, after string) ([]string, error) {
 		                    WHERE f.dataset_id = t.dataset_id AND f.last_version IS NOT NULL
 		                      AND CASE s.part
 		                          WHEN '#key' THEN f.path = '#key' OR starts_with(f.path, '#key.')
-		                          WHEN '#value' THEN NOT (f.path = '#key' OR starts_with(f.path, '#key.') OR starts_with(f.path, '<'))
+		                          WHEN '#header' THEN starts_with(f.path, '#header.')
+		                          WHEN '#value' THEN NOT (f.path = '#key' OR starts_with(f.path, '#key.') OR starts_with(f.path, '#header.') OR starts_with(f.path, '<'))
 		                          ELSE starts_with(f.path, s.part) END)
 		 ORDER BY s.subject
 		 LIMIT $3`

@@ -114,7 +114,7 @@ func TestSchemaTopics(t *testing.T) {
 	if r := d.as(t, access.Viewer, "schema", "config", "shop.Order"); !strings.Contains(r.out, "topics [orders.archive<shop.Order> orders.v1<shop.Order>]") {
 		t.Errorf("%d\n%s%s", r.code, r.out, r.err)
 	}
-	if r := d.as(t, access.Admin, "schema", "config", "shop.Order", "--topics", "orders.v2#header"); r.code != exitNo || !strings.Contains(r.err, "behind the topic stands #value, #key") {
+	if r := d.as(t, access.Admin, "schema", "config", "shop.Order", "--topics", "orders.v2#headers"); r.code != exitNo || !strings.Contains(r.err, "behind the topic stands #value, #key") {
 		t.Errorf("%d\n%s%s", r.code, r.out, r.err)
 	}
 	if r := d.as(t, access.Admin, "schema", "config", "shop.Order", "--topics", "orders.v2#value"); r.code != exitOK || !strings.Contains(r.out, "topics [orders.v2#value]") {

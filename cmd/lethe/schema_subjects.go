@@ -145,7 +145,7 @@ is for a steward of the subject's team, and of the topics'.`,
 	}
 	c.Flags().StringVar(&level, "level", "", "the compatibility level, such as BACKWARD or FULL_TRANSITIVE")
 	c.Flags().StringVar(&policy, "policy", "", "ENFORCE, WARN or OFF")
-	c.Flags().StringSliceVar(&topics, "topics", nil, "whose records it describes: orders.v1, orders.v1#key, orders.v1<shop.Order>; empty for none but what its name says")
+	c.Flags().StringSliceVar(&topics, "topics", nil, "whose records it describes: orders.v1, orders.v1#key, orders.v1#header, orders.v1<shop.Order>; empty for none but what its name says")
 	return visitFlags(c)
 }
 

@@ -3829,7 +3829,7 @@ type SchemaSubject {
 type DescribedTopic {
   "The name of the topic."
   topic: String!
-  "What of its records: #value, #key, or the full name in <> of one type of several."
+  "What of its records: #value, #key, #header, or the full name in <> of one type of several."
   part: String!
 }
 

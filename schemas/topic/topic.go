@@ -16,6 +16,7 @@ import (
 // values.
 type Part struct {
 	Key    bool   // their keys; else their values
+	Header bool   // their headers, by name
 	Record string // of values that are of several types, those of this one; "" for all
 }
 
@@ -84,7 +85,7 @@ const most = 100
 // legal is a name that Kafka gives a topic (org.apache.kafka.common.internals.Topic).
 var legal = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 
-// parse takes a declared topic apart: orders#value, orders#key, or
+// parse takes a declared topic apart: orders#value, orders#key, orders#header, or
 // orders<shop.Order>.
 func parse(declared string) (topic string, p Part, err error) {
 	i := strings.IndexAny(declared, "#<")
@@ -98,10 +99,12 @@ func parse(declared string) (topic string, p Part, err error) {
 		return topic, p, nil
 	case rest == "#key":
 		return topic, Part{Key: true}, nil
+	case rest == "#header":
+		return topic, Part{Header: true}, nil
 	default:
 		path, err := fieldpath.Parse(rest)
 		if err != nil || len(path.Steps) != 1 || path.Steps[0].Name != "" || len(path.Steps[0].Suffixes) != 1 || rest[0] != '<' {
-			return "", p, bad("%q: behind the topic stands #value, #key, or the full name of a record in <>", declared)
+			return "", p, bad("%q: behind the topic stands #value, #key, #header, or the full name of a record in <>", declared)
 		}
 		return topic, Part{Record: strings.Trim(rest, "<>")}, nil
 	}
@@ -112,8 +115,9 @@ func bad(format string, args ...any) error {
 }
 
 // Spell puts topics declared for a subject into the one form that they are kept
-// in, which says what of their records it describes: orders#value, orders#key, or
-// orders<shop.Order> for values that are of several types. A topic that does not
+// in, which says what of their records it describes: orders#value, orders#key,
+// orders#header, or orders<shop.Order> for values that are of several types. A
+// topic that does not
 // say it goes by the subject's name: what it says of the topic it is called
 // after; and else one type of several where the name is a full name
 // (RecordNameStrategy), and all values where it is none. A subject describes the
@@ -173,7 +177,7 @@ func alike(subject string, declared []string) error {
 // Described is a topic whose records a subject describes.
 type Described struct {
 	Topic string
-	Part  string // #value, #key, or <full name> of one type of several
+	Part  string // #value, #key, #header, or <full name> of one type of several
 }
 
 // Described lists the topics of a binding.
@@ -189,6 +193,8 @@ func (p Part) String() string {
 	switch {
 	case p.Key:
 		return "#key"
+	case p.Header:
+		return "#header"
 	case p.Record != "":
 		return "<" + p.Record + ">"
 	}
@@ -196,7 +202,9 @@ func (p Part) String() string {
 }
 
 // At is the place in a topic's record of a path of the subject's schema; see
-// catalog/fieldpath.
+// catalog/fieldpath. A header has a name and no parts, so that what lies in a
+// field of their schema stands at the header itself, and a schema without fields
+// at none: "".
 func (p Part) At(path string) string {
 	switch {
 	case path == "":
@@ -205,6 +213,8 @@ func (p Part) At(path string) string {
 		return "#key"
 	case p.Key:
 		return "#key." + path
+	case p.Header:
+		return header(path)
 	case p.Record == "":
 		return path
 	}
@@ -218,11 +228,19 @@ func (p Part) At(path string) string {
 	return of + "." + path
 }
 
+func header(path string) string {
+	q, err := fieldpath.Parse(path)
+	if err != nil || q.Part != "" || q.Steps[0].Name == "" {
+		return ""
+	}
+	return "#header." + fieldpath.Escape(q.Steps[0].Name)
+}
+
 // Has reports whether a place of a topic's record is one that the subject's
 // schemas describe.
 func (p Part) Has(path string) bool {
 	q, err := fieldpath.Parse(path)
-	if err != nil || q.Part == "#header" || (q.Part == "#key") != p.Key {
+	if err != nil || (q.Part == "#header") != p.Header || (q.Part == "#key") != p.Key {
 		return false
 	}
 	return p.Record == "" || strings.HasPrefix(path, p.String())
