@@ -74,6 +74,7 @@ type seen struct {
 type context struct {
 	prefix                           string
 	program, personal, subject, card bool
+	lone, patient                    bool
 }
 
 // Fields is the function of that name.
@@ -130,7 +131,7 @@ func (c place) suggest(f Field) (Suggestion, bool) {
 		best, ok = c.byType(f)
 	}
 	if !ok && c.opaque(f) {
-		best, ok = guess{rule{id: "payload.opaque", category: "user.opaque_payload"}, 60, "its content is not described, so it may hold anything"}, true
+		best, ok = guess{rule: &rule{id: "payload.opaque"}, category: "user.opaque_payload", sure: 60, why: "its content is not described, so it may hold anything"}, true
 	}
 	if !ok {
 		return Suggestion{}, false
@@ -140,76 +141,122 @@ func (c place) suggest(f Field) (Suggestion, bool) {
 
 // guess is a rule that fired.
 type guess struct {
-	rule
-	sure int
-	why  string
+	*rule
+	category       string // the rule's, but of what is hashed
+	sure           int
+	why            string
+	phrase, beside []string // of the name
+	pseudonym      bool     // a hash of it is kept
 }
 
-// byName finds the rule for a name. The phrase of most words that fires is
+// byName finds the rule for a name, and says why.
+func (c place) byName(leaf []string) (guess, bool) {
+	g, ok := c.match(leaf)
+	if !ok {
+		return guess{}, false
+	}
+	g.why = c.explain(g.phrase, g.beside)
+	if g.pseudonym {
+		g.why += "; what is hashed still tells people apart"
+	}
+	return g, true
+}
+
+// match finds the rule for a name. The phrase of most words that fires is
 // right: a mobile phone number is no number of a phone.
-func (c place) byName(leaf []string) (best guess, found bool) {
+func (c place) match(leaf []string) (best guess, found bool) {
 	leaf, pseudonym := trim(leaf)
 	if len(leaf) == 0 || c.ofMany() {
 		return guess{}, false
 	}
-	all := c.joined(leaf)
-	for _, p := range byLast[all[len(all)-1]] {
-		n := len(p.words)
-		// A user's name is no user name: what is beside the name is not of it.
-		if !ends(all, p.words) || n > len(leaf) && is(p.words[0], person) && p.words[0] != "contact" {
-			continue
-		}
-		beside := all[:len(all)-n]
-		if n <= len(leaf) {
-			beside = leaf[:len(leaf)-n]
-		}
-		if vetoed(beside) {
-			continue
-		}
-		for _, r := range p.rules {
-			sure, ok := c.fires(r, beside, n >= len(leaf))
-			if !ok || found && sure <= best.sure {
-				continue
-			}
-			found = true
-			best = guess{r, sure, c.explain(p.words, beside)}
-		}
-		if found {
-			break
-		}
-	}
+	best, found = c.find(c.joined(leaf), leaf)
 	if found && pseudonym && !strings.HasPrefix(best.category, "user.authorization") {
-		best.category = "user.unique_id.pseudonymous"
-		best.why += "; what is hashed still tells people apart"
+		best.category, best.pseudonym = "user.unique_id.pseudonymous", true
 	}
 	return best, found
 }
 
+// find finds the first phrase that a rule fires for, the longest ones first.
+func (c place) find(all, leaf []string) (guess, bool) {
+	for _, end := range []ending{endingOf(all), {"", all[len(all)-1]}} {
+		for i := range byEnd[end] {
+			if g, ok := c.fired(&byEnd[end][i], all, leaf); ok {
+				return g, true
+			}
+		}
+	}
+	return guess{}, false
+}
+
+// fired finds the surest of a phrase's rules that fires for a name, of which all
+// is what it lies in, too.
+func (c place) fired(p *phrase, all, leaf []string) (best guess, found bool) {
+	n := len(p.words)
+	// A user's name is no user name: what is beside the name is not of it.
+	if !ends(all, p.words) || n > len(leaf) && is(p.words[0], person) && p.words[0] != "contact" {
+		return guess{}, false
+	}
+	beside := all[:len(all)-n]
+	if n <= len(leaf) {
+		beside = leaf[:len(leaf)-n]
+	}
+	if vetoed(beside) {
+		return guess{}, false
+	}
+	for i := range p.rules {
+		r := &p.rules[i]
+		if sure, ok := c.fires(r, beside, n >= len(leaf)); ok && sure > best.sure {
+			best = guess{rule: r, category: r.category, sure: sure, phrase: p.words, beside: beside}
+		}
+	}
+	return best, best.rule != nil
+}
+
 // byWhole reads a name that says nothing by itself, such as value or text, as
-// that of what it lies in; one with a code behind it as what has such codes; and
-// one whose head goes first, as in phone_home, with the head behind.
+// that of what it lies in; one with a code or an id behind it as what has such
+// ones; and one whose head goes first, as in phone_home, with the head behind.
 func (c place) byWhole() (guess, bool) {
 	if len(c.leaf) > 0 && only(c.leaf, carrier) && c.inner > 0 {
 		up := c
 		up.leaf, up.around, up.inner, up.implied = c.around[0], c.around[1:], c.inner-1, false
-		return up.byName(up.leaf)
+		return up.settled().byName(up.leaf)
 	}
 	n := len(c.leaf)
 	if n < 2 {
 		return guess{}, false
 	}
-	if c.leaf[n-1] == "code" {
-		coded := c
-		coded.kind = enum
-		if c.kind&(text|number|enum) != 0 {
-			return coded.byName(c.leaf[:n-1])
-		}
-		return guess{}, false
+	if g, ok := c.byCode(); ok || c.leaf[n-1] == "code" {
+		return g, ok
 	}
 	if only(c.leaf[1:], neutral|home|party) && !is(c.leaf[0], person|neutral|home) && !slices.Contains(counters, c.leaf[0]) {
 		return c.byName(append(slices.Clone(c.leaf[1:]), c.leaf[0]))
 	}
 	return guess{}, false
+}
+
+// codes are what stands for one of several things that somebody can be.
+var codes = []string{"id", "key", "code", "value", "concept", "descriptor", "source", "abbreviation", "option", "lookup"}
+
+// byCode reads a name without the code or id that is behind it, as that of an
+// enum: a gender's id tells the gender. An id alone is that of a thing, but for
+// what people are (a country's is that of a country), and a table of genders is
+// of nobody.
+func (c place) byCode() (guess, bool) {
+	coded := c
+	coded.kind = enum
+	n := len(c.leaf)
+	for n > 0 && slices.Contains(codes, c.leaf[n-1]) {
+		n--
+	}
+	what, tail := c.leaf[:n], c.leaf[n:]
+	if n == 0 || len(tail) == 0 || c.kind&(text|number|enum) == 0 || len(c.around) > 0 && slices.Equal(c.around[0], what) {
+		return guess{}, false
+	}
+	g, ok := coded.byName(what)
+	if ok && len(tail) == 1 && tail[0] != "code" && !ofPeople(g.category) {
+		return guess{}, false
+	}
+	return g, ok
 }
 
 // counters go before what they are of, and after what they are a number of.
@@ -223,7 +270,7 @@ func (c place) byType(f Field) (guess, bool) {
 		if name != "email" && name != "idn-email" || vetoed(c.leaf) || c.ofMany() {
 			continue
 		}
-		g := guess{rule{id: "type.email", category: "user.contact.email"}, 75, "its type is that of e-mail addresses"}
+		g := guess{rule: &rule{id: "type.email"}, category: "user.contact.email", sure: 75, why: "its type is that of e-mail addresses"}
 		switch around := c.nearest(); {
 		case strange(c.leaf) || around&(org|thing) != 0:
 			g.sure -= outside
@@ -242,7 +289,8 @@ func (c place) joined(leaf []string) []string {
 		if len(ws) > 0 && only(ws, party) {
 			continue
 		}
-		if n := len(ws); n > 0 && ws[n-1] == leaf[0] && len(leaf) > 1 {
+		ws = shapeless(ws)
+		if n := len(ws); n > 0 && ws[n-1] == leaf[0] {
 			ws = ws[:n-1]
 		}
 		return slices.Concat(ws, leaf)
@@ -261,7 +309,7 @@ func trim(leaf []string) (rest []string, pseudonym bool) {
 		switch {
 		case is(last, hashed):
 			pseudonym = true
-		case is(last, noise), last[0] >= '0' && last[0] <= '9' && !(last == "4" && len(leaf) > 1 && leaf[len(leaf)-2] == "last"):
+		case is(last, noise), isNumber(last) && !(last == "4" && len(leaf) > 1 && leaf[len(leaf)-2] == "last"):
 		default:
 			return leaf, pseudonym
 		}

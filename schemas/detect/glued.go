@@ -24,7 +24,7 @@ func readVocabulary() map[string]bool {
 			m[from] = true
 		}
 	}
-	for _, phrases := range byLast {
+	for _, phrases := range byEnd {
 		for _, p := range phrases {
 			for _, w := range p.words {
 				m[w] = true

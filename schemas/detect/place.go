@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -17,6 +18,10 @@ type place struct {
 	implied bool // by what stands beside it, it is of a person
 	subject bool // somebody is named beside it, of whom it may speak
 	card    bool // it stands on a card, with an e-mail, a telephone and an address
+	lone    bool // nothing beside it is a part of an address
+	patient bool // a patient is named beside it
+
+	first, outer class // what the innermost record says that it is, and the first of the others that says anything
 }
 
 // look takes a field's names apart, without the word that begins all names
@@ -35,6 +40,21 @@ func look(f Field, prefix string) place {
 	// Namespaces say whose the schema is, not of whom it speaks.
 	if record := f.Record[strings.LastIndexAny(f.Record, "./")+1:]; record != "" {
 		c.around = append(c.around, words(record))
+	}
+	return c.settled()
+}
+
+// settled is a place that knows of what is around it what classes that is of.
+func (c place) settled() place {
+	c.first, c.outer = 0, 0
+	for i, ws := range c.around {
+		switch k := classOf(ws); {
+		case i == 0:
+			c.first = k
+		case k != 0:
+			c.outer = k
+			return c
+		}
 	}
 	return c
 }
@@ -70,18 +90,10 @@ func (c place) ofMany() bool {
 
 // nearest is what the innermost record that says anything says it is.
 func (c place) nearest() class {
-	for i, ws := range c.around {
-		if k := classOf(ws); k != 0 {
-			return k
-		}
-		if i == 0 && c.implied {
-			return person
-		}
-	}
-	if c.implied {
+	if c.first == 0 && c.implied {
 		return person
 	}
-	return 0
+	return cmp.Or(c.first, c.outer)
 }
 
 // classOf is what the last word says that says anything.
@@ -107,16 +119,16 @@ func (c place) businessAround() bool {
 }
 
 // clinicalAround reports whether it lies in what is noted of somebody's health,
-// and not in a description of such notes.
+// as is what names a patient, and not in a description of such notes.
 func (c place) clinicalAround() bool {
 	has := func(k class) bool {
 		return slices.ContainsFunc(c.around, func(ws []string) bool { return hasAny(ws, k) })
 	}
-	return has(clinical) && !has(negative|thing)
+	return (c.patient || has(clinical)) && !has(negative|thing)
 }
 
 // fires reports whether a rule holds here, and how sure it is.
-func (c place) fires(r rule, beside []string, whole bool) (sure int, ok bool) {
+func (c place) fires(r *rule, beside []string, whole bool) (sure int, ok bool) {
 	if c.kind&r.types == 0 {
 		return 0, false
 	}
@@ -171,19 +183,25 @@ func (c place) fires(r rule, beside []string, whole bool) (sure int, ok bool) {
 }
 
 // personal reports whether a person is named beside, around or in the description.
-func (c place) personal(r rule, beside []string) bool {
+func (c place) personal(r *rule, beside []string) bool {
 	return hasAny(beside, person) || c.nearest()&person != 0 || c.spoken(r)
 }
 
 // addressed reports whether it is a part of somebody's address, and not of a
 // business's.
-func (c place) addressed(r rule, beside []string) bool {
+func (c place) addressed(r *rule, beside []string) bool {
 	if !only(beside, person|neutral|home|address) || !hasAny(beside, person) && c.businessAround() {
 		return false
 	}
 	around := c.nearest()
+	if c.lone && around&address == 0 && isState(c.leaf) {
+		return false // it may as well be what state somebody is in
+	}
 	return hasAny(beside, person|home|address) || around&(person|address) != 0 || c.spoken(r) || c.card && around == 0
 }
+
+// isState reports whether a name says state and nothing else.
+func isState(leaf []string) bool { return len(leaf) == 1 && leaf[0] == "state" }
 
 // headed reports whether the innermost record that says anything is a person,
 // and not something of one: a patient, and not a patient's appointment.
@@ -213,7 +231,7 @@ func ofPerson(beside []string) bool {
 // spoken reports whether it may be of somebody who is named beside it: the
 // department in a record of an employee's leave. A name or a title may as well
 // be that of the record.
-func (c place) spoken(r rule) bool {
+func (c place) spoken(r *rule) bool {
 	if !c.subject {
 		return false
 	}
@@ -235,8 +253,8 @@ func (c place) leafIs(names ...string) bool {
 // besidePerson reports whether a person stands directly before: customerId,
 // or id in a customer.
 func (c place) besidePerson(beside []string, whole bool) bool {
-	if len(beside) == 0 && whole && len(c.around) > 0 {
-		beside = c.around[0]
+	if len(beside) == 0 && whole {
+		beside = c.holder()
 	}
 	n := len(beside)
 	if n == 0 || !is(beside[n-1], person) {
@@ -250,6 +268,25 @@ func (c place) besidePerson(beside []string, whole bool) bool {
 		return c.nearest() == person
 	}
 	return true
+}
+
+// holder is what the innermost record is that says what it is.
+func (c place) holder() []string {
+	for _, ws := range c.around {
+		if ws = shapeless(ws); len(ws) > 0 {
+			return ws
+		}
+	}
+	return nil
+}
+
+// shapeless is what a record is called without what says that it is a record.
+func shapeless(ws []string) []string {
+	n := len(ws)
+	for n > 0 && (is(ws[n-1], shape) || isNumber(ws[n-1])) {
+		n--
+	}
+	return ws[:n]
 }
 
 func (c place) inside(of []string) bool {

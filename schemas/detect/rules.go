@@ -30,10 +30,21 @@ type phrase struct {
 	rules []rule // in the order of the file
 }
 
-// byLast finds phrases by their last word, the longest first.
-var byLast = readRules(rulesFile)
+// ending is the last two words of a phrase, the first of them "" where there is
+// one alone.
+type ending [2]string
 
-func readRules(file string) map[string][]phrase {
+func endingOf(words []string) ending {
+	if n := len(words); n > 1 {
+		return ending(words[n-2:])
+	}
+	return ending{"", words[0]}
+}
+
+// byEnd finds phrases by their last words, the longest first.
+var byEnd = readRules(rulesFile)
+
+func readRules(file string) map[ending][]phrase {
 	found := map[string]*phrase{}
 	var order []string
 	for line := range strings.Lines(file) {
@@ -54,11 +65,10 @@ func readRules(file string) map[string][]phrase {
 			found[p].rules = append(found[p].rules, r)
 		}
 	}
-	m := map[string][]phrase{}
+	m := map[ending][]phrase{}
 	for _, name := range order {
-		p := *found[name]
-		last := p.words[len(p.words)-1]
-		m[last] = append(m[last], p)
+		end := endingOf(found[name].words)
+		m[end] = append(m[end], *found[name])
 	}
 	for _, phrases := range m {
 		slices.SortStableFunc(phrases, func(a, b phrase) int { return len(b.words) - len(a.words) })
@@ -102,7 +112,7 @@ var typeKinds = map[string]kind{
 	"date": date, "timestamp": date, "datetime": date, "date-time": date, "timestamptz": date, "time": date, "timestamp-millis": date,
 	"timestamp-micros": date, "timestamp-nanos": date, "local-timestamp-millis": date, "local-timestamp-micros": date, "time-millis": date,
 	"time-micros": date, "duration": date, "boolean": flag, "bool": flag, "bit": flag, "enum": enum,
-	"record": list, "object": list, "array": list, "map": list, "message": list, "repeated": list, "struct": list,
+	"record": list, "object": list, "array": list, "map": list, "json": list, "jsonb": list, "message": list, "repeated": list, "struct": list,
 	"geometry": geo, "geography": geo, "point": geo, "mediumtext": text, "longtext": text, "tinytext": text, "ntext": text, "mediumint": number,
 	"year": number, "set": enum,
 	"bytes": raw, "image": raw, "mediumblob": raw, "longblob": raw, "bytea": raw, "blob": raw, "binary": raw, "varbinary": raw, "fixed": raw,

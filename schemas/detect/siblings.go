@@ -48,7 +48,13 @@ func contextOf(fields []Field, places []place, own []int) (c context) {
 		places[i] = places[i].beside(c)
 	}
 	c.personal, c.subject = people(places, own)
-	c.card = !c.personal && card(places, own)
+	stated := slices.ContainsFunc(own, func(i int) bool { return isState(places[i].leaf) })
+	if !c.personal || stated {
+		said := onCard(places, own)
+		c.card = !c.personal && card(said)
+		c.lone = stated && !slices.ContainsFunc(said, func(g guess) bool { return covers("user.contact.address", g.category) && g.id != "address.state" })
+	}
+	c.patient = slices.ContainsFunc(own, func(i int) bool { return whose(places[i].leaf) == "patient" && places[i].kind&(text|number) != 0 })
 	return c
 }
 
@@ -58,6 +64,7 @@ func (c place) beside(said context) place {
 		c = c.ofProgram()
 	}
 	c.implied, c.subject, c.card = said.personal, said.subject, said.card
+	c.lone, c.patient = said.lone, said.patient
 	return c
 }
 
@@ -68,7 +75,7 @@ func people(places []place, own []int) (person, subject bool) {
 	named, identified := map[string]bool{}, map[string]bool{}
 	for _, i := range own {
 		p := places[i]
-		g, ok := p.byName(p.leaf)
+		g, ok := p.match(p.leaf)
 		if ok && ofPeople(g.category) {
 			weak[g.category] = true
 			strong[g.category] = strong[g.category] || g.sure >= 85
@@ -78,7 +85,7 @@ func people(places []place, own []int) (person, subject bool) {
 			identified[who] = identified[who] || g.category == "user.unique_id"
 		}
 		if p.implied = true; !ok {
-			if g, ok := p.byName(p.leaf); ok && ofPeople(g.category) {
+			if g, ok := p.match(p.leaf); ok && ofPeople(g.category) {
 				weak[g.category] = true
 			}
 		}
@@ -95,24 +102,32 @@ func people(places []place, own []int) (person, subject bool) {
 	return sure >= enough || len(weak) >= enoughWeak, subject
 }
 
-// card reports whether the fields of a container are those of a card: an e-mail
-// address, a telephone number, and two parts of an address.
-func card(places []place, own []int) bool {
-	has := map[string]bool{}
+// onCard is what the fields of a container are taken for where they are those of
+// a card.
+func onCard(places []place, own []int) []guess {
+	var out []guess
 	for _, i := range own {
 		p := places[i]
 		p.card = true
-		if g, ok := p.byName(p.leaf); ok {
-			has[g.category] = true
+		if g, ok := p.match(p.leaf); ok {
+			out = append(out, g)
 		}
 	}
+	return out
+}
+
+// card reports whether the fields of a container are those of a card: an e-mail
+// address, and three parts of an address or a telephone number and two of them.
+func card(said []guess) bool {
+	has := map[string]bool{}
 	parts := 0
-	for category := range has {
-		if strings.HasPrefix(category, "user.contact.address.") {
+	for _, g := range said {
+		if !has[g.category] && strings.HasPrefix(g.category, "user.contact.address.") {
 			parts++
 		}
+		has[g.category] = true
 	}
-	return has["user.contact.email"] && has["user.contact.phone_number"] && parts >= 2
+	return has["user.contact.email"] && (parts >= 3 || parts >= 2 && has["user.contact.phone_number"])
 }
 
 // whose is the last person that a name speaks of, "" for none.
@@ -154,7 +169,7 @@ func (c place) ofProgram() place {
 	for i := range min(1, len(c.around)) {
 		c.around[i] = program(c.around[i])
 	}
-	return c
+	return c.settled()
 }
 
 // ofPeople reports whether a category is of what only people have. An

@@ -37,12 +37,14 @@ const (
 	carrier         // says nothing of what it holds
 	clinical        // of somebody's health
 	wrap            // goes after the name of a record and changes nothing
+	shape           // as wrap, and the record's id is still that of what it says
 )
 
 var classNames = map[string]class{
 	"person": person, "address": address, "work": work, "home": home, "org": org, "thing": thing, "neutral": neutral,
 	"negative": negative, "aggregate": aggregate, "verbs": verb, "machine": machine, "head": head, "hash": hashed,
 	"noise": noise, "blob": blob, "party": party, "key": keyed, "carrier": carrier, "clinical": clinical, "wrap": wrap,
+	"shape": shape,
 }
 
 var (
@@ -115,8 +117,25 @@ func words(name string) []string {
 			out = slices.Concat(out[n:], out[:n])
 		}
 	}
-	return turn(out)
+	return turn(unnumbered(out))
 }
+
+// unnumbered leaves out the numbers between the words of a name: the second of
+// three addresses (address2City) is one.
+func unnumbered(in []string) []string {
+	if len(in) < 3 || !slices.ContainsFunc(in[1:len(in)-1], isNumber) {
+		return in
+	}
+	out := in[:1:1]
+	for i, w := range in[1:] {
+		if i == len(in)-2 || !isNumber(w) {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+func isNumber(w string) bool { return w[0] >= '0' && w[0] <= '9' }
 
 // tail is the last bytes of a name that is too long.
 func tail(name string) string {
