@@ -234,8 +234,12 @@ func (c place) byWhole() (guess, bool) {
 	return guess{}, false
 }
 
-// codes are what stands for one of several things that somebody can be.
-var codes = []string{"id", "key", "code", "value", "concept", "descriptor", "source", "abbreviation", "option", "lookup"}
+// codes are what stands for one of several things that somebody can be, and
+// words are how one of them is called.
+var (
+	codes = []string{"id", "key", "code", "value", "concept", "descriptor", "source", "abbreviation", "option", "lookup"}
+	calls = []string{"name", "description", "text", "label", "detail"}
+)
 
 // byCode reads a name without the code or id that is behind it, as that of an
 // enum: a gender's id tells the gender. An id alone is that of a thing, but for
@@ -245,7 +249,7 @@ func (c place) byCode() (guess, bool) {
 	coded := c
 	coded.kind = enum
 	n := len(c.leaf)
-	for n > 0 && slices.Contains(codes, c.leaf[n-1]) {
+	for n > 0 && (slices.Contains(codes, c.leaf[n-1]) || slices.Contains(calls, c.leaf[n-1])) {
 		n--
 	}
 	what, tail := c.leaf[:n], c.leaf[n:]
@@ -253,10 +257,13 @@ func (c place) byCode() (guess, bool) {
 		return guess{}, false
 	}
 	g, ok := coded.byName(what)
-	if ok && len(tail) == 1 && tail[0] != "code" && !ofPeople(g.category) {
-		return guess{}, false
+	switch {
+	case !ok || len(tail) > 1 || tail[0] == "code" || covers("user.demographic", g.category):
+		return g, ok
+	case slices.Contains(calls, tail[0]):
+		return g, covers("user.health_and_medical", g.category)
 	}
-	return g, ok
+	return g, ofPeople(g.category)
 }
 
 // counters go before what they are of, and after what they are a number of.

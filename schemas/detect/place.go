@@ -171,6 +171,10 @@ func (c place) fires(r *rule, beside []string, whole bool) (sure int, ok bool) {
 		ok = len(beside) > 0 && is(beside[len(beside)-1], verb)
 	case "human":
 		ok = !hasAny(beside, machine)
+	case "owned":
+		ok = !strange(beside) && around&person != 0 && c.headed()
+	case "within":
+		ok = c.inside(r.around)
 	case "in":
 		ok = c.inside(r.around) && only(beside, person|neutral|home|noise|verb)
 	default:
@@ -243,7 +247,7 @@ func (c place) spoken(r *rule) bool {
 			return true
 		}
 	}
-	return r.id == "job.position" && c.leafIs("designation", "position")
+	return r.id == "id.superior" || r.id == "job.position" && c.leafIs("designation", "position")
 }
 
 func (c place) leafIs(names ...string) bool {

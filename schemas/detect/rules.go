@@ -21,7 +21,7 @@ type rule struct {
 	sure     int // in hundredths
 	types    kind
 	needs    string
-	around   []string // of in=…
+	around   []string // of in=… and within=…
 }
 
 // phrase is an ending of names, with the rules that it fires.
@@ -54,8 +54,8 @@ func readRules(file string) map[ending][]phrase {
 		}
 		sure, _ := strconv.Atoi(col[2])
 		r := rule{id: col[0], category: col[1], sure: sure, types: kindsOf(col[3]), needs: col[4]}
-		if words, ok := strings.CutPrefix(r.needs, "in="); ok {
-			r.needs, r.around = "in", strings.Split(words, "/")
+		if needs, words, ok := strings.Cut(r.needs, "="); ok {
+			r.needs, r.around = needs, strings.Split(words, "/")
 		}
 		for p := range strings.SplitSeq(col[5], ", ") {
 			if found[p] == nil {
