@@ -74,7 +74,7 @@ type seen struct {
 type context struct {
 	prefix                           string
 	program, personal, subject, card bool
-	lone, patient                    bool
+	lone, patient, gender            bool
 }
 
 // Fields is the function of that name.
@@ -213,8 +213,9 @@ func (c place) fired(p *phrase, all, leaf []string) (best guess, found bool) {
 }
 
 // byWhole reads a name that says nothing by itself, such as value or text, as
-// that of what it lies in; one with a code or an id behind it as what has such
-// ones; and one whose head goes first, as in phone_home, with the head behind.
+// that of what it lies in; one that says what it lies in once more without that;
+// one with a code or an id behind it as what has such ones; and one whose head
+// goes first, as in phone_home, with the head behind.
 func (c place) byWhole() (guess, bool) {
 	if len(c.leaf) > 0 && only(c.leaf, carrier) && c.inner > 0 {
 		up := c
@@ -224,6 +225,9 @@ func (c place) byWhole() (guess, bool) {
 	n := len(c.leaf)
 	if n < 2 {
 		return guess{}, false
+	}
+	if g, ok := c.byName(c.unsaid()); ok {
+		return g, true
 	}
 	if g, ok := c.byCode(); ok || c.leaf[n-1] == "code" {
 		return g, ok

@@ -20,6 +20,7 @@ type place struct {
 	card    bool // it stands on a card, with an e-mail, a telephone and an address
 	lone    bool // nothing beside it is a part of an address
 	patient bool // a patient is named beside it
+	gender  bool // somebody's gender stands beside it
 
 	first, outer class // what the innermost record says that it is, and the first of the others that says anything
 }
@@ -42,6 +43,24 @@ func look(f Field, prefix string) place {
 		c.around = append(c.around, words(record))
 	}
 	return c.settled()
+}
+
+// unsaid is a name without the words that what it lies in begins with, too, but
+// for those of persons: in a table of e-mails, email_subject is a subject. It is
+// nil where nothing is left that says anything, or nothing was taken away.
+func (c place) unsaid() []string {
+	if len(c.around) == 0 {
+		return nil
+	}
+	n := 0
+	for n < len(c.leaf) && n < len(c.around[0]) && c.leaf[n] == c.around[0][n] && !is(c.leaf[n], person) {
+		n++
+	}
+	rest := c.leaf[n:]
+	if n == 0 || only(rest, hashed|noise) || len(rest) == 1 && slices.Contains(counters, rest[0]) {
+		return nil
+	}
+	return rest
 }
 
 // settled is a place that knows of what is around it what classes that is of.
@@ -147,6 +166,8 @@ func (c place) fires(r *rule, beside []string, whole bool) (sure int, ok bool) {
 		ok = ofPerson(beside) || only(beside, person|neutral) && c.personal(r, beside)
 	case "people":
 		ok = only(beside, neutral) && c.implied
+	case "gendered":
+		ok = only(beside, person|neutral) && c.gender && c.nearest()&person != 0
 	case "headed":
 		ok = (ofPerson(beside) || only(beside, person|neutral) && (hasAny(beside, person) || c.headed()))
 	case "work":
@@ -261,6 +282,9 @@ func (c place) besidePerson(beside []string, whole bool) bool {
 		beside = c.holder()
 	}
 	n := len(beside)
+	if n > 0 && beside[n-1] == "provider" && c.clinicalAround() {
+		return true // of care
+	}
 	if n == 0 || !is(beside[n-1], person) {
 		return false
 	}

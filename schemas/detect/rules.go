@@ -112,7 +112,7 @@ var typeKinds = map[string]kind{
 	"date": date, "timestamp": date, "datetime": date, "date-time": date, "timestamptz": date, "time": date, "timestamp-millis": date,
 	"timestamp-micros": date, "timestamp-nanos": date, "local-timestamp-millis": date, "local-timestamp-micros": date, "time-millis": date,
 	"time-micros": date, "duration": date, "boolean": flag, "bool": flag, "bit": flag, "enum": enum,
-	"record": list, "object": list, "array": list, "map": list, "json": list, "jsonb": list, "message": list, "repeated": list, "struct": list,
+	"record": list, "object": list, "array": list, "map": list, "json": list, "jsonb": list, "xml": list, "message": list, "repeated": list, "struct": list,
 	"geometry": geo, "geography": geo, "point": geo, "mediumtext": text, "longtext": text, "tinytext": text, "ntext": text, "mediumint": number,
 	"year": number, "set": enum,
 	"bytes": raw, "image": raw, "mediumblob": raw, "longblob": raw, "bytea": raw, "blob": raw, "binary": raw, "varbinary": raw, "fixed": raw,
@@ -122,7 +122,10 @@ var typeKinds = map[string]kind{
 // one beneath it. What is not known may be anything.
 func kindOf(typeName, logical string) kind {
 	for _, name := range []string{logical, typeName} {
-		name, _, _ = strings.Cut(strings.ToLower(strings.TrimSpace(name)), "(")
+		name, length, _ := strings.Cut(strings.ToLower(strings.TrimSpace(name)), "(")
+		if length == "1)" && typeKinds[name] == text {
+			return text | flag | enum // Y and N
+		}
 		if strings.HasPrefix(name, "union<") || strings.HasSuffix(name, "[]") {
 			return list | text
 		}

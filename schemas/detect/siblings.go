@@ -48,6 +48,7 @@ func contextOf(fields []Field, places []place, own []int) (c context) {
 		places[i] = places[i].beside(c)
 	}
 	c.personal, c.subject = people(places, own)
+	c.gender = slices.ContainsFunc(own, func(i int) bool { return slices.ContainsFunc(places[i].leaf, ofGender) })
 	stated := slices.ContainsFunc(own, func(i int) bool { return isState(places[i].leaf) })
 	if !c.personal || stated {
 		said := onCard(places, own)
@@ -64,7 +65,7 @@ func (c place) beside(said context) place {
 		c = c.ofProgram()
 	}
 	c.implied, c.subject, c.card = said.personal, said.subject, said.card
-	c.lone, c.patient = said.lone, said.patient
+	c.lone, c.patient, c.gender = said.lone, said.patient, said.gender
 	return c
 }
 
@@ -129,6 +130,8 @@ func card(said []guess) bool {
 	}
 	return has["user.contact.email"] && (parts >= 3 || parts >= 2 && has["user.contact.phone_number"])
 }
+
+func ofGender(word string) bool { return word == "gender" || word == "sex" }
 
 // whose is the last person that a name speaks of, "" for none.
 func whose(leaf []string) string {
@@ -226,5 +229,5 @@ func without(prefix, name string) string {
 // known reports whether a word means something to the rules.
 func known(word string) bool {
 	_, listed := dictionary[word]
-	return listed || vocabulary[singular(word)] || slices.Contains([]string{"is", "has"}, word)
+	return listed || vocabulary[singular(word)] && !is(word, wrap|shape) || slices.Contains([]string{"is", "has"}, word)
 }
