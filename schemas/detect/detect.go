@@ -250,8 +250,6 @@ var (
 // what people are (a country's is that of a country), and a table of genders is
 // of nobody.
 func (c place) byCode() (guess, bool) {
-	coded := c
-	coded.kind = enum
 	n := len(c.leaf)
 	for n > 0 && (slices.Contains(codes, c.leaf[n-1]) || slices.Contains(calls, c.leaf[n-1])) {
 		n--
@@ -260,7 +258,8 @@ func (c place) byCode() (guess, bool) {
 	if n == 0 || len(tail) == 0 || c.kind&(text|number|enum) == 0 || len(c.around) > 0 && slices.Equal(c.around[0], what) {
 		return guess{}, false
 	}
-	g, ok := coded.byName(what)
+	c.kind = enum
+	g, ok := c.byName(what)
 	switch {
 	case !ok || len(tail) > 1 || tail[0] == "code" || covers("user.demographic", g.category):
 		return g, ok

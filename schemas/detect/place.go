@@ -11,6 +11,7 @@ import (
 // place is a field with what is around it.
 type place struct {
 	in      string // the names on the way to what it lies in
+	begins  string // the first of the words of its name as they are written, if there are more
 	leaf    []string
 	around  [][]string // words of what it lies in, the nearest first
 	inner   int        // how many of these are on the path: what is left is the record
@@ -22,7 +23,7 @@ type place struct {
 	patient bool // a patient is named beside it
 	gender  bool // somebody's gender stands beside it
 
-	first, outer class // what the innermost record says that it is, and the first of the others that says anything
+	first, outer class // what the innermost record says that it is, or else the first of the others that says anything
 }
 
 // look takes a field's names apart, without the word that begins all names
@@ -32,7 +33,11 @@ func look(f Field, prefix string) place {
 	steps := names(f.Path)
 	if n := len(steps); n > 0 {
 		c.in = strings.Join(steps[:n-1], "\x00")
-		c.leaf = words(without(prefix, steps[n-1]))
+		raw := split(tail(without(prefix, steps[n-1])))
+		if len(raw) > 1 {
+			c.begins = raw[0]
+		}
+		c.leaf = read(raw)
 		for _, s := range slices.Backward(steps[:n-1]) {
 			c.around = append(c.around, words(s))
 		}
@@ -67,11 +72,13 @@ func (c place) unsaid() []string {
 func (c place) settled() place {
 	c.first, c.outer = 0, 0
 	for i, ws := range c.around {
-		switch k := classOf(ws); {
-		case i == 0:
+		k := classOf(ws)
+		if i == 0 {
 			c.first = k
-		case k != 0:
+		} else {
 			c.outer = k
+		}
+		if k != 0 {
 			return c
 		}
 	}
@@ -148,63 +155,80 @@ func (c place) clinicalAround() bool {
 
 // fires reports whether a rule holds here, and how sure it is.
 func (c place) fires(r *rule, beside []string, whole bool) (sure int, ok bool) {
-	if c.kind&r.types == 0 {
+	if c.kind&r.types == 0 || !c.meets(r, beside, whole) {
 		return 0, false
 	}
-	around := c.nearest()
 	sure = r.sure
-	near := hasAny(beside, person) || around&(person|address) != 0
-	switch r.needs {
-	case "none":
-		ok = !strange(beside)
-	case "free":
-		ok = !strange(beside)
-		if around&(org|thing) != 0 && !near {
-			sure -= outside
-		}
-	case "person":
-		ok = ofPerson(beside) || only(beside, person|neutral) && c.personal(r, beside)
-	case "people":
-		ok = only(beside, neutral) && c.implied
-	case "gendered":
-		ok = only(beside, person|neutral) && c.gender && c.nearest()&person != 0
-	case "headed":
-		ok = (ofPerson(beside) || only(beside, person|neutral) && (hasAny(beside, person) || c.headed()))
-	case "work":
-		ok = only(beside, person|neutral) && (hasAny(beside, work) || around&work != 0 || c.spoken(r) || c.implied && r.category == "user.job_title")
-	case "addressee":
-		ok = only(beside, person|neutral) && around&address != 0 && !c.businessAround()
-	case "address":
-		ok = c.addressed(r, beside)
-	case "home":
-		ok = only(beside, person|neutral|home) && hasAny(beside, person|home)
-	case "place":
-		ok = only(beside, person|neutral|home) && around&(org|thing) == 0
-	case "beside":
-		ok = c.besidePerson(beside, whole)
-	case "key":
-		ok = whole
-	case "person_key":
-		ok = whole && only(beside, neutral|verb)
-	case "clinical":
-		ok = only(beside, neutral) && c.clinicalAround()
-	case "verb":
-		ok = len(beside) > 0 && is(beside[len(beside)-1], verb)
-	case "human":
-		ok = !hasAny(beside, machine)
-	case "owned":
-		ok = !strange(beside) && around&person != 0 && c.headed()
-	case "within":
-		ok = c.inside(r.around)
-	case "in":
-		ok = c.inside(r.around) && only(beside, person|neutral|home|noise|verb)
-	default:
-		ok = true
-	}
-	if near {
+	around := c.nearest()
+	switch near := hasAny(beside, person) || around&(person|address) != 0; {
+	case near:
 		sure = min(sure+inContext, 99)
+	case r.needs == "free" && around&(org|thing) != 0:
+		sure -= outside
 	}
-	return sure, ok && float64(sure)/100 >= Likely
+	return sure, float64(sure)/100 >= Likely
+}
+
+// meets reports whether what a rule needs is here.
+func (c place) meets(r *rule, beside []string, whole bool) bool {
+	switch r.needs {
+	case "":
+		return true
+	case "none", "free":
+		return !strange(beside)
+	case "key":
+		return whole
+	case "person_key":
+		return whole && only(beside, neutral|verb)
+	case "beside":
+		return c.besidePerson(beside, whole)
+	case "clinical":
+		return only(beside, neutral) && c.clinicalAround()
+	case "verb":
+		return len(beside) > 0 && is(beside[len(beside)-1], verb)
+	case "human":
+		return !hasAny(beside, machine)
+	case "within":
+		return c.inside(r.around)
+	case "in":
+		return c.inside(r.around) && only(beside, person|neutral|home|noise|verb)
+	case "addressee", "address", "home", "place":
+		return c.located(r, beside)
+	}
+	return c.ofSomebody(r, beside)
+}
+
+// located reports whether what a rule needs is here, for one that needs a place.
+func (c place) located(r *rule, beside []string) bool {
+	switch r.needs {
+	case "addressee":
+		return only(beside, person|neutral) && c.nearest()&address != 0 && !c.businessAround()
+	case "address":
+		return c.addressed(r, beside)
+	case "home":
+		return only(beside, person|neutral|home) && hasAny(beside, person|home)
+	}
+	return only(beside, person|neutral|home) && c.nearest()&(org|thing) == 0
+}
+
+// ofSomebody reports whether what a rule needs is here, for one that needs a
+// person.
+func (c place) ofSomebody(r *rule, beside []string) bool {
+	around := c.nearest()
+	switch r.needs {
+	case "person":
+		return ofPerson(beside) || only(beside, person|neutral) && c.personal(r, beside)
+	case "headed":
+		return ofPerson(beside) || only(beside, person|neutral) && (hasAny(beside, person) || c.headed())
+	case "people":
+		return only(beside, neutral) && c.implied
+	case "gendered":
+		return only(beside, person|neutral) && c.gender && around&person != 0
+	case "owned":
+		return !strange(beside) && around&person != 0 && c.headed()
+	}
+	return only(beside, person|neutral) && // work
+		(hasAny(beside, work) || around&work != 0 || c.spoken(r) || c.implied && r.category == "user.job_title")
 }
 
 // personal reports whether a person is named beside, around or in the description.

@@ -12,7 +12,7 @@ var rulesFile string
 
 // Version is the version of the rules. A suggestion that somebody rejected may
 // be made once more by a later version, and not by this one.
-const Version = 2
+const Version = 3
 
 // A rule says that names which end in a phrase hold a category.
 type rule struct {

@@ -38,7 +38,7 @@ func (m Memory) together(fields []Field) []context {
 
 // contextOf is what the fields of one container say of one another.
 func contextOf(fields []Field, places []place, own []int) (c context) {
-	if c.prefix = prefixOf(fields, own); c.prefix != "" {
+	if c.prefix = prefixOf(places, own); c.prefix != "" {
 		for _, i := range own {
 			places[i] = look(fields[i], c.prefix)
 		}
@@ -55,7 +55,9 @@ func contextOf(fields []Field, places []place, own []int) (c context) {
 		c.card = !c.personal && card(said)
 		c.lone = stated && !slices.ContainsFunc(said, func(g guess) bool { return covers("user.contact.address", g.category) && g.id != "address.state" })
 	}
-	c.patient = slices.ContainsFunc(own, func(i int) bool { return whose(places[i].leaf) == "patient" && places[i].kind&(text|number) != 0 })
+	c.patient = slices.ContainsFunc(own, func(i int) bool {
+		return slices.Contains(places[i].leaf, "patient") && whose(places[i].leaf) == "patient" && places[i].kind&(text|number) != 0
+	})
 	return c
 }
 
@@ -146,8 +148,10 @@ func whose(leaf []string) string {
 // signsIn reports whether a name is of what a program signs in with (OAuth 2.0,
 // RFC 6749): beside it a client is a program.
 func signsIn(leaf []string) bool {
-	switch strings.Join(leaf, " ") {
-	case "secret", "client secret", "redirect uri", "redirect url", "grant type":
+	switch n := len(leaf); {
+	case n == 1 && leaf[0] == "secret":
+		return true
+	case n == 2 && (leaf[0] == "client" && leaf[1] == "secret" || leaf[0] == "redirect" && (leaf[1] == "uri" || leaf[1] == "url") || leaf[0] == "grant" && leaf[1] == "type"):
 		return true
 	}
 	return slices.Contains(leaf, "oauth") || slices.Contains(leaf, "oidc")
@@ -192,18 +196,14 @@ func covers(general, category string) bool {
 
 // prefixOf is a word without meaning that begins most names in a container:
 // tables have their own name there, in short.
-func prefixOf(fields []Field, own []int) string {
+func prefixOf(places []place, own []int) string {
 	if len(own) < 3 {
 		return ""
 	}
 	count := map[string]int{}
 	for _, i := range own {
-		steps := names(fields[i].Path)
-		if len(steps) == 0 {
-			continue
-		}
-		if first := split(tail(steps[len(steps)-1])); len(first) > 1 && !known(first[0]) {
-			count[first[0]]++
+		if first := places[i].begins; first != "" && !known(first) {
+			count[first]++
 		}
 	}
 	for word, n := range count {

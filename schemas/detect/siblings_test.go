@@ -31,6 +31,16 @@ func TestFieldsBesideOneAnother(t *testing.T) {
 			"employee": "user.unique_id", "employee_name": "user.name", "department": "user.workplace"}},
 		{"the same word before all names", "x_dependents", []detect.Field{str("xd_name"), str("xd_note"), number("xd_rank"), str("xd_kind")}, map[string]string{
 			"xd_name": "user.name", "xd_note": "user.free_text"}},
+		{"nor is one that says what every table has", "address_book", []detect.Field{str("entry_firstname"), str("entry_city"), str("entry_postcode")}, map[string]string{
+			"entry_firstname": "user.name.first", "entry_city": "user.contact.address.city", "entry_postcode": "user.contact.address.postal_code"}},
+		{"an e-mail and three parts of an address make a card", "medium", []detect.Field{str("emailAddress"), str("city"), str("postcode"), str("stateOrProvince")}, map[string]string{
+			"emailAddress": "user.contact.email", "city": "user.contact.address.city", "postcode": "user.contact.address.postal_code", "stateOrProvince": "user.contact.address.state"}},
+		{"what somebody is in is no state of a country", "user", []detect.Field{str("email"), str("state")}, map[string]string{"email": "user.contact.email"}},
+		{"but beside a city", "user", []detect.Field{str("city"), str("state")}, map[string]string{"city": "user.contact.address.city", "state": "user.contact.address.state"}},
+		{"a patient is named, so it is of health", "chart", []detect.Field{str("patient_id"), str("treatment"), number("provider_id")}, map[string]string{
+			"patient_id": "user.unique_id", "treatment": "user.health_and_medical", "provider_id": "user.unique_id"}},
+		{"without one it is not", "chart", []detect.Field{str("machine_id"), str("treatment"), number("provider_id")}, map[string]string{}},
+		{"a title beside a gender is one of address", "employee", []detect.Field{str("title"), str("gender")}, map[string]string{"title": "user.name", "gender": "user.demographic.gender"}},
 		{"a client is a customer", "contract", []detect.Field{str("client_id"), str("client_name")}, map[string]string{"client_id": "user.unique_id", "client_name": "user.name"}},
 		{"but for one that signs in", "contract", []detect.Field{str("client_id"), str("client_name"), str("grant_type")}, map[string]string{}},
 	} {
@@ -64,6 +74,20 @@ func TestWholeNames(t *testing.T) {
 		{"VitalSigns", "pulse", "int", "user.health_and_medical"},
 		{"LabTestTemplate", "result", "string", ""},
 		{"EngineSigns", "temperature", "int", ""},
+		{"Person", "gender_concept_id", "int", "user.demographic.gender"},
+		{"Person", "ethnicity_name", "string", "user.demographic.race_ethnicity"},
+		{"Person", "country_id", "int", ""},
+		{"gender", "gender_id", "int", ""},
+		{"email_archive", "email_subject", "string", "user.free_text"},
+		{"BankAccountHolder", "number", "string", "user.unique_id"},
+		{"login_token", "token", "string", "user.authorization.credentials"},
+		{"ClientDataV1", "id", "long", "user.unique_id"},
+		{"ClientGroup", "id", "long", ""},
+		{"CustomerList", "nextToken", "string", ""},
+		{"SalarySlip", "base_net_pay", "decimal", "user.workplace"},
+		{"Person", "emergency1Number2", "string", "user.contact.phone_number"},
+		{"Customer", "newsletter", "char(1)", "user.privacy_preferences"},
+		{"Customer", "newsletter", "char(40)", ""},
 		{"Insuree", "name", "string", "user.name"},
 		{"Guarantee", "name", "string", ""},
 	} {

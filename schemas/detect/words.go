@@ -103,8 +103,10 @@ const longestName = 200
 // words takes a name apart into words that the rules know: at changes of case
 // and kind of character, unfolded and translated by words.txt, and turned round
 // where the head of the name comes first, as in dateOfBirth or nom_client.
-func words(name string) []string {
-	raw := split(tail(name))
+func words(name string) []string { return read(split(tail(name))) }
+
+// read is words of what was split.
+func read(raw []string) []string {
 	turned := len(raw) > 1 && is(raw[0], head)
 	out := translate(raw)
 	if turned && len(out) > 1 && !slices.Contains(out, "of") {
