@@ -20,7 +20,9 @@ const (
 
 // LookThrough has the registry look for changes through connections that no
 // other work can take up. It is called before anything else.
-func (r *Registry) LookThrough(db *pgxpool.Pool) { r.subjects.looks = db }
+func (r *Registry) LookThrough(db *pgxpool.Pool) {
+	r.subjects.looks, r.subjects.line = db, postgres.NewLine(db)
+}
 
 // Follow keeps memory exact while nobody asks, until ctx ends. First it reads
 // every subject into it, and contents for as long as there is room, those of

@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"context"
+	"runtime"
 	"time"
 
 	"github.com/flowmart/lethe/internal/fault"
@@ -27,26 +28,40 @@ var errAway = fault.New(fault.Unavailable, "UNAVAILABLE", "the registry cannot r
 // holds, and reading goes on.
 func (s *snapshot) exact(ctx context.Context) error {
 	t, since := s.join()
-	var enough <-chan time.Time
-	if s.away.Load() {
-		if !since.IsZero() && time.Since(since) > lookBriefly {
-			return nil
-		}
-		timer := time.NewTimer(lookBriefly)
-		defer timer.Stop()
-		enough = timer.C
+	away := s.away.Load()
+	if away && !since.IsZero() && time.Since(since) > lookBriefly {
+		return nil
 	}
+	most, gone := patience(ctx, away)
+	enough := time.NewTimer(most)
+	defer enough.Stop()
 	select {
 	case <-t.done:
 		if t.err != nil && postgres.Away(t.err) {
 			return nil
 		}
 		return t.err
-	case <-enough:
-		return nil
-	case <-ctx.Done():
+	case <-enough.C:
+		if away {
+			return nil
+		}
+		return context.DeadlineExceeded
+	case <-gone:
 		return ctx.Err()
 	}
+}
+
+// patience is how long a look is waited for at most, and what else ends that. A
+// request has a deadline, and need not notice before it that its client has
+// gone: having its context tell would cost more than the rest of the wait.
+func patience(ctx context.Context, away bool) (time.Duration, <-chan struct{}) {
+	if away {
+		return lookBriefly, ctx.Done()
+	}
+	if until, bounded := ctx.Deadline(); bounded {
+		return time.Until(until), nil
+	}
+	return 4 * lookFor, ctx.Done() // the look under way and the next one are over by then
 }
 
 // join takes part in the look that begins next, and begins it if none is under
@@ -69,16 +84,19 @@ func (s *snapshot) join() (*turn, time.Time) {
 // look takes looks for as long as somebody waits for one.
 func (s *snapshot) look() {
 	for {
+		runtime.Gosched() // whoever is about to ask takes part
 		s.turns.Lock()
 		t := s.waiting
 		if s.waiting, s.since = nil, time.Now(); t == nil {
 			s.since = time.Time{}
 		}
 		began := s.since
-		s.turns.Unlock()
 		if t == nil {
+			s.line.Release()
+			s.turns.Unlock()
 			return
 		}
+		s.turns.Unlock()
 		if t.err = s.once(); t.err == nil {
 			s.exactAt.Store(began.UnixNano())
 		}

@@ -19,7 +19,7 @@ import (
 func (b *bench) following(t *testing.T) (*schemas.Registry, *pgxpool.Pool) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
-	again := &between{text: "AS unseen", after: 1, do: stop} // the second look comes when all has been read
+	again := &acquiring{after: 1, do: stop} // the second look comes when all has been read
 	replica, looks := schemas.New(b.db, time.Now), b.pool(t, 1, again)
 	replica.LookThrough(looks)
 	replica.Follow(ctx, func(err error) { t.Error(err) })

@@ -38,8 +38,10 @@ type snapshot struct {
 	behind  atomic.Int64 // when that was of former, while there are some; else 0
 
 	// Of the one look under way.
+	line     *postgres.Line // through looks
 	position string
-	server   time.Time // when the database's server started
+	server   string // when the database's server started
+	still    bool   // the look before found the position as it was
 
 	mu       sync.RWMutex
 	subjects map[place]*state
@@ -53,58 +55,66 @@ type snapshot struct {
 }
 
 func newSnapshot(db *pgxpool.Pool, ended func([]contentID)) *snapshot {
-	s := &snapshot{db: db, looks: db, ended: ended, subjects: map[place]*state{}, expected: map[place]*state{}, fresh: make(chan struct{}, 1)}
+	s := &snapshot{db: db, looks: db, line: postgres.NewLine(db), ended: ended, subjects: map[place]*state{}, expected: map[place]*state{}, fresh: make(chan struct{}, 1)}
 	s.exactAt.Store(time.Now().UnixNano()) // there is nothing in memory that could be older
 	return s
 }
 
-// sight is what a look sees at first.
-type sight struct {
-	position string
-	server   time.Time
-	moved    bool
-	cut      bool // changes that the position does not see may be gone (see Prune)
-}
-
-func (s *snapshot) once() error {
-	ctx, cancel := context.WithTimeout(context.Background(), lookFor)
+// once takes a look.
+func (s *snapshot) once() (err error) {
+	until := time.Now().Add(lookFor)
+	if s.still {
+		if s.still, err = s.stands(until); s.still || err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithDeadline(context.Background(), until)
 	defer cancel()
+	if s.position == "" {
+		return s.begin(ctx)
+	}
 	const q = `
-		SELECT pg_current_snapshot()::text, pg_postmaster_start_time(),
+		SELECT pg_current_snapshot()::text, pg_postmaster_start_time()::text,
 		       EXISTS (SELECT FROM (SELECT c.xid FROM schemas_change c
 		                             WHERE c.xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND c.xid < pg_snapshot_xmax(pg_current_snapshot()) AND NOT pg_visible_in_snapshot(c.xid, $1::text::pg_snapshot)
 		                             ORDER BY c.xid
 		                             LIMIT 1) AS unseen), -- the order has it begin at the new end of the index
 		       EXISTS (SELECT FROM schemas_pruned p WHERE p.below > pg_snapshot_xmin($1::text::pg_snapshot) AND p.below < pg_snapshot_xmax(pg_current_snapshot()))`
-	var seen sight
-	if err := s.looks.QueryRow(ctx, q, nullable(s.position)).Scan(&seen.position, &seen.server, &seen.moved, &seen.cut); err != nil {
+	seen, err := s.line.Row(until, q, s.position)
+	if err != nil {
 		return err
 	}
+	// What changes the position does not see may be gone, too (see Prune).
+	moved, cut := seen[2] == "t", seen[3] == "t"
 	switch {
-	case s.position == "" || !seen.server.Equal(s.server) || seen.cut:
+	case seen[1] != s.server || cut:
 		return s.begin(ctx)
-	case seen.moved:
+	case moved:
 		return s.follow(ctx)
 	}
-	s.position = seen.position
+	s.still = seen[0] == s.position
+	s.position = seen[0]
 	return nil
 }
 
-func nullable(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
+// stands reports whether nothing was committed since the look before: the
+// position is the same then. That costs PostgreSQL half of looking for changes.
+// Where others write all the time it would be asked in vain.
+func (s *snapshot) stands(until time.Time) (bool, error) {
+	const q = `SELECT pg_current_snapshot()::text, pg_postmaster_start_time()::text`
+	seen, err := s.line.Row(until, q)
+	return err == nil && seen[0] == s.position && seen[1] == s.server, err
 }
 
 // begin forgets every subject. A server that was started anew may be another
 // one, to which not everything came that was committed on the one before.
 func (s *snapshot) begin(ctx context.Context) error {
-	var seen sight
+	s.line.Release()
+	var position, server string
 	var levels map[string]layer
 	err := postgres.WorkTx(ctx, s.looks, oneMoment, func(tx pgx.Tx) (err error) {
-		const q = `SELECT pg_current_snapshot()::text, pg_postmaster_start_time()`
-		if err := tx.QueryRow(ctx, q).Scan(&seen.position, &seen.server); err != nil {
+		const q = `SELECT pg_current_snapshot()::text, pg_postmaster_start_time()::text`
+		if err := tx.QueryRow(ctx, q).Scan(&position, &server); err != nil {
 			return err
 		}
 		levels, err = levelsAbove(ctx, tx)
@@ -113,7 +123,7 @@ func (s *snapshot) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.position, s.server = seen.position, seen.server
+	s.position, s.server = position, server
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.changes++
@@ -153,7 +163,7 @@ var oneMoment = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.Read
 // news is what a look found changed.
 type news struct {
 	position string
-	server   time.Time
+	server   string
 	subjects map[uuid.UUID][]int // the versions that changed, by subject
 	ended    []contentID         // ids that stand for nothing any more
 	brought  []contentID         // ids that were registered
@@ -167,6 +177,7 @@ const mostFollowed = 10_000
 
 // follow takes on what changed since the last look.
 func (s *snapshot) follow(ctx context.Context) error {
+	s.line.Release()
 	var n news
 	var changed []*state
 	var levels map[string]layer
@@ -185,7 +196,7 @@ func (s *snapshot) follow(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return err
-	case n.many || !n.server.Equal(s.server):
+	case n.many || n.server != s.server:
 		return s.begin(ctx)
 	}
 	s.ended(n.ended)
@@ -219,7 +230,7 @@ func (s *snapshot) put(st *state) {
 func newsSince(ctx context.Context, tx pgx.Tx, position string) (news, error) {
 	n := news{subjects: map[uuid.UUID][]int{}}
 	const qNow = `
-		SELECT pg_current_snapshot()::text, pg_postmaster_start_time(),
+		SELECT pg_current_snapshot()::text, pg_postmaster_start_time()::text,
 		       EXISTS (SELECT FROM schemas_pruned p WHERE p.below > pg_snapshot_xmin($1::text::pg_snapshot) AND p.below < pg_snapshot_xmax(pg_current_snapshot()))`
 	if err := tx.QueryRow(ctx, qNow, position).Scan(&n.position, &n.server, &n.many); err != nil || n.many {
 		return n, err
