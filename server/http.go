@@ -191,9 +191,9 @@ func (f *front) pass(st standing, spent time.Duration, w *answer, r *http.Reques
 		defer cancel()
 	} else if patience := f.patience(l); patience > 0 {
 		began := time.Now().Add(-spent)
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(graph.Began(ctx, began), began.Add(patience))
-		defer cancel()
+		bounded := withDue(graph.Began(ctx, began), began.Add(patience))
+		defer bounded.end()
+		ctx = bounded
 	}
 	if !strings.HasPrefix(l.prefix, "/healthz") && !strings.HasPrefix(l.prefix, "/readyz") {
 		switch slots.enter(by.ID) {
