@@ -188,12 +188,12 @@ func TestUnseenSchemas(t *testing.T) {
 		held, rest [2]float64 // the least precision and recall
 		fields     int
 	}{
-		{"public3.txt", labelled.halved, [2]float64{0.84, 0.61}, [2]float64{0.94, 0.85}, 600},
+		{"public3.txt", labelled.halved, [2]float64{0.83, 0.63}, [2]float64{0.94, 0.85}, 600},
 		{"public4.txt", labelled.halved, [2]float64{0.86, 0.75}, [2]float64{0.92, 0.84}, 600},
 		{"public5.txt", labelled.halved, [2]float64{0.93, 0.74}, [2]float64{0.94, 0.86}, 1700},
 		{"public6.txt", none, [2]float64{}, [2]float64{0.89, 0.80}, 600},
 		{"public7.txt", none, [2]float64{}, [2]float64{0.92, 0.74}, 500},
-		{"public8.txt", func(labelled) bool { return true }, [2]float64{0.90, 0.72}, [2]float64{}, 450},
+		{"public8.txt", none, [2]float64{}, [2]float64{0.93, 0.79}, 450},
 	} {
 		held, rest := scores(t, "testdata/"+c.file, c.heldOut)
 		if held.fields+rest.fields < c.fields || held.worse(c.held) || rest.worse(c.rest) {

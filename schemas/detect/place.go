@@ -116,7 +116,7 @@ func (c place) ofMany() bool {
 
 // nearest is what the innermost record that says anything says it is.
 func (c place) nearest() class {
-	if c.first == 0 && c.implied {
+	if c.implied && (c.first == 0 || c.first&either != 0) {
 		return person
 	}
 	return cmp.Or(c.first, c.outer)
@@ -127,8 +127,11 @@ func classOf(ws []string) class {
 	if len(ws) > 0 && is(ws[0], home) && only(ws, home|party) {
 		return person // shipping, billing details
 	}
+	if of := shapeless(ws); len(of) > 0 {
+		ws = of // the object of a customer is no object
+	}
 	for _, w := range slices.Backward(ws) {
-		if k := (classes[w] | byEnding(w)) & (person | address | work | org | thing); k != 0 {
+		if k := (classes[w] | byEnding(w)) & (person | address | work | org | thing | either); k&^either != 0 {
 			return k
 		}
 	}
@@ -140,7 +143,7 @@ func classOf(ws []string) class {
 func (c place) businessAround() bool {
 	return slices.ContainsFunc(c.around, func(ws []string) bool {
 		k := classOf(ws)
-		return k&org != 0 && k&person == 0
+		return k&org != 0 && k&person == 0 && (k&either == 0 || !c.implied)
 	})
 }
 
@@ -306,7 +309,7 @@ func (c place) besidePerson(beside []string, whole bool) bool {
 		beside = c.holder()
 	}
 	n := len(beside)
-	if n > 0 && beside[n-1] == "provider" && c.clinicalAround() {
+	if n > 0 && (beside[n-1] == "provider" && c.clinicalAround() || is(beside[n-1], either) && c.implied) {
 		return true // of care
 	}
 	if n == 0 || !is(beside[n-1], person) {
@@ -332,11 +335,15 @@ func (c place) holder() []string {
 	return nil
 }
 
-// shapeless is what a record is called without what says that it is a record.
+// shapeless is what a record is called without what says that it is a record. A
+// billing entity is one, all the same.
 func shapeless(ws []string) []string {
 	n := len(ws)
 	for n > 0 && (is(ws[n-1], shape) || isNumber(ws[n-1])) {
 		n--
+	}
+	if n > 0 && only(ws[:n], home|neutral) {
+		return ws
 	}
 	return ws[:n]
 }

@@ -52,7 +52,7 @@ func contextOf(fields []Field, places []place, own []int) (c context) {
 	stated := slices.ContainsFunc(own, func(i int) bool { return isState(places[i].leaf) })
 	if !c.personal || stated {
 		said := onCard(places, own)
-		c.card = !c.personal && card(said)
+		c.card = !c.personal && card(said) && !slices.ContainsFunc(own, func(i int) bool { return slices.ContainsFunc(places[i].leaf, ofBusiness) })
 		c.lone = stated && !slices.ContainsFunc(said, func(g guess) bool { return covers("user.contact.address", g.category) && g.id != "address.state" })
 	}
 	c.patient = slices.ContainsFunc(own, func(i int) bool {
@@ -132,6 +132,10 @@ func card(said []guess) bool {
 	}
 	return has["user.contact.email"] && (parts >= 3 || parts >= 2 && has["user.contact.phone_number"])
 }
+
+// ofBusiness reports whether a word is of what organizations have, rather than
+// people.
+func ofBusiness(word string) bool { return word == "tax" || word == "vat" || word == "legal" }
 
 func ofGender(word string) bool { return word == "gender" || word == "sex" }
 

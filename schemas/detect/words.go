@@ -38,13 +38,14 @@ const (
 	clinical        // of somebody's health
 	wrap            // goes after the name of a record and changes nothing
 	shape           // as wrap, and the record's id is still that of what it says
+	either          // an organization, or a person where what only people have is beside it
 )
 
 var classNames = map[string]class{
 	"person": person, "address": address, "work": work, "home": home, "org": org, "thing": thing, "neutral": neutral,
 	"negative": negative, "aggregate": aggregate, "verbs": verb, "machine": machine, "head": head, "hash": hashed,
 	"noise": noise, "blob": blob, "party": party, "key": keyed, "carrier": carrier, "clinical": clinical, "wrap": wrap,
-	"shape": shape,
+	"shape": shape, "either": either,
 }
 
 var (
