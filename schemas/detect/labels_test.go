@@ -194,6 +194,7 @@ func TestUnseenSchemas(t *testing.T) {
 		{"public6.txt", none, [2]float64{}, [2]float64{0.89, 0.80}, 600},
 		{"public7.txt", none, [2]float64{}, [2]float64{0.92, 0.74}, 500},
 		{"public8.txt", none, [2]float64{}, [2]float64{0.93, 0.79}, 450},
+		{"public9.txt", func(labelled) bool { return true }, [2]float64{0.91, 0.81}, [2]float64{}, 450},
 	} {
 		held, rest := scores(t, "testdata/"+c.file, c.heldOut)
 		if held.fields+rest.fields < c.fields || held.worse(c.held) || rest.worse(c.rest) {

@@ -339,10 +339,10 @@ func (c place) holder() []string {
 // billing entity is one, all the same.
 func shapeless(ws []string) []string {
 	n := len(ws)
-	for n > 0 && (is(ws[n-1], shape) || isNumber(ws[n-1])) {
+	for n > 0 && (classes[ws[n-1]]&shape != 0 || isNumber(ws[n-1])) {
 		n--
 	}
-	if n > 0 && only(ws[:n], home|neutral) {
+	if n > 0 && n < len(ws) && only(ws[:n], home|neutral) {
 		return ws
 	}
 	return ws[:n]

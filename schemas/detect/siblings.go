@@ -81,7 +81,8 @@ func people(places []place, own []int) (person, subject bool) {
 		g, ok := p.match(p.leaf)
 		if ok && ofPeople(g.category) {
 			weak[g.category] = true
-			strong[g.category] = strong[g.category] || g.sure >= 85
+			// What may be a person takes nothing away.
+			strong[g.category] = strong[g.category] || g.sure >= 85 || p.first&either != 0 && g.sure+outside >= 85
 		}
 		if who := whose(p.leaf); ok && who != "" {
 			named[who] = named[who] || g.id == "name.person"

@@ -41,6 +41,9 @@ func TestFieldsBesideOneAnother(t *testing.T) {
 			"patient_id": "user.unique_id", "treatment": "user.health_and_medical", "provider_id": "user.unique_id"}},
 		{"without one it is not", "chart", []detect.Field{str("machine_id"), str("treatment"), number("provider_id")}, map[string]string{}},
 		{"a title beside a gender is one of address", "employee", []detect.Field{str("title"), str("gender")}, map[string]string{"title": "user.name", "gender": "user.demographic.gender"}},
+		{"a provider beside what only people have is one", "provider", []detect.Field{str("firstName"), str("lastName"), str("city")}, map[string]string{
+			"firstName": "user.name.first", "lastName": "user.name.last", "city": "user.contact.address.city"}},
+		{"what has a tax number is no card", "billing_entity", []detect.Field{str("email"), str("city"), str("zip"), str("country"), str("vat_id")}, map[string]string{"email": "user.contact.email"}},
 		{"a client is a customer", "contract", []detect.Field{str("client_id"), str("client_name")}, map[string]string{"client_id": "user.unique_id", "client_name": "user.name"}},
 		{"but for one that signs in", "contract", []detect.Field{str("client_id"), str("client_name"), str("grant_type")}, map[string]string{}},
 	} {
@@ -83,6 +86,8 @@ func TestWholeNames(t *testing.T) {
 		{"login_token", "token", "string", "user.authorization.credentials"},
 		{"ClientDataV1", "id", "long", "user.unique_id"},
 		{"ClientGroup", "id", "long", ""},
+		{"CustomerObject", "city", "string", "user.contact.address.city"},
+		{"StoreObject", "city", "string", ""},
 		{"CustomerList", "nextToken", "string", ""},
 		{"SalarySlip", "base_net_pay", "decimal", "user.workplace"},
 		{"Person", "emergency1Number2", "string", "user.contact.phone_number"},
