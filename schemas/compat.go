@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -35,6 +36,7 @@ type Verdict struct {
 	Level      Level
 	Mismatches []Mismatch // none: it may
 	Warnings   []Mismatch // what may pass, and people should know of
+	Old        string     // the text of the version that the first mismatch is about
 }
 
 // Compatible reports whether the schema may follow.
@@ -203,6 +205,7 @@ func (r *Registry) compared(ctx context.Context, db postgres.DB, c *content, con
 		}
 		if stored.Type != c.kind {
 			verdict.Mismatches = append(verdict.Mismatches, Mismatch{e.Version, NewReadsOld, []format.Difference{otherType(c.kind, stored.Type)}})
+			verdict.Old = cmp.Or(verdict.Old, stored.Text)
 			continue
 		}
 		old, err := r.schemaOf(ctx, db, id)
@@ -218,6 +221,9 @@ func (r *Registry) compared(ctx context.Context, db postgres.DB, c *content, con
 			if err := verdict.hold(e.Version, OldReadsNew, old, c.schema, options); err != nil {
 				return verdict, err
 			}
+		}
+		if !verdict.Compatible() {
+			verdict.Old = cmp.Or(verdict.Old, stored.Text)
 		}
 	}
 	r.verdicts.put(question, verdict, verdict.weight())
@@ -239,7 +245,7 @@ func asking(c *content, options format.Options, level Level, live []earlier) (su
 
 // weight is what it takes in memory, in bytes.
 func (v Verdict) weight() int {
-	total := 500
+	total := 500 + len(v.Old)
 	for _, m := range slices.Concat(v.Mismatches, v.Warnings) {
 		for _, d := range m.Found {
 			total += 300 + len(d.Path) + len(d.Message) + len(d.Reader) + len(d.Writer) + len(d.Detail)

@@ -59,7 +59,8 @@ func TestConformanceOfLevels(t *testing.T) {
 		{"POST /compatibility/subjects/a/versions/latest", noDefault, 200, 0, `{"is_compatible":true}`},
 		{"POST /compatibility/subjects/a/versions/1", noDefault, 200, 0, `{"is_compatible":false}`},
 		{"POST /compatibility/subjects/a/versions", noDefault, 200, 0, `{"is_compatible":false}`},
-		{"POST /subjects/a/versions", noDefault, 409, 409, `~{oldSchemaVersion: 1}`},
+		{"POST /subjects/a/versions", noDefault, 409, 409, "~{oldSchemaVersion: 1}"},
+		{"POST /subjects/a/versions", noDefault, 409, 409, `~{oldSchema: '{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"b\"`},
 		{"PUT /config/a", `{"compatibility":"BACKWARD"}`, 200, 0, ""},
 		{"POST /subjects/a/versions", noDefault, 200, 0, `~"version":3,`},
 		// Another type is incompatible, unless nothing is asked.

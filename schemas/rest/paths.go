@@ -306,7 +306,12 @@ func against(v schemas.Verdict) []string {
 	if v.Mismatches[0].Version == 0 {
 		return []string{level}
 	}
-	return []string{fmt.Sprintf("{oldSchemaVersion: %d}", v.Mismatches[0].Version), level}
+	const most = 2000 // a message is for people
+	old := v.Old
+	if len(old) > most {
+		old = strings.ToValidUTF8(old[:most], "") + "…"
+	}
+	return []string{fmt.Sprintf("{oldSchemaVersion: %d}", v.Mismatches[0].Version), fmt.Sprintf("{oldSchema: '%s'}", old), level}
 }
 
 // said writes each difference with what stands there in both schemas.
