@@ -49,8 +49,7 @@ type lane struct {
 	streams  bool          // long-lived by nature
 	events   bool          // long-lived when the caller asks for text/event-stream
 	unlogged bool
-	registry bool         // its clients read errors in the form of Confluent's API, and are so many that only what fails is logged
-	handler  http.Handler // of the request, where it is known
+	registry bool // its clients read errors in the form of Confluent's API, and are so many that only what fails is logged
 }
 
 type callers int
@@ -82,6 +81,8 @@ var lanes = []lane{
 type front struct {
 	answerWithin time.Duration // patience of the usual lanes
 	mux          *http.ServeMux
+	registry     http.Handler // what the mux has at /registry/, or that it has nothing there
+	registryAt   string       // the pattern
 	site         http.Handler // has every path that is no API's; may be nil
 	log          *slog.Logger
 	metrics      *metrics
@@ -103,6 +104,9 @@ func newFront(ending context.Context, mux *http.ServeMux, public *url.URL, answe
 		unavailable: rate.Sometimes{Interval: time.Second},
 		crossSite:   http.NewCrossOriginProtection(),
 		slots:       newSlots(requestsInFlight), messages: newSlots(messagesInFlight), signIns: newSlots(signInsInFlight), streams: newSlots(streamsInFlight)}
+	// The registry reads its paths itself: a mux would send whoever asks for a
+	// subject without a name to one that is called "versions".
+	f.registry, f.registryAt = mux.Handler(&http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/registry/"}})
 	return f, f.crossSite.AddTrustedOrigin(public.Scheme + "://" + public.Host)
 }
 
@@ -118,11 +122,14 @@ func (f *front) patience(l lane) time.Duration {
 // ServeHTTP guards a request and hands it to its door.
 func (f *front) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	started := time.Now()
-	handler, route := f.mux.Handler(r)
+	l := laneOf(r.URL.Path)
+	route := f.registryAt
+	if !l.registry {
+		_, route = f.mux.Handler(r)
+	}
 	w := &answer{ResponseWriter: out, status: http.StatusOK}
 	id := uuid.NewString()
 	f.headers(w.Header(), id)
-	l := laneOf(r.URL.Path)
 	f.metrics.inFlight.Inc()
 	defer func() {
 		f.metrics.inFlight.Dec()
@@ -141,9 +148,6 @@ func (f *front) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	if status, err := f.refuse(r, l); err != nil {
 		f.turnAway(w, l, status, err)
 		return
-	}
-	if l.registry {
-		l.handler = handler // it has no pattern to look up once more
 	}
 	asked := time.Now()
 	st, err := f.caller(w, r, l)
@@ -222,8 +226,8 @@ func (f *front) pass(st standing, spent time.Duration, w *answer, r *http.Reques
 // door finds who answers. The portal is not a pattern of the mux: it would
 // turn every wrong method of an API into a page that was not found.
 func (f *front) door(r *http.Request, l lane) http.Handler {
-	if l.handler != nil {
-		return l.handler
+	if l.registry {
+		return f.registry
 	}
 	if _, pattern := f.mux.Handler(r); pattern == "" && l.prefix == "/" && f.site != nil {
 		return f.site

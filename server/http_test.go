@@ -48,19 +48,23 @@ func guard(t *testing.T, release chan struct{}) guarded {
 		fmt.Fprint(w, access.From(r.Context()).Name)
 	})
 	mux.HandleFunc("/api/panic", func(http.ResponseWriter, *http.Request) { panic("erika@example.com") })
-	mux.HandleFunc("/registry/slow", func(http.ResponseWriter, *http.Request) { <-release })
+	registry := http.NewServeMux()
+	mux.Handle("/registry/", registry)
+	registry.HandleFunc("/registry/slow", func(http.ResponseWriter, *http.Request) { <-release })
 	mux.HandleFunc("/rights/v1/slow", func(http.ResponseWriter, *http.Request) { <-release })
-	for _, path := range []string{"/registry/hangs", "/rights/v1/hangs", "/api/hangs", "/auth/hangs", "/hangs"} {
-		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
-			<-r.Context().Done()
-			problem.Write(w, r.Context().Err())
-		})
+	hangs := func(w http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		problem.Write(w, r.Context().Err())
+	}
+	registry.HandleFunc("/registry/hangs", hangs)
+	for _, path := range []string{"/rights/v1/hangs", "/api/hangs", "/auth/hangs", "/hangs"} {
+		mux.HandleFunc(path, hangs)
 	}
 	deadline := func(w http.ResponseWriter, r *http.Request) {
 		until, _ := r.Context().Deadline()
 		fmt.Fprint(w, until.Format(time.RFC3339Nano))
 	}
-	mux.HandleFunc("/registry/patience", deadline)
+	registry.HandleFunc("/registry/patience", deadline)
 	mux.HandleFunc("/api/v1/catalog", deadline)
 	mux.HandleFunc("/rights/v1/results", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "results") })
 	mux.HandleFunc("/packages/1", func(w http.ResponseWriter, r *http.Request) {

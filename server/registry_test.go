@@ -3,6 +3,7 @@ package server_test
 import (
 	"encoding/json"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -45,6 +46,21 @@ func TestRegistryClientsThroughTheFront(t *testing.T) {
 	long := sr.Schema{Schema: `{"type":"record","name":"R","doc":"` + strings.Repeat("<", 700<<10) + `","fields":[]}`} // six bytes each in JSON
 	if _, err := admin.CreateSchema(t.Context(), "big-value", long); err != nil {
 		t.Errorf("a body of 4 MiB: %v", err)
+	}
+}
+
+// A subject without a name is none; nobody is sent to another one.
+func TestASubjectWithoutAName(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	for _, path := range []string{"/registry/subjects//versions", "/registry/subjects//versions/latest", "/registry/subjects/../config"} {
+		status, said := knock(t, s, "GET /registry/", path, "", s.Token(access.Viewer))
+		var body struct {
+			Code int `json:"error_code"`
+		}
+		if err := json.Unmarshal([]byte(said), &body); err != nil || status != http.StatusNotFound || body.Code == 0 {
+			t.Errorf("%s: %d %s", path, status, said)
+		}
 	}
 }
 

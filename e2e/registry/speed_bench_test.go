@@ -102,27 +102,47 @@ func BenchmarkRegistry(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// row measures one kind of request.
+// turnFor is how long the replica and the bare handler take turns: what else the
+// machine does meets both.
+const turnFor = 250 * time.Millisecond
+
+// row measures one kind of request, by turns with a handler that does nothing but
+// answer what the replica does.
 func (s *stack) row(b *testing.B, name string, next func() []byte) {
 	b.Helper()
 	l := load{at: s.listen[0], connections: connections, next: next, status: http.StatusOK}
 	_, err := l.run(time.Second) // warm
 	s.must(err)
-	pid := s.replicas[0].Pid()
-	stop := s.profile(name)
-	before := seconds(pid)
-	got, err := l.run(lasting())
+	bare := l
+	var p *devstack.Program
+	bare.at, p = s.bare(l)
+	defer p.Stop()
+	_, err = bare.run(500 * time.Millisecond)
 	s.must(err)
-	used := seconds(pid) - before
+	stop := s.profile(name)
+	pid := s.replicas[0].Pid()
+	used, floorUsed := seconds(pid), seconds(p.Pid())
+	var got, floor result
+	for got.took < lasting() {
+		got = got.and(s.turn(l))
+		floor = floor.and(s.turn(bare))
+	}
+	used, floorUsed = seconds(pid)-used, seconds(p.Pid())-floorUsed
 	stop()
-	floor, floorUsed := s.bare(name, l)
 	each := func(seconds float64, n int64) float64 { return seconds / float64(n) * 1000 }
 	b.Logf("%-28s %7.0f/s, %.3f ms processor a request; bare %7.0f/s, %.3f ms; ratio %.2f; %d MiB resident",
 		name, got.rate(), each(used, got.requests), floor.rate(), each(floorUsed, floor.requests), got.rate()/floor.rate(), resident(pid))
 }
 
-// bare measures a handler that does nothing but answer what the replica did.
-func (s *stack) bare(name string, l load) (result, float64) {
+func (s *stack) turn(l load) result {
+	s.tb.Helper()
+	r, err := l.run(turnFor)
+	s.must(err)
+	return r
+}
+
+// bare starts a handler that answers what the replica answers a load with.
+func (s *stack) bare(l load) (at string, p *devstack.Program) {
 	s.tb.Helper()
 	at, err := devstack.FreeAddress()
 	s.must(err)
@@ -130,16 +150,9 @@ func (s *stack) bare(name string, l load) (result, float64) {
 	s.must(os.WriteFile(file, s.sample(l), 0o600))
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	p, err := devstack.StartProgram(ctx, devstack.ProgramOptions{Path: os.Args[0], Env: []string{"BARE=" + at, "BARE_BODY=" + file}, Log: s.file("bare.log"), Ready: "http://" + at + "/"})
+	p, err = devstack.StartProgram(ctx, devstack.ProgramOptions{Path: os.Args[0], Env: []string{"BARE=" + at, "BARE_BODY=" + file}, Log: s.file("bare.log"), Ready: "http://" + at + "/"})
 	s.must(err)
-	defer p.Stop()
-	l.at = at
-	_, err = l.run(500 * time.Millisecond)
-	s.must(err)
-	before := seconds(p.Pid())
-	got, err := l.run(lasting() / 2)
-	s.must(err)
-	return got, seconds(p.Pid()) - before
+	return at, p
 }
 
 // sample is the body that a replica answers a load with.
@@ -170,7 +183,7 @@ func (s *stack) profile(name string) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		fetch(fmt.Sprintf("profile?seconds=%d", int(lasting().Seconds())))
+		fetch(fmt.Sprintf("profile?seconds=%d", 2*int(lasting().Seconds())))
 	}()
 	return func() { <-done }
 }

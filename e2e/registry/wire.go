@@ -31,6 +31,11 @@ type result struct {
 
 func (r result) rate() float64 { return float64(r.requests) / r.took.Seconds() }
 
+// and is a result with another one behind it.
+func (r result) and(other result) result {
+	return result{r.requests + other.requests, r.took + other.took}
+}
+
 func (l load) run(lasting time.Duration) (result, error) {
 	var done atomic.Int64
 	var all sync.WaitGroup
