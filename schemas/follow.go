@@ -19,9 +19,10 @@ const (
 )
 
 // LookThrough has the registry look for changes through connections that no
-// other work can take up. It is called before anything else.
-func (r *Registry) LookThrough(db *pgxpool.Pool) {
-	r.subjects.looks, r.subjects.line = db, postgres.NewLine(db)
+// other work can take up, and take the database for away when a look takes longer
+// than a time. It is called before anything else.
+func (r *Registry) LookThrough(db *pgxpool.Pool, within time.Duration) {
+	r.subjects.looks, r.subjects.line, r.subjects.patience = db, postgres.NewLine(db), within
 }
 
 // Follow keeps memory exact while nobody asks, until ctx ends. First it reads

@@ -16,7 +16,7 @@ type turn struct {
 }
 
 const (
-	lookFor     = 1500 * time.Millisecond // patience with one look
+	lookFor     = 1500 * time.Millisecond // patience with one look, unless LookThrough says otherwise
 	lookBriefly = 50 * time.Millisecond   // … of a request while the database is away
 )
 
@@ -32,7 +32,7 @@ func (s *snapshot) exact(ctx context.Context) error {
 	if away && !since.IsZero() && time.Since(since) > lookBriefly {
 		return nil
 	}
-	most, gone := patience(ctx, away)
+	most, gone := s.waits(ctx, away)
 	enough := time.NewTimer(most)
 	defer enough.Stop()
 	select {
@@ -51,17 +51,17 @@ func (s *snapshot) exact(ctx context.Context) error {
 	}
 }
 
-// patience is how long a look is waited for at most, and what else ends that. A
+// waits is how long a look is waited for at most, and what else ends that. A
 // request has a deadline, and need not notice before it that its client has
 // gone: having its context tell would cost more than the rest of the wait.
-func patience(ctx context.Context, away bool) (time.Duration, <-chan struct{}) {
+func (s *snapshot) waits(ctx context.Context, away bool) (time.Duration, <-chan struct{}) {
 	if away {
 		return lookBriefly, ctx.Done()
 	}
 	if until, bounded := ctx.Deadline(); bounded {
 		return time.Until(until), nil
 	}
-	return 4 * lookFor, ctx.Done() // the look under way and the next one are over by then
+	return 4 * s.patience, ctx.Done() // the look under way and the next one are over by then
 }
 
 // join takes part in the look that begins next, and begins it if none is under

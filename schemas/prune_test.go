@@ -49,7 +49,7 @@ func TestAReplicaNoticesThatChangesAreGone(t *testing.T) {
 	}
 	var asked statements
 	present := schemas.New(b.db, time.Now)
-	present.LookThrough(b.pool(t, 1, &asked))
+	present.LookThrough(b.pool(t, 1, &asked), 1500*time.Millisecond)
 	b.settle(t, b.latest(t))
 	must(present.Versions(ctx, b.viewer, "s", schemas.Live))(t)
 	must(0, b.Prune(ctx, 2))(t)
@@ -108,7 +108,7 @@ func TestPruningByAServerBeforeCountsForNothing(t *testing.T) {
 	must(b.db.Exec(ctx, `INSERT INTO schemas_change (xid, kind, context, at) VALUES ('9000000000000', 'CONFIGURED', '.', now())`))(t)
 	var asked statements
 	replica := schemas.New(b.db, time.Now)
-	replica.LookThrough(b.pool(t, 1, &asked))
+	replica.LookThrough(b.pool(t, 1, &asked), 1500*time.Millisecond)
 	must(replica.Versions(ctx, b.viewer, "s", schemas.Live))(t)
 	before := asked.Load()
 	must(replica.Versions(ctx, b.viewer, "s", schemas.Live))(t)

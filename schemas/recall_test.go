@@ -21,7 +21,7 @@ func (b *bench) following(t *testing.T) (*schemas.Registry, *pgxpool.Pool) {
 	ctx, stop := context.WithCancel(t.Context())
 	again := &acquiring{after: 1, do: stop} // the second look comes when all has been read
 	replica, looks := schemas.New(b.db, time.Now), b.pool(t, 1, again)
-	replica.LookThrough(looks)
+	replica.LookThrough(looks, 1500*time.Millisecond)
 	replica.Follow(ctx, func(err error) { t.Error(err) })
 	return replica, looks
 }

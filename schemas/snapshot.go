@@ -39,6 +39,7 @@ type snapshot struct {
 
 	// Of the one look under way.
 	line     *postgres.Line // through looks
+	patience time.Duration  // with one look
 	position string
 	server   string // when the database's server started
 	still    bool   // the look before found the position as it was
@@ -55,14 +56,14 @@ type snapshot struct {
 }
 
 func newSnapshot(db *pgxpool.Pool, ended func([]contentID)) *snapshot {
-	s := &snapshot{db: db, looks: db, line: postgres.NewLine(db), ended: ended, subjects: map[place]*state{}, expected: map[place]*state{}, fresh: make(chan struct{}, 1)}
+	s := &snapshot{db: db, looks: db, line: postgres.NewLine(db), patience: lookFor, ended: ended, subjects: map[place]*state{}, expected: map[place]*state{}, fresh: make(chan struct{}, 1)}
 	s.exactAt.Store(time.Now().UnixNano()) // there is nothing in memory that could be older
 	return s
 }
 
 // once takes a look.
 func (s *snapshot) once() (err error) {
-	until := time.Now().Add(lookFor)
+	until := time.Now().Add(s.patience)
 	if s.still {
 		if s.still, err = s.stands(until); s.still || err != nil {
 			return err

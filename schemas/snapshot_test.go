@@ -191,7 +191,7 @@ func TestWhatIsSetAboveLeavesSubjectsInMemory(t *testing.T) {
 	b.put(t, b.admin, "s", record("id"))
 	must(0, b.SetLevel(ctx, b.admin, "s", schemas.Full))(t)
 	replica, looks := schemas.New(b.db, time.Now), b.pool(t, 1, nil)
-	replica.LookThrough(looks)
+	replica.LookThrough(looks, 1500*time.Millisecond)
 	must(replica.Versions(ctx, b.viewer, "s", schemas.Live))(t)
 	must(0, b.SetLevel(ctx, b.admin, "", schemas.Forward))(t)
 	if level := must(replica.Level(ctx, b.viewer, "another"))(t); level != schemas.Forward {
@@ -237,7 +237,7 @@ func TestChangesOfAServerBeforeAreNoNews(t *testing.T) {
 	must(b.db.Exec(ctx, `INSERT INTO schemas_change (xid, kind, context, at) VALUES ('9000000000000', 'CONFIGURED', '.', now())`))(t)
 	var asked statements
 	replica := schemas.New(b.db, time.Now)
-	replica.LookThrough(b.pool(t, 1, &asked))
+	replica.LookThrough(b.pool(t, 1, &asked), 1500*time.Millisecond)
 	must(replica.Versions(ctx, b.viewer, "s", schemas.Live))(t)
 	before := asked.Load()
 	must(replica.Versions(ctx, b.viewer, "s", schemas.Live))(t)

@@ -94,7 +94,7 @@ func makeRooms(g *ground, log *audit.Log) (*rooms, error) {
 	r.lineage = lineage.New(g.web, g.now)
 	r.registry = schemas.New(g.web, g.now, g.conf.clusters()...)
 	r.tables = stores.New(g.web)
-	r.registry.LookThrough(g.looks)
+	r.registry.LookThrough(g.looks, g.conf.AnswerWithin/2) // what is in memory is to be told before an answer is due
 	keys, err := ReadSigningKeys(g.conf.SigningKeyFile)
 	if err != nil {
 		return nil, err
