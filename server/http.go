@@ -129,7 +129,7 @@ func (f *front) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	}
 	w := &answer{ResponseWriter: out, status: http.StatusOK}
 	id := uuid.NewString()
-	f.headers(w.Header(), id)
+	f.headers(w.Header(), id, l)
 	f.metrics.inFlight.Inc()
 	defer func() {
 		f.metrics.inFlight.Dec()
@@ -344,10 +344,12 @@ func (f *front) recovered(w *answer, r *http.Request, id string, what any) {
 
 // headers are the same for every answer; the portal widens the policy for its
 // own pages.
-func (f *front) headers(h http.Header, id string) {
+func (f *front) headers(h http.Header, id string, l lane) {
 	h[problem.RequestID] = []string{id}
 	for _, usual := range usualHeaders {
-		h[usual.name] = usual.value
+		if !l.registry || !usual.document {
+			h[usual.name] = usual.value
+		}
 	}
 	if f.https {
 		h["Strict-Transport-Security"] = strictTransport
@@ -355,19 +357,22 @@ func (f *front) headers(h http.Header, id string) {
 }
 
 // What every answer says. The names are in canonical form, and whoever changes
-// one sets it anew, so all answers share the values.
+// one sets it anew, so all answers share the values. What says something of a
+// document alone is left out where there are none and answers are many: the
+// registry's are JSON, which no browser makes a document of.
 var (
 	usualHeaders = []struct {
-		name  string
-		value []string
+		name     string
+		value    []string
+		document bool
 	}{
-		{"X-Content-Type-Options", []string{"nosniff"}},
-		{"X-Frame-Options", []string{"DENY"}},
-		{"Referrer-Policy", []string{"no-referrer"}},
-		{"Cross-Origin-Opener-Policy", []string{"same-origin"}},
-		{"Cross-Origin-Resource-Policy", []string{"same-origin"}},
-		{"Content-Security-Policy", []string{"default-src 'none'; frame-ancestors 'none'"}},
-		{"Cache-Control", []string{"no-store"}},
+		{"X-Content-Type-Options", []string{"nosniff"}, false},
+		{"X-Frame-Options", []string{"DENY"}, true},
+		{"Referrer-Policy", []string{"no-referrer"}, true},
+		{"Cross-Origin-Opener-Policy", []string{"same-origin"}, true},
+		{"Cross-Origin-Resource-Policy", []string{"same-origin"}, false},
+		{"Content-Security-Policy", []string{"default-src 'none'; frame-ancestors 'none'"}, false},
+		{"Cache-Control", []string{"no-store"}, false},
 	}
 	strictTransport = []string{"max-age=63072000"}
 )
