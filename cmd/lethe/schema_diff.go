@@ -7,9 +7,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/changes"
 	"github.com/flowmart/lethe/schemas/manifest"
@@ -41,7 +44,7 @@ their tables. It judges nothing.`,
 		Example: "  lethe schema diff\n  lethe schema diff --against git:origin/main --exit-code",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := plainly(cmd); err != nil {
+			if err := inForms(cmd, "text", "json", "markdown"); err != nil {
 				return err
 			}
 			f, err := readManifest(cmd)
@@ -52,7 +55,11 @@ their tables. It judges nothing.`,
 			if err != nil {
 				return err
 			}
-			if err := show(cmd, found, func(w io.Writer) { writeDifferences(w, found) }); err != nil {
+			write := writeDifferences
+			if output(cmd) == "markdown" {
+				write = tabulateDifferences
+			}
+			if err := show(cmd, found, func(w io.Writer) { write(w, found) }); err != nil {
 				return err
 			}
 			if strict && len(found) > 0 {
@@ -67,9 +74,12 @@ their tables. It judges nothing.`,
 }
 
 // plainly refuses the forms that only a verdict has.
-func plainly(cmd *cobra.Command) error {
-	if o := output(cmd); o != "text" && o != "json" {
-		return fmt.Errorf("--output is %q; this command writes text or json", o)
+func plainly(cmd *cobra.Command) error { return inForms(cmd, "text", "json") }
+
+// inForms refuses other forms than a command writes.
+func inForms(cmd *cobra.Command, forms ...string) error {
+	if o := output(cmd); !slices.Contains(forms, o) {
+		return usage(errors.New(fault.Suggest(fmt.Sprintf("--output is %q; this command writes %s", o, strings.Join(forms, ", ")), o, forms)))
 	}
 	return nil
 }
@@ -168,6 +178,24 @@ func writeDifferences(w io.Writer, all []difference) {
 		}
 	}
 	fmt.Fprintf(w, "%d differ\n", len(all))
+}
+
+// tabulateDifferences writes what fits a comment on a merge request.
+func tabulateDifferences(w io.Writer, all []difference) {
+	fmt.Fprintf(w, "### Schemas: %d differ\n", len(all))
+	for i, d := range all {
+		if i == 0 {
+			fmt.Fprint(w, "\n| | subject | changes | personal data |\n|---|---|---|---|\n")
+		}
+		var lines, personal []string
+		for _, c := range d.Changes {
+			lines = append(lines, report.Cell(c.String()))
+		}
+		for _, p := range d.Personal {
+			personal = append(personal, report.Cell(p.String()))
+		}
+		fmt.Fprintf(w, "| %s | %s | %s | %s |\n", strings.ToLower(d.State), report.Cell(cmp.Or(d.Subject, d.Store)), strings.Join(lines, "<br>"), strings.Join(personal, "<br>"))
+	}
 }
 
 func newSchemaPull(e *env) *cobra.Command {

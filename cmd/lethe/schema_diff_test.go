@@ -82,9 +82,11 @@ func TestSchemaDiff(t *testing.T) {
 		"personal data added: email user.contact.email", "~ shop.order-value (", "personal data added: total.email user.contact.email", "2 differ"}
 	d.runs(t, access.Viewer, exitOK, "schema diff", want...)
 	d.runs(t, access.Viewer, exitOK, "schema diff --against git:main", want...)
+	d.runs(t, access.Viewer, exitOK, "schema diff -o markdown", "### Schemas: 2 differ", "| changed | shop.total-value | + doc: \"what to pay\"<br>", "| added: email user.contact.email (")
 	d.write(t, "lethe.yaml", "schemas:\n  - {files: events/total.avsc, subject: shop.sum-value}\n")
 	d.runs(t, access.Viewer, exitOK, "schema diff -o json", `"state": "NEW"`, `"subject": "shop.sum-value"`)
-	d.runs(t, access.Viewer, exitUsage, "schema diff -o sarif", "writes text or json")
+	d.runs(t, access.Viewer, exitOK, "schema diff -o markdown", "### Schemas: ", "| new | shop.sum-value |")
+	d.runs(t, access.Viewer, exitUsage, "schema diff -o sarif", "writes text, json, markdown")
 }
 
 // Ids, settings and deletes, each by its command.
