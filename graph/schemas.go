@@ -69,10 +69,14 @@ func (r schemaSubjectResolver) Version(ctx context.Context, s *exec.SchemaSubjec
 }
 
 func (r queryResolver) CheckSchema(ctx context.Context, in exec.CheckSchemaInput) (schemas.Answer, error) {
-	s := submitted(in)
-	if err := s.Intend(schemas.Level(orNil(in.Compatibility)), orNil(in.Gate), in.Topics); err != nil {
+	s, err := submitted(in)
+	if err != nil {
 		return schemas.Answer{}, err
 	}
+	return r.checked(ctx, s)
+}
+
+func (r queryResolver) checked(ctx context.Context, s schemas.Submission) (schemas.Answer, error) {
 	answers, err := r.Schemas.Check(ctx, access.From(ctx), []schemas.Submission{s})
 	if err != nil {
 		return schemas.Answer{}, err
@@ -84,8 +88,10 @@ func (schemaCheckResolver) Compatibility(_ context.Context, a *schemas.Answer) (
 	return string(a.Level), nil
 }
 
-func submitted(in exec.CheckSchemaInput) schemas.Submission {
-	return schemas.Submission{Subject: in.Subject, Type: in.SchemaType, Text: in.Schema, References: references(in.References), Metadata: metadata(in.Metadata)}
+func submitted(in exec.CheckSchemaInput) (schemas.Submission, error) {
+	s := schemas.Submission{Subject: in.Subject, Type: in.SchemaType, Text: in.Schema, References: references(in.References), Metadata: metadata(in.Metadata)}
+	err := s.Intend(schemas.Level(orNil(in.Compatibility)), orNil(in.Gate), in.Topics)
+	return s, err
 }
 
 // metadata is what is said beside a text; nil where nobody says whether there is
