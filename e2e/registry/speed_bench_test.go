@@ -104,7 +104,7 @@ func BenchmarkRegistry(b *testing.B) {
 
 // turnFor is how long the replica and the bare handler take turns: what else the
 // machine does meets both.
-const turnFor = 250 * time.Millisecond
+const turnFor = 500 * time.Millisecond
 
 // row measures one kind of request, by turns with a handler that does nothing but
 // answer what the replica does.
