@@ -3,6 +3,7 @@ package schemas
 import (
 	"context"
 	"encoding/json"
+	"maps"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -23,12 +24,8 @@ func (p Patch) spelled(subject string) (Patch, error) {
 	if err := json.Unmarshal(raw, &declared); err != nil {
 		return p, fault.Bad("topics", "INVALID_CONFIG", `topics are a list of names, such as ["orders.v1", "orders.v2"]`)
 	}
-	out := Patch{"topics": json.RawMessage("null")}
-	for name, value := range p {
-		if name != "topics" {
-			out[name] = value
-		}
-	}
+	out := maps.Clone(p)
+	out["topics"] = json.RawMessage("null")
 	topics, err := topic.Spell(split(subject).String(), declared)
 	if err == nil && len(topics) > 0 {
 		out["topics"], err = json.Marshal(topics)
@@ -52,7 +49,7 @@ func describes(p place, set Settings) topic.Binding {
 // Whoever binds a subject to a topic acts for whose topic it is.
 func (r *Registry) rebind(ctx context.Context, tx pgx.Tx, by access.Principal, l level, c Config) error {
 	was := r.scene(tx, l.place, []layer{l.set})
-	now := &scene{r: r, db: tx, place: l.place, of: describes(l.place, c.Settings), declared: was.declared}
+	now := r.scene(tx, l.place, []layer{{Own: true, Context: l.place.context, Settings: c.Settings}})
 	if was.of.Same(now.of) {
 		return nil
 	}
