@@ -38,6 +38,8 @@ const (
 var lethe struct {
 	registry, issuer, token, key string
 	binary, url                  string
+	// run runs a command of lethe as an admin, and returns what it prints.
+	run func(ctx context.Context, in []byte, args ...string) (string, error)
 	// start starts another server, on databases and with settings of its own.
 	start func(ctx context.Context, dir, name string, settings ...string) (*devstack.Lethe, *devstack.Program, error)
 }
@@ -95,7 +97,7 @@ func serving(m *testing.M) (code int, err error) {
 	}
 	defer program.Kill()
 	lethe.registry, lethe.issuer = l.URL+"/registry", issuer.URL()
-	lethe.binary, lethe.url = binary, l.URL
+	lethe.binary, lethe.url, lethe.run = binary, l.URL, l.Run
 	if _, err := l.Run(ctx, []byte(orders), "catalog", "import", "-"); err != nil {
 		return 1, err
 	}

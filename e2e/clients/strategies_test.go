@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,7 +25,7 @@ datasets:
 // for another topic beside it.
 func TestNamingStrategies(t *testing.T) {
 	t.Parallel()
-	command(t, strings.NewReader(parcels), "catalog", "import", "-")
+	command(t, parcels, "catalog", "import", "-")
 	steps, _ := run(t, "parcels", []string{filepath.Join(python.installed(t), "venv/bin/python"), "strategies.py"})
 	if want := []string{"TopicNameStrategy", "TopicRecordNameStrategy", "RecordNameStrategy"}; !slices.Equal(steps, want) {
 		t.Fatalf("it did %q", steps)
@@ -40,7 +38,7 @@ func TestNamingStrategies(t *testing.T) {
 		}
 	}
 	has("parcels", []string{"#key", "<post.Return>.reason"}, []string{"parcels-key", "parcels-post.Return"})
-	if out := command(t, nil, "schema", "config", "post.Parcel", "--topics", "parcels,parcels.archive"); !strings.Contains(out, "topics [parcels.archive<post.Parcel> parcels<post.Parcel>]") {
+	if out := command(t, "", "schema", "config", "post.Parcel", "--topics", "parcels,parcels.archive"); !strings.Contains(out, "topics [parcels.archive<post.Parcel> parcels<post.Parcel>]") {
 		t.Errorf("declared: %s", out)
 	}
 	has("parcels", []string{"#key", "<post.Parcel>.email", "<post.Parcel>.number", "<post.Return>.reason"}, []string{"parcels-key", "parcels-post.Return", "post.Parcel"})
@@ -48,18 +46,13 @@ func TestNamingStrategies(t *testing.T) {
 }
 
 // command runs lethe as an admin, and returns what it prints.
-func command(t *testing.T, in *strings.Reader, args ...string) string {
+func command(t *testing.T, in string, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), lethe.binary, args...)
-	cmd.Env = append(os.Environ(), "LETHE_URL="+lethe.url, "LETHE_TOKEN="+lethe.token)
-	if in != nil {
-		cmd.Stdin = in
-	}
-	out, err := cmd.CombinedOutput()
+	out, err := lethe.run(t.Context(), []byte(in), args...)
 	if err != nil {
 		t.Fatalf("lethe %q: %v\n%s", args, err, out)
 	}
-	return string(out)
+	return out
 }
 
 // described tells which fields a topic has, and which subjects describe it.
