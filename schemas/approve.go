@@ -2,7 +2,6 @@ package schemas
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 	"unicode"
@@ -52,9 +51,6 @@ func (r *Registry) Approve(ctx context.Context, by access.Principal, s Submissio
 
 func (r *Registry) approve(ctx context.Context, tx pgx.Tx, by access.Principal, p place, s Submission, reason string, until time.Time) ([]contract.Approval, error) {
 	subject, err := lockKnown(ctx, tx, p)
-	if errors.Is(err, postgres.ErrNotFound) {
-		err = errNoSubject
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -173,9 +169,6 @@ func (r *Registry) declareReader(ctx context.Context, tx pgx.Tx, by access.Princ
 		return n, err
 	}
 	subject, err := lockKnown(ctx, tx, p)
-	if errors.Is(err, postgres.ErrNotFound) {
-		err = errNoSubject
-	}
 	if err != nil {
 		return n, err
 	}

@@ -228,7 +228,7 @@ func (r *Registry) judgeAll(ctx context.Context, by access.Principal, a *Answer,
 		a.Version = st.next()
 	}
 	c, err = r.asNext(ctx, by, a, around, s, c, config, st.live(), mode)
-	a.refuse(mode.admits(s), "ask a steward of the subject")
+	a.refuse(mode.admits(around.place, s), "ask a steward of the subject")
 	a.refuse(taken, "leave the version out, if any will do")
 	return c, err
 }

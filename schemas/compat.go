@@ -117,7 +117,7 @@ func (r *Registry) Test(ctx context.Context, by access.Principal, s Submission, 
 	case errors.Is(err, errNoSubject) && version == Latest:
 		return Verdict{Level: level}, nil
 	case errors.Is(err, errNoSubject):
-		return Verdict{}, errNoVersion
+		return Verdict{}, noVersion(p, version, 0)
 	case err != nil:
 		return Verdict{}, err
 	}

@@ -200,7 +200,7 @@ func (r *Registry) ConfigSet(ctx context.Context, by access.Principal, subject s
 	}
 	own, found := at(layers, p)
 	if !found || own.bare() {
-		return Config{}, fault.Missing("level", "the subject has no configuration of its own; the registry's holds")
+		return Config{}, fault.Missing("level", "Subject '%s' has no configuration of its own. It inherits one: ask with defaultToGlobal=true, or set one", split(subject))
 	}
 	return own.config(), nil
 }
@@ -251,7 +251,7 @@ func (l layer) bare() bool { return l.config() == Config{} }
 func (r *Registry) LevelSet(ctx context.Context, by access.Principal, subject string) (Level, error) {
 	c, err := r.ConfigSet(ctx, by, subject)
 	if err == nil && c.Level == "" {
-		err = fault.Missing("level", "the subject has no configuration of its own; the registry's holds")
+		err = fault.Missing("level", "Subject '%s' has no configuration of its own. It inherits one: ask with defaultToGlobal=true, or set one", split(subject))
 	}
 	return c.Level, err
 }
@@ -288,7 +288,7 @@ func (r *Registry) SetConfig(ctx context.Context, by access.Principal, subject s
 	}
 	err = r.atLevel(ctx, by, subject, true, func(tx pgx.Tx, l level) error {
 		if l.mode.closed() {
-			return notWritable(l.mode)
+			return notWritable(l.place, l.mode)
 		}
 		if c, err = patch.apply(l.set.config()); err != nil {
 			return err
@@ -374,10 +374,10 @@ func (r *Registry) DeleteConfig(ctx context.Context, by access.Principal, subjec
 	err = r.atLevel(ctx, by, subject, false, func(tx pgx.Tx, l level) error {
 		was = l.set.config()
 		if l.subject != nil && l.set.bare() {
-			return fault.Missing("subject", "the subject has no configuration of its own")
+			return fault.Missing("subject", "Subject '%s' has no configuration of its own. What it inherits is taken back where it is set", l.place)
 		}
 		if l.mode.closed() {
-			return notWritable(l.mode)
+			return notWritable(l.place, l.mode)
 		}
 		if was.Level == "" && l.subject == nil {
 			was.Level = Backward

@@ -172,8 +172,8 @@ func (r *Registry) resolve(ctx context.Context, db postgres.DB, home string, ref
 		if err != nil {
 			return nil, err
 		}
-		v, err := st.pick(ref.Version, Live)
-		if err != nil {
+		v, ok := st.pick(ref.Version, Live)
+		if !ok {
 			return nil, unknown
 		}
 		ref.Subject, ref.Version = p.within(home), int(v.version)
@@ -275,7 +275,7 @@ func (u *unfolding) read(ctx context.Context, id contentID, levels int) (format.
 // deleted version.
 func (r *Registry) schemaAt(ctx context.Context, db postgres.DB, p place, version int) (contentID, error) {
 	if st := r.rehearsed[p]; st != nil {
-		if v, err := st.pick(version, WithDeleted); err == nil {
+		if v, ok := st.pick(version, WithDeleted); ok {
 			return contentID{p.context, int(v.schema)}, nil
 		}
 	}
@@ -289,7 +289,7 @@ func (r *Registry) schemaAt(ctx context.Context, db postgres.DB, p place, versio
 		if err != nil {
 			return contentID{}, err
 		}
-		if v, err := st.pick(version, WithDeleted); err == nil {
+		if v, ok := st.pick(version, WithDeleted); ok {
 			return contentID{p.context, int(v.schema)}, nil
 		}
 	}

@@ -50,7 +50,7 @@ func (r *Registry) DeleteContext(ctx context.Context, by access.Principal, name 
 			SELECT EXISTS (SELECT FROM schemas_subject s JOIN schemas_version v ON v.subject_id = s.id WHERE s.context = $1)`
 		held, err := postgres.Scalar[bool](ctx, tx, qHeld, name)
 		if err == nil && held {
-			err = fault.New(fault.Invalid, "CONTEXT_NOT_EMPTY", "the context holds versions; delete its subjects for good first")
+			err = fault.New(fault.Invalid, "CONTEXT_NOT_EMPTY", "the context '%s' holds versions; delete its subjects for good first", name)
 		}
 		if err != nil {
 			return err

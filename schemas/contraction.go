@@ -73,7 +73,7 @@ func (r *Registry) fieldRead(ctx context.Context, w *witnesses, q contract.Quest
 	}
 	st, err := r.aliased(ctx, p)
 	if err == nil && len(st.live()) == 0 {
-		err = errNoSubject
+		err = st.absent(p, Latest, Live)
 	}
 	if err != nil {
 		return err

@@ -27,8 +27,8 @@ func (r *Registry) DeleteVersion(ctx context.Context, by access.Principal, subje
 	if err := checkVersion(version); err != nil {
 		return 0, err
 	}
-	gone, err := r.delete(ctx, by, subject, permanent, func(kept []kept) ([]kept, error) {
-		return chooseVersion(kept, version, permanent)
+	gone, err := r.delete(ctx, by, subject, permanent, func(p place, kept []kept) ([]kept, error) {
+		return chooseVersion(p, kept, version, permanent)
 	})
 	if err != nil {
 		return 0, err
@@ -40,8 +40,8 @@ func (r *Registry) DeleteVersion(ctx context.Context, by access.Principal, subje
 // DeleteVersion does, and returns their numbers. Its versions may refer to one
 // another. For good, its configuration goes with it.
 func (r *Registry) DeleteSubject(ctx context.Context, by access.Principal, subject string, permanent bool) ([]int, error) {
-	return r.delete(ctx, by, subject, permanent, func(kept []kept) ([]kept, error) {
-		return chooseAll(kept, permanent)
+	return r.delete(ctx, by, subject, permanent, func(p place, kept []kept) ([]kept, error) {
+		return chooseAll(p, kept, permanent)
 	})
 }
 
@@ -56,18 +56,18 @@ func (k kept) live() bool { return k.DeletedAt == nil }
 
 // chooseVersion finds the version to delete. Each wrong step has a code of its
 // own, as in the API that clients speak.
-func chooseVersion(all []kept, version int, permanent bool) ([]kept, error) {
+func chooseVersion(p place, all []kept, version int, permanent bool) ([]kept, error) {
 	if version == Latest {
 		version = latestOf(all, permanent)
 	}
 	i := slices.IndexFunc(all, func(k kept) bool { return k.Version == version })
 	switch {
 	case i < 0:
-		return nil, errNoVersion
+		return nil, noVersion(p, version, latestOf(all, false))
 	case permanent && all[i].live():
-		return nil, fault.New(fault.NotFound, "VERSION_NOT_DELETED", "version %d is not deleted yet; delete it first without permanent, then for good", version)
+		return nil, fault.New(fault.NotFound, "VERSION_NOT_DELETED", "Version %d of subject '%s' is not deleted yet: delete it first without permanent=true, then for good", version, p)
 	case !permanent && !all[i].live():
-		return nil, fault.New(fault.NotFound, "VERSION_DELETED_ALREADY", "version %d was deleted already; with permanent=true it is deleted for good", version)
+		return nil, fault.New(fault.NotFound, "VERSION_DELETED_ALREADY", "Version %d of subject '%s' was deleted already: ask with permanent=true to delete it for good", version, p)
 	}
 	return all[i : i+1], nil
 }
@@ -83,22 +83,22 @@ func latestOf(all []kept, permanent bool) int {
 	return all[len(all)-1].Version
 }
 
-func chooseAll(all []kept, permanent bool) ([]kept, error) {
+func chooseAll(p place, all []kept, permanent bool) ([]kept, error) {
 	if permanent {
 		if slices.ContainsFunc(all, kept.live) {
-			return nil, fault.New(fault.NotFound, "SUBJECT_NOT_DELETED", "the subject is not deleted yet; delete it first without permanent, then for good")
+			return nil, fault.New(fault.NotFound, "SUBJECT_NOT_DELETED", "Subject '%s' is not deleted yet: delete it first without permanent=true, then for good", p)
 		}
 		return all, nil
 	}
 	live := slices.DeleteFunc(slices.Clone(all), func(k kept) bool { return !k.live() })
 	if len(live) == 0 {
-		return nil, fault.New(fault.NotFound, "SUBJECT_DELETED_ALREADY", "the subject was deleted already; with permanent=true it is deleted for good")
+		return nil, fault.New(fault.NotFound, "SUBJECT_DELETED_ALREADY", "Subject '%s' was deleted already: ask with permanent=true to delete it for good", p)
 	}
 	return live, nil
 }
 
 // delete does what the two deletions share, under the subject's lock.
-func (r *Registry) delete(ctx context.Context, by access.Principal, name string, permanent bool, choose func([]kept) ([]kept, error)) (numbers []int, err error) {
+func (r *Registry) delete(ctx context.Context, by access.Principal, name string, permanent bool, choose func(place, []kept) ([]kept, error)) (numbers []int, err error) {
 	if err := mayDelete(by, permanent); err != nil {
 		return nil, err
 	}
@@ -133,22 +133,19 @@ func mayDelete(by access.Principal, permanent bool) error {
 	return by.Require(access.CI, access.Service, access.Steward, access.Admin)
 }
 
-func (r *Registry) deleteLocked(ctx context.Context, tx pgx.Tx, by access.Principal, p place, permanent bool, choose func([]kept) ([]kept, error)) (numbers, ended []int, err error) {
+func (r *Registry) deleteLocked(ctx context.Context, tx pgx.Tx, by access.Principal, p place, permanent bool, choose func(place, []kept) ([]kept, error)) (numbers, ended []int, err error) {
 	s, err := lockKnown(ctx, tx, p)
-	if errors.Is(err, postgres.ErrNotFound) {
-		err = errNoSubject
-	}
 	if err != nil {
 		return nil, nil, err
 	}
 	all, err := lockVersions(ctx, tx, s.ID)
 	if err == nil && len(all) == 0 {
-		err = errNoSubject
+		err = noSubject(p)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	chosen, err := choose(all)
+	chosen, err := choose(p, all)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -160,7 +157,7 @@ func (r *Registry) deleteLocked(ctx context.Context, tx pgx.Tx, by access.Princi
 		return nil, nil, err
 	}
 	if mode := holdingMode(layers); mode.closed() {
-		return nil, nil, notWritable(mode)
+		return nil, nil, notWritable(p, mode)
 	}
 	for _, k := range chosen {
 		numbers = append(numbers, k.Version)

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
@@ -15,7 +16,7 @@ import (
 func (r *Registry) ByGUID(ctx context.Context, by access.Principal, guid uuid.UUID) (Schema, error) {
 	ids, err := r.idsOf(ctx, by, guid)
 	if err == nil && len(ids) == 0 {
-		err = errNoSchema
+		err = noGUID(guid)
 	}
 	if err != nil {
 		return Schema{}, err
@@ -28,7 +29,7 @@ func (r *Registry) ByGUID(ctx context.Context, by access.Principal, guid uuid.UU
 func (r *Registry) IDsByGUID(ctx context.Context, by access.Principal, guid uuid.UUID) ([]Schema, error) {
 	ids, err := r.idsOf(ctx, by, guid)
 	if err == nil && len(ids) == 0 {
-		err = errNoSchema
+		err = noGUID(guid)
 	}
 	if err != nil {
 		return nil, err
@@ -99,7 +100,7 @@ func (r *Registry) WithProperties(ctx context.Context, by access.Principal, subj
 		return Version{}, err
 	}
 	if st == nil {
-		return Version{}, r.denied(st, Latest, errNoSubject)
+		return Version{}, r.denied(st, Latest, st.absent(p, Latest, which))
 	}
 	meant := slices.DeleteFunc(slices.Clone(st.versions), func(v numbered) bool { return v.deleted && !which.deleted() })
 	var ids []contentID
@@ -119,7 +120,10 @@ func (r *Registry) WithProperties(ctx context.Context, by access.Principal, subj
 	if err := r.reachable(); err != nil {
 		return Version{}, err
 	}
-	return Version{}, st.absent(which)
+	if len(meant) == 0 {
+		return Version{}, st.absent(p, Latest, which)
+	}
+	return Version{}, fault.Missing("version", "Version not found. No version of subject '%s' has all of these properties in its metadata: ask with fewer pairs of key and value", st.place)
 }
 
 // mostListed is how many versions one call of List returns.

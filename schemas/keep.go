@@ -39,7 +39,7 @@ func (r *Registry) idFor(ctx context.Context, tx pgx.Tx, in string, asked int, c
 	const qSame = `SELECT id FROM schemas_schema WHERE context = $1 AND hash = $2 AND id = $3 FOR KEY SHARE`
 	id, err := postgres.Scalar[int](ctx, tx, qSame, in, c.hash[:], asked)
 	if errors.Is(err, postgres.ErrNotFound) {
-		err = fault.Bad("id", "ID_TAKEN", "the id %d stands for another schema, or this schema has another id; an id is one schema's for ever", asked)
+		err = fault.Bad("id", "ID_TAKEN", "the id %d stands for another schema, or this schema has another id; an id is one schema's for ever: bring it into a context of its own", asked)
 	}
 	return id, err
 }
@@ -51,7 +51,7 @@ func neverAnother(ctx context.Context, tx pgx.Tx, in string, id int, c *content)
 	const q = `SELECT EXISTS (SELECT FROM schemas_ended WHERE context = $1 AND id = $2 AND hash <> $3)`
 	other, err := postgres.Scalar[bool](ctx, tx, q, in, id, c.hash[:])
 	if err == nil && other {
-		err = fault.Bad("id", "ID_TAKEN", "the id %d stood for another schema that was deleted for good; an id is one schema's for ever", id)
+		err = fault.Bad("id", "ID_TAKEN", "the id %d stood for another schema that was deleted for good; an id is one schema's for ever: bring it into a context of its own", id)
 	}
 	return err
 }

@@ -2,12 +2,12 @@ package schemas
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
@@ -44,10 +44,10 @@ func (r *Registry) Lookup(ctx context.Context, by access.Principal, s Submission
 	if err := r.reachable(); err != nil { // it may have been registered right before, elsewhere
 		return Version{}, err
 	}
-	if err := st.absent(which); errors.Is(err, errNoSubject) {
-		return Version{}, err
+	if len(st.numbers(which)) == 0 {
+		return Version{}, st.absent(p, Latest, which)
 	}
-	return Version{}, errNoSchema
+	return Version{}, fault.Missing("schema", "Schema not found. Subject '%s' has no version with it: register it first, or compare it with the latest version", p)
 }
 
 // knownAsKept finds a content as its subject would keep it: normalized, and

@@ -40,7 +40,7 @@ func (s *RuleSet) check(path string) error {
 		for _, rule := range rules {
 			name, _ := rule["name"].(string)
 			if name == "" || seen[name] {
-				return fault.Bad(path, "INVALID_RULE_SET", "each rule of a set has a name of its own")
+				return fault.Bad(path, "INVALID_RULE_SET", "each rule of a set has a name of its own; name those that have none, or another's")
 			}
 			seen[name] = true
 		}

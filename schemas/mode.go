@@ -2,7 +2,6 @@ package schemas
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"github.com/google/uuid"
@@ -41,8 +40,8 @@ func ParseMode(name string) (Mode, error) {
 func (m Mode) closed() bool { return m == ReadOnly || m == ReadOnlyOverride }
 
 // notWritable refuses a change because of the mode.
-func notWritable(m Mode) error {
-	return fault.New(fault.Invalid, "MODE_FORBIDS", "the mode %s does not allow this; set another mode first", m)
+func notWritable(p place, m Mode) error {
+	return fault.New(fault.Invalid, "MODE_FORBIDS", "%s is in the mode %s, which does not allow this; set READWRITE first, there or where the mode is inherited from", p.told(), m)
 }
 
 // mostChosen is the highest id, and the highest number of a version, that an
@@ -52,10 +51,10 @@ func notWritable(m Mode) error {
 const mostChosen = 2_000_000_000
 
 // admits refuses a registration that the mode does not take.
-func (m Mode) admits(s Submission) error {
+func (m Mode) admits(p place, s Submission) error {
 	switch {
 	case m.closed():
-		return notWritable(m)
+		return notWritable(p, m)
 	case m == Import && s.ID <= 0:
 		return fault.New(fault.Invalid, "MODE_FORBIDS", "in the mode IMPORT a schema brings its id; set the mode READWRITE to have it given one")
 	case m != Import && s.ID > 0:
@@ -100,7 +99,7 @@ func (r *Registry) ModeSet(ctx context.Context, by access.Principal, subject str
 	}
 	own, _ := at(layers, p)
 	if own.Mode == nil {
-		return "", fault.Missing("mode", "the subject has no mode of its own; the registry's holds")
+		return "", fault.Missing("mode", "Subject '%s' has no mode of its own. It inherits one: ask with defaultToGlobal=true, or set one", p)
 	}
 	return *own.Mode, nil
 }
@@ -147,7 +146,7 @@ func vacant(ctx context.Context, tx pgx.Tx, p place) error {
 		                WHERE ($1 = '.__GLOBAL' OR s.context = $1) AND ($2 = '' OR s.name = $2))`
 	taken, err := postgres.Scalar[bool](ctx, tx, q, p.context, p.name)
 	if err == nil && taken {
-		err = fault.New(fault.Invalid, "MODE_FORBIDS", "versions are registered here, whose ids an import could contradict; delete them first, or ask with force=true")
+		err = fault.New(fault.Invalid, "MODE_FORBIDS", "%s holds versions, whose ids an import could contradict; delete them first, or ask with force=true", p.told())
 	}
 	return err
 }
@@ -163,7 +162,7 @@ func (r *Registry) DeleteMode(ctx context.Context, by access.Principal, subject 
 		if l.set.Mode != nil {
 			was = *l.set.Mode
 		} else if l.subject != nil {
-			return fault.Missing("subject", "the subject has no mode of its own")
+			return fault.Missing("subject", "Subject '%s' has no mode of its own. What it inherits is taken back where it is set", l.place)
 		}
 		if recursive && l.subject == nil {
 			const q = `UPDATE schemas_config SET mode = NULL WHERE ($1 = '.__GLOBAL' OR context = $1) AND mode IS NOT NULL`
@@ -242,9 +241,6 @@ func (r *Registry) hold(ctx context.Context, tx pgx.Tx, by access.Principal, l *
 		lock = r.lockSubject
 	}
 	s, err := lock(ctx, tx, l.place)
-	if errors.Is(err, postgres.ErrNotFound) {
-		return errNoSubject
-	}
 	if err != nil {
 		return err
 	}

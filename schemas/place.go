@@ -64,11 +64,11 @@ func placeOf(subject string) (place, error) {
 	bad := func(why string) (place, error) { return p, fault.Bad("subject", "INVALID_SUBJECT", "%s", why) }
 	switch {
 	case p.name == "":
-		return bad("a subject has a name")
+		return bad("a subject has a name; give one")
 	case len(subject) > 1000 || !utf8.ValidString(subject):
 		return bad("the name of a subject is at most 1000 bytes of UTF-8")
 	case strings.ContainsFunc(subject, unicode.IsControl):
-		return bad("the name of a subject holds no control characters")
+		return bad("the name of a subject holds no control characters; take them out")
 	case p.name == "__GLOBAL" || p.name == "__EMPTY":
 		return bad("this name is reserved; choose another")
 	case p.name == "." || p.name == "..": // nor may a topic of Kafka; RFC 3986 §5.2.4
@@ -93,7 +93,7 @@ func checkContext(name string) error {
 func placeToRead(subject string) (place, error) {
 	p, err := placeOf(subject)
 	if err != nil {
-		return p, errNoSubject
+		return p, fault.Missing("subject", "Subject not found. No subject has such a name: %s", err)
 	}
 	return p, nil
 }

@@ -12,12 +12,6 @@ import (
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
-var (
-	errNoSubject = fault.Missing("subject", "no version is registered under this subject")
-	errNoVersion = fault.Missing("version", "the subject has no such version")
-	errNoSchema  = fault.Missing("schema", "no such schema is registered")
-)
-
 // ByID finds the content that an id stands for. Each context gives ids of its
 // own: a subject says which is meant, one that names a context exactly that,
 // another the context "." and then any in which the subject has the id. Without
@@ -56,7 +50,7 @@ func (r *Registry) contextOf(ctx context.Context, p place, id int) (string, erro
 		return r.recallContext(p.name, id)
 	})
 	if errors.Is(err, postgres.ErrNotFound) {
-		err = errNoSchema
+		err = fault.Missing("schema", "Schema %d not found. Subject '%s' has no such id in any context: ask the registry that the data were written with", id, p)
 	}
 	return context, err
 }
@@ -72,7 +66,7 @@ func (r *Registry) load(ctx context.Context, db postgres.DB, id contentID) (Sche
 	}
 	s, ok := found[id]
 	if !ok {
-		return s, errNoSchema
+		return s, noContent(id)
 	}
 	return s, nil
 }
@@ -201,9 +195,9 @@ func (r *Registry) version(ctx context.Context, p place, version int, which Whic
 	if err != nil {
 		return Version{}, err
 	}
-	v, err := st.pick(version, which)
-	if err != nil {
-		return Version{}, r.denied(st, version, err)
+	v, ok := st.pick(version, which)
+	if !ok {
+		return Version{}, r.denied(st, version, st.absent(p, version, which))
 	}
 	return r.numbered(ctx, r.db, st.place, v)
 }
@@ -269,7 +263,7 @@ func (r *Registry) Versions(ctx context.Context, by access.Principal, subject st
 	st, err := r.aliased(ctx, p)
 	numbers := st.numbers(which)
 	if err == nil && len(numbers) == 0 {
-		err = r.denied(st, Latest, errNoSubject)
+		err = r.denied(st, Latest, st.absent(p, Latest, which))
 	}
 	return numbers, err
 }

@@ -175,7 +175,7 @@ func (r *Registry) register(ctx context.Context, tx pgx.Tx, by access.Principal,
 	if v, found, err := r.known(ctx, tx, st, c.inFull(s), c, Live); err != nil || found {
 		return v, w, asked(v, s, err)
 	}
-	if err := mode.admits(s); err != nil {
+	if err := mode.admits(p, s); err != nil {
 		return v, w, err
 	}
 	next, err := st.numberFor(s, mode)

@@ -59,28 +59,20 @@ func (st *state) numbers(which Which) []int {
 }
 
 // pick finds a version, or the latest that is not deleted.
-func (st *state) pick(version int, which Which) (numbered, error) {
+func (st *state) pick(version int, which Which) (v numbered, ok bool) {
 	if st == nil {
-		return numbered{}, errNoSubject
+		return v, false
 	}
 	if version == Latest {
 		for _, v := range slices.Backward(st.versions) {
 			if !v.deleted {
-				return v, nil
+				return v, true
 			}
 		}
 	} else if i, found := st.find(version); found && (!st.versions[i].deleted || which.deleted()) {
-		return st.versions[i], nil
+		return st.versions[i], true
 	}
-	return numbered{}, st.absent(which)
-}
-
-// absent says what is missing: a version, or the whole subject.
-func (st *state) absent(which Which) error {
-	if len(st.numbers(which)) == 0 {
-		return errNoSubject
-	}
-	return errNoVersion
+	return v, false
 }
 
 func (st *state) find(version int) (int, bool) {

@@ -25,7 +25,7 @@ func (s subject) place() place { return place{s.Context, s.Name} }
 // there is none.
 func (r *Registry) lockSubject(ctx context.Context, tx pgx.Tx, p place) (subject, error) {
 	s, err := lockKnown(ctx, tx, p)
-	if !errors.Is(err, postgres.ErrNotFound) {
+	if !errors.Is(err, errNoSubject) {
 		return s, err
 	}
 	const q = `
@@ -37,9 +37,14 @@ func (r *Registry) lockSubject(ctx context.Context, tx pgx.Tx, p place) (subject
 	return lockKnown(ctx, tx, p)
 }
 
+// lockKnown holds a subject that is there.
 func lockKnown(ctx context.Context, tx pgx.Tx, p place) (subject, error) {
 	const q = `SELECT id, context, name, service_id, head FROM schemas_subject WHERE context = $1 AND name = $2 FOR UPDATE`
-	return postgres.One[subject](ctx, tx, q, p.context, p.name)
+	s, err := postgres.One[subject](ctx, tx, q, p.context, p.name)
+	if errors.Is(err, postgres.ErrNotFound) {
+		err = noSubject(p)
+	}
+	return s, err
 }
 
 // held is a subject's state under its lock. What is in memory is that state if

@@ -93,7 +93,7 @@ type JSON struct {
 // tag could hide in the other.
 func (j JSON) Read(text string) (*Value, error) {
 	if len(text) > MaxBytes {
-		return nil, fault.New(fault.TooLarge, "SCHEMA_TOO_LARGE", "the schema has %d bytes; at most %d are taken", len(text), MaxBytes)
+		return nil, fault.New(fault.TooLarge, "SCHEMA_TOO_LARGE", "the schema has %d bytes; at most %d are taken; split it into schemas that refer to one another", len(text), MaxBytes)
 	}
 	if !utf8.ValidString(text) {
 		return nil, fault.New(fault.Invalid, codeInvalid, "the schema is not UTF-8 text")

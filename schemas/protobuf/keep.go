@@ -22,7 +22,7 @@ func (s *Schema) keeps(sent string) error {
 		return nil
 	}
 	if len(s.text) > MaxBytes {
-		return fault.New(fault.TooLarge, "SCHEMA_TOO_LARGE", "the schema has %d bytes as it would be kept; at most %d are taken", len(s.text), MaxBytes)
+		return fault.New(fault.TooLarge, "SCHEMA_TOO_LARGE", "the schema has %d bytes as it would be kept; at most %d are taken; split it into schemas that refer to one another", len(s.text), MaxBytes)
 	}
 	again, err := s.again()
 	if err != nil {

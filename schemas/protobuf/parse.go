@@ -45,7 +45,7 @@ const self = "default"
 // of google/protobuf, google/type and confluent need none.
 func Read(text string, given []format.Reference) (format.Schema, error) {
 	if len(text) > MaxBytes {
-		return nil, fault.New(fault.TooLarge, "SCHEMA_TOO_LARGE", "the schema has %d bytes; at most %d are taken", len(text), MaxBytes)
+		return nil, fault.New(fault.TooLarge, "SCHEMA_TOO_LARGE", "the schema has %d bytes; at most %d are taken; split it into schemas that refer to one another", len(text), MaxBytes)
 	}
 	texts, err := gather(given)
 	if err != nil {

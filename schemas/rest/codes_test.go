@@ -53,17 +53,17 @@ var reached = []struct {
 		{"PUT /config/a", `{"defaultRuleSet":{"domainRules":[{}]}}`, 422, 42210, ""},
 	}},
 	{40401, []step{
-		{"GET /subjects/a/versions", "", 404, 40401, ""}, {"POST /subjects/a", one, 404, 40401, ""}, {"DELETE /subjects/a", "", 404, 40401, ""},
+		{"GET /subjects/a/versions", "", 404, 40401, "~\"Subject 'a' not found. Nothing is registered under it: register a version first"}, {"GET /subjects/a%0Ab/versions", "", 404, 40401, "~\"Subject not found. No subject has such a name: subject: the name"}, {"POST /subjects/a", one, 404, 40401, ""}, {"DELETE /subjects/a", "", 404, 40401, ""},
 		{"GET /subjects/a/versions/1", "", 404, 40401, ""}, {"GET /subjects/a/metadata", "", 404, 40401, ""}, {"DELETE /config/a", "", 404, 40401, ""}, {"DELETE /mode/a", "", 404, 40401, ""},
 	}},
 	{40402, []step{
 		{"POST /subjects/a/versions", one, 200, 0, ""},
-		{"GET /subjects/a/versions/9", "", 404, 40402, ""}, {"GET /subjects/a/versions/9/schema", "", 404, 40402, ""}, {"DELETE /subjects/a/versions/9", "", 404, 40402, ""},
-		{"GET /subjects/a/versions/9/referencedby", "", 404, 40402, ""}, {"POST /compatibility/subjects/a/versions/9", one, 404, 40402, ""}, {"GET /subjects/a/metadata?key=k&value=v", "", 404, 40402, ""},
+		{"GET /subjects/a/versions/9", "", 404, 40402, "~\"Version 9 not found. The latest version of subject 'a' is 1: ask for that"}, {"GET /subjects/a/versions/9/schema", "", 404, 40402, ""}, {"DELETE /subjects/a/versions/9", "", 404, 40402, "~of subject 'a' is 1: ask"},
+		{"GET /subjects/a/versions/9/referencedby", "", 404, 40402, ""}, {"POST /compatibility/subjects/a/versions/9", one, 404, 40402, ""}, {"GET /subjects/a/metadata?key=k&value=v", "", 404, 40402, "~\"Version not found. No version of subject 'a'"}, {"POST /compatibility/subjects/none/versions/9", one, 404, 40402, "~\"Version 9 not found. Subject 'none' has no version now: register"},
 	}},
 	{40403, []step{
-		{"GET /schemas/ids/99", "", 404, 40403, ""}, {"GET /schemas/ids/99/schema", "", 404, 40403, ""}, {"GET /schemas/ids/99/subjects", "", 404, 40403, ""}, {"GET /schemas/ids/99/versions", "", 404, 40403, ""},
-		{"GET /schemas/guids/x", "", 404, 40403, ""}, {"GET /schemas/guids/00000000-0000-0000-0000-000000000000/ids", "", 404, 40403, ""}, {"POST /subjects/a", two, 404, 40403, ""},
+		{"GET /schemas/ids/99", "", 404, 40403, "~\"Schema 99 not found. The context '.' has no schema of this id: ask"}, {"GET /schemas/ids/99?subject=a", "", 404, 40403, "~\"Schema 99 not found. Subject 'a' has no such id in any context: ask"}, {"GET /schemas/ids/99/schema", "", 404, 40403, ""}, {"GET /schemas/ids/99/subjects", "", 404, 40403, ""}, {"GET /schemas/ids/99/versions", "", 404, 40403, ""},
+		{"GET /schemas/guids/x", "", 404, 40403, ""}, {"GET /schemas/guids/00000000-0000-0000-0000-000000000000/ids", "", 404, 40403, ""}, {"POST /subjects/a", two, 404, 40403, "~\"Schema not found. Subject 'a' has no version with it: register"},
 	}},
 	{42202, []step{
 		{"GET /subjects/a/versions/0", "", 422, 42202, ""}, {"GET /subjects/a/versions/x", "", 422, 42202, ""}, {"DELETE /subjects/a/versions/2147483648", "", 422, 42202, ""},
@@ -74,15 +74,15 @@ var reached = []struct {
 		{"PUT /config/g", `{"gate":"ENFORCE"}`, 200, 0, ""},
 		{"POST /subjects/g/versions", submission(`{"type":"record","name":"O","fields":[{"name":"email","type":"string"}]}`), 422, 42250, ""},
 	}},
-	{40408, []step{{"GET /config/a", "", 404, 40408, ""}}},
-	{40409, []step{{"GET /mode/a", "", 404, 40409, ""}}},
+	{40408, []step{{"GET /config/a", "", 404, 40408, "~\"Subject 'a' has no configuration of its own. It inherits one: ask with defaultToGlobal=true"}}},
+	{40409, []step{{"GET /mode/a", "", 404, 40409, "~\"Subject 'a' has no mode of its own. It inherits one: ask with defaultToGlobal=true"}}},
 	{42203, []step{{"PUT /config/a", `{"compatibility":"SIDEWAYS"}`, 422, 42203, ""}, {"PUT /config/a", `{"compatibilityPolicy":"LOGICAL"}`, 422, 42203, ""}, {"PUT /config/a", `{"normalize":1}`, 422, 42203, ""}}},
 	{42204, []step{{"PUT /mode/a", `{"mode":"FORWARD"}`, 422, 42204, ""}, {"PUT /mode", `{}`, 422, 42204, ""}}},
 	{42205, []step{
 		{"PUT /mode/a", `{"mode":"IMPORT"}`, 422, 42205, ""},
 		{"POST /subjects/a/versions", submission(v2, `,"id":7`), 422, 42205, ""},
 		{"PUT /mode/a", `{"mode":"READONLY"}`, 200, 0, ""},
-		{"POST /subjects/a/versions", two, 422, 42205, ""}, {"DELETE /subjects/a", "", 422, 42205, ""}, {"PUT /config/a", `{"compatibility":"NONE"}`, 422, 42205, ""},
+		{"POST /subjects/a/versions", two, 422, 42205, ""}, {"DELETE /subjects/a", "", 422, 42205, "~subject 'a' is in the mode READONLY"}, {"PUT /config/a", `{"compatibility":"NONE"}`, 422, 42205, ""},
 		{"DELETE /mode/a", "", 200, 0, ""},
 	}},
 	{42207, []step{
@@ -95,11 +95,15 @@ var reached = []struct {
 		{"DELETE /subjects/a", "", 422, 42206, ""}, {"DELETE /subjects/a/versions/1", "", 422, 42206, ""},
 		{"DELETE /subjects/list", "", 200, 0, ""},
 	}},
-	{40404, []step{{"DELETE /subjects/list", "", 404, 40404, ""}}},
-	{40406, []step{{"DELETE /subjects/list/versions/1", "", 404, 40406, ""}, {"DELETE /subjects/list/versions/1?permanent=true", "", 200, 0, ""}}},
-	{40405, []step{{"DELETE /subjects/a?permanent=true", "", 404, 40405, ""}}},
-	{40407, []step{{"DELETE /subjects/a/versions/1?permanent=true", "", 404, 40407, ""}}},
-	{42211, []step{{"POST /contexts/full/subjects/a/versions", one, 200, 0, ""}, {"DELETE /contexts/full", "", 422, 42211, ""}}},
+	{40404, []step{{"DELETE /subjects/list", "", 404, 40404, "~\"Subject 'list' was deleted already: ask with permanent=true"}}},
+	{40406, []step{
+		{"GET /subjects/list/versions", "", 404, 40401, "~\"Subject 'list' not found. Its versions are deleted: ask with deleted=true"}, {"GET /subjects/a/versions?deletedOnly=true", "", 404, 40401, "~None of its versions is deleted"},
+		{"GET /subjects/list/versions/latest?deleted=true", "", 404, 40402, "~\"Version latest not found. The versions of subject 'list' are deleted"}, {"GET /subjects/list/versions/1?deletedOnly=true", "", 200, 0, ""},
+		{"DELETE /subjects/list/versions/1", "", 404, 40406, "~\"Version 1 of subject 'list' was deleted already: ask with permanent=true"}, {"DELETE /subjects/list/versions/1?permanent=true", "", 200, 0, ""},
+	}},
+	{40405, []step{{"DELETE /subjects/a?permanent=true", "", 404, 40405, "~\"Subject 'a' is not deleted yet: delete it first"}}},
+	{40407, []step{{"DELETE /subjects/a/versions/1?permanent=true", "", 404, 40407, "~\"Version 1 of subject 'a' is not deleted yet: delete it first"}}},
+	{42211, []step{{"POST /contexts/full/subjects/a/versions", one, 200, 0, ""}, {"DELETE /contexts/full", "", 422, 42211, "~context '.full' holds"}}},
 }
 
 // elsewhere are the codes that other tests reach, because they want other

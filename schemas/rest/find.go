@@ -13,7 +13,7 @@ import (
 func guid(c *call) (uuid.UUID, error) {
 	id, err := uuid.Parse(c.arg(0))
 	if err != nil {
-		return id, failure{http.StatusNotFound, 40403, "this is no guid; it has the form 00000000-0000-0000-0000-000000000000"}
+		return id, failure{http.StatusNotFound, 40403, "Schema not found. This is no guid, which has the form 00000000-0000-0000-0000-000000000000: take it from the answer to a registration"}
 	}
 	return id, nil
 }

@@ -138,7 +138,7 @@ var mediaTypes = []string{"application/vnd.schemaregistry.v1+json", "application
 func (d *Door) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	answer, ok := acceptable(req.Header.Values("Accept"))
 	if !ok {
-		d.fail(w, req, mediaTypes[0], failure{http.StatusNotAcceptable, http.StatusNotAcceptable, "this answers with " + mediaTypes[0]})
+		d.fail(w, req, mediaTypes[0], failure{http.StatusNotAcceptable, http.StatusNotAcceptable, "this answers with " + mediaTypes[0] + "; ask for that in the header Accept"})
 		return
 	}
 	route, args, context, err := d.find(req)

@@ -108,7 +108,7 @@ func decode(c *call, into any) error {
 // misread says why a body is not the JSON object that a path takes.
 func misread(err error) string {
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return "the body is not JSON, at byte " + strconv.FormatInt(syntax.Offset, 10)
+		return "the body is not JSON, at byte " + strconv.FormatInt(syntax.Offset, 10) + "; send one object"
 	}
 	member, takes, ok := format.Misfit(err)
 	switch {
@@ -216,7 +216,7 @@ func shown(err error) failure {
 		if postgres.Away(err) {
 			return failure{http.StatusServiceUnavailable, 50001, "the registry cannot reach its database; try again"}
 		}
-		return failure{http.StatusInternalServerError, 50001, "something went wrong on our side"}
+		return failure{http.StatusInternalServerError, 50001, "something went wrong on our side; the header X-Request-Id of this answer finds it in the log"}
 	}
 	f, known := codes[faults[0].Code]
 	if !known {
