@@ -34,26 +34,31 @@ type client struct {
 
 // visit makes the client of a command.
 func visit(cmd *cobra.Command, e *env) (*client, error) {
-	at := serverURL(cmd, e)
-	u, err := url.Parse(at)
-	if err != nil {
-		return nil, notURL(at)
-	}
-	signed, err := signIn(cmd, e, at)
+	at, err := serverURL(cmd, e)
 	if err != nil {
 		return nil, err
 	}
-	return &client{url: at, http: &http.Client{Timeout: time.Minute, Transport: signing{signed, u.Host}}}, nil
+	signed, err := signIn(cmd, e, at.String())
+	if err != nil {
+		return nil, err
+	}
+	return &client{url: at.String(), http: &http.Client{Timeout: time.Minute, Transport: signing{signed, at.Host}}}, nil
 }
 
 // serverURL is where the server of a command is.
-func serverURL(cmd *cobra.Command, e *env) string {
+func serverURL(cmd *cobra.Command, e *env) (*url.URL, error) {
 	flag, _ := cmd.Flags().GetString("url")
-	return strings.TrimSuffix(cmp.Or(flag, e.get("LETHE_URL"), "http://localhost:8080"), "/")
+	return webURL("--url or LETHE_URL", cmp.Or(flag, e.get("LETHE_URL"), "http://localhost:8080"))
 }
 
-func notURL(server string) error {
-	return usage(fmt.Errorf("%s is no URL of a server; correct --url or LETHE_URL", server))
+// webURL reads where a server is, without a slash behind. Its name says where to
+// correct it; what it is may hold a password, and is not told.
+func webURL(name, text string) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimSuffix(text, "/"))
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return nil, usage(fmt.Errorf("%s is no URL of a server; write one like https://lethe.example", name))
+	}
+	return u, nil
 }
 
 func readInput(e *env, path string) ([]byte, error) {
@@ -142,7 +147,7 @@ func otherForm(why error) error {
 func (c *client) call(ctx context.Context, method, path, contentType string, body io.Reader) (int, []byte, error) {
 	r, err := http.NewRequestWithContext(ctx, method, c.url+path, body)
 	if err != nil {
-		return 0, nil, notURL(c.url)
+		return 0, nil, usage(err)
 	}
 	if contentType != "" {
 		r.Header.Set("Content-Type", contentType)

@@ -144,7 +144,16 @@ func TestWrongUsageEndsWith2(t *testing.T) {
 		"request list":                "no token: set LETHE_TOKEN",
 		"request stop":                "give --service REF, or --all",
 		"catalog import /nowhere":     "there is no file /nowhere",
-		"certificate verify x":        "--signing-key and --audit-key are needed",
+
+		"schema config --url ftp://u:p@h orders-value":   "lethe: --url or LETHE_URL is no URL of a server; write one like https",
+		"catalog export --url localhost:8080":            "--url or LETHE_URL is no URL",
+		"request list --url http://:8080":                "--url or LETHE_URL is no URL",
+		"token --job --url ///":                          "--url or LETHE_URL is no URL",
+		"token --as dpo --url https://%":                 "--url or LETHE_URL is no URL",
+		"token --as dpo --issuer nonsense":               "--issuer or LETHE_OIDC_ISSUER is no URL",
+		"schema mirror --from nonsense":                  "--from is no URL",
+		"schema mirror --from ftp://r.example --dry-run": "--from is no URL",
+		"certificate verify x":                           "--signing-key and --audit-key are needed",
 	} {
 		r := lethe(t, env{}, strings.Fields(line)...)
 		if r.code != exitUsage || !strings.Contains(r.err, want) {

@@ -24,6 +24,9 @@ func machineToken(ctx context.Context, e *env, visits *http.Client) (string, tim
 	if issuer == "" {
 		return "", 0, usage(errors.New("LETHE_OIDC_CLIENT_ID is set and LETHE_OIDC_ISSUER is not; set it to the issuer's URL"))
 	}
+	if _, err := webURL("LETHE_OIDC_ISSUER", issuer); err != nil {
+		return "", 0, err
+	}
 	ctx = oidc.ClientContext(ctx, visits)
 	provider, err := oidc.NewProvider(ctx, issuer)
 	if err != nil {

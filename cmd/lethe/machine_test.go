@@ -34,6 +34,7 @@ func TestMachineSignsInWithItsSecret(t *testing.T) {
 		{with("LETHE_OIDC_ISSUER="+issuer.URL(), "LETHE_OIDC_CLIENT_SECRET=guess-me"), exitNo, "gives the client ci:orders no token: invalid_client"},
 		{with("LETHE_OIDC_ISSUER="+f.URL, "LETHE_OIDC_CLIENT_SECRET=guess-me"), exitAway, "cannot be asked"},
 		{with("LETHE_OIDC_CLIENT_SECRET=guess-me"), exitUsage, "LETHE_OIDC_ISSUER is not"},
+		{with("LETHE_OIDC_ISSUER=nonsense", "LETHE_OIDC_CLIENT_SECRET=guess-me"), exitUsage, "LETHE_OIDC_ISSUER is no URL"},
 		{with("LETHE_OIDC_ISSUER=" + issuer.URL()), exitUsage, "id-token: write"},
 	} {
 		if r := lethe(t, c.e, check...); r.code != c.code || !strings.Contains(r.err, c.says) || strings.Contains(r.err, "guess-me") {

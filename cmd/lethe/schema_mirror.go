@@ -76,6 +76,9 @@ func (m *mirroring) run(cmd *cobra.Command, e *env) error {
 // reach says where the registries are. Files are read anew each time: tokens
 // end before a mirror does.
 func (m *mirroring) reach(cmd *cobra.Command, e *env) error {
+	if _, err := webURL("--from", m.from); err != nil {
+		return err
+	}
 	c, err := visit(cmd, e)
 	if err != nil {
 		return err

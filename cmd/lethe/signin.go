@@ -128,7 +128,7 @@ func jobToken(ctx context.Context, e *env, visits *http.Client, server string) (
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, server+"/auth/token", strings.NewReader(form.Encode()))
 	if err != nil {
-		return "", 0, notURL(server)
+		return "", 0, usage(err)
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	resp, err := visits.Do(r)

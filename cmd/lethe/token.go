@@ -37,18 +37,16 @@ a job that runs lethe several times signs in first.`,
 				issuer = e.get("LETHE_OIDC_ISSUER")
 			}
 			if issuer == "" {
-				server, _ := cmd.Flags().GetString("url")
-				if server == "" {
-					server = e.get("LETHE_URL")
-				}
-				if server == "" {
-					server = "http://localhost:8080"
-				}
-				found, err := d.issuerOf(cmd.Context(), server)
+				server, err := serverURL(cmd, e)
 				if err != nil {
+					return err
+				}
+				if issuer, err = d.issuerOf(cmd.Context(), server.String()); err != nil {
 					return away(err)
 				}
-				issuer = found
+			}
+			if _, err := webURL("--issuer or LETHE_OIDC_ISSUER", issuer); err != nil {
+				return err
 			}
 			token, err := d.token(cmd.Context(), issuer, as)
 			if err != nil {
@@ -68,7 +66,11 @@ a job that runs lethe several times signs in first.`,
 
 // printJobToken signs a job in.
 func printJobToken(cmd *cobra.Command, e *env) error {
-	token, _, err := jobToken(cmd.Context(), e, &http.Client{Timeout: time.Minute}, serverURL(cmd, e))
+	server, err := serverURL(cmd, e)
+	if err != nil {
+		return err
+	}
+	token, _, err := jobToken(cmd.Context(), e, &http.Client{Timeout: time.Minute}, server.String())
 	if err != nil {
 		return err
 	}
@@ -80,7 +82,7 @@ type demoIssuer struct{ http *http.Client }
 
 // issuerOf finds the issuer that a server sends people to.
 func (d demoIssuer) issuerOf(ctx context.Context, server string) (string, error) {
-	resp, err := d.get(ctx, strings.TrimSuffix(server, "/")+"/auth/login")
+	resp, err := d.get(ctx, server+"/auth/login")
 	if err != nil {
 		return "", fmt.Errorf("the server at %s cannot be reached; is the demo running? (make demo)", server)
 	}
