@@ -89,8 +89,8 @@ func wellFormed(body []byte) *fault.Fault {
 	}
 	var r request
 	err := json.Unmarshal(body, &r)
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
-		return fault.Bad(wrong.Field, "BAD_JSON", "this must be %s", map[bool]string{true: "an object", false: "a string"}[wrong.Field == "variables" || wrong.Field == "extensions"])
+	if member, takes, ok := fault.Misfit(err); ok && member != "" {
+		return fault.Bad(member, "BAD_JSON", "this member takes %s", takes)
 	}
 	if err != nil || r.Query == nil || strings.TrimSpace(*r.Query) == "" {
 		return fault.New(fault.Invalid, "BAD_JSON", "send one object with a query and, if it has any, its variables")

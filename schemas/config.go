@@ -15,7 +15,6 @@ import (
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
-	"github.com/flowmart/lethe/schemas/format"
 	"github.com/flowmart/lethe/schemas/gate"
 )
 
@@ -320,7 +319,7 @@ func (p Patch) apply(c Config) (Config, error) {
 	}
 	c.Settings = Settings{}
 	if err := json.Unmarshal(merged, &c.Settings); err != nil {
-		member, takes, _ := format.Misfit(err)
+		member, takes, _ := fault.Misfit(err)
 		return c, fault.Bad(member, "INVALID_CONFIG", "this setting takes %s", takes)
 	}
 	return c, c.check()

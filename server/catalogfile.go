@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -113,15 +112,15 @@ func source(contentType string, body []byte) (yaml.Source, error) {
 	if kind, _, _ := mime.ParseMediaType(contentType); kind != "application/vnd.lethe.catalog+json" {
 		return yaml.Source{Text: body}, nil
 	}
-	var sent struct {
+	sent, err := problem.Decode[struct {
 		YAML      *string           `json:"yaml"`
 		Variables map[string]string `json:"variables"`
+	}](body, `{"yaml":"…","variables":{"name":"…"}}`)
+	if err != nil {
+		return yaml.Source{}, err
 	}
-	words := json.NewDecoder(bytes.NewReader(body))
-	words.DisallowUnknownFields()
-	err := words.Decode(&sent)
-	if _, more := words.Token(); err != nil || !errors.Is(more, io.EOF) || sent.YAML == nil {
-		return yaml.Source{}, fault.New(fault.Invalid, "BAD_JSON", "send one object with the file as yaml and, if it has any, its variables as texts")
+	if sent.YAML == nil {
+		return yaml.Source{}, fault.Bad("yaml", "BAD_JSON", "send the file as this member and, if it has any, its variables as texts")
 	}
 	vars := func(name string) (string, bool) {
 		value, ok := sent.Variables[name]

@@ -21,14 +21,16 @@ func TestRead(t *testing.T) {
 	for _, c := range []struct {
 		body io.Reader
 		code string
-		says string
+		says string // with the place before it
 	}{
 		{strings.NewReader(` {"subject":"a"} `), "", ""},
-		{strings.NewReader(`{"subjct":"a"}`), "BAD_JSON", `like {"subject":"x"}`},
-		{strings.NewReader(`{"subject":"a"}{}`), "BAD_JSON", "one object"},
-		{strings.NewReader(`{"subject":1}`), "BAD_JSON", ""},
-		{strings.NewReader(`[]`), "BAD_JSON", ""},
-		{strings.NewReader(``), "BAD_JSON", ""},
+		{strings.NewReader(`{"subjct":"a"}`), "BAD_JSON", `subjct: there is no such member; send one object like {"subject":"x"}`},
+		{strings.NewReader(`{"` + strings.Repeat("a", 200) + `":1}`), "BAD_JSON", `send one object like {"subject":"x"}, with no other members`},
+		{strings.NewReader(`{"subject":"a"}{}`), "BAD_JSON", "there is something behind the object"},
+		{strings.NewReader(`{"subject":1}`), "BAD_JSON", `subject: this member takes a string; send one object like {"subject":"x"}`},
+		{strings.NewReader(`{"subject":"a",}`), "BAD_JSON", "the body is not JSON, at byte 16"},
+		{strings.NewReader(`[]`), "BAD_JSON", "send one object"},
+		{strings.NewReader(``), "BAD_JSON", "send one object"},
 		{strings.NewReader(`{"subject":"` + strings.Repeat("a", 4<<10) + `"}`), "BODY_TOO_LARGE", "at most 2 KiB; ask less"},
 		{iotest.ErrReader(errors.New("gone")), "BAD_BODY", ""},
 	} {
@@ -41,7 +43,7 @@ func TestRead(t *testing.T) {
 			}
 			continue
 		}
-		if all := fault.All(err); len(all) != 1 || all[0].Code != c.code || !strings.Contains(all[0].Message, c.says) {
+		if all := fault.All(err); len(all) != 1 || all[0].Code != c.code || !strings.Contains(all[0].Error(), c.says) {
 			t.Errorf("%v, want %s with %q", err, c.code, c.says)
 		}
 	}

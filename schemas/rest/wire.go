@@ -12,7 +12,6 @@ import (
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas"
-	"github.com/flowmart/lethe/schemas/format"
 )
 
 // mostBody is the largest body taken, in bytes. A schema of the largest size,
@@ -110,7 +109,7 @@ func misread(err error) string {
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return "the body is not JSON, at byte " + strconv.FormatInt(syntax.Offset, 10) + "; send one object"
 	}
-	member, takes, ok := format.Misfit(err)
+	member, takes, ok := fault.Misfit(err)
 	switch {
 	case ok && member != "":
 		return member + ": this member takes " + takes
