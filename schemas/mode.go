@@ -25,13 +25,20 @@ const (
 	Import           Mode = "IMPORT"
 )
 
-// ParseMode reads the name of a mode, in any case.
-func ParseMode(name string) (Mode, error) {
+// forwarding is a mode of other registries: what is written goes to another
+// one, and comes back as a copy. Here nothing names another one.
+const forwarding = "FORWARD"
+
+// parseMode reads the name of a mode, in any case.
+func parseMode(name string) (Mode, error) {
 	known := []string{string(ReadWrite), string(ReadOnly), string(ReadOnlyOverride), string(Import)}
 	for _, m := range known {
 		if strings.EqualFold(name, m) {
 			return Mode(m), nil
 		}
+	}
+	if strings.EqualFold(name, forwarding) {
+		return "", fault.Bad("mode", "INVALID_MODE", "in the mode FORWARD another registry takes what is written, and this one knows of none; write to the other one, and copy from it: lethe schema mirror")
 	}
 	return "", fault.Bad("mode", "INVALID_MODE", "%s", fault.Suggest("this is no mode; there are "+strings.Join(known, ", "), name, known))
 }
@@ -114,13 +121,14 @@ func (r *Registry) Mode(ctx context.Context, by access.Principal, subject string
 }
 
 // SetMode sets the mode of a subject, a context, or the registry where subject
-// is "". Import is entered while nothing is registered there, or by force. It
+// is ""; in any case of letters. Import is entered while nothing is registered there, or by force. It
 // needs who may configure the level; Import needs an admin.
 func (r *Registry) SetMode(ctx context.Context, by access.Principal, subject string, mode Mode, force bool) error {
 	if err := by.Require(access.Steward, access.Admin); err != nil {
 		return err
 	}
-	if _, err := ParseMode(string(mode)); err != nil {
+	mode, err := parseMode(string(mode))
+	if err != nil {
 		return err
 	}
 	if mode == Import {

@@ -77,7 +77,7 @@ var reached = []struct {
 	{40408, []step{{"GET /config/a", "", 404, 40408, "~\"Subject 'a' has no configuration of its own. It inherits one: ask with defaultToGlobal=true"}}},
 	{40409, []step{{"GET /mode/a", "", 404, 40409, "~\"Subject 'a' has no mode of its own. It inherits one: ask with defaultToGlobal=true"}}},
 	{42203, []step{{"PUT /config/a", `{"compatibility":"SIDEWAYS"}`, 422, 42203, ""}, {"PUT /config/a", `{"compatibilityPolicy":"LOGICAL"}`, 422, 42203, ""}, {"PUT /config/a", `{"normalize":1}`, 422, 42203, ""}}},
-	{42204, []step{{"PUT /mode/a", `{"mode":"FORWARD"}`, 422, 42204, ""}, {"PUT /mode", `{}`, 422, 42204, ""}}},
+	{42204, []step{{"PUT /mode/a", `{"mode":"FORWARD"}`, 422, 42204, ""}, {"PUT /mode", `{"mode":"forward"}`, 422, 42204, "~lethe schema mirror"}, {"PUT /mode", `{}`, 422, 42204, ""}}},
 	{42205, []step{
 		{"PUT /mode/a", `{"mode":"IMPORT"}`, 422, 42205, ""},
 		{"POST /subjects/a/versions", submission(v2, `,"id":7`), 422, 42205, ""},

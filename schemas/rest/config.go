@@ -3,6 +3,7 @@ package rest
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/schemas"
@@ -65,11 +66,8 @@ func (d *Door) setMode(c *call) (any, error) {
 	if json.Unmarshal(body["mode"], &name) != nil {
 		return nil, failure{http.StatusUnprocessableEntity, 42204, "the member mode is missing or no string; it names a mode, such as READONLY"}
 	}
-	mode, err := schemas.ParseMode(name)
-	if err != nil {
-		return nil, err
-	}
-	err = d.registry.SetMode(c.Context(), access.From(c.Context()), c.subject(), mode, c.flag("force"))
+	mode := schemas.Mode(strings.ToUpper(name))
+	err := d.registry.SetMode(c.Context(), access.From(c.Context()), c.subject(), mode, c.flag("force"))
 	return modeBody{mode}, err
 }
 
