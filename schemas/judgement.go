@@ -26,6 +26,7 @@ type judgement struct {
 	fingerprint []byte          // of a change that breaks somebody; nil else
 	needs       []contract.Need // whose owners have to agree to it
 	agreed      bool            // all of them did, and not who asks
+	unforced    bool            // who asks for force may not set the level
 }
 
 // weighed judges a content that would follow live versions, newest first. What
@@ -65,6 +66,30 @@ func (r *Registry) weighed(ctx context.Context, by access.Principal, around *sce
 	j.needs = j.needed(consumers)
 	j.fingerprint = j.sealed(p, live, c)
 	return j, r.agree(ctx, db, by, p, &j)
+}
+
+// passes refuses a content that may not follow live versions. Force stands for
+// the level NONE, once: it passes what the level alone refuses, and is for who
+// may set that. It tells whether force was needed.
+func (r *Registry) passes(ctx context.Context, by access.Principal, around *scene, live []earlier, config Config, c *content, force bool) (forced bool, err error) {
+	j, err := r.weighed(ctx, by, around, live, config, c, false)
+	if err != nil {
+		return false, err
+	}
+	if force && !j.verdict.Compatible() && !j.agreed {
+		j.unforced = by.Require(access.Steward, access.Admin) != nil // whose subject it is was asked before
+		forced = !j.unforced
+	}
+	if !forced {
+		return false, j.mayPass(config, around.of.Part)
+	}
+	needs := j.needs
+	config.Level = None
+	if j, err = r.weighed(ctx, by, around, live, config, c, false); err != nil {
+		return false, err
+	}
+	j.needs = needs // who agrees does so to the change under the level that holds
+	return true, j.mayPass(config, around.of.Part)
 }
 
 // before is the latest version, where it is of the same type.
@@ -211,7 +236,8 @@ func (j judgement) mayPass(config Config, of topic.Part) error {
 	return refused
 }
 
-// asked says who has to agree to a change before it passes.
+// asked says who has to agree to a change before it passes, and whom force is for
+// where it was asked for in vain.
 func (j judgement) asked() string {
 	var missing []string
 	for _, n := range j.needs {
@@ -233,5 +259,9 @@ func (j judgement) asked() string {
 	if more := len(missing) - most; more > 0 {
 		missing = append(missing[:most], fmt.Sprintf("and %d more", more))
 	}
-	return "to pass as it is, it needs the approval of " + strings.Join(missing, ", ") + ", given by somebody else than registers it: lethe schema approve"
+	force := ""
+	if j.unforced {
+		force = "force=true is for who may set the level: a steward of the owning team, or an admin; "
+	}
+	return force + "to pass as it is, it needs the approval of " + strings.Join(missing, ", ") + ", given by somebody else than registers it: lethe schema approve"
 }

@@ -22,7 +22,8 @@ import (
 //
 // A new one must fit what the level asks, and needs a pipeline or a service
 // that the subject belongs to, a steward of its owner, or an admin. It becomes
-// a version, and fields of the topic's dataset, or nothing happens.
+// a version, and fields of the topic's dataset, or nothing happens. By force it
+// need not fit the level, where the one who registers may set that.
 func (r *Registry) Register(ctx context.Context, by access.Principal, s Submission) (v Version, err error) {
 	if err := by.Require(access.CI, access.Service, access.Steward, access.Admin); err != nil {
 		return v, err
@@ -182,19 +183,17 @@ func (r *Registry) register(ctx context.Context, tx pgx.Tx, by access.Principal,
 	if err != nil {
 		return v, w, err
 	}
+	forced := false
 	if mode != Import {
 		if c, err = c.numbered(next, s.Version > 0); err != nil {
 			return v, w, err
 		}
-		j, err := r.weighed(ctx, by, around, live, config, c, false)
-		if err != nil {
-			return v, w, err
-		}
-		if err := j.mayPass(config, around.of.Part); err != nil {
+		if forced, err = r.passes(ctx, by, around, live, config, c, s.Force); err != nil {
 			return v, w, err
 		}
 	}
-	return r.keep(ctx, tx, by, around, subject, st, next, s.ID, c)
+	s.Force = forced
+	return r.keep(ctx, tx, by, around, subject, st, next, s, c)
 }
 
 // asKept is a content as it is to be kept: normalized where the subject asks
@@ -273,8 +272,8 @@ func (st *state) numberFor(s Submission, mode Mode) (int, error) {
 }
 
 // keep writes what a registration brings: content, version, fields, and the
-// records of it.
-func (r *Registry) keep(ctx context.Context, tx pgx.Tx, by access.Principal, around *scene, s subject, st *state, version, asked int, c *content) (v Version, w written, err error) {
+// records of it, which say whether it took force.
+func (r *Registry) keep(ctx context.Context, tx pgx.Tx, by access.Principal, around *scene, s subject, st *state, version int, as Submission, c *content) (v Version, w written, err error) {
 	now, err := c.describe(around.of.Part)
 	if err == nil {
 		err = around.tellCatalog(ctx, by, version, now)
@@ -285,7 +284,7 @@ func (r *Registry) keep(ctx context.Context, tx pgx.Tx, by access.Principal, aro
 	if err := lockTargets(ctx, tx, c.references); err != nil {
 		return v, w, err
 	}
-	id, err := r.idFor(ctx, tx, s.Context, asked, c)
+	id, err := r.idFor(ctx, tx, s.Context, as.ID, c)
 	if err != nil {
 		return v, w, err
 	}
@@ -310,10 +309,11 @@ func (r *Registry) keep(ctx context.Context, tx pgx.Tx, by access.Principal, aro
 	}
 	n := numbered{int32(version), int32(id), false, v.RegisteredAt.UnixMicro(), c.body, c.shape()}
 	w = r.subjects.expect(st, st.with(n, gone, head))
-	return v, w, audit.Append(ctx, tx, audit.Entry{
-		Actor: by.ID, Act: "schema.registered", Entity: s.ID, Digest: c.hash[:],
-		Amounts: map[string]int64{"version": int64(version), "schema": int64(id)},
-	})
+	amounts := map[string]int64{"version": int64(version), "schema": int64(id)}
+	if as.Force {
+		amounts["forced"] = 1
+	}
+	return v, w, audit.Append(ctx, tx, audit.Entry{Actor: by.ID, Act: "schema.registered", Entity: s.ID, Digest: c.hash[:], Amounts: amounts})
 }
 
 // dropEarlier removes the deleted versions whose content was registered again,

@@ -117,6 +117,9 @@ type Submission struct {
 	// untagged there get the tags that the latest version has at it.
 	AddTags, RemoveTags []format.Tagged
 	KeepTags            bool
+	// Force has it registered although the level refuses it, by who may set the
+	// level. The gate, reserved fields and the mode count as ever.
+	Force bool
 	// ID is the id the content must get, in the mode IMPORT; else 0.
 	ID int
 	// Version is the number the version must get, for who wants to be sure

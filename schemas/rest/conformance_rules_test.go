@@ -1,6 +1,14 @@
 package rest_test
 
-import "testing"
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/internal/access"
+)
 
 // Written from the rules of the API, as in conformance_test.go: what is easy to
 // get wrong and stands in none of the others.
@@ -106,4 +114,47 @@ func TestConformanceOfReservedFields(t *testing.T) {
 		{"PUT /config/a", `{"validateFields":false}`, 200, 0, ""},
 		{"POST /subjects/a/versions", record("email", "email"), 200, 0, ""},
 	})
+}
+
+// Force passes what the level refuses, for who may set the level; it leaves the
+// level as it is.
+func TestConformanceOfForce(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	s.walk(t, []step{
+		{"POST /subjects/a/versions", one, 200, 0, ""},
+		{"POST /subjects/a/versions?force=false", other, 409, 409, ""},
+		{"POST /subjects/a?force=true", other, 404, 40403, ""},
+		{"POST /compatibility/subjects/a/versions?force=true", other, 200, 0, `{"is_compatible":false}`},
+		{"POST /subjects/a/versions?force=true", other, 200, 0, `~{"id":2,"version":2,`},
+		{"POST /subjects/a/versions?force=true", other, 200, 0, `~{"id":2,"version":2,`},
+		{"GET /config/a?defaultToGlobal=true", "", 200, 0, `{"compatibilityLevel":"BACKWARD"}`},
+		{"POST /subjects/a/versions?force=true", submission("{"), 422, 42201, ""},
+		{"POST /subjects/a/versions?force=true", submission(v1, `,"version":9`), 422, 42201, ""},
+		{"PUT /mode/a", `{"mode":"READONLY"}`, 200, 0, ""},
+		{"POST /subjects/a/versions?force=true", two, 422, 42205, ""},
+		{"PUT /mode/a", `{"mode":"READWRITE"}`, 200, 0, ""},
+		{"PUT /config/a", `{"gate":"ENFORCE"}`, 200, 0, ""},
+		{"POST /subjects/a/versions?force=true", submission(`{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"email","type":"string"}]}`), 422, 42250, ""},
+	})
+	c, admin := catalog.New(s.db, time.Now), access.System
+	controller, err := c.DeclareController(t.Context(), admin, catalog.Controller{Ref: "flowmart", Name: "FlowMart", Country: "DE", TimeZone: "Europe/Berlin"})
+	if err == nil {
+		_, err = c.RegisterService(t.Context(), admin, catalog.Service{Ref: "orders", Name: "Orders", ControllerID: controller.ID})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	pipeline := []string{"Authorization", "Basic " + base64.StdEncoding.EncodeToString([]byte("token:ci"))}
+	for _, st := range []step{
+		{"/subjects/b/versions?force=true", one, 200, 0, `{"id":1,`},
+		{"/subjects/b/versions?force=true", two, 200, 0, `"version":2,`},
+		{"/subjects/b/versions?force=true", other, 409, 409, "force=true is for who may set the level"},
+		{"/subjects/b/versions?force=true", other, 409, 409, "lethe schema approve"},
+		{"/subjects/b/versions?force=true", other, 409, 409, "{oldSchemaVersion: 2}"},
+	} {
+		if status, code, body := s.ask(t, "POST", st.ask, st.send, pipeline...); status != st.status || code != st.code || !strings.Contains(body, st.body) {
+			t.Errorf("%s: %d %d %s, want %d %d %s", st.ask, status, code, body, st.status, st.code, st.body)
+		}
+	}
 }

@@ -121,6 +121,7 @@ func (d *Door) register(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.Force = c.flag("force")
 	v, err := d.registry.Register(c.Context(), access.From(c.Context()), s)
 	if e, ok := errors.AsType[*schemas.IncompatibleError](err); ok {
 		return nil, d.incompatible(c, e)

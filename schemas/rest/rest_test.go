@@ -35,12 +35,13 @@ const (
 type served struct {
 	url string
 	log *strings.Builder
+	db  *pgxpool.Pool
 }
 
 func serve(t testing.TB) *served {
 	t.Helper()
 	db := pgtest.New(t)
-	s := &served{log: &strings.Builder{}}
+	s := &served{log: &strings.Builder{}, db: db}
 	mux := http.NewServeMux()
 	rest.New(schemas.New(db, time.Now), slog.New(slog.NewTextHandler(s.log, nil))).Mount(mux)
 	server := httptest.NewServer(signIn(t, db, mux))
@@ -51,12 +52,15 @@ func serve(t testing.TB) *served {
 
 func signIn(t testing.TB, db *pgxpool.Pool, next http.Handler) http.Handler {
 	known := map[string]access.Principal{}
-	for _, role := range []access.Role{access.Admin, access.Viewer} {
+	for _, role := range []access.Role{access.Admin, access.Viewer, access.CI} {
 		id, err := audit.EnsurePrincipal(t.Context(), db, "test", string(role), string(role))
 		if err != nil {
 			t.Fatal(err)
 		}
 		known[string(role)] = access.Principal{ID: id, Roles: []access.Role{role}}
+		if role == access.CI {
+			known[string(role)] = access.Principal{ID: id, Roles: []access.Role{role}, Service: "orders"}
+		}
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, token, _ := r.BasicAuth()
