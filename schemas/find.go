@@ -114,7 +114,7 @@ func (r *Registry) WithProperties(ctx context.Context, by access.Principal, subj
 	for i, v := range slices.Backward(meant) {
 		s, ok := contents[ids[i]]
 		if ok && s.Metadata.has(properties) { // else it was deleted for good meanwhile, or is another
-			return Version{st.place.String(), int(v.version), v.time(), v.deleted, s}, nil
+			return Version{st.place.String(), int(v.version), v.time(), v.deleted, s, nil}, nil
 		}
 	}
 	if err := r.reachable(); err != nil {
@@ -124,57 +124,4 @@ func (r *Registry) WithProperties(ctx context.Context, by access.Principal, subj
 		return Version{}, st.absent(p, Latest, which)
 	}
 	return Version{}, fault.Missing("version", "Version not found. No version of subject '%s' has all of these properties in its metadata: ask with fewer pairs of key and value", st.place)
-}
-
-// mostListed is how many versions one call of List returns.
-const mostListed = 1000
-
-// List lists versions by subject and number: those of the subjects that start
-// with prefix, as Subjects reads it, or of each only the latest. It skips
-// offset of them, and returns at most limit, and a thousand, which it is where
-// none is given. An alias is not followed: what it leads to is in the list under its own name.
-func (r *Registry) List(ctx context.Context, by access.Principal, prefix string, which Which, latest bool, offset, limit int) ([]Version, error) {
-	if err := signedIn(by); err != nil {
-		return nil, err
-	}
-	p, every, ok := readPrefix(prefix)
-	if !ok {
-		return nil, nil
-	}
-	if limit <= 0 || limit > mostListed {
-		limit = mostListed
-	}
-	const q = `
-		SELECT s.context, s.name, v.version, v.schema_id, v.registered_at, v.deleted_at IS NOT NULL AS deleted
-		  FROM schemas_subject s
-		  JOIN schemas_version v ON v.subject_id = s.id AND ($4 AND v.deleted_at IS NULL OR $5 AND v.deleted_at IS NOT NULL)
-		 WHERE (s.context = $1 OR $3) AND starts_with(s.name, $2)
-		   AND NOT ($6 AND EXISTS (SELECT FROM schemas_version w
-		                            WHERE w.subject_id = s.id AND w.version > v.version AND ($4 AND w.deleted_at IS NULL OR $5 AND w.deleted_at IS NOT NULL)))
-		 ORDER BY (CASE s.context WHEN '.' THEN s.name ELSE ':' || s.context || ':' || s.name END) COLLATE "C", v.version
-		OFFSET $7 LIMIT $8`
-	offset = max(0, offset)
-	rows, err := either(ctx, r, func() ([]stored, error) {
-		return postgres.Many[stored](ctx, r.db, q, p.context, p.name, every, which.live(), which.deleted(), latest, offset, limit)
-	}, func() ([]stored, error) {
-		return r.recallList(p, every, which, latest, offset, limit)
-	})
-	if err != nil {
-		return nil, err
-	}
-	ids := make([]contentID, len(rows))
-	for i, v := range rows {
-		ids[i] = v.content()
-	}
-	contents, err := r.loadAll(ctx, r.db, ids)
-	if err != nil {
-		return nil, err
-	}
-	out := []Version{}
-	for _, v := range rows {
-		if s, ok := contents[v.content()]; ok { // else it was deleted for good meanwhile
-			out = append(out, v.of(s))
-		}
-	}
-	return out, nil
 }

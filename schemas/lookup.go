@@ -138,7 +138,7 @@ func equal(a, b *string) bool { return a == b || a != nil && b != nil && *a == *
 
 // as tells a content as a version of a subject.
 func (c *content) as(p place, version, id int, at time.Time) Version {
-	v := Version{p.String(), version, at, false, Schema{Context: p.context, ID: id, Type: c.kind, Text: c.text, Metadata: c.Metadata, RuleSet: c.RuleSet, GUID: uuid.UUID(c.hash[:16])}}
+	v := Version{p.String(), version, at, false, Schema{Context: p.context, ID: id, Type: c.kind, Text: c.text, Metadata: c.Metadata, RuleSet: c.RuleSet, GUID: uuid.UUID(c.hash[:16])}, nil}
 	for _, t := range c.references {
 		v.References = append(v.References, t.Reference)
 	}

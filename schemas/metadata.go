@@ -58,6 +58,12 @@ func (m *Metadata) has(properties map[string]string) bool {
 	return true
 }
 
+// has reports whether a rule of the set is of a type.
+func (s *RuleSet) has(kind string) bool {
+	of := said(s)
+	return slices.ContainsFunc(slices.Concat(of.MigrationRules, of.DomainRules, of.EncodingRules), func(rule Rule) bool { return rule["type"] == kind })
+}
+
 func (m *Metadata) empty() bool {
 	return m == nil || len(m.Tags) == 0 && len(m.Properties) == 0 && len(m.Sensitive) == 0
 }

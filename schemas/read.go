@@ -205,7 +205,7 @@ func (r *Registry) version(ctx context.Context, p place, version int, which Whic
 // numbered is a version with its content.
 func (r *Registry) numbered(ctx context.Context, db postgres.DB, p place, v numbered) (Version, error) {
 	s, err := r.load(ctx, db, contentID{p.context, int(v.schema)})
-	return Version{p.String(), int(v.version), v.time(), v.deleted, s}, err
+	return Version{p.String(), int(v.version), v.time(), v.deleted, s, nil}, err
 }
 
 // subjectAt is a subject as it is now; nil where there is none.
@@ -248,7 +248,7 @@ func (v stored) content() contentID { return contentID{v.Context, v.SchemaID} }
 
 // of is the version with its content.
 func (v stored) of(s Schema) Version {
-	return Version{place{v.Context, v.Name}.String(), v.Version, v.RegisteredAt, v.Deleted, s}
+	return Version{place{v.Context, v.Name}.String(), v.Version, v.RegisteredAt, v.Deleted, s, nil}
 }
 
 // Versions lists the version numbers of a subject, rising.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 )
@@ -50,20 +49,18 @@ func (s *snapshot) known() ([]*state, error) {
 	return slices.Collect(maps.Values(s.subjects)), nil
 }
 
-// remembered lists the subjects in memory that have versions and whose names
-// start as p says, by their full names.
-func (r *Registry) remembered(p place, every bool) ([]*state, error) {
+// remembered lists the subjects in memory that have versions and whose names are
+// wanted, by their full names.
+func (r *Registry) remembered(wanted func(place) bool) ([]*state, error) {
 	all, err := r.subjects.known()
-	all = slices.DeleteFunc(all, func(st *state) bool {
-		return len(st.versions) == 0 || st.place.context != p.context && !every || !strings.HasPrefix(st.place.name, p.name)
-	})
+	all = slices.DeleteFunc(all, func(st *state) bool { return len(st.versions) == 0 || !wanted(st.place) })
 	slices.SortFunc(all, func(a, b *state) int { return cmp.Compare(a.place.String(), b.place.String()) })
 	return all, err
 }
 
 // recallSubjects is Subjects from memory.
 func (r *Registry) recallSubjects(p place, every bool, which Which) ([]string, error) {
-	all, err := r.remembered(p, every)
+	all, err := r.remembered(func(name place) bool { return p.begins(name, every) })
 	var names []string
 	for _, st := range all {
 		if lives := st.lives(); lives && which.live() || !lives && which.deleted() {
@@ -76,27 +73,6 @@ func (r *Registry) recallSubjects(p place, every bool, which Which) ([]string, e
 // lives reports whether a version does.
 func (st *state) lives() bool {
 	return slices.ContainsFunc(st.versions, func(v numbered) bool { return !v.deleted })
-}
-
-// recallList is what List lists, from memory.
-func (r *Registry) recallList(p place, every bool, which Which, latest bool, offset, limit int) ([]stored, error) {
-	all, err := r.remembered(p, every)
-	var out []stored
-	for _, st := range all {
-		meant := slices.DeleteFunc(slices.Clone(st.versions), func(v numbered) bool { return !which.means(v) })
-		if latest {
-			meant = meant[max(0, len(meant)-1):]
-		}
-		skipped := min(offset, len(meant))
-		offset -= skipped
-		for _, v := range meant[skipped:] {
-			if len(out) == limit {
-				return out, err
-			}
-			out = append(out, stored{st.place.context, st.place.name, int(v.version), int(v.schema), v.time(), v.deleted})
-		}
-	}
-	return out, err
 }
 
 // means reports whether a version is among those that are meant.

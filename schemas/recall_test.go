@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -43,8 +44,13 @@ func TestListsFromMemoryAreThoseOfTheDatabase(t *testing.T) {
 	b, ctx := setup(t), t.Context()
 	rng := rand.New(rand.NewPCG(3, 4))
 	subjects := []string{"a", "ab", "B", ":.b:a", ":.b:c", ":.B:a", ":.c:ab", "é", "referrer", ":.b:referrer"}
+	ruleSets := []*schemas.RuleSet{
+		nil, {}, {EnableAt: "CEL"},
+		{DomainRules: []schemas.Rule{{"name": "a", "type": "CEL"}, {"name": "b", "type": "ENCRYPT"}}},
+		{MigrationRules: []schemas.Rule{{"name": "a", "type": "JSONATA"}}, EncodingRules: []schemas.Rule{{"name": "a", "type": []any{"CEL"}, "params": map[string]any{"type": "CEL"}}}},
+	}
 	must(0, b.SetLevel(ctx, b.admin, ":.__GLOBAL:", schemas.None))(t)
-	for range 150 {
+	for range 200 {
 		subject := subjects[rng.IntN(len(subjects))]
 		s := schemas.Submission{Subject: subject, Text: record(fmt.Sprintf("f%d?", rng.IntN(5)))}
 		if rng.IntN(2) == 0 {
@@ -52,8 +58,12 @@ func TestListsFromMemoryAreThoseOfTheDatabase(t *testing.T) {
 			s.References = []schemas.Reference{{Name: "shop.Order", Subject: ":.:ab", Version: -1}}
 		}
 		s.Metadata = &schemas.Metadata{Properties: map[string]string{"major": fmt.Sprint(rng.IntN(3))}}
+		s.RuleSet = ruleSets[rng.IntN(len(ruleSets))]
 		var err error
-		switch rng.IntN(6) {
+		switch rng.IntN(7) {
+		case 6:
+			alias := []string{"a-too", "x", ":.b:r", ":.b:x"}[rng.IntN(4)]
+			_, err = b.SetConfig(ctx, b.admin, alias, schemas.Patch{"alias": must(json.Marshal(subject))(t)})
 		case 0:
 			_, err = b.DeleteVersion(ctx, b.admin, subject, 1+rng.IntN(3), false)
 		case 1:
@@ -77,20 +87,29 @@ func TestListsFromMemoryAreThoseOfTheDatabase(t *testing.T) {
 			t.Errorf("%s: the database says %s, memory %s %v", what, want, got, err)
 		}
 	}
+	ruled, aliased := false, false
 	whiches := []schemas.Which{schemas.Live, schemas.WithDeleted, schemas.OnlyDeleted}
 	for _, which := range whiches {
 		for _, prefix := range []string{"", ":*:", "a", ":*:a", ":.b:", ":.b:r", "nothing"} {
 			from, err := replica.Subjects(ctx, b.viewer, prefix, which)
 			same(fmt.Sprintf("subjects %q %d", prefix, which), must(b.Subjects(ctx, b.viewer, prefix, which))(t), from, err)
-			for _, latest := range []bool{false, true} {
+			for i := range 1 << 4 {
+				l := schemas.Listing{Prefix: prefix, Which: which, Latest: i&1 > 0, Aliases: i&2 > 0, RuleType: []string{"", "CEL", "cel", "JSONATA"}[i>>2]}
 				for _, window := range [][2]int{{0, -1}, {2, 3}, {100, 1}, {0, 0}} {
-					from, err := replica.List(ctx, b.viewer, prefix, which, latest, window[0], window[1])
-					same(fmt.Sprintf("versions %q %d %v %v", prefix, which, latest, window), must(b.List(ctx, b.viewer, prefix, which, latest, window[0], window[1]))(t), from, err)
+					l.Offset, l.Limit = window[0], window[1]
+					want := must(b.List(ctx, b.viewer, l))(t)
+					from, err := replica.List(ctx, b.viewer, l)
+					same(fmt.Sprintf("versions %+v", l), want, from, err)
+					ruled = ruled || l.RuleType != "" && len(want) > 1
+					aliased = aliased || slices.ContainsFunc(want, func(v schemas.Version) bool { return v.Aliases != nil })
 				}
 			}
 		}
 	}
-	all := must(b.List(ctx, b.viewer, "", schemas.WithDeleted, false, 0, -1))(t)
+	if !ruled || !aliased {
+		t.Errorf("some have rules: %t; some have aliases: %t", ruled, aliased)
+	}
+	all := must(b.List(ctx, b.viewer, schemas.Listing{Which: schemas.WithDeleted}))(t)
 	if len(all) < 10 || len(must(b.Subjects(ctx, b.viewer, "", schemas.OnlyDeleted))(t)) == 0 {
 		t.Fatalf("too little is left to compare: %d versions", len(all))
 	}

@@ -159,6 +159,7 @@ type Version struct {
 	RegisteredAt time.Time
 	Deleted      bool
 	Schema
+	Aliases []string // the other names that lead to the subject, where a Listing asks for them
 }
 
 // SubjectVersion names a version of a subject.

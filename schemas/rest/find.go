@@ -65,23 +65,19 @@ func (d *Door) withProperties(c *call) (any, error) {
 }
 
 func (d *Door) list(c *call) (any, error) {
-	prefix := c.qualified(c.query("subjectPrefix"))
-	if c.context == "" && !c.URL.Query().Has("subjectPrefix") {
-		prefix = ":*:"
+	l := schemas.Listing{Prefix: c.prefix(), Aliases: c.flag("aliases"), Latest: c.flag("latestOnly"), RuleType: c.query("ruleType")}
+	if c.flag("deleted") {
+		l.Which = schemas.WithDeleted
 	}
-	offset, limit, err := bounds(c)
-	if err != nil {
+	var err error
+	if l.Offset, l.Limit, err = bounds(c); err != nil {
 		return nil, err
 	}
-	which := schemas.Live
-	if c.flag("deleted") {
-		which = schemas.WithDeleted
-	}
-	found, err := d.registry.List(c.Context(), access.From(c.Context()), prefix, which, c.flag("latestOnly"), offset, limit)
+	found, err := d.registry.List(c.Context(), access.From(c.Context()), l)
 	out := []schemaBody{}
 	for _, v := range found {
 		b := d.versionBody(v)
-		b.RuleSet, b.RuleSetInList = nil, b.RuleSet
+		b.RuleSet, b.RuleSetInList, b.Aliases = nil, b.RuleSet, v.Aliases
 		out = append(out, b)
 	}
 	return out, err

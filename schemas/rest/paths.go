@@ -42,12 +42,17 @@ func (c *call) which() schemas.Which {
 	return schemas.Live
 }
 
-func (d *Door) subjects(c *call) (any, error) {
-	prefix := c.qualified(c.query("subjectPrefix"))
+// prefix is the prefix of the names of subjects that a request means: within the
+// context of its path, and without one, of every context where it names none.
+func (c *call) prefix() string {
 	if c.context == "" && !c.URL.Query().Has("subjectPrefix") {
-		prefix = ":*:"
+		return ":*:"
 	}
-	names, err := d.registry.Subjects(c.Context(), access.From(c.Context()), prefix, c.which())
+	return c.qualified(c.query("subjectPrefix"))
+}
+
+func (d *Door) subjects(c *call) (any, error) {
+	names, err := d.registry.Subjects(c.Context(), access.From(c.Context()), c.prefix(), c.which())
 	if err != nil {
 		return nil, err
 	}

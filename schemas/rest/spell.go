@@ -40,7 +40,7 @@ func spell(into []byte, body any) ([]byte, error) {
 
 // plain reports whether there is nothing to write but texts and numbers.
 func (b schemaBody) plain() bool {
-	return b.References == nil && b.Metadata == nil && b.RuleSet == nil && b.RuleSetInList == nil && b.Tags == nil
+	return b.References == nil && b.Metadata == nil && b.RuleSet == nil && b.RuleSetInList == nil && b.Tags == nil && b.Aliases == nil
 }
 
 // spell goes on with an object that has members already, or begins one. It

@@ -54,6 +54,7 @@ type schemaBody struct {
 	Tags          []tagged          `json:"schemaTags,omitempty"`
 	MaxID         int               `json:"maxId,omitempty"`
 	Deleted       bool              `json:"deleted,omitempty"`
+	Aliases       []string          `json:"aliases,omitempty"` // in a list that tells them
 }
 
 func (d *Door) bodyOf(s schemas.Schema) schemaBody {
