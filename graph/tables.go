@@ -154,7 +154,7 @@ func (tableChangeResolver) Dataset(ctx context.Context, c *stores.Change) (*cata
 func (tableCheckResolver) Findings(_ context.Context, c *report.Checked) ([]gate.Finding, error) {
 	out := make([]gate.Finding, len(c.Findings))
 	for i, f := range c.Findings {
-		out[i] = gate.Finding{Code: f.Code, Severity: gate.Severity(f.Severity), Path: f.Path, Line: f.Line, Column: f.Column,
+		out[i] = gate.Finding{Code: f.Code, Severity: gate.Severity(f.Severity), Path: f.Path, File: f.File, Line: f.Line, Column: f.Column,
 			Message: f.Message, Mend: f.Mend, Rule: f.Rule, Category: f.Category, Baseline: f.Baseline, Approved: f.Approved}
 	}
 	return out, nil

@@ -27,7 +27,7 @@ func TestStoreTables(t *testing.T) {
 		return out
 	}
 	const check = `query($in: CheckStoreTablesInput!) { checkStoreTables(input: $in) { store service namespace verdict policy version registered
-		tables { subject file verdict findings { code severity path line category baseline } tags { path category } personalData { kind path category guessed } }
+		tables { subject file verdict findings { code severity path file line category baseline } tags { path category } personalData { kind path category guessed } }
 		changes { kind table column from to words field place { file line column } dataset { name } } } }`
 	push := func(policy string, texts ...string) answer {
 		t.Helper()
@@ -47,7 +47,7 @@ func TestStoreTables(t *testing.T) {
 		"tables": []any{
 			map[string]any{"subject": "orders-db/public.line", "file": "2.sql", "verdict": "FAIL", "tags": []any{},
 				"personalData": []any{map[string]any{"kind": "ADDED", "path": "phone_number", "category": "user.contact.phone_number", "guessed": true}},
-				"findings":     []any{map[string]any{"code": "CG010", "severity": "ERROR", "path": "phone_number", "line": 1.0, "category": "user.contact.phone_number", "baseline": false}}},
+				"findings":     []any{map[string]any{"code": "CG010", "severity": "ERROR", "path": "phone_number", "file": "2.sql", "line": 1.0, "category": "user.contact.phone_number", "baseline": false}}},
 			map[string]any{"subject": "orders-db/public.order", "file": "2.sql", "verdict": "PASS", "findings": []any{}, "tags": []any{}, "personalData": []any{}},
 		},
 		"changes": []any{

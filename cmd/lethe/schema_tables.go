@@ -57,7 +57,7 @@ func (v findings) with(found []stores.Answer) findings {
 func (v findings) only(wanted func(file string) bool) findings {
 	out := findings{Answer: report.Answer{Verdict: gate.Pass, Schemas: []report.Checked{}}}
 	for _, c := range v.Schemas {
-		if wanted(c.File) {
+		if c, some := c.In(wanted); some {
 			out.Add(c)
 		}
 	}

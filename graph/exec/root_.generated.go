@@ -3757,6 +3757,8 @@ type SchemaFinding {
   severity: SchemaFindingSeverity!
   "The field; empty if it is of the schema as a whole."
   path: String!
+  "The file in which it stands, of a table, which several files make; empty else."
+  file: String!
   "The line in the text, from 1."
   line: Int!
   "The column, from 1, in bytes."
@@ -4178,17 +4180,17 @@ type StoreTablesCheck {
   version: Int!
   "Whether the tables are those of the push before."
   registered: Boolean!
-  "What is said of each table, once for each file that something is said of."
+  "What is said of each table, once."
   tables: [TableCheck!]!
   "What it changes about the tables of the push before."
   changes: [TableChange!]!
 }
 
-"What is said of a table in a file."
+"What is said of a table."
 type TableCheck {
   "The store and the table; the store alone for what is said of no table."
   subject: String!
-  "The file."
+  "The file of the first finding; where nothing is found, the one that made it."
   file: String!
   "PASS, WARN or FAIL."
   verdict: GateVerdict!
@@ -5771,6 +5773,8 @@ func (ec *executionContext) childFields_SchemaFinding(ctx context.Context, field
 		return ec.fieldContext_SchemaFinding_severity(ctx, field)
 	case "path":
 		return ec.fieldContext_SchemaFinding_path(ctx, field)
+	case "file":
+		return ec.fieldContext_SchemaFinding_file(ctx, field)
 	case "line":
 		return ec.fieldContext_SchemaFinding_line(ctx, field)
 	case "column":

@@ -71,6 +71,7 @@ type Finding struct {
 	Mend     string // what to do about it
 	Rule     string // the rule of the detector that spoke, for a rejection to name
 	Category string // the category it is about
+	File     string // of a table, which several files make: where it stands; else ""
 	Line     int    // of the text, from 1; 0 if it is of no place there
 	Column   int    // likewise
 	// Baseline is true for what was there before and was not touched: it is

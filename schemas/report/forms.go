@@ -63,8 +63,11 @@ func weigh(c Checked, f Finding) weight {
 // Fails reports whether a finding of a schema makes the verdict FAIL.
 func (c Checked) Fails(f Finding) bool { return weigh(c, f) == failure }
 
-// name is the file of a schema; the subject where it is of none.
-func (c Checked) name() string { return cmp.Or(c.File, c.Subject) }
+// file is where a finding stands; "" where nobody said.
+func (c Checked) file(f Finding) string { return cmp.Or(f.File, c.File) }
+
+// name is the file of a finding; the subject where it is of none.
+func (c Checked) name(f Finding) string { return cmp.Or(c.file(f), c.Subject) }
 
 // title is the subject of a schema; of files that are judged by themselves, the
 // file.
@@ -73,9 +76,9 @@ func (c Checked) title() string { return cmp.Or(c.Subject, c.File) }
 // where is the place of a finding as editors write it.
 func where(c Checked, f Finding) string {
 	if f.Line == 0 {
-		return c.name()
+		return c.name(f)
 	}
-	return fmt.Sprintf("%s:%d:%d", c.name(), f.Line, f.Column)
+	return fmt.Sprintf("%s:%d:%d", c.name(f), f.Line, f.Column)
 }
 
 // sentence is a finding as one line: of what, what is amiss, what to do.
@@ -129,7 +132,11 @@ func writeText(w io.Writer, a Answer) error {
 		case c.Version == 0:
 			state = "cannot be read"
 		}
-		fmt.Fprintf(&b, "%-4s  %s  %s (%s, gate %s)\n", c.Verdict, c.title(), state, c.Level, c.Policy)
+		level := ""
+		if c.Level != "" {
+			level = c.Level + ", "
+		}
+		fmt.Fprintf(&b, "%-4s  %s  %s (%sgate %s)\n", c.Verdict, c.title(), state, level, c.Policy)
 		for _, f := range c.Findings {
 			label := []string{"before", "warning", "error"}[weigh(c, f)]
 			fmt.Fprintf(&b, "  %s: %s %s %s\n    mend: %s\n", where(c, f), label, f.Code, strings.TrimPrefix(f.Path+": "+f.Message, ": "), f.Mend)
@@ -185,8 +192,8 @@ func writeGitHub(w io.Writer, a Answer) error {
 	each(a, func(c Checked, f Finding) {
 		command := []string{"notice", "warning", "error"}[weigh(c, f)]
 		place := ""
-		if c.File != "" {
-			place = fmt.Sprintf("file=%s,line=%d,col=%d,", property.Replace(c.File), max(f.Line, 1), max(f.Column, 1))
+		if file := c.file(f); file != "" {
+			place = fmt.Sprintf("file=%s,line=%d,col=%d,", property.Replace(file), max(f.Line, 1), max(f.Column, 1))
 		}
 		fmt.Fprintf(&b, "::%s %stitle=%s::%s\n", command, place, property.Replace("Lethe "+f.Code), data.Replace(sentence(f)))
 	})
@@ -215,7 +222,7 @@ func writeGitLab(w io.Writer, a Answer) error {
 	issues := []issue{}
 	each(a, func(c Checked, f Finding) {
 		severity := []string{"info", "minor", "critical"}[weigh(c, f)]
-		issues = append(issues, issue{sentence(f), f.Code, fingerprint(c, f), severity, location{c.name(), lines{max(f.Line, 1)}}})
+		issues = append(issues, issue{sentence(f), f.Code, fingerprint(c, f), severity, location{c.name(f), lines{max(f.Line, 1)}}})
 	})
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)

@@ -3,6 +3,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/hex"
 	"strconv"
 
@@ -23,13 +24,13 @@ type Checked struct {
 	File       string       `json:"file,omitempty"` // where a command line read it
 	Subject    string       `json:"subject"`
 	Verdict    gate.Verdict `json:"verdict"`
-	Policy     gate.Policy  `json:"policy"`           // by which it was judged
-	Set        gate.Policy  `json:"gate,omitempty"`   // that the subject has
-	Owners     []string     `json:"owners,omitempty"` // services that the subject belongs to
-	Topics     []string     `json:"topics,omitempty"` // that are declared for the subject
-	Level      string       `json:"compatibility"`
-	Version    int          `json:"version,omitempty"` // that it has, or would get
-	ID         int          `json:"id,omitempty"`      // where it is registered
+	Policy     gate.Policy  `json:"policy"`                  // by which it was judged
+	Set        gate.Policy  `json:"gate,omitempty"`          // that the subject has
+	Owners     []string     `json:"owners,omitempty"`        // services that the subject belongs to
+	Topics     []string     `json:"topics,omitempty"`        // that are declared for the subject
+	Level      string       `json:"compatibility,omitempty"` // tables have none
+	Version    int          `json:"version,omitempty"`       // that it has, or would get
+	ID         int          `json:"id,omitempty"`            // where it is registered
 	Known      bool         `json:"registered"`
 	State      string       `json:"state,omitempty"` // what it is beside what it was held against, where that is no registry
 	Findings   []Finding    `json:"findings"`
@@ -56,6 +57,7 @@ type Finding struct {
 	Code     string `json:"code"`
 	Severity string `json:"severity"`
 	Path     string `json:"path,omitempty"`
+	File     string `json:"file,omitempty"` // of a table, which several files make; else it is the schema's
 	Line     int    `json:"line,omitempty"`
 	Column   int    `json:"column,omitempty"`
 	Message  string `json:"message"`
@@ -90,7 +92,7 @@ func Of(found []schemas.Answer) Answer {
 		c := Checked{Subject: a.Subject, Verdict: a.Verdict, Policy: a.Policy, Set: a.Set, Owners: a.Owners, Topics: a.Topics, Level: string(a.Level), Version: a.Version, ID: a.ID, Known: a.Known, Metadata: a.Metadata, RuleSet: a.RuleSet,
 			Findings: []Finding{}, Tags: []Tag{}, Difference: []Difference{}}
 		for _, f := range a.Findings {
-			c.Findings = append(c.Findings, Finding{f.Code, string(f.Severity), f.Path, f.Line, f.Column, f.Message, f.Mend, f.Rule, f.Category, f.Baseline, f.Approved})
+			c.Findings = append(c.Findings, Finding{f.Code, string(f.Severity), f.Path, f.File, f.Line, f.Column, f.Message, f.Mend, f.Rule, f.Category, f.Baseline, f.Approved})
 		}
 		for _, t := range a.Tags {
 			c.Tags = append(c.Tags, Tag{t.Path, t.Category, string(t.Source), t.From})
@@ -136,6 +138,31 @@ func OfCompared(found []schemas.Comparison, against string) Answer {
 		}
 	}
 	return out
+}
+
+// In leaves of what is said of a schema what stands in some files. It reports
+// false where nothing does.
+func (c Checked) In(wanted func(file string) bool) (Checked, bool) {
+	out := c
+	out.Findings = []Finding{}
+	for _, f := range c.Findings {
+		if wanted(cmp.Or(f.File, c.File)) {
+			out.Findings = append(out.Findings, f)
+		}
+	}
+	if len(out.Findings) < len(c.Findings) {
+		out.Verdict = c.judged(out.Findings)
+	}
+	return out, wanted(c.File) || len(out.Findings) > 0
+}
+
+// judged is the verdict that findings of a schema come to.
+func (c Checked) judged(of []Finding) gate.Verdict {
+	var all []gate.Finding
+	for _, f := range of {
+		all = append(all, gate.Finding{Severity: gate.Severity(f.Severity), Baseline: f.Baseline, Approved: f.Approved})
+	}
+	return gate.Judge(c.Policy, all)
 }
 
 // Add adds what became of one more schema.

@@ -27,6 +27,10 @@ func sample() Answer {
 			{Code: "CG004", Severity: "ERROR", Path: "total", Line: 8, Column: 1, Message: "breaks billing", Mend: "leave it", Approved: true},
 		}, Needs: []Need{{"billing", "money", []string{"total: gone"}, true}, {"", "", []string{"nobody"}, false}}, Difference: []Difference{{Kind: "MOVED", Path: "a.email", From: "email", Category: "user.contact.email"}}},
 		{Subject: "money", Verdict: gate.Fail, Policy: gate.Off, Level: "BACKWARD", Findings: []Finding{{Code: "CG001", Severity: "REFUSED", Message: "no JSON", Mend: "correct it"}}},
+		{File: "db/2.sql", Subject: "orders-db/public.order", Verdict: gate.Warning, Policy: gate.Warn, Version: 7, Findings: []Finding{
+			{Code: "CG013", Severity: "ERROR", Path: "note", File: "db/2.sql", Line: 4, Column: 1, Message: "the catalog says no", Mend: "ask"},
+			{Code: "CG015", Severity: "WARNING", Path: "memo", File: "db/3.sql", Line: 1, Column: 9, Message: "free text", Mend: "tag it"},
+		}},
 		{Subject: "calm", Verdict: gate.Pass, Policy: gate.Warn, Level: "BACKWARD", Version: 3, ID: 12, Known: true},
 	}}
 }
@@ -49,6 +53,8 @@ func TestGitHub(t *testing.T) {
 ::error title=Lethe CG001::no JSON. To mend it: correct it
 ::warning file=schemas/a%2Cb%3Ac.avsc,line=2,col=3,title=Lethe CG011::name: it is probably user.name. To mend it: tag it
 ::warning file=schemas/a%2Cb%3Ac.avsc,line=8,col=1,title=Lethe CG004::total: breaks billing. To mend it: leave it
+::warning file=db/2.sql,line=4,col=1,title=Lethe CG013::note: the catalog says no. To mend it: ask
+::warning file=db/3.sql,line=1,col=9,title=Lethe CG015::memo: free text. To mend it: tag it
 ::notice file=schemas/a%2Cb%3Ac.avsc,line=1,col=1,title=Lethe CG031::nobody can be found. To mend it: add an id
 FAIL
 `
@@ -69,16 +75,19 @@ func TestGitLab(t *testing.T) {
 			Lines struct{ Begin int }
 		}
 	}
-	if err := json.Unmarshal([]byte(written(t, "gitlab")), &issues); err != nil || len(issues) != 5 {
+	if err := json.Unmarshal([]byte(written(t, "gitlab")), &issues); err != nil || len(issues) != 7 {
 		t.Fatal(err, len(issues))
 	}
 	seen := map[string]bool{}
-	for i, want := range []string{"critical", "critical", "minor", "minor", "info"} {
+	for i, want := range []string{"critical", "critical", "minor", "minor", "minor", "minor", "info"} {
 		is := issues[i]
 		if is.Severity != want || is.Description == "" || is.CheckName == "" || is.Location.Path == "" || is.Location.Lines.Begin < 1 || len(is.Fingerprint) != 32 || seen[is.Fingerprint] {
 			t.Errorf("%+v, want %s", is, want)
 		}
 		seen[is.Fingerprint] = true
+	}
+	if at := issues[5].Location; at.Path != "db/3.sql" || at.Lines.Begin != 1 {
+		t.Errorf("a finding of a table stands at %+v", at)
 	}
 }
 
@@ -139,7 +148,7 @@ func TestJUnit(t *testing.T) {
 	if err := xml.Unmarshal([]byte(written(t, "junit")), &suite); err != nil {
 		t.Fatal(err)
 	}
-	if suite.Tests != 3 || suite.Failures != 2 || len(suite.Cases) != 3 || suite.Cases[2].Failure != nil {
+	if suite.Tests != 4 || suite.Failures != 2 || len(suite.Cases) != 4 || suite.Cases[2].Failure != nil || suite.Cases[3].Failure != nil {
 		t.Fatalf("%+v", suite)
 	}
 	if f := suite.Cases[0].Failure; f.Message != "findings that fail: 1" || f.Type != "CG010" {
@@ -147,6 +156,59 @@ func TestJUnit(t *testing.T) {
 	}
 	if first := suite.Cases[0]; !strings.Contains(first.Failure.Text, "a,b:c.avsc:7:5: CG010") || strings.Contains(first.Failure.Text, "CG011") || !strings.Contains(first.Out, "CG011") {
 		t.Errorf("%+v", first)
+	}
+	if table := suite.Cases[2]; table.Name != "orders-db/public.order" || !strings.Contains(table.Out, "db/2.sql:4:1: CG013") || !strings.Contains(table.Out, "db/3.sql:1:9: CG015") {
+		t.Errorf("%+v", table)
+	}
+}
+
+// A table is told once, with what stands in each of its files, and has no level
+// of compatibility.
+func TestTablesAreToldOnce(t *testing.T) {
+	t.Parallel()
+	const want = `WARN  orders-db/public.order  would be version 7 (gate WARN)
+  db/2.sql:4:1: warning CG013 note: the catalog says no
+    mend: ask
+  db/3.sql:1:9: warning CG015 memo: free text
+    mend: tag it
+`
+	if got := written(t, "text"); !strings.Contains(got, want) || !strings.Contains(got, "(FULL, gate ENFORCE)") {
+		t.Errorf("got\n%s\nwhich lacks\n%s", got, want)
+	}
+	for form, parts := range map[string][]string{
+		"markdown": {"| orders-db/public.order | WARN | 7 (new) |", "| db/2.sql:4:1 | CG013 |", "| db/3.sql:1:9 | CG015 |"},
+		"sarif":    {`{"uri":"db/2.sql"},"region":{"startLine":4,`, `{"uri":"db/3.sql"},"region":{"startLine":1,`},
+		"json":     {`"file": "db/3.sql"`},
+	} {
+		got := written(t, form)
+		for _, part := range parts {
+			if strings.Count(got, part) != 1 {
+				t.Errorf("%s says %q %d times in\n%s", form, part, strings.Count(got, part), got)
+			}
+		}
+		if n := strings.Count(got, `"compatibility": `); form == "json" && n != 3 {
+			t.Errorf("of 3 subjects and a table %d have a level", n)
+		}
+	}
+}
+
+// What is said of some files has the verdict of what is said there.
+func TestIn(t *testing.T) {
+	t.Parallel()
+	table := Checked{File: "1.sql", Subject: "t", Verdict: gate.Fail, Policy: gate.Enforce, Findings: []Finding{
+		{Code: "CG010", Severity: "ERROR", File: "1.sql"}, {Code: "CG015", Severity: "WARNING", File: "2.sql"}, {Code: "CG031", Severity: "ERROR", File: "3.sql", Baseline: true}}}
+	for file, want := range map[string]struct {
+		verdict gate.Verdict
+		some    bool
+	}{"1.sql": {gate.Fail, true}, "2.sql": {gate.Warning, true}, "3.sql": {gate.Pass, true}, "4.sql": {gate.Pass, false}} {
+		got, some := table.In(func(f string) bool { return f == file })
+		if got.Verdict != want.verdict || some != want.some || some && len(got.Findings) != 1 {
+			t.Errorf("%s: %s %v, want %+v", file, got.Verdict, got.Findings, want)
+		}
+	}
+	schema := Checked{File: "a.avsc", Verdict: gate.Fail, Findings: []Finding{{Code: "CG001", Severity: "REFUSED"}}}
+	if got, some := schema.In(func(f string) bool { return f == "a.avsc" }); !some || len(got.Findings) != 1 || got.Verdict != gate.Fail {
+		t.Errorf("%+v %v", got, some)
 	}
 }
 

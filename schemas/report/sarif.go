@@ -71,7 +71,7 @@ func writeSARIF(w io.Writer, a Answer) error {
 		r.Tool.Driver.Rules = append(r.Tool.Driver.Rules, rule{id, text{rules[id]}})
 	}
 	each(a, func(c Checked, f Finding) {
-		uri := (&url.URL{Path: c.name()}).EscapedPath()
+		uri := (&url.URL{Path: c.name(f)}).EscapedPath()
 		r.Results = append(r.Results, result{
 			f.Code, []string{"note", "warning", "error"}[weigh(c, f)], text{sentence(f)},
 			[]location{{physical{artifact{uri}, region{max(f.Line, 1), max(f.Column, 1)}}}},

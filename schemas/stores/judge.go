@@ -272,45 +272,33 @@ func datasetOf(known map[string]uuid.UUID, t tables.Table) uuid.UUID {
 	return uuid.Nil
 }
 
-// add adds what is said of a table to the answer: a part for each file in which
-// something is found, and where nothing is, one for the file that made it.
+// add adds what is said of a table to the answer, once, each finding with the
+// file in which it stands. The table's own file is that of the first, and where
+// nothing is found, the one that made it.
 func (a *Answer) add(v *work, j *judged) {
 	if len(j.findings) == 0 && j.Name.Table == "*" {
 		return
 	}
 	slices.SortStableFunc(j.findings, func(x, y finding) int { return cmp.Compare(x.at.File, y.at.File) })
-	var files []string
+	c := report.Checked{File: j.At.File, Subject: strings.Trim(strings.TrimSuffix(v.store.Ref+"/"+j.Name.String(), "*"), "/"), Policy: v.policy, Version: a.Version, Known: a.Known,
+		Findings: []report.Finding{}, Tags: []report.Tag{}, Difference: []report.Difference{}}
+	if i := slices.IndexFunc(j.findings, func(f finding) bool { return f.at.File != "" }); i >= 0 {
+		c.File = j.findings[i].at.File
+	}
+	var all []gate.Finding
 	for _, f := range j.findings {
-		if !slices.Contains(files, f.at.File) && f.at.File != "" {
-			files = append(files, f.at.File)
-		}
+		all = append(all, f.Finding)
+		c.Findings = append(c.Findings, report.Finding{Code: f.Code, Severity: string(f.Severity), Path: f.Path, File: f.at.File, Line: max(f.at.Line, 1), Column: max(f.at.Column, 1),
+			Message: f.Message, Mend: f.Mend, Rule: f.Rule, Category: f.Category, Baseline: f.Baseline})
 	}
-	if len(files) == 0 {
-		files = []string{j.At.File}
+	for _, t := range j.result.Tags {
+		c.Tags = append(c.Tags, report.Tag{Path: t.Path, Category: t.Category, Source: string(t.Source), From: t.From})
 	}
-	for i, file := range files {
-		c := report.Checked{File: file, Subject: strings.Trim(strings.TrimSuffix(v.store.Ref+"/"+j.Name.String(), "*"), "/"), Policy: v.policy, Level: "NONE", Version: a.Version, Known: a.Known,
-			Findings: []report.Finding{}, Tags: []report.Tag{}, Difference: []report.Difference{}}
-		var own []gate.Finding
-		for _, f := range j.findings {
-			if f.at.File != file && (i > 0 || f.at.File != "") {
-				continue
-			}
-			own = append(own, f.Finding)
-			c.Findings = append(c.Findings, report.Finding{Code: f.Code, Severity: string(f.Severity), Path: f.Path, Line: max(f.at.Line, 1), Column: max(f.at.Column, 1),
-				Message: f.Message, Mend: f.Mend, Rule: f.Rule, Category: f.Category, Baseline: f.Baseline})
-		}
-		if i == 0 {
-			for _, t := range j.result.Tags {
-				c.Tags = append(c.Tags, report.Tag{Path: t.Path, Category: t.Category, Source: string(t.Source), From: t.From})
-			}
-			for _, d := range j.result.Difference {
-				c.Difference = append(c.Difference, report.Difference{Kind: string(d.Kind), Path: d.Path, From: d.From, Category: d.Category, Guessed: d.Guessed})
-			}
-		}
-		c.Verdict = gate.Judge(v.policy, own)
-		a.Schemas, a.Verdict = append(a.Schemas, c), worse(a.Verdict, c.Verdict)
+	for _, d := range j.result.Difference {
+		c.Difference = append(c.Difference, report.Difference{Kind: string(d.Kind), Path: d.Path, From: d.From, Category: d.Category, Guessed: d.Guessed})
 	}
+	c.Verdict = gate.Judge(v.policy, all)
+	a.Schemas, a.Verdict = append(a.Schemas, c), worse(a.Verdict, c.Verdict)
 }
 
 // worse is the worse of two verdicts.

@@ -115,7 +115,7 @@ func (a *Answer) Disown(owner, file string) {
 	if owner == "" || a.Service == "" || a.Service == owner {
 		return
 	}
-	a.Schemas = append(a.Schemas, report.Checked{File: file, Subject: a.Store, Verdict: gate.Fail, Policy: a.Policy, Level: "NONE", Version: a.Version,
+	a.Schemas = append(a.Schemas, report.Checked{File: file, Subject: a.Store, Verdict: gate.Fail, Policy: a.Policy, Version: a.Version,
 		Tags: []report.Tag{}, Difference: []report.Difference{}, Findings: []report.Finding{{Code: "CG007", Severity: string(gate.Refused), Line: 1, Column: 1,
 			Message: fmt.Sprintf("the manifest says that the store belongs to %s, and the catalog that it belongs to %s", owner, a.Service),
 			Mend:    "correct the owner in the manifest, or have a steward correct the service of the store in the catalog"}}})

@@ -101,7 +101,7 @@ func told(a stores.Answer) []string {
 	out := []string{}
 	for _, c := range a.Schemas {
 		for _, f := range c.Findings {
-			s := fmt.Sprintf("%s %s:%d:%d %s", f.Code, c.File, f.Line, f.Column, f.Path)
+			s := fmt.Sprintf("%s %s:%d:%d %s", f.Code, f.File, f.Line, f.Column, f.Path)
 			if f.Baseline {
 				s = "(" + s + ")"
 			}

@@ -397,6 +397,13 @@ func TestAFindingStandsInItsFile(t *testing.T) {
 	if len(a.Schemas) != 1 || a.Schemas[0].File != "2.sql" || len(a.Schemas[0].Findings) == 0 || len(a.Schemas[0].Difference) != 1 {
 		t.Fatalf("%+v", a.Schemas)
 	}
+	if f := a.Schemas[0].Findings[0]; f.File != "2.sql" || a.Schemas[0].Level != "" {
+		t.Errorf("%+v", a.Schemas[0])
+	}
+	both := must(b.Check(ctx, b.viewer, "orders-db", scripts("CREATE TABLE parcel (id int PRIMARY KEY, phone_number text);", "ALTER TABLE parcel ADD customer_email text;")))(t)
+	if len(both.Schemas) != 1 || len(both.Schemas[0].Findings) != 2 || both.Schemas[0].Findings[0].File != "1.sql" || both.Schemas[0].Findings[1].File != "2.sql" || len(both.Schemas[0].Difference) != 2 {
+		t.Errorf("two files say something of one table: %+v", both.Schemas)
+	}
 	if mend := a.Schemas[0].Findings[0].Mend; !strings.Contains(mend, "@tags(user.contact.email)") {
 		t.Errorf("%q does not say how a column is tagged", mend)
 	}
