@@ -89,7 +89,7 @@ func (schemaCheckResolver) Compatibility(_ context.Context, a *schemas.Answer) (
 }
 
 func submitted(in exec.CheckSchemaInput) (schemas.Submission, error) {
-	s := schemas.Submission{Subject: in.Subject, Type: in.SchemaType, Text: in.Schema, References: references(in.References), Metadata: metadata(in.Metadata)}
+	s := schemas.Submission{Subject: in.Subject, Type: in.SchemaType, Text: in.Schema, References: references(in.References), Metadata: metadata(in.Metadata), RuleSet: in.RuleSet}
 	err := s.Intend(schemas.Level(orNil(in.Compatibility)), orNil(in.Gate), in.Topics)
 	return s, err
 }
@@ -144,7 +144,7 @@ func (r mutationResolver) EndSchemaReader(ctx context.Context, in exec.EndInput)
 }
 
 func (r mutationResolver) ApproveSchemaChange(ctx context.Context, in exec.ApproveSchemaChangeInput) (exec.ApproveSchemaChangePayload, error) {
-	s := schemas.Submission{Subject: in.Subject, Type: in.SchemaType, Text: in.Schema, References: references(in.References), Metadata: metadata(in.Metadata)}
+	s := schemas.Submission{Subject: in.Subject, Type: in.SchemaType, Text: in.Schema, References: references(in.References), Metadata: metadata(in.Metadata), RuleSet: in.RuleSet}
 	given, err := r.Schemas.Approve(ctx, access.From(ctx), s, in.Reason, in.ExpiresAt)
 	refused, err := refusals(err)
 	return exec.ApproveSchemaChangePayload{Approvals: given, UserErrors: refused, ClientMutationID: in.ClientMutationID}, err

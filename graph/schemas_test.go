@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/flowmart/lethe/catalog"
@@ -50,6 +51,46 @@ func TestCheckSchemaAsIntended(t *testing.T) {
 		if a := c.do(c.handler, query, object("in", in)); a.code() != wrong.code {
 			t.Errorf("%s %s: %s, want %s", wrong.key, wrong.value, a.Raw, wrong.code)
 		}
+	}
+}
+
+// Rules are part of what a schema is, here as at the other doors: a number is the
+// same number however it is written, and those left out are the latest version's.
+func TestCheckSchemaWithRules(t *testing.T) {
+	t.Parallel()
+	c := furnish(t)
+	const query = `query($in: CheckSchemaInput!) { checkSchema(input: $in) { verdict registered version findings { code message } } }`
+	const text = `{"type":"record","name":"Order","fields":[{"name":"id","type":"string"}]}`
+	rule := func(most any) map[string]any {
+		return object("name", "few", "kind", "CONDITION", "params", object("most", most))
+	}
+	if _, err := c.rooms.Schemas.Register(t.Context(), c.admin, schemas.Submission{Subject: "orders-value", Text: text,
+		RuleSet: &schemas.RuleSet{DomainRules: []schemas.Rule{rule(1.0)}}}); err != nil {
+		t.Fatal(err)
+	}
+	in := func(rules any) map[string]any {
+		return object("in", object("subject", "orders-value", "schema", text, "ruleSet", rules))
+	}
+	for name, want := range map[string]struct {
+		ask    answer
+		known  bool
+		number float64
+	}{
+		"the same":   {c.do(c.handler, query, in(object("domainRules", []any{rule(json.Number("1.00"))}))), true, 1},
+		"left out":   {c.do(c.handler, query, in(nil)), true, 1},
+		"others":     {c.do(c.handler, query, in(object("domainRules", []any{rule(2)}))), false, 2},
+		"none":       {c.do(c.handler, query, in(object())), false, 2},
+		"in literal": {c.do(c.handler, `{ checkSchema(input: {subject: "orders-value", schema: "`+strings.ReplaceAll(text, `"`, `\"`)+`", ruleSet: {domainRules: [{name: "few", kind: "CONDITION", params: {most: 1}}]}}) { verdict registered version } }`), true, 1},
+	} {
+		if got := want.ask; got.at(t, "checkSchema", "registered") != want.known || got.at(t, "checkSchema", "version") != want.number {
+			t.Errorf("%s: %s", name, got.Raw)
+		}
+	}
+	if a := c.do(c.handler, query, in(object("domainRules", []any{rule(1), rule(2)}))); a.text(t, "checkSchema", "verdict") != "FAIL" {
+		t.Errorf("two rules of one name: %s", a.Raw)
+	}
+	if a := c.do(c.handler, query, in(object("domainRules", []any{"few"}))); a.code() != "BAD_VALUE" {
+		t.Errorf("a rule that is a text: %s", a.Raw)
 	}
 }
 

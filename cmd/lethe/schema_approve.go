@@ -4,13 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/manifest"
 	"github.com/flowmart/lethe/schemas/pipeline"
 )
@@ -96,6 +100,7 @@ func approveChange(cmd *cobra.Command, e *env, in map[string]any) error {
 // oneEntry is one schema: a file of the manifest, or with a subject any file.
 func oneEntry(cmd *cobra.Command, e *env, file, subject, kind string) (manifest.Entry, error) {
 	if subject == "" {
+		file = filepath.ToSlash(filepath.Clean(file))
 		files, err := readManifest(cmd)
 		if err != nil {
 			return manifest.Entry{}, err
@@ -131,7 +136,26 @@ func asInput(entry manifest.Entry) map[string]any {
 		references = append(references, one)
 	}
 	in["references"] = references
+	if entry.Metadata != nil {
+		in["metadata"] = asMetadata(entry.Metadata)
+	}
+	if entry.RuleSet != nil {
+		in["ruleSet"] = entry.RuleSet
+	}
 	return in
+}
+
+// asMetadata is what is said beside a text in the words of GraphQL, which lists
+// what has names.
+func asMetadata(m *schemas.Metadata) map[string]any {
+	tags, properties := []any{}, []any{}
+	for _, pattern := range slices.Sorted(maps.Keys(m.Tags)) {
+		tags = append(tags, map[string]any{"pattern": pattern, "tags": append([]string{}, m.Tags[pattern]...)})
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Properties)) {
+		properties = append(properties, map[string]any{"name": name, "value": m.Properties[name]})
+	}
+	return map[string]any{"tags": tags, "properties": properties, "sensitive": append([]string{}, m.Sensitive...)}
 }
 
 func newSchemaReads(e *env) *cobra.Command {

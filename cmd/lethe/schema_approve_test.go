@@ -66,4 +66,13 @@ func TestSchemaApprove(t *testing.T) {
 	want(d.as(t, access.Viewer, "schema", "safe", "orders-value"), exitUsage, "--field or --version")
 	want(d.as(t, access.Viewer, "schema", "safe", "orders-value", "--field", "totl"), exitNo, `did you mean "total"`)
 	want(d.as(t, access.Viewer, "schema", "reads", "orders-value"), exitUsage, "--service billing")
+
+	// What a contract says beside the text is part of what is agreed to.
+	d.write(t, "order.avsc", `{"type":"record","name":"Order","fields":[{"name":"id","type":"string"},{"name":"sum","type":"long"}]}`)
+	m := d.write(t, "lethe.yaml", "schemas:\n- files: order.avsc\n  subject: orders-value\n  metadata: {tags: {'**.id': [user.unique_id]}, properties: {b: x, a: y}, sensitive: [a]}\n  ruleSet: {domainRules: [{name: few, kind: CONDITION, params: {most: 1.0}}]}\n")
+	want(as(billing, "schema", "reads", "orders-value", "--service", "billing", "--name", "invoices"), exitOK, "with version 2.")
+	want(d.as(t, access.Viewer, "schema", "check", "-m", m), exitNo, "CG004 amount")
+	want(as(steward, "schema", "approve", "-m", m, d.dir+"/./order.avsc", "--reason", "we read sum from May on"), exitOK, "Approved for billing until ")
+	want(d.as(t, access.Viewer, "schema", "check", "-m", m), exitOK, "team money, for billing, agreed")
+	want(d.as(t, access.Admin, "schema", "register", "-m", m), exitOK, "orders-value version 3 done")
 }

@@ -7790,6 +7790,57 @@ func (ec *executionContext) marshalNRole2ᚕgithubᚗcomᚋflowmartᚋletheᚋgr
 	return ret
 }
 
+func (ec *executionContext) unmarshalNSchemaRule2githubᚗcomᚋflowmartᚋletheᚋschemasᚐRule(ctx context.Context, v any) (schemas.Rule, error) {
+	res, err := scalar.UnmarshalSchemaRule(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSchemaRule2githubᚗcomᚋflowmartᚋletheᚋschemasᚐRule(ctx context.Context, sel ast.SelectionSet, v schemas.Rule) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	_ = sel
+	res := scalar.MarshalSchemaRule(v)
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNSchemaRule2ᚕgithubᚗcomᚋflowmartᚋletheᚋschemasᚐRuleᚄ(ctx context.Context, v any) ([]schemas.Rule, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]schemas.Rule, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNSchemaRule2githubᚗcomᚋflowmartᚋletheᚋschemasᚐRule(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNSchemaRule2ᚕgithubᚗcomᚋflowmartᚋletheᚋschemasᚐRuleᚄ(ctx context.Context, sel ast.SelectionSet, v []schemas.Rule) graphql.Marshaler {
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = ec.marshalNSchemaRule2githubᚗcomᚋflowmartᚋletheᚋschemasᚐRule(ctx, sel, v[i])
+	}
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNUUID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx context.Context, v any) (uuid.UUID, error) {
 	res, err := graphql.UnmarshalUUID(v)
 	return res, graphql.ErrorOnPath(ctx, err)

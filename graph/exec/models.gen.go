@@ -21,6 +21,7 @@ import (
 	"github.com/flowmart/lethe/graph/node"
 	"github.com/flowmart/lethe/graph/relay"
 	"github.com/flowmart/lethe/lineage"
+	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/contract"
 	"github.com/flowmart/lethe/schemas/gate"
 	"github.com/flowmart/lethe/schemas/stores"
@@ -57,6 +58,8 @@ type ApproveSchemaChangeInput struct {
 	References []SchemaReferenceInput `json:"references"`
 	// What is said about it beside its text; that of the latest version when absent.
 	Metadata *SchemaMetadataInput `json:"metadata,omitempty"`
+	// Its rules; those of the latest version when absent.
+	RuleSet *schemas.RuleSet `json:"ruleSet,omitempty"`
 	// Why it may.
 	Reason string `json:"reason"`
 	// When the approval ends; within 30 days.
@@ -149,6 +152,8 @@ type CheckSchemaInput struct {
 	References []SchemaReferenceInput `json:"references"`
 	// What is said about it beside its text; that of the latest version when absent.
 	Metadata *SchemaMetadataInput `json:"metadata,omitempty"`
+	// Its rules; those of the latest version when absent.
+	RuleSet *schemas.RuleSet `json:"ruleSet,omitempty"`
 	// The compatibility that the subject is to be set to: the schema is held against it, too.
 	Compatibility *string `json:"compatibility,omitempty"`
 	// The gate's policy that the subject is to be set to: the stricter of the two judges.

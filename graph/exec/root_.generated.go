@@ -145,6 +145,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputSchemaPatternInput,
 		ec.unmarshalInputSchemaPropertyInput,
 		ec.unmarshalInputSchemaReferenceInput,
+		ec.unmarshalInputSchemaRuleSetInput,
 		ec.unmarshalInputServiceActInput,
 		ec.unmarshalInputSetOwnerInput,
 		ec.unmarshalInputSetStoreGateInput,
@@ -3199,6 +3200,12 @@ scalar UUID
 "A network in CIDR notation, for example 10.20.0.0/16."
 scalar Network
 
+"""
+A rule of a data contract, as the registry's API has it: an object with a name of
+its own, and what the programs that run it read.
+"""
+scalar SchemaRule
+
 "Something with an id of its own, which ` + "`" + `node` + "`" + ` finds again."
 interface Node {
   "Opaque; it stays the same for ever. Do not take it apart."
@@ -3573,6 +3580,8 @@ input ApproveSchemaChangeInput {
   references: [SchemaReferenceInput!]! = []
   "What is said about it beside its text; that of the latest version when absent."
   metadata: SchemaMetadataInput
+  "Its rules; those of the latest version when absent."
+  ruleSet: SchemaRuleSetInput
   "Why it may."
   reason: String!
   "When the approval ends; within 30 days."
@@ -3627,6 +3636,8 @@ input CheckSchemaInput {
   references: [SchemaReferenceInput!]! = []
   "What is said about it beside its text; that of the latest version when absent."
   metadata: SchemaMetadataInput
+  "Its rules; those of the latest version when absent."
+  ruleSet: SchemaRuleSetInput
   "The compatibility that the subject is to be set to: the schema is held against it, too."
   compatibility: String
   "The gate's policy that the subject is to be set to: the stricter of the two judges."
@@ -3643,6 +3654,18 @@ input SchemaMetadataInput {
   properties: [SchemaPropertyInput!]! = []
   "The names of properties that are not for everybody."
   sensitive: [String!]! = []
+}
+
+"The rules of a schema, kept for the programs that run them; all of it empty says that there are none."
+input SchemaRuleSetInput {
+  "For data of other versions."
+  migrationRules: [SchemaRule!]! = []
+  "For what data hold."
+  domainRules: [SchemaRule!]! = []
+  "For how data are encoded."
+  encodingRules: [SchemaRule!]! = []
+  "From when on they run, as the programs read it."
+  enableAt: String
 }
 
 "The tags of the fields that a pattern is of."

@@ -2103,7 +2103,7 @@ func (ec *executionContext) unmarshalInputApproveSchemaChangeInput(ctx context.C
 		asMap["references"] = []any{}
 	}
 
-	fieldsInOrder := [...]string{"subject", "schemaType", "schema", "references", "metadata", "reason", "expiresAt", "clientMutationId"}
+	fieldsInOrder := [...]string{"subject", "schemaType", "schema", "references", "metadata", "ruleSet", "reason", "expiresAt", "clientMutationId"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2145,6 +2145,13 @@ func (ec *executionContext) unmarshalInputApproveSchemaChangeInput(ctx context.C
 				return it, err
 			}
 			it.Metadata = data
+		case "ruleSet":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ruleSet"))
+			data, err := ec.unmarshalOSchemaRuleSetInput2ᚖgithubᚗcomᚋflowmartᚋletheᚋschemasᚐRuleSet(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RuleSet = data
 		case "reason":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
 			data, err := ec.unmarshalNString2string(ctx, v)
@@ -2189,7 +2196,7 @@ func (ec *executionContext) unmarshalInputCheckSchemaInput(ctx context.Context, 
 		asMap["references"] = []any{}
 	}
 
-	fieldsInOrder := [...]string{"subject", "schemaType", "schema", "references", "metadata", "compatibility", "gate", "topics"}
+	fieldsInOrder := [...]string{"subject", "schemaType", "schema", "references", "metadata", "ruleSet", "compatibility", "gate", "topics"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2231,6 +2238,13 @@ func (ec *executionContext) unmarshalInputCheckSchemaInput(ctx context.Context, 
 				return it, err
 			}
 			it.Metadata = data
+		case "ruleSet":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ruleSet"))
+			data, err := ec.unmarshalOSchemaRuleSetInput2ᚖgithubᚗcomᚋflowmartᚋletheᚋschemasᚐRuleSet(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RuleSet = data
 		case "compatibility":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("compatibility"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -2564,6 +2578,67 @@ func (ec *executionContext) unmarshalInputSchemaReferenceInput(ctx context.Conte
 				return it, err
 			}
 			it.Version = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputSchemaRuleSetInput(ctx context.Context, obj any) (schemas.RuleSet, error) {
+	var it schemas.RuleSet
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["migrationRules"]; !present {
+		asMap["migrationRules"] = []any{}
+	}
+	if _, present := asMap["domainRules"]; !present {
+		asMap["domainRules"] = []any{}
+	}
+	if _, present := asMap["encodingRules"]; !present {
+		asMap["encodingRules"] = []any{}
+	}
+
+	fieldsInOrder := [...]string{"migrationRules", "domainRules", "encodingRules", "enableAt"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "migrationRules":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("migrationRules"))
+			data, err := ec.unmarshalNSchemaRule2ᚕgithubᚗcomᚋflowmartᚋletheᚋschemasᚐRuleᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MigrationRules = data
+		case "domainRules":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("domainRules"))
+			data, err := ec.unmarshalNSchemaRule2ᚕgithubᚗcomᚋflowmartᚋletheᚋschemasᚐRuleᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DomainRules = data
+		case "encodingRules":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("encodingRules"))
+			data, err := ec.unmarshalNSchemaRule2ᚕgithubᚗcomᚋflowmartᚋletheᚋschemasᚐRuleᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EncodingRules = data
+		case "enableAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("enableAt"))
+			data, err := ec.unmarshalOString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EnableAt = data
 		}
 	}
 	return it, nil
@@ -4269,6 +4344,14 @@ func (ec *executionContext) marshalOSchemaReader2ᚖgithubᚗcomᚋflowmartᚋle
 		return graphql.Null
 	}
 	return ec._SchemaReader(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOSchemaRuleSetInput2ᚖgithubᚗcomᚋflowmartᚋletheᚋschemasᚐRuleSet(ctx context.Context, v any) (*schemas.RuleSet, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputSchemaRuleSetInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOSchemaSubject2ᚖgithubᚗcomᚋflowmartᚋletheᚋgraphᚋexecᚐSchemaSubject(ctx context.Context, sel ast.SelectionSet, v *SchemaSubject) graphql.Marshaler {

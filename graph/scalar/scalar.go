@@ -13,6 +13,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas"
 )
 
 // bad says which form a value has. It is the caller's mistake, and the value
@@ -98,6 +99,25 @@ func UnmarshalNetwork(v any) (netip.Prefix, error) {
 		return p, bad("a Network is written like 10.20.0.0/16")
 	}
 	return p, nil
+}
+
+// MarshalSchemaRule writes a rule as it was handed in.
+func MarshalSchemaRule(r schemas.Rule) graphql.Marshaler {
+	text, _ := json.Marshal(r) // it was read from JSON
+	return graphql.WriterFunc(func(w io.Writer) { _, _ = w.Write(text) })
+}
+
+// UnmarshalSchemaRule reads a rule as the registry's API does, so that a number
+// in it is the same number at either door: rules are part of what a schema is.
+func UnmarshalSchemaRule(v any) (r schemas.Rule, err error) {
+	text, err := json.Marshal(v)
+	if err == nil {
+		err = json.Unmarshal(text, &r)
+	}
+	if err != nil || r == nil {
+		return nil, bad(`a SchemaRule is an object written like {name: "checked", kind: "CONDITION"}`)
+	}
+	return r, nil
 }
 
 func quoted(s string) graphql.Marshaler {

@@ -38,6 +38,10 @@ func TestScalars(t *testing.T) {
 			n, err := scalar.UnmarshalLong(v)
 			return written(scalar.MarshalLong(n)), err
 		},
+		"SchemaRule": func(v any) (string, error) {
+			r, err := scalar.UnmarshalSchemaRule(v)
+			return written(scalar.MarshalSchemaRule(r)), err
+		},
 		"Network": func(v any) (string, error) {
 			p, err := scalar.UnmarshalNetwork(v)
 			return written(scalar.MarshalNetwork(p)), err
@@ -58,6 +62,11 @@ func TestScalars(t *testing.T) {
 		{"Digest", strings.Repeat("ab", 31), ""},
 		{"Digest", strings.Repeat("xy", 32), ""},
 		{"Long", json.Number("9223372036854775807"), "9223372036854775807"},
+		{"SchemaRule", map[string]any{"name": "a", "params": map[string]any{"most": json.Number("1.0")}}, `{"name":"a","params":{"most":1}}`},
+		{"SchemaRule", map[string]any{"most": json.Number("1e400")}, ""},
+		{"SchemaRule", "zz", ""},
+		{"SchemaRule", []any{}, ""},
+		{"SchemaRule", nil, ""},
 		{"Long", int64(-1), "-1"},
 		{"Long", json.Number("9223372036854775808"), ""},
 		{"Long", json.Number("1.5"), ""},
