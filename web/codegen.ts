@@ -12,7 +12,7 @@ const config: CodegenConfig = {
         enumsAsTypes: true,
         useTypeImports: true,
         strictScalars: true,
-        scalars: { DateTime: 'string', Date: 'string', Long: 'number', Digest: 'string', UUID: 'string', Network: 'string' },
+        scalars: { DateTime: 'string', Date: 'string', Long: 'number', Digest: 'string', UUID: 'string', Network: 'string', SchemaRule: 'Record<string, unknown>' },
       },
     },
   },
