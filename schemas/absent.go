@@ -13,7 +13,6 @@ import (
 // clients of this API have always printed; what there is to do follows on it.
 var (
 	errNoSubject = noSubject(place{})
-	errNoVersion = noVersion(place{}, Latest, 0)
 	errNoSchema  = noContent(contentID{})
 )
 

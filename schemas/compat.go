@@ -89,39 +89,24 @@ func refuse(j judgement) error {
 // level that holds for it. The transitive levels ask no more here than the
 // others. A subject without versions can be followed by anything.
 func (r *Registry) Test(ctx context.Context, by access.Principal, s Submission, version int) (Verdict, error) {
-	if err := signedIn(by); err != nil {
-		return Verdict{}, err
-	}
-	if err := checkVersion(version); err != nil {
-		return Verdict{}, err
-	}
-	p, err := placeOf(s.Subject)
+	p, c, config, err := r.trial(ctx, by, s)
 	if err == nil {
-		p, err = r.meant(ctx, p, s)
+		err = checkVersion(version)
 	}
 	if err != nil {
 		return Verdict{}, err
 	}
-	c, err := r.read(ctx, r.db, p.context, s)
-	if err != nil {
-		return Verdict{}, err
-	}
-	layers, err := r.layers(ctx, p)
-	if err != nil {
-		return Verdict{}, err
-	}
-	config := holding(layers)
-	level := config.Level
 	v, err := r.version(ctx, p, version, Live)
-	switch {
-	case errors.Is(err, errNoSubject) && version == Latest:
-		return Verdict{Level: level}, nil
-	case errors.Is(err, errNoSubject):
-		return Verdict{}, noVersion(p, version, 0)
-	case err != nil:
+	held := []earlier{{v.Version, v.Context, v.ID}}
+	if errors.Is(err, errNoSubject) {
+		if version != Latest {
+			return Verdict{}, noVersion(p, version, 0)
+		}
+		held, err = nil, nil
+	}
+	if err != nil {
 		return Verdict{}, err
 	}
-	held := []earlier{{v.Version, v.Context, v.ID}}
 	if c, err = r.dressed(ctx, r.db, s, held, config, c); err != nil {
 		return Verdict{}, err
 	}
@@ -130,25 +115,10 @@ func (r *Registry) Test(ctx context.Context, by access.Principal, s Submission, 
 
 // TestAll tells whether a schema could be registered under a subject now.
 func (r *Registry) TestAll(ctx context.Context, by access.Principal, s Submission) (Verdict, error) {
-	if err := signedIn(by); err != nil {
-		return Verdict{}, err
-	}
-	p, err := placeOf(s.Subject)
-	if err == nil {
-		p, err = r.meant(ctx, p, s)
-	}
+	p, c, config, err := r.trial(ctx, by, s)
 	if err != nil {
 		return Verdict{}, err
 	}
-	c, err := r.read(ctx, r.db, p.context, s)
-	if err != nil {
-		return Verdict{}, err
-	}
-	layers, err := r.layers(ctx, p)
-	if err != nil {
-		return Verdict{}, err
-	}
-	config := holding(layers)
 	st, err := r.subjects.subject(ctx, p)
 	if err != nil {
 		return Verdict{}, err
@@ -161,6 +131,25 @@ func (r *Registry) TestAll(ctx context.Context, by access.Principal, s Submissio
 		return Verdict{}, err
 	}
 	return r.judge(ctx, r.db, c, config, live)
+}
+
+// trial reads what is to be tested: where it would be registered, what it is, and
+// by what it is judged.
+func (r *Registry) trial(ctx context.Context, by access.Principal, s Submission) (p place, c *content, config Config, err error) {
+	if err := signedIn(by); err != nil {
+		return p, nil, config, err
+	}
+	if p, err = placeOf(s.Subject); err == nil {
+		p, err = r.meant(ctx, p, s)
+	}
+	if err != nil {
+		return p, nil, config, err
+	}
+	if c, err = r.read(ctx, r.db, p.context, s); err != nil {
+		return p, nil, config, err
+	}
+	layers, err := r.layers(ctx, p)
+	return p, c, holding(layers), err
 }
 
 // earlier is a live version a new one is held against.
