@@ -91,7 +91,7 @@ func (a *act) putDataset(ctx context.Context, d Dataset) (Dataset, error) {
 	if d.Rev, err = saveDataset(ctx, a.db, d); err != nil {
 		return d, err
 	}
-	if err := keepNames(ctx, a.db, d, old); err != nil {
+	if err := keepNames(ctx, a.db, d); err != nil {
 		return d, err
 	}
 	if err := saveSources(ctx, a.db, d); err != nil {
@@ -215,7 +215,7 @@ func saveDataset(ctx context.Context, db postgres.DB, d Dataset) (int, error) {
 
 // keepNames enters the present name among the names that find the dataset. A
 // name that found another dataset, even long ago, is refused.
-func keepNames(ctx context.Context, db postgres.DB, d Dataset, old *Dataset) error {
+func keepNames(ctx context.Context, db postgres.DB, d Dataset) error {
 	const q = `
 		INSERT INTO catalog_dataset_alias AS a (environment, namespace, name, dataset_id)
 		VALUES ($1, $2, $3, $4)
@@ -227,12 +227,6 @@ func keepNames(ctx context.Context, db postgres.DB, d Dataset, old *Dataset) err
 	if errors.Is(err, postgres.ErrNotFound) {
 		return datasetTaken
 	}
-	if err != nil || old == nil || old.Namespace == d.Namespace && old.Name == d.Name {
-		return err
-	}
-	// The search finds fields by the name of their dataset.
-	const qFields = `UPDATE catalog_field SET path = path WHERE dataset_id = $1`
-	_, err = db.Exec(ctx, qFields, d.ID)
 	return err
 }
 
