@@ -56,6 +56,7 @@ func fieldsOf(c *content, of topic.Part) []format.Field {
 // described is a schema as the gate judges it: its fields, with what its text
 // and its metadata say of each, and the names in the metadata that none has.
 type described struct {
+	schema   format.Schema
 	places   []format.Field // as the schema has them
 	fields   []gate.Field   // likewise, as places of a record
 	dangling []string
@@ -78,7 +79,7 @@ func describe(kind string, schema format.Schema, m *Metadata, of topic.Part) (de
 			out = append(out, one)
 		}
 	}
-	return described{fields, out, dangling}, err
+	return described{schema, fields, out, dangling}, err
 }
 
 // describe is a content as the gate judges it.
@@ -99,6 +100,25 @@ func (s *scene) described(ctx context.Context, id contentID) (described, error) 
 	return describe(stored.Type, schema, stored.Metadata, s.of.Part)
 }
 
+// part is a schema that was read, as one part of a topic's records.
+type part struct {
+	schema format.Schema
+	of     topic.Part
+}
+
+// guesses is what the detector suggests of a schema's fields. A version is judged
+// when it comes and again when the next one does.
+func (s *scene) guesses(of described) []detect.Suggestion {
+	key := part{of.schema, s.of.Part}
+	known, ok := s.r.guesses.get(key)
+	if !ok {
+		known = gate.Guess(of.fields)
+		const each = 4 << 10 // bytes, with the schema, which is kept as long
+		s.r.guesses.put(key, known, each*(1+len(of.fields)))
+	}
+	return known
+}
+
 // gated is what the gate says of a content that would follow the versions
 // given, newest first.
 func (s *scene) gated(ctx context.Context, live []earlier, config Config, c *content) (gate.Result, error) {
@@ -115,8 +135,9 @@ func (s *scene) gated(ctx context.Context, live []earlier, config Config, c *con
 		if err != nil {
 			return gate.Result{}, err
 		}
-		change.Old = old.fields
+		change.Old, change.GuessedOld = old.fields, s.guesses(old)
 	}
+	change.GuessedNew = s.guesses(now)
 	if change.Policy = config.policy(); change.Policy != gate.Off {
 		if change.Around, err = s.around(ctx); err != nil {
 			return gate.Result{}, err

@@ -73,7 +73,7 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 	err = postgres.Work(ctx, r.db, func(tx pgx.Tx) error {
 		around := r.scene(tx, p, layers)
 		if enforced {
-			if err := around.gather(ctx); err != nil {
+			if err := around.gather(ctx, c); err != nil {
 				return err
 			}
 		}

@@ -56,14 +56,18 @@ func (s *scene) under(layers []layer) *scene {
 	return now
 }
 
-// gather looks at all that a gate which is enforced will ask for. Who registers
-// does so before the subject is locked: the others that register there wait for
-// the rest alone.
-func (s *scene) gather(ctx context.Context) error {
+// gather looks at all that a gate which is enforced will ask for, of the catalog
+// and of a content. Who registers does so before the subject is locked: the
+// others that register there wait for the rest alone.
+func (s *scene) gather(ctx context.Context, c *content) error {
 	if _, err := s.readers(ctx); err != nil {
 		return err
 	}
-	_, err := s.around(ctx)
+	if _, err := s.around(ctx); err != nil {
+		return err
+	}
+	now, err := c.describe(s.of.Part)
+	s.guesses(now)
 	return err
 }
 

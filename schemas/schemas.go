@@ -18,6 +18,7 @@ import (
 
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/schemas/avro"
+	"github.com/flowmart/lethe/schemas/detect"
 	"github.com/flowmart/lethe/schemas/format"
 	"github.com/flowmart/lethe/schemas/jsonschema"
 	"github.com/flowmart/lethe/schemas/protobuf"
@@ -38,6 +39,7 @@ type Registry struct {
 	asked  *lru[contentID, struct{}] // … and what was lately
 
 	verdicts *lru[[sha256.Size]byte, Verdict]
+	guesses  *lru[part, []detect.Suggestion]
 
 	subjects *snapshot
 
@@ -62,6 +64,7 @@ func New(db *pgxpool.Pool, now func() time.Time, clusters ...string) *Registry {
 		asked:  newLRU[contentID, struct{}](1000),
 
 		verdicts: newLRU[[sha256.Size]byte, Verdict](16 << 20),
+		guesses:  newLRU[part, []detect.Suggestion](32 << 20),
 	}
 	r.subjects = newSnapshot(db, r.forget)
 	return r

@@ -6,6 +6,7 @@ import (
 
 	"github.com/flowmart/lethe/catalog/fieldpath"
 	"github.com/flowmart/lethe/catalog/taxonomy"
+	"github.com/flowmart/lethe/schemas/detect"
 )
 
 // Kind is what a version does to a piece of personal data.
@@ -37,8 +38,8 @@ type held struct {
 
 // holds lists the personal data of a version by path: what is tagged, and what
 // the detector suggests where nobody said anything.
-func (c Change) holds(fields []Field, t tags) map[string][]held {
-	suggestions := c.suggestions(fields)
+func (c Change) holds(fields []Field, guesses []detect.Suggestion, t tags) map[string][]held {
+	suggestions := c.standing(guesses)
 	out := map[string][]held{}
 	for _, f := range fields {
 		for _, tag := range t.at[f.Path] {
@@ -57,7 +58,7 @@ func (c Change) holds(fields []Field, t tags) map[string][]held {
 // said, so that it cannot be taken back; what is inherited is taken back where
 // it was said.
 func (c Change) difference(before, now tags) []Difference {
-	was, is := c.holds(c.Old, before), c.holds(c.New, now)
+	was, is := c.holds(c.Old, c.GuessedOld, before), c.holds(c.New, c.GuessedNew, now)
 	left := c.leaving(was, now)
 	var out []Difference
 	for _, f := range c.New {

@@ -121,7 +121,21 @@ type Change struct {
 	Policy    Policy
 	Around    []Around // what the catalog says of the data, wherever they are; empty: it knows nothing of them
 
-	guessed detect.Memory
+	// GuessedNew and GuessedOld are the guesses of the fields, where whoever asks
+	// remembers them; nil: the detector is asked.
+	GuessedNew, GuessedOld []detect.Suggestion
+}
+
+// Guess is what the detector suggests of the fields of one version; it is never
+// nil.
+func Guess(fields []Field) []detect.Suggestion { return guess(detect.Memory{}, fields) }
+
+func guess(m detect.Memory, fields []Field) []detect.Suggestion {
+	plain := make([]detect.Field, len(fields))
+	for i, f := range fields {
+		plain[i] = f.Field
+	}
+	return append([]detect.Suggestion{}, m.Fields(plain)...)
 }
 
 // Result is what the gate has to say about a change.
@@ -135,7 +149,7 @@ type Result struct {
 // Check judges a change. Findings of others about the same change are judged
 // with these by Judge.
 func Check(c Change) Result {
-	c.guessed = detect.Memory{}
+	c.guess()
 	now, before := c.tagsOf(c.New), c.tagsOf(c.Old)
 	r := Result{Tags: now.list(), Difference: c.difference(before, now)}
 	if c.Policy != Off {
@@ -151,6 +165,18 @@ func Check(c Change) Result {
 	}
 	r.Verdict = Judge(c.Policy, r.Findings)
 	return r
+}
+
+// guess asks the detector for what nobody brought. Versions have most fields in
+// common.
+func (c *Change) guess() {
+	m := detect.Memory{}
+	if c.GuessedNew == nil {
+		c.GuessedNew = guess(m, c.New)
+	}
+	if c.GuessedOld == nil {
+		c.GuessedOld = guess(m, c.Old)
+	}
 }
 
 // Judge turns findings into a verdict. Those of the baseline do not count, and
@@ -192,7 +218,7 @@ func untouched(before, now []Field) bool {
 // find lists what is amiss with the new version.
 func (c Change) find(now tags, changes []Difference) []Finding {
 	var out []Finding
-	suggestions := c.suggestions(c.New)
+	suggestions := c.standing(c.GuessedNew)
 	personal := c.personal(now, suggestions)
 	lost := map[string][]string{} // path → categories that the version before said
 	for _, d := range changes {
@@ -225,14 +251,10 @@ func (c Change) find(now tags, changes []Difference) []Finding {
 	return out
 }
 
-// suggestions are those of the detector that nobody rejected, by path.
-func (c Change) suggestions(fields []Field) map[string]detect.Suggestion {
-	plain := make([]detect.Field, len(fields))
-	for i, f := range fields {
-		plain[i] = f.Field
-	}
+// standing are the guesses that nobody rejected, by path.
+func (c Change) standing(guesses []detect.Suggestion) map[string]detect.Suggestion {
 	m := map[string]detect.Suggestion{}
-	for _, s := range c.guessed.Fields(plain) {
+	for _, s := range guesses {
 		if !slices.ContainsFunc(c.Rejected[s.Path], func(r Rejection) bool { return r.covers(s) }) {
 			m[s.Path] = s
 		}
