@@ -40,33 +40,17 @@ func (s *scene) around(ctx context.Context) ([]gate.Around, error) {
 // aroundOne gathers what the catalog says of the data in one topic.
 func (s *scene) aroundOne(ctx context.Context, d dossier.Dataset) (gate.Around, error) {
 	a := gate.Around{Shreds: d.EraseBy == "CRYPTO_SHRED", Owned: d.Owned, RetentionDays: d.RetentionDays}
-	for _, fill := range []func(context.Context, dossier.Dataset, *gate.Around) error{s.permitted, s.consumed} {
-		if err := fill(ctx, d, &a); err != nil {
-			return a, err
-		}
-	}
-	retained(d, &a)
-	return a, nil
-}
-
-func (s *scene) permitted(ctx context.Context, d dossier.Dataset, a *gate.Around) error {
-	uses, err := dossier.Uses(ctx, s.db, d.ID)
-	for _, u := range uses {
+	file, err := s.file(ctx, d.ID)
+	for _, u := range file.Uses {
 		a.Uses = append(a.Uses, gate.Use{Purpose: u.Purpose, Basis: u.Basis, Path: u.Path})
 	}
-	return err
-}
-
-// consumed lists who declared to read the part of a record that a subject
-// describes.
-func (s *scene) consumed(ctx context.Context, d dossier.Dataset, a *gate.Around) error {
-	declared, err := s.readBy(ctx, d.ID)
-	for _, n := range declared {
+	for _, n := range file.Consumers { // of the part of a record that the subject describes
 		c := gate.Consumer{Service: n.Service, Told: n.Fields != nil, Purposes: n.Purposes}
 		c.Fields = slices.DeleteFunc(slices.Clone(n.Fields), func(f string) bool { return !s.of.Has(f) })
 		a.Consumers = append(a.Consumers, c)
 	}
-	return err
+	retained(d, &a)
+	return a, err
 }
 
 // retained tells how long the topic itself keeps records.

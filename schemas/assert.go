@@ -27,10 +27,10 @@ func (s *scene) classify(ctx context.Context, by access.Principal, fields entere
 		return nil
 	}
 	by.Roles = []access.Role{access.Admin}
-	for _, d := range k.datasets {
+	for i, d := range k.datasets {
 		v := assertion.Version{Dataset: d, Number: version, Fields: fields[d], Has: s.of.Has}
 		const atOnce = 5000 // the catalog takes no more in one call
-		for some := range slices.Chunk(v.Revised(change, k.tags[d]), atOnce) {
+		for some := range slices.Chunk(v.Revised(change, k.tags[i]), atOnce) {
 			if _, err := catalog.AssertTags(ctx, s.db, by, some); err != nil {
 				return err
 			}

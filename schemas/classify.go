@@ -10,6 +10,7 @@ import (
 	"github.com/flowmart/lethe/catalog/dossier"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas/assertion"
 	"github.com/flowmart/lethe/schemas/detect"
 	"github.com/flowmart/lethe/schemas/format"
@@ -215,7 +216,7 @@ func (s *scene) change(ctx context.Context, now described) (gate.Change, error) 
 // subject's topics.
 type known struct {
 	datasets []uuid.UUID
-	tags     map[uuid.UUID][]dossier.Tag
+	tags     [][]dossier.Tag // of each
 }
 
 // tagged asks the catalog what is said of the fields. Who registers asks once
@@ -224,25 +225,31 @@ func (s *scene) tagged(ctx context.Context) (k known, err error) {
 	if s.known != nil {
 		return *s.known, nil
 	}
-	if k.datasets, err = s.ids(ctx); err != nil {
+	if _, err := s.topics(ctx); err != nil {
 		return k, err
 	}
-	k.tags = map[uuid.UUID][]dossier.Tag{}
-	for _, d := range k.datasets {
-		if k.tags[d], err = dossier.Tags(ctx, s.db, d); err != nil {
-			return k, err
-		}
+	var b postgres.Batch
+	s.askTags(&b)
+	err = b.Send(ctx, s.db)
+	return *s.known, err
+}
+
+// askTags is tagged with what else a batch asks, of the topics that were found.
+func (s *scene) askTags(b *postgres.Batch) {
+	k := &known{tags: make([][]dossier.Tag, len(*s.datasets))}
+	for i, d := range *s.datasets {
+		k.datasets = append(k.datasets, d.ID)
+		dossier.AskTags(b, &k.tags[i], d.ID)
 	}
-	s.known = &k
-	return k, nil
+	s.known = k
 }
 
 // change is a schema with what is known of its fields.
 func (k known) change(now described) gate.Change {
 	change := gate.Change{New: now.fields, Dangling: now.dangling,
 		Confirmed: map[string][]string{}, Earlier: map[string][]string{}, Rejected: map[string][]gate.Rejection{}}
-	for _, d := range k.datasets {
-		assertion.Tell(&change, k.tags[d])
+	for _, tags := range k.tags {
+		assertion.Tell(&change, tags)
 	}
 	return change
 }

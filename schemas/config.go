@@ -104,25 +104,27 @@ type layer struct {
 // layersOf reads the levels that hold for a subject or, where it has no name,
 // for a context: its own, and those above.
 func layersOf(ctx context.Context, db postgres.DB, p place) ([]layer, error) {
-	const q = `
-		SELECT true AS own, g.context, g.compatibility, g.mode, g.settings
-		  FROM schemas_subject s
-		  JOIN schemas_config g ON g.subject_id = s.id
-		 WHERE s.context = $1 AND s.name = $2
-		 UNION ALL
-		SELECT false, g.context, g.compatibility, g.mode, g.settings
-		  FROM schemas_config g
-		 WHERE g.subject_id IS NULL AND g.context = ANY ($3) -- any order`
-	contexts := above(p.context)
-	layers, err := postgres.Many[layer](ctx, db, q, p.context, p.name, contexts)
-	depth := func(l layer) int {
-		if l.Own {
-			return -1
-		}
-		return slices.Index(contexts, l.Context)
-	}
-	slices.SortFunc(layers, func(a, b layer) int { return depth(a) - depth(b) })
+	var b postgres.Batch
+	var layers []layer
+	askLayers(&b, &layers, p)
+	err := b.Send(ctx, db)
 	return layers, err
+}
+
+// askLayers is layersOf with what else a batch asks.
+func askLayers(b *postgres.Batch, into *[]layer, p place) {
+	const q = `
+		SELECT own, context, compatibility, mode, settings
+		  FROM (SELECT true AS own, g.context, g.compatibility, g.mode, g.settings
+		          FROM schemas_subject s
+		          JOIN schemas_config g ON g.subject_id = s.id
+		         WHERE s.context = $1 AND s.name = $2
+		         UNION ALL
+		        SELECT false, g.context, g.compatibility, g.mode, g.settings
+		          FROM schemas_config g
+		         WHERE g.subject_id IS NULL AND g.context = ANY ($3)) AS layer
+		 ORDER BY own DESC, array_position($3, context)`
+	postgres.Ask(b, into, q, p.context, p.name, above(p.context))
 }
 
 // above lists the contexts whose levels hold in a context, the nearest first:

@@ -95,16 +95,12 @@ func (t *reading) at(s service) *consumer {
 // readersOf gathers what the catalog knows of who reads a dataset. Readings that
 // somebody explained are none.
 func (s *scene) readersOf(ctx context.Context, t *reading, dataset uuid.UUID) error {
-	declared, err := s.readBy(ctx, dataset)
-	if err != nil {
-		return err
-	}
-	for _, n := range declared {
+	file, err := s.file(ctx, dataset)
+	for _, n := range file.Consumers {
 		c := t.at(service{n.ServiceID, n.Service, n.Owner})
 		c.declared = append(c.declared, n)
 	}
-	seen, err := dossier.Readers(ctx, s.db, dataset)
-	for _, o := range seen {
+	for _, o := range file.Readers {
 		if o.ServiceID == nil {
 			t.unknown = append(t.unknown, o)
 			continue

@@ -72,10 +72,8 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 	var w written
 	err = postgres.Work(ctx, r.db, func(tx pgx.Tx) error {
 		around := r.scene(tx, p, layers)
-		if enforced {
-			if err := around.gather(ctx, c); err != nil {
-				return err
-			}
+		if err := around.gather(ctx, c, enforced); err != nil {
+			return err
 		}
 		v, w, err = r.register(ctx, tx, by, around, s, c)
 		return err
@@ -148,8 +146,7 @@ func asked(v Version, s Submission, err error) error {
 // register is Register under the subject's lock. What was read before the lock
 // is read again: the last holder may have changed it.
 func (r *Registry) register(ctx context.Context, tx pgx.Tx, by access.Principal, around *scene, s Submission, c *content) (v Version, w written, err error) {
-	p := around.place
-	subject, err := r.lockSubject(ctx, tx, p)
+	subject, layers, err := r.lockToRegister(ctx, tx, around)
 	if err != nil {
 		return v, w, err
 	}
@@ -159,10 +156,6 @@ func (r *Registry) register(ctx context.Context, tx pgx.Tx, by access.Principal,
 	}
 	if v, found, err := r.known(ctx, tx, st, s, c, Live); err != nil || found {
 		return v, w, asked(v, s, err)
-	}
-	layers, err := heldLayers(ctx, tx, p)
-	if err != nil {
-		return v, w, err
 	}
 	around = around.under(layers)
 	if err := authorise(ctx, tx, by, subject, around); err != nil {
@@ -176,7 +169,7 @@ func (r *Registry) register(ctx context.Context, tx pgx.Tx, by access.Principal,
 	if v, found, err := r.known(ctx, tx, st, c.inFull(s), c, Live); err != nil || found {
 		return v, w, asked(v, s, err)
 	}
-	if err := mode.admits(p, s); err != nil {
+	if err := mode.admits(around.place, s); err != nil {
 		return v, w, err
 	}
 	next, err := st.numberFor(s, mode)

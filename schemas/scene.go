@@ -25,7 +25,7 @@ type scene struct {
 	said      []gate.Around
 	consumers *consumers
 	known     *known
-	declared  map[uuid.UUID][]dossier.Consumer // by dataset
+	files     map[uuid.UUID]dossier.File // by dataset
 }
 
 // behind is a dataset behind a topic.
@@ -37,7 +37,7 @@ type behind struct {
 // scene begins to look around a subject, by the levels that hold for it.
 func (r *Registry) scene(db postgres.DB, p place, layers []layer) *scene {
 	own, _ := at(layers, p)
-	return &scene{r: r, db: db, place: p, of: describes(p, own.Settings), declared: map[uuid.UUID][]dossier.Consumer{}}
+	return &scene{r: r, db: db, place: p, of: describes(p, own.Settings), files: map[uuid.UUID]dossier.File{}}
 }
 
 // sceneNow is scene by the levels as they are in a database.
@@ -56,10 +56,13 @@ func (s *scene) under(layers []layer) *scene {
 	return now
 }
 
-// gather looks at all that a gate which is enforced will ask for, of the catalog
-// and of a content. Who registers does so before the subject is locked: the
-// others that register there wait for the rest alone.
-func (s *scene) gather(ctx context.Context, c *content) error {
+// gather looks for the topics, and at all that a gate which is enforced will ask
+// for, of the catalog and of a content. Who registers does so before the subject
+// is locked: the others that register there wait for the rest alone.
+func (s *scene) gather(ctx context.Context, c *content, enforced bool) error {
+	if _, err := s.topics(ctx); err != nil || !enforced {
+		return err
+	}
 	if _, err := s.readers(ctx); err != nil {
 		return err
 	}
@@ -103,16 +106,16 @@ func (s *scene) ids(ctx context.Context) ([]uuid.UUID, error) {
 	return out, err
 }
 
-// readBy lists who says that it reads a dataset.
-func (s *scene) readBy(ctx context.Context, dataset uuid.UUID) ([]dossier.Consumer, error) {
-	if all, asked := s.declared[dataset]; asked {
-		return all, nil
+// file is who reads a dataset, and what it may be used for.
+func (s *scene) file(ctx context.Context, dataset uuid.UUID) (dossier.File, error) {
+	if f, open := s.files[dataset]; open {
+		return f, nil
 	}
-	all, err := dossier.Consumers(ctx, s.db, dataset)
+	f, err := dossier.Open(ctx, s.db, dataset)
 	if err == nil {
-		s.declared[dataset] = all
+		s.files[dataset] = f
 	}
-	return all, err
+	return f, err
 }
 
 // service is one that something belongs to.

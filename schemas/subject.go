@@ -37,14 +37,42 @@ func (r *Registry) lockSubject(ctx context.Context, tx pgx.Tx, p place) (subject
 	return lockKnown(ctx, tx, p)
 }
 
+const qLocked = `SELECT id, context, name, service_id, head FROM schemas_subject WHERE context = $1 AND name = $2 FOR UPDATE`
+
 // lockKnown holds a subject that is there.
 func lockKnown(ctx context.Context, tx pgx.Tx, p place) (subject, error) {
-	const q = `SELECT id, context, name, service_id, head FROM schemas_subject WHERE context = $1 AND name = $2 FOR UPDATE`
-	s, err := postgres.One[subject](ctx, tx, q, p.context, p.name)
+	s, err := postgres.One[subject](ctx, tx, qLocked, p.context, p.name)
 	if errors.Is(err, postgres.ErrNotFound) {
 		err = noSubject(p)
 	}
 	return s, err
+}
+
+// lockToRegister is lockSubject and heldLayers in one round trip, for others wait
+// meanwhile, and asks what is said of the fields.
+func (r *Registry) lockToRegister(ctx context.Context, tx pgx.Tx, around *scene) (s subject, layers []layer, err error) {
+	// What is set above is not held before the subject is: who makes a subject
+	// may have to wait for another who does.
+	const qShare = `SELECT pg_advisory_xact_lock_shared($3) FROM schemas_subject WHERE context = $1 AND name = $2`
+	p := around.place
+	var b postgres.Batch
+	var there []subject
+	postgres.Ask(&b, &there, qLocked, p.context, p.name)
+	b.Do(qShare, p.context, p.name, configLock)
+	askLayers(&b, &layers, p)
+	around.askTags(&b)
+	if err := b.Send(ctx, tx); err != nil {
+		return s, nil, err
+	}
+	if len(there) == 1 {
+		return there[0], layers, nil
+	}
+	around.known = nil // who makes the subject meanwhile may say something of them
+	if s, err = r.lockSubject(ctx, tx, p); err != nil {
+		return s, nil, err
+	}
+	layers, err = heldLayers(ctx, tx, p)
+	return s, layers, err
 }
 
 // held is a subject's state under its lock. What is in memory is that state if

@@ -59,18 +59,6 @@ type Use struct {
 	Path    string // of the field; "" for the whole dataset
 }
 
-// Uses lists what a dataset may be used for, that of the whole first.
-func Uses(ctx context.Context, db postgres.DB, dataset uuid.UUID) ([]Use, error) {
-	const q = `
-		SELECT p.ref AS purpose, p.legal_basis AS basis, coalesce(f.path, '') AS path
-		  FROM catalog_permitted_use u
-		  JOIN catalog_purpose p ON p.id = u.purpose_id
-		  LEFT JOIN catalog_field f ON f.id = u.field_id
-		 WHERE u.dataset_id = $1 AND u.valid_to IS NULL
-		 ORDER BY u.field_id NULLS FIRST, u.valid_from, u.id`
-	return postgres.Many[Use](ctx, db, q, dataset)
-}
-
 // Consumer is a service that says now that it reads a dataset.
 type Consumer struct {
 	ServiceID uuid.UUID
@@ -78,23 +66,6 @@ type Consumer struct {
 	Owner     string   // the ref of its team; "" for none
 	Fields    []string // that it reads; nil: it does not say
 	Purposes  []string // refs of what it reads them for
-}
-
-// Consumers lists who says that it reads a dataset.
-func Consumers(ctx context.Context, db postgres.DB, dataset uuid.UUID) ([]Consumer, error) {
-	const q = `
-		SELECT c.service_id, s.ref AS service, coalesce(o.ref, '') AS owner, c.fields,
-		       ARRAY (SELECT p.ref
-		                FROM catalog_consumption_purpose cp
-		                JOIN catalog_purpose p ON p.id = cp.purpose_id
-		               WHERE cp.consumption_id = c.id
-		               ORDER BY cp.purpose_id) AS purposes
-		  FROM catalog_consumption c
-		  JOIN catalog_service s ON s.id = c.service_id
-		  LEFT JOIN catalog_owner o ON o.id = s.owner_id
-		 WHERE c.dataset_id = $1 AND c.valid_to IS NULL
-		 ORDER BY c.service_id`
-	return postgres.Many[Consumer](ctx, db, q, dataset)
 }
 
 // Reader is a consumer group that was seen reading a dataset, and whose reading
@@ -108,16 +79,48 @@ type Reader struct {
 	Gone      bool // as in catalog.ObservedRead
 }
 
-// Readers lists who was seen reading a dataset.
-func Readers(ctx context.Context, db postgres.DB, dataset uuid.UUID) ([]Reader, error) {
-	const q = `
+// File is who reads a dataset, and what it may be used for.
+type File struct {
+	Uses      []Use // that of the whole first
+	Consumers []Consumer
+	Readers   []Reader
+}
+
+// Open reads the file of a dataset, in one round trip.
+func Open(ctx context.Context, db postgres.DB, dataset uuid.UUID) (File, error) {
+	const qUses = `
+		SELECT p.ref AS purpose, p.legal_basis AS basis, coalesce(f.path, '') AS path
+		  FROM catalog_permitted_use u
+		  JOIN catalog_purpose p ON p.id = u.purpose_id
+		  LEFT JOIN catalog_field f ON f.id = u.field_id
+		 WHERE u.dataset_id = $1 AND u.valid_to IS NULL
+		 ORDER BY u.field_id NULLS FIRST, u.valid_from, u.id`
+	const qConsumers = `
+		SELECT c.service_id, s.ref AS service, coalesce(o.ref, '') AS owner, c.fields,
+		       ARRAY (SELECT p.ref
+		                FROM catalog_consumption_purpose cp
+		                JOIN catalog_purpose p ON p.id = cp.purpose_id
+		               WHERE cp.consumption_id = c.id
+		               ORDER BY cp.purpose_id) AS purposes
+		  FROM catalog_consumption c
+		  JOIN catalog_service s ON s.id = c.service_id
+		  LEFT JOIN catalog_owner o ON o.id = s.owner_id
+		 WHERE c.dataset_id = $1 AND c.valid_to IS NULL
+		 ORDER BY c.service_id`
+	const qReaders = `
 		SELECT r.consumer_group, r.service_id, coalesce(s.ref, '') AS service, coalesce(o.ref, '') AS owner, r.last_seen, r.gone
 		  FROM catalog_reader r
 		  LEFT JOIN catalog_service s ON s.id = r.service_id
 		  LEFT JOIN catalog_owner o ON o.id = s.owner_id
 		 WHERE r.dataset_id = $1 AND r.dismissal_id IS NULL
 		 ORDER BY r.cluster, r.consumer_group`
-	return postgres.Many[Reader](ctx, db, q, dataset)
+	var f File
+	var b postgres.Batch
+	postgres.Ask(&b, &f.Uses, qUses, dataset)
+	postgres.Ask(&b, &f.Consumers, qConsumers, dataset)
+	postgres.Ask(&b, &f.Readers, qReaders, dataset)
+	err := b.Send(ctx, db)
+	return f, err
 }
 
 // Tag is an assertion on a field that is open now.
@@ -126,9 +129,9 @@ type Tag struct {
 	Path string // of the field
 }
 
-// Tags lists the assertions on the fields of a dataset, whatever their state and
-// polarity.
-func Tags(ctx context.Context, db postgres.DB, dataset uuid.UUID) ([]Tag, error) {
+// AskTags lists the assertions on the fields of a dataset, whatever their state
+// and polarity, with what else a batch asks.
+func AskTags(b *postgres.Batch, into *[]Tag, dataset uuid.UUID) {
 	const q = `
 		SELECT a.id, a.dataset_id, a.field_id, t.key AS term, a.polarity, a.source, a.state, a.reason, a.valid_from, a.valid_to, a.created_by, f.path
 		  FROM catalog_tag_assertion a
@@ -136,5 +139,5 @@ func Tags(ctx context.Context, db postgres.DB, dataset uuid.UUID) ([]Tag, error)
 		  JOIN catalog_field f ON f.id = a.field_id
 		 WHERE a.dataset_id = $1 AND (a.valid_to IS NULL OR a.valid_to > greatest(a.valid_from, now()))
 		 ORDER BY a.field_id, t.key, a.source, a.valid_from, a.id`
-	return postgres.Many[Tag](ctx, db, q, dataset)
+	postgres.Ask(b, into, q, dataset)
 }

@@ -1,0 +1,31 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Batch is statements that are sent together and answered in one round trip, in
+// their order. Each sees what those before it did, as if it were sent alone. The
+// zero Batch is empty; it is sent once.
+type Batch struct{ statements pgx.Batch }
+
+// Do puts in a statement whose rows nobody asks for.
+func (b *Batch) Do(q string, args ...any) { b.statements.Queue(q, args...) }
+
+// Ask puts in a query. Every row of it is a T in into, once the batch was sent.
+func Ask[T any](b *Batch, into *[]T, q string, args ...any) {
+	b.statements.Queue(q, args...).Query(func(rows pgx.Rows) (err error) {
+		*into, err = pgx.CollectRows(rows, pgx.RowToStructByName[T])
+		return err
+	})
+}
+
+// Send sends the statements. After one that fails none is run.
+func (b *Batch) Send(ctx context.Context, db DB) error {
+	if b.statements.Len() == 0 {
+		return nil
+	}
+	return legible(db.SendBatch(ctx, &b.statements).Close())
+}
