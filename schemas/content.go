@@ -23,6 +23,7 @@ type content struct {
 	hash       [sha256.Size]byte
 	references []target
 	schema     format.Schema
+	reworded   bool // the schema was read from another text (see normal)
 
 	Metadata *Metadata
 	RuleSet  *RuleSet

@@ -14,7 +14,7 @@ func (c *content) normal() *content {
 		return c
 	}
 	out := *c
-	out.text = n.Normalized()
+	out.text, out.reworded = n.Normalized(), true
 	out.body = digest(out.kind, out.text, out.references)
 	out.hash = out.body
 	return &out

@@ -68,7 +68,6 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 		return v, err
 	}
 	enforced := holding(layers).policy() == gate.Enforce
-	mark, read := r.byID.mark(), r.parsed.mark()
 	var w written
 	err = postgres.Work(ctx, r.db, func(tx pgx.Tx) error {
 		around := r.scene(tx, p, layers)
@@ -78,11 +77,8 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 		v, w, err = r.register(ctx, tx, by, around, s, c)
 		return err
 	})
-	if r.subjects.settle(w, err == nil); err == nil {
-		r.remember(mark, v.Schema)
-		if len(c.references) == 0 && !s.Normalize && v.Text == c.text { // the next version is held against it
-			r.parsed.putSince(read, contentID{v.Context, v.ID}, c.schema, weigh(c.text))
-		}
+	if r.subjects.settle(w, err == nil); err == nil && w.st != nil {
+		r.learn(w)
 	}
 	return v, err
 }
@@ -301,7 +297,8 @@ func (r *Registry) keep(ctx context.Context, tx pgx.Tx, by access.Principal, aro
 		return v, w, err
 	}
 	n := numbered{int32(version), int32(id), false, v.RegisteredAt.UnixMicro(), c.body, c.shape()}
-	w = r.subjects.expect(st, st.with(n, gone, head))
+	w = written{after: st, st: st.with(n, gone, head), content: v.Schema, read: c, sinceKept: r.byID.mark(), sinceRead: r.parsed.mark()}
+	w = r.subjects.expect(w)
 	amounts := map[string]int64{"version": int64(version), "schema": int64(id)}
 	if as.Force {
 		amounts["forced"] = 1

@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"context"
+	"encoding/json"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,17 +47,17 @@ type snapshot struct {
 
 	mu       sync.RWMutex
 	subjects map[place]*state
-	former   map[place]*state // as they were before they had to be read anew, until that is done
-	levels   map[string]layer // above the subjects, by context
-	changes  uint64           // looks that found something
-	floor    uint64           // what was read before this one counts for nothing
-	expected map[place]*state // as they will be once a unit of work of ours is committed
-	brought  []contentID      // whose contents may not be in memory yet
-	fresh    chan struct{}    // a token whenever everything is to be read anew
+	former   map[place]*state  // as they were before they had to be read anew, until that is done
+	levels   map[string]layer  // above the subjects, by context
+	changes  uint64            // looks that found something
+	floor    uint64            // what was read before this one counts for nothing
+	expected map[place]written // as they will be once a unit of work of ours is committed
+	brought  []contentID       // whose contents may not be in memory yet
+	fresh    chan struct{}     // a token whenever everything is to be read anew
 }
 
 func newSnapshot(db *pgxpool.Pool, ended func([]contentID)) *snapshot {
-	s := &snapshot{db: db, looks: db, line: postgres.NewLine(db), patience: lookFor, ended: ended, subjects: map[place]*state{}, expected: map[place]*state{}, fresh: make(chan struct{}, 1)}
+	s := &snapshot{db: db, looks: db, line: postgres.NewLine(db), patience: lookFor, ended: ended, subjects: map[place]*state{}, expected: map[place]written{}, fresh: make(chan struct{}, 1)}
 	s.exactAt.Store(time.Now().UnixNano()) // there is nothing in memory that could be older
 	return s
 }
@@ -76,26 +77,58 @@ func (s *snapshot) once() (err error) {
 	}
 	const q = `
 		SELECT pg_current_snapshot()::text, pg_postmaster_start_time()::text,
-		       EXISTS (SELECT FROM (SELECT c.xid FROM schemas_change c
-		                             WHERE c.xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND c.xid < pg_snapshot_xmax(pg_current_snapshot()) AND NOT pg_visible_in_snapshot(c.xid, $1::text::pg_snapshot)
-		                             ORDER BY c.xid
-		                             LIMIT 1) AS unseen), -- the order has it begin at the new end of the index
-		       EXISTS (SELECT FROM schemas_pruned p WHERE p.below > pg_snapshot_xmin($1::text::pg_snapshot) AND p.below < pg_snapshot_xmax(pg_current_snapshot()))`
+		       EXISTS (SELECT FROM schemas_pruned p WHERE p.below > pg_snapshot_xmin($1::text::pg_snapshot) AND p.below < pg_snapshot_xmax(pg_current_snapshot())),
+		       (SELECT json_agg(json_build_object('Kind', u.kind, 'Context', u.context, 'Name', s.name, 'Head', s.head, 'SchemaID', u.schema_id))
+		          FROM (SELECT c.kind, c.context, c.subject_id, c.schema_id FROM schemas_change c
+		                 WHERE c.xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND c.xid < pg_snapshot_xmax(pg_current_snapshot()) AND NOT pg_visible_in_snapshot(c.xid, $1::text::pg_snapshot)
+		                 ORDER BY c.xid -- has it begin at the new end of the index
+		                 LIMIT 100) AS u
+		          LEFT JOIN schemas_subject s ON s.id = u.subject_id)`
 	seen, err := s.line.Row(until, q, s.position)
 	if err != nil {
 		return err
 	}
 	// What changes the position does not see may be gone, too (see Prune).
-	moved, cut := seen[2] == "t", seen[3] == "t"
+	unseen, cut := seen[3], seen[2] == "t"
 	switch {
 	case seen[1] != s.server || cut:
 		return s.begin(ctx)
-	case moved:
+	case unseen != "" && !s.ours(unseen):
 		return s.follow(ctx)
 	}
 	s.still = seen[0] == s.position
 	s.position = seen[0]
 	return nil
+}
+
+// ours reports whether changes are all of versions that this replica registered
+// itself, and takes them on: what they brought is in memory, or is as soon as
+// whoever registered comes to that. There is nothing to read then.
+func (s *snapshot) ours(changes string) bool {
+	var all []struct {
+		Kind, Context, Name string
+		Head                int64 // the subject's last change
+		SchemaID            int
+	}
+	if err := json.Unmarshal([]byte(changes), &all); err != nil || len(all) >= 100 {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range all {
+		p := place{intern(c.Context), c.Name}
+		if w := s.expected[p]; c.Kind == "REGISTERED" && w.st != nil && w.st.head == c.Head && w.floor == s.floor {
+			s.put(w.st)
+		}
+		if there := s.subjects[p]; c.Kind != "REGISTERED" || there == nil || there.head < c.Head {
+			return false
+		}
+	}
+	s.changes++
+	for _, c := range all {
+		s.bring(contentID{intern(c.Context), c.SchemaID})
+	}
+	return true
 }
 
 // stands reports whether nothing was committed since the look before: the
@@ -205,9 +238,7 @@ func (s *snapshot) follow(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.changes++
-	if len(s.brought) < mostFollowed {
-		s.brought = append(s.brought, n.brought...)
-	}
+	s.bring(n.brought...)
 	if n.above {
 		s.levels = levels
 		s.forget((*state).set)
@@ -216,6 +247,14 @@ func (s *snapshot) follow(ctx context.Context) error {
 		s.put(st)
 	}
 	return nil
+}
+
+// bring notes contents that may not be in memory yet, as long as they are worth
+// reading one by one.
+func (s *snapshot) bring(ids ...contentID) {
+	if len(s.brought) < mostFollowed {
+		s.brought = append(s.brought, ids...)
+	}
 }
 
 // put keeps a state unless a newer one is there. Whoever changes a subject

@@ -81,12 +81,15 @@ func (r *Registry) held(ctx context.Context, tx pgx.Tx, s subject) (*state, erro
 	if s.Head == 0 {
 		return &state{id: s.ID, place: s.place()}, nil
 	}
-	st, older := r.subjects.at(s)
+	st, ours, older := r.subjects.at(s)
+	if ours.st != nil { // who wrote it may not have come to that yet
+		r.learn(ours)
+	}
 	if st == nil && older && r.subjects.looks != r.db { // else looks could wait for us
 		if err := r.subjects.exact(ctx); err != nil {
 			return nil, err
 		}
-		st, _ = r.subjects.at(s)
+		st, _, _ = r.subjects.at(s)
 	}
 	if st != nil {
 		return st, nil
@@ -94,33 +97,49 @@ func (r *Registry) held(ctx context.Context, tx pgx.Tx, s subject) (*state, erro
 	return stateAt(ctx, tx, s.place())
 }
 
-// at is the state of a subject as of its last change; if that is not known, it
-// tells whether an older one is.
-func (s *snapshot) at(is subject) (st *state, older bool) {
+// at is the state of a subject as of its last change, and that change where it is
+// one of ours that nobody settled yet. If it is not known, it tells whether an
+// older one is.
+func (s *snapshot) at(is subject) (st *state, ours written, older bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	there := s.subjects[is.place()]
-	for _, st := range []*state{there, s.expected[is.place()]} {
-		if st != nil && st.id == is.ID && st.head == is.Head {
-			return st, false
-		}
+	there, w := s.subjects[is.place()], s.expected[is.place()]
+	if there != nil && there.id == is.ID && there.head == is.Head {
+		return there, written{}, false
 	}
-	return nil, there != nil
+	if w.st != nil && w.st.id == is.ID && w.st.head == is.Head {
+		return w.st, w, false
+	}
+	return nil, written{}, there != nil
 }
 
-// written is a change of ours to a subject.
+// written is a change of ours to a subject: a version, and its content.
 type written struct {
 	after, st *state
 	floor     uint64
+
+	content              Schema
+	read                 *content
+	sinceKept, sinceRead int // marks of byID and parsed
+}
+
+// learn has in memory what a version of ours brought, once it is committed: the
+// next version is held against it.
+func (r *Registry) learn(w written) {
+	r.remember(w.sinceKept, w.content)
+	if c := w.read; len(c.references) == 0 && !c.reworded {
+		r.parsed.putSince(w.sinceRead, contentID{w.content.Context, w.content.ID}, c.schema, weigh(c.text))
+	}
 }
 
 // expect notes a state that holds once it is committed. Nobody takes it for
 // true before: a head is seen by others only then.
-func (s *snapshot) expect(after, st *state) written {
+func (s *snapshot) expect(w written) written {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.expected[st.place] = st
-	return written{after, st, s.floor}
+	w.floor = s.floor
+	s.expected[w.st.place] = w
+	return w
 }
 
 // settle keeps what was expected, if it was committed and follows on what is in
@@ -135,7 +154,7 @@ func (s *snapshot) settle(w written, committed bool) {
 	if committed && w.floor == s.floor && (there == w.after || there == nil && w.after.head == 0) {
 		s.subjects[w.st.place] = w.st
 	}
-	if s.expected[w.st.place] == w.st {
+	if s.expected[w.st.place].st == w.st {
 		delete(s.expected, w.st.place)
 	}
 }
