@@ -15,6 +15,8 @@ type Comparison struct {
 	Answer
 	Before, After string // canonical; "" for what is not there or cannot be read
 
+	// Of what was not judged, Before is the text as it was handed in.
+
 	// What was said beside the text before.
 	MetadataBefore *Metadata
 	RuleSetBefore  *RuleSet
@@ -27,8 +29,10 @@ type Comparison struct {
 // given cannot be judged; that is a finding, and fails nothing.
 func Compare(before, now []Submission, config func(subject string) Config) []Comparison {
 	old, proposed := desk{}, desk{}
+	given := map[string]Submission{}
 	for _, s := range before {
 		_, _ = old.read(s) // what could not be read then is as good as not there
+		given[s.Subject] = s
 	}
 	var out []Comparison
 	judged := map[string]bool{}
@@ -38,7 +42,7 @@ func Compare(before, now []Submission, config func(subject string) Config) []Com
 	for _, s := range now {
 		if ref, is := outside(s, judged); is {
 			judged[s.Subject] = false
-			out = append(out, unjudged(s, ref, config(s.Subject)))
+			out = append(out, unjudged(s, given[s.Subject], ref, config(s.Subject)))
 			continue
 		}
 		out = append(out, proposed.judge(s, old, config(s.Subject)))
@@ -55,14 +59,15 @@ func outside(s Submission, judged map[string]bool) (Reference, bool) {
 	return s.References[i], true
 }
 
-// unjudged is what is said of a schema that cannot be judged here.
-func unjudged(s Submission, ref Reference, config Config) Comparison {
+// unjudged is what is said of a schema that cannot be judged here, and what it was.
+func unjudged(s, was Submission, ref Reference, config Config) Comparison {
 	a := Answer{Subject: s.Subject, Level: cmp.Or(config.Level, Backward), Policy: config.policy()}
 	a.Findings = []gate.Finding{{Code: "CG050", Severity: gate.Advice, Line: 1, Column: 1,
 		Message: fmt.Sprintf("it takes %s from the subject %s, which is in no file here, so that it was not judged", ref.Name, ref.Subject),
 		Mend:    "check it against the registry"}}
 	a.Verdict = gate.Judge(a.Policy, a.Findings)
-	return Comparison{Answer: a}
+	a.Metadata, a.RuleSet = cmp.Or(s.Metadata, was.Metadata), cmp.Or(s.RuleSet, was.RuleSet)
+	return Comparison{Answer: a, Before: was.Text, MetadataBefore: was.Metadata, RuleSetBefore: was.RuleSet}
 }
 
 // desk is schemas that were read side by side, by subject.

@@ -103,6 +103,11 @@ func TestCompareWithWhatIsElsewhere(t *testing.T) {
 			t.Errorf("%s: %s %q", a.Subject, a.Verdict, told(a.Findings))
 		}
 	}
+	was := all[1]
+	was.Metadata = &schemas.Metadata{Properties: map[string]string{"tier": "gold"}}
+	if a := schemas.Compare([]schemas.Submission{was}, all[1:2], holds(schemas.Full, gate.Enforce))[0]; a.Before != priced || a.After != "" || a.Metadata != was.Metadata || a.MetadataBefore != was.Metadata {
+		t.Errorf("it was there before: %+v", a)
+	}
 }
 
 // What a file held before, and could not be read, is as good as not there.

@@ -86,6 +86,13 @@ func TestSchemaDiff(t *testing.T) {
 	d.write(t, "lethe.yaml", "schemas:\n  - {files: events/total.avsc, subject: shop.sum-value}\n")
 	d.runs(t, access.Viewer, exitOK, "schema diff -o json", `"state": "NEW"`, `"subject": "shop.sum-value"`)
 	d.runs(t, access.Viewer, exitOK, "schema diff -o markdown", "### Schemas: ", "| new | shop.sum-value |")
+
+	// What takes from a subject that is in no file cannot be read here, and is
+	// compared by its text.
+	d.write(t, "lethe.yaml", "schemas:\n  - {files: events/order.avsc, subject: shop.order-value, references: [{name: shop.Total, subject: shop.total-value}]}\n")
+	d.runs(t, access.Viewer, exitOK, "schema diff --exit-code --against git:main", "0 differ")
+	d.write(t, "events/order.avsc", `{"type": "record", "name": "shop.Order", "doc": "bought", "fields": [{"name": "id", "type": "string"}, {"name": "total", "type": "shop.Total"}]}`)
+	d.runs(t, access.Viewer, exitNo, "schema diff --exit-code --against git:main", "~ shop.order-value (", `+ doc: "bought"`, "1 differ")
 	d.runs(t, access.Viewer, exitUsage, "schema diff -o sarif", "writes text, json, markdown")
 }
 
@@ -109,14 +116,17 @@ func TestSchemaSubjects(t *testing.T) {
 	}
 	config(access.Viewer, exitOK, "", "compatibilityLevel BACKWARD\n")
 	config(access.Admin, exitOK, "--level full --policy enforce", "compatibilityLevel FULL\ngate ENFORCE\n")
-	config(access.Admin, exitNo, "--level FUL", `did you mean "FULL"`)
+	config(access.Admin, exitUsage, "--level FUL", `did you mean "FULL"`)
+	config(access.Admin, exitUsage, "--policy enforced", "write enforce, warn or off")
 	config(access.Viewer, exitNo, "--level NONE", "role")
 
 	d.runs(t, access.Admin, exitUsage, "schema delete", "name the subjects to delete")
 	d.runs(t, access.Admin, exitNo, "schema delete shop.total-value --yes", "- shop.total-value\n", "refer")
-	d.runs(t, access.Viewer, exitOK, "schema delete shop.order-value", "1 to delete; --yes does it")
+	d.runs(t, access.Viewer, exitOK, "schema delete shop.order-value", "- shop.order-value versions [1]\n1 to delete; --yes does it")
+	d.runs(t, access.Viewer, exitNo, "schema delete shop.ordr-value", "Subject 'shop.ordr-value' not found")
 	d.runs(t, access.Admin, exitOK, "schema delete shop.order-value shop.total-value --yes", "- shop.order-value done, versions [1]\n- shop.total-value done, versions [1]\n")
 	d.runs(t, access.Viewer, exitNo, "schema ids", "not registered")
+	d.runs(t, access.Viewer, exitOK, "schema delete shop.order-value --permanent", "versions [1]")
 	d.runs(t, access.Admin, exitOK, "schema delete shop.order-value --permanent --yes", "shop.order-value done")
 }
 
