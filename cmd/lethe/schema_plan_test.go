@@ -209,7 +209,7 @@ func TestSchemaRegisterAsPipelines(t *testing.T) {
 
 	// Only what belongs to the owner alone may be pruned.
 	d.write(t, "left.yaml", "prefix: shop.\nowner: orders\nschemas:\n  - {files: events/total.avsc, subject: shop.total-value}\n")
-	r = d.runs(t, access.Viewer, exitOK, "schema delete --prune -m "+filepath.Join(d.dir, "left.yaml"), "- shop.order-value\n", "- shop.sum-value\n", "2 to delete")
+	r = d.runs(t, access.Viewer, exitOK, "schema delete --prune -m "+filepath.Join(d.dir, "left.yaml"), "- shop.order-value versions [1]\n", "- shop.sum-value versions [1]\n", "2 to delete")
 	if strings.Contains(r.out, "bill") {
 		t.Errorf("another's subject would go:\n%s", r.out)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/gate"
 	"github.com/flowmart/lethe/schemas/rollout"
@@ -119,11 +120,14 @@ is for a steward of the subject's team, and of the topics'.`,
 			if err := plainly(cmd); err != nil {
 				return err
 			}
+			to, err := settings(level, policy)
+			if err != nil {
+				return usage(err)
+			}
 			r, err := registry(cmd, e)
 			if err != nil {
 				return err
 			}
-			to := rollout.Settings{Level: schemas.Level(strings.ToUpper(level)), Policy: gate.Policy(strings.ToUpper(policy))}
 			if cmd.Flags().Changed("topics") {
 				to.Topics = append([]string{}, topics...)
 			}
@@ -147,6 +151,20 @@ is for a steward of the subject's team, and of the topics'.`,
 	c.Flags().StringVar(&policy, "policy", "", "ENFORCE, WARN or OFF")
 	c.Flags().StringSliceVar(&topics, "topics", nil, "whose records it describes: orders.v1, orders.v1#key, orders.v1#header, orders.v1<shop.Order>; empty for none but what its name says")
 	return visitFlags(c)
+}
+
+// settings are a level and a policy as somebody wrote them; "" leaves one as it is.
+func settings(level, policy string) (to rollout.Settings, err error) {
+	if level != "" {
+		if to.Level, err = schemas.ParseLevel(level); err != nil {
+			return to, fmt.Errorf("--level is %q: %s", level, fault.All(err)[0].Message)
+		}
+	}
+	to.Policy = gate.Policy(strings.ToUpper(policy))
+	if policy != "" && !slices.Contains(gate.Policies(), to.Policy) {
+		return to, fmt.Errorf("--policy is %q; write enforce, warn or off", policy)
+	}
+	return to, nil
 }
 
 func newSchemaDelete(e *env) *cobra.Command {
@@ -204,16 +222,20 @@ type deleted struct {
 	Done     bool   `json:"done"`
 }
 
-// deleteAll deletes one subject after another, tells what was done, and stops
-// at the first that cannot be deleted.
+// deleteAll deletes one subject after another, or looks what there is to delete,
+// tells what was done, and stops at the first that cannot be deleted.
 func deleteAll(cmd *cobra.Command, r rollout.Registry, subjects []string, permanent, yes bool) error {
 	out := []deleted{}
 	var stopped error
 	for _, s := range subjects {
 		d := deleted{Subject: s}
-		if yes && stopped == nil {
+		switch {
+		case stopped != nil:
+		case yes:
 			d.Versions, stopped = r.Delete(cmd.Context(), s, permanent)
 			d.Done = stopped == nil
+		default:
+			d.Versions, stopped = r.Versions(cmd.Context(), s, permanent)
 		}
 		out = append(out, d)
 	}
@@ -223,9 +245,13 @@ func deleteAll(cmd *cobra.Command, r rollout.Registry, subjects []string, perman
 				fmt.Fprintf(w, "- %s done, versions %v\n", d.Subject, d.Versions)
 				continue
 			}
-			fmt.Fprintf(w, "- %s\n", d.Subject)
+			fmt.Fprintf(w, "- %s", d.Subject)
+			if len(d.Versions) > 0 {
+				fmt.Fprintf(w, " versions %v", d.Versions)
+			}
+			fmt.Fprintln(w)
 		}
-		if !yes {
+		if !yes && stopped == nil {
 			fmt.Fprintf(w, "%d to delete; --yes does it\n", len(out))
 		}
 	})

@@ -69,6 +69,7 @@ func TestManifestOfStores(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	d.runs(t, access.Viewer, exitOK, "schema plan -o markdown", "| set | orders-db |", "| update | orders-db | 2 | ~ public.customer.mail name: email → mail<br>")
+	d.runs(t, access.Viewer, exitNo, "schema register", "set order-value: ", "settings are a steward's of the owning team to set: let one run this once")
 	d.runs(t, access.Admin, exitOK, "schema register", "* orders-db set done", "~ orders-db version 2 done")
 	d.runs(t, access.Viewer, exitOK, "schema plan --exit-code", "2 unchanged")
 

@@ -8,10 +8,15 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/changes"
 	"github.com/flowmart/lethe/schemas/gate"
@@ -227,8 +232,22 @@ type StoppedError struct {
 }
 
 func (e *StoppedError) Error() string {
+	why := e.Err.Error()
+	if e.Step.Action == Set && denied(e.Err) {
+		why += "; settings are a steward's of the owning team to set: let one run this once, and from then on there are none to set"
+	}
 	return fmt.Sprintf("%s %s: %s; %d of %d steps were done and stay done: run it again once this is mended, and what is done is found again",
-		strings.ToLower(string(e.Step.Action)), e.Step.name(), e.Err, e.Done, e.All)
+		strings.ToLower(string(e.Step.Action)), e.Step.name(), why, e.Done, e.All)
+}
+
+// denied reports whether somebody may not do what was asked: in the registry's
+// words, or in those of a problem.
+func denied(err error) bool {
+	if said, ok := errors.AsType[*sr.ResponseError](err); ok {
+		return said.StatusCode == http.StatusForbidden
+	}
+	f, ok := errors.AsType[*fault.Fault](err)
+	return ok && slices.Contains([]string{"ROLE_REQUIRED", "NOT_OWNER", "NOT_TRUSTED"}, f.Code)
 }
 
 // Unwrap is why it stopped.

@@ -133,6 +133,16 @@ func (r Registry) Delete(ctx context.Context, subject string, permanent bool) (v
 	return versions, err
 }
 
+// Versions lists the versions of a subject, with or without those that were
+// deleted softly.
+func (r Registry) Versions(ctx context.Context, subject string, deleted bool) (numbers []int, err error) {
+	if deleted {
+		ctx = sr.WithParams(ctx, sr.RawParams(url.Values{"deleted": {"true"}}))
+	}
+	err = r.Do(ctx, http.MethodGet, "/subjects/"+url.PathEscape(subject)+"/versions", nil, &numbers)
+	return numbers, err
+}
+
 // Uses tells of which versions of which subjects an id is, in a context: ":.c:"
 // or "" for the one that has no name.
 func (r Registry) Uses(ctx context.Context, id int, within string) (uses []Registered, err error) {
