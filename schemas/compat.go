@@ -259,6 +259,9 @@ func otherType(now, before string) format.Difference {
 
 func (v *Verdict) hold(version int, d Direction, reader, writer format.Schema, o format.Options) error {
 	found, err := reader.CanRead(writer, o)
+	if d == OldReadsNew {
+		found = readByOlder(found)
+	}
 	if len(found) > 0 {
 		v.Mismatches = append(v.Mismatches, Mismatch{version, d, found})
 	}

@@ -206,7 +206,7 @@ func (s *scene) unreadable(ctx context.Context, n contract.Reader, before format
 		}
 	}
 	var out []loss
-	for _, d := range found {
+	for _, d := range readByOlder(found) {
 		if !known[d.Kind+" "+d.Pointer] {
 			out = append(out, loss{s.of.At(d.Path), who + " and could not read this one's data", d.Message})
 		}
