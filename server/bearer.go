@@ -29,7 +29,7 @@ const (
 // alone: a forger learns nothing.
 var (
 	errNoToken    = fault.New(fault.Unknown, "UNAUTHENTICATED", "send a bearer token in the Authorization header, or sign in")
-	errToken      = fault.New(fault.Unknown, "TOKEN_INVALID", "the access token is not valid")
+	errToken      = fault.New(fault.Unknown, "TOKEN_INVALID", "the access token is not valid; ask your identity provider for a new one")
 	errExpired    = fault.New(fault.Unknown, "TOKEN_EXPIRED", "the access token has expired; ask for a new one")
 	errAudience   = fault.New(fault.Unknown, "TOKEN_WRONG_AUDIENCE", "this token is not meant for this service; ask the issuer for Lethe's audience")
 	errType       = fault.New(fault.Unknown, "TOKEN_WRONG_TYPE", "use an access token (typ: at+jwt), not an ID token")

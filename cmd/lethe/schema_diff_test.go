@@ -151,3 +151,11 @@ func TestSchemaContext(t *testing.T) {
 	d.runs(t, access.Viewer, exitOK, "schema plan --exit-code -m "+filepath.Join(to, "lethe.yaml"), "2 unchanged")
 	d.runs(t, access.Admin, exitOK, "schema delete :.eu:shop.order :.eu:shop.total --yes", ":.eu:shop.total done")
 }
+
+// A registry that refuses is there: the answer is no, and nothing to try again.
+func TestSchemaMirrorIsRefused(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.runs(t, access.Admin, exitNo, "schema mirror --dry-run --from "+d.URL+"/registry", "the registry that is mirrored: GET /subjects", ": 401 ")
+	d.runs(t, access.Admin, exitAway, "schema mirror --dry-run --from http://127.0.0.1:1", "the registry that is mirrored: ")
+}

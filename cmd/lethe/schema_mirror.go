@@ -116,7 +116,7 @@ type mirrored struct {
 func (m *mirroring) once(cmd *cobra.Command) error {
 	done, err := m.round(cmd.Context())
 	if err != nil {
-		return away(err)
+		return halted(err)
 	}
 	if err := show(cmd, done, func(w io.Writer) { m.tell(w, done) }); err != nil {
 		return err
@@ -135,6 +135,14 @@ func (m *mirroring) round(ctx context.Context) (done mirrored, err error) {
 		done.Asked, done.Differ, err = m.Compare(ctx)
 	}
 	return done, err
+}
+
+// halted is why a mirror ended: a registry that refuses is there.
+func halted(err error) error {
+	if r, ok := errors.AsType[*mirror.Refusal](err); ok && r.Status < http.StatusInternalServerError {
+		return no(err)
+	}
+	return away(err)
 }
 
 // open counts the steps that are left.
@@ -221,7 +229,7 @@ func (m *mirroring) switchOver(cmd *cobra.Command) error {
 		return no(err)
 	}
 	if err != nil {
-		return away(err)
+		return halted(err)
 	}
 	return show(cmd, map[string]bool{"switched": true}, func(w io.Writer) {
 		fmt.Fprintf(w, "%s is closed (READONLY); %s is open (READWRITE).\n", m.From.URL, m.To.URL)

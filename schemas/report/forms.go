@@ -83,7 +83,11 @@ func where(c Checked, f Finding) string {
 
 // sentence is a finding as one line: of what, what is amiss, what to do.
 func sentence(f Finding) string {
-	s := f.Message + ". To mend it: " + f.Mend
+	s := f.Message
+	if !strings.HasSuffix(s, "?") { // of who did you mean
+		s += "."
+	}
+	s += " To mend it: " + f.Mend
 	if f.Path != "" {
 		s = f.Path + ": " + s
 	}
@@ -304,9 +308,12 @@ func writeMarkdown(w io.Writer, a Answer) error {
 	fmt.Fprintf(&b, "### Schemas: %s\n\n| subject | verdict | version |\n|---|---|---|\n", a.Verdict)
 	for _, c := range a.Schemas {
 		version := fmt.Sprint(c.Version)
-		if c.State != "" {
+		switch {
+		case c.State != "":
 			version = c.State
-		} else if !c.Known {
+		case c.Version == 0:
+			version = "cannot be read"
+		case !c.Known:
 			version += " (new)"
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", Cell(c.title()), c.Verdict, version)

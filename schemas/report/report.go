@@ -5,6 +5,7 @@ package report
 import (
 	"cmp"
 	"encoding/hex"
+	"slices"
 	"strconv"
 
 	"github.com/flowmart/lethe/internal/fault"
@@ -171,7 +172,8 @@ func (a *Answer) Add(c Checked) {
 }
 
 // OfMistakes is what is wrong with a file that says which schemas there are,
-// in the form of an answer. The path of each fault is file, line and column.
+// in the form of an answer: each file once. The path of each fault is file, line
+// and column.
 func OfMistakes(err error) Answer {
 	out := Answer{Verdict: gate.Fail, Schemas: []Checked{}}
 	for _, f := range fault.All(err) {
@@ -180,8 +182,13 @@ func OfMistakes(err error) Answer {
 		}
 		line, _ := strconv.Atoi(f.Path[1])
 		column, _ := strconv.Atoi(f.Path[2])
-		out.Add(Checked{File: f.Path[0], Subject: f.Path[0], Verdict: gate.Fail, Findings: []Finding{
-			{Code: f.Code, Severity: string(gate.Refused), Line: line, Column: column, Message: f.Message, Mend: "see docs/ci.md for what a manifest holds"}}})
+		i := slices.IndexFunc(out.Schemas, func(c Checked) bool { return c.File == f.Path[0] })
+		if i < 0 {
+			i = len(out.Schemas)
+			out.Add(Checked{File: f.Path[0], Subject: f.Path[0], Verdict: gate.Fail})
+		}
+		c := &out.Schemas[i]
+		c.Findings = append(c.Findings, Finding{Code: f.Code, Severity: string(gate.Refused), Line: line, Column: column, Message: f.Message, Mend: "see docs/ci.md for what a manifest holds"})
 	}
 	return out
 }

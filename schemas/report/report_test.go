@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas/gate"
 )
 
@@ -188,6 +190,29 @@ func TestTablesAreToldOnce(t *testing.T) {
 		}
 		if n := strings.Count(got, `"compatibility": `); form == "json" && n != 3 {
 			t.Errorf("of 3 subjects and a table %d have a level", n)
+		}
+	}
+}
+
+// A file in which several things are wrong is told once, and what was not read
+// has no version.
+func TestMistakesOfAFileAreToldTogether(t *testing.T) {
+	t.Parallel()
+	a := OfMistakes(errors.Join(
+		fault.New(fault.Invalid, "UNKNOWN_KEY", `a manifest has no key "prefx"; did you mean "prefix"?`).At("lethe.yaml", "1", "1"),
+		fault.New(fault.Invalid, "REQUIRED", "the files are missing").At("lethe.yaml", "7", "5"),
+		fault.New(fault.Invalid, "NO_FILES", "there is none").At("other.yaml", "2", "1")))
+	if len(a.Schemas) != 2 || len(a.Schemas[0].Findings) != 2 || a.Schemas[0].Findings[1].Line != 7 || a.Verdict != gate.Fail {
+		t.Fatalf("%+v", a)
+	}
+	for form, part := range map[string]string{
+		"markdown": "| lethe.yaml | FAIL | cannot be read |\n| other.yaml | FAIL | cannot be read |\n",
+		"github":   `::a manifest has no key "prefx"; did you mean "prefix"? To mend it: see docs/ci.md`,
+		"junit":    `tests="2" failures="2"`,
+	} {
+		var b bytes.Buffer
+		if err := Write(&b, form, a); err != nil || !strings.Contains(b.String(), part) {
+			t.Errorf("%s: %v\n%s", form, err, b.String())
 		}
 	}
 }
