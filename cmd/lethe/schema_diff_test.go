@@ -156,6 +156,13 @@ func TestSchemaContext(t *testing.T) {
 func TestSchemaMirrorIsRefused(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	d.runs(t, access.Admin, exitNo, "schema mirror --dry-run --from "+d.URL+"/registry", "the registry that is mirrored: GET /subjects", ": 401 ")
-	d.runs(t, access.Admin, exitAway, "schema mirror --dry-run --from http://127.0.0.1:1", "the registry that is mirrored: ")
+	for from, want := range map[string]struct {
+		code int
+		says string
+	}{d.URL + "/registry": {exitNo, "GET /subjects?deleted=true&subjectPrefix=%3A%2A%3A: 401 "}, "http://127.0.0.1:1": {exitAway, "refused"}} {
+		r := d.as(t, access.Admin, "schema", "mirror", "--dry-run", "--from", from)
+		if r.code != want.code || !strings.Contains(r.err, "the registry that is mirrored: ") || !strings.Contains(r.err, want.says) {
+			t.Errorf("%s: %d %s", from, r.code, r.err)
+		}
+	}
 }
