@@ -16,9 +16,15 @@ var forward = map[string]string{
 	"READER_FIELD_MATCHES_SEVERAL":       "by its aliases the field %s of the schema that reads is several of this one; give them other names",
 	"MISSING_ENUM_SYMBOLS":               "the symbols %s are new, and the schema that reads does not know them; leave them out, or give its enum a default before",
 	"MISSING_UNION_BRANCH":               "the branch %s is new, and no branch of the schema that reads takes it; leave it out",
+	"TYPE_MISMATCH":                      "the schema that reads cannot read the type that stands here now; keep the old type, or add a new field with a default",
+	"FIXED_SIZE_MISMATCH":                "the size is not that of the schema that reads; keep it, or add a new field",
 	"NAME_MISMATCH":                      "the name is %s now, which is no alias in the schema that reads; keep the name",
 
 	"PACKAGE_CHANGED":                "the package is not that of the schema that reads; keep it",
+	"FIELD_KIND_CHANGED":             ofAnotherType,
+	"FIELD_SCALAR_KIND_CHANGED":      ofAnotherType,
+	"FIELD_NAMED_TYPE_CHANGED":       ofAnotherType,
+	"FIELD_NUMERIC_LABEL_CHANGED":    "the field is no longer repeated as in the schema that reads, or is now; keep the label, or add a field with a number of its own",
 	"MESSAGE_REMOVED":                "the message %s is new, and the schema that reads does not know it; leave it out, or register it under a subject of its own",
 	"REQUIRED_FIELD_ADDED":           "the schema that reads requires the field %s; keep it required",
 	"REQUIRED_FIELD_REMOVED":         "the field %s is new and required, and the schema that reads does not know it; make it optional",
@@ -32,10 +38,17 @@ var forward = map[string]string{
 	"PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL":   "the property %s is gone, and what may stand under its name now is not what the schema that reads takes; keep it",
 	"REQUIRED_ATTRIBUTE_ADDED":                                     "the schema that reads requires the property %s; keep it required",
 	"REQUIRED_PROPERTY_ADDED_TO_UNOPEN_CONTENT_MODEL":              "the property %s is gone, and the schema that reads requires it; keep it required",
-	"ADDITIONAL_PROPERTIES_REMOVED":                                "other properties may stand now, and the schema that reads lets none; close the model (additionalProperties: false)",
-	"ENUM_ARRAY_CHANGED":                                           "the values %s are new, and the schema that reads does not know them; leave them out",
-	"ENUM_ARRAY_NARROWED":                                          "the values %s are new, and the schema that reads does not know them; leave them out",
+	"TYPE_NARROWED":                 ofMoreTypes,
+	"TYPE_CHANGED":                  ofMoreTypes,
+	"ADDITIONAL_PROPERTIES_REMOVED": "other properties may stand now, and the schema that reads lets none; close the model (additionalProperties: false)",
+	"ENUM_ARRAY_CHANGED":            "the values %s are new, and the schema that reads does not know them; leave them out",
+	"ENUM_ARRAY_NARROWED":           "the values %s are new, and the schema that reads does not know them; leave them out",
 }
+
+const (
+	ofAnotherType = "the schema that reads cannot read the type that stands here now; keep the old type, or add a field with a number of its own"
+	ofMoreTypes   = "the schema that reads does not take every type that may stand here now; allow no more than before, or add a new property"
+)
 
 // otherwise is said of every other kind.
 const otherwise = "the schema that reads does not take all that may stand here now; let pass no more than before, or add something new beside it"

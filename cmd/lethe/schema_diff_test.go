@@ -165,4 +165,8 @@ func TestSchemaMirrorIsRefused(t *testing.T) {
 			t.Errorf("%s: %d %s", from, r.code, r.err)
 		}
 	}
+	itself := d.as(t, access.Admin, "schema", "mirror", "--dry-run", "--from", d.URL+"/registry", "--from-token-file", d.write(t, "token", d.Token(access.Admin)), "-o", "json")
+	if itself.code != exitOK || !strings.Contains(itself.out, `"steps": []`) {
+		t.Errorf("%d %s%s", itself.code, itself.out, itself.err)
+	}
 }

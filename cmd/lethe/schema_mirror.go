@@ -131,6 +131,7 @@ func (m *mirroring) round(ctx context.Context) (done mirrored, err error) {
 	if done.Steps, err = m.Plan(ctx); err == nil && !m.dryRun {
 		done.Steps, err = m.Apply(ctx, done.Steps)
 	}
+	done.Steps = append([]mirror.Step{}, done.Steps...) // a list for programs, too, if nothing is in it
 	if err == nil && m.compare {
 		done.Asked, done.Differ, err = m.Compare(ctx)
 	}
@@ -191,7 +192,7 @@ func (m *mirroring) tell(w io.Writer, done mirrored) {
 // waited for, and so is whoever gives the tokens for it.
 func (m *mirroring) goOn(cmd *cobra.Command, e *env) error {
 	ctx := cmd.Context()
-	before := mirrored{}
+	before := mirrored{Steps: []mirror.Step{}}
 	for {
 		done, err := m.roundAnew(cmd, e)
 		switch {

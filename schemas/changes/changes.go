@@ -249,7 +249,8 @@ func lines(before, after []string) []Change {
 			k++
 		}
 	}
-	return out
+	blank := func(c Change) bool { return c.Before == "" && c.After == "" } // it follows on what stands around it
+	return slices.DeleteFunc(out, blank)
 }
 
 // common is for each two ends of texts how many lines they have in common, in

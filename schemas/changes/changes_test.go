@@ -23,6 +23,7 @@ func TestOf(t *testing.T) {
 		{"JSON", `{"enum":[1,1.0,1]}`, `{"enum":[1,1.00]}`, []string{`~ enum.1: 1.0 → 1.00`, `- enum.2: 1`}},
 		{"JSON", `{"maximum":9007199254740993}`, `{"maximum":9007199254740992}`, []string{`~ maximum: 9007199254740993 → 9007199254740992`}},
 		{"PROTOBUF", "a\nb\nc\nd", "a\nc\ne\nd\n", []string{"- line 2: b", "+ line 3: e"}},
+		{"PROTOBUF", "a\nb", "a\n\n// c\nb", []string{"+ line 3: // c"}},
 		{"JSON", "{", "[", []string{"- line 1: {", "+ line 1: ["}},
 	} {
 		var got []string
