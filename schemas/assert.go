@@ -31,6 +31,7 @@ func (s *scene) classify(ctx context.Context, by access.Principal, fields entere
 		v := assertion.Version{Dataset: d, Number: version, Fields: fields[d], Has: s.of.Has}
 		const atOnce = 5000 // the catalog takes no more in one call
 		for some := range slices.Chunk(v.Revised(change, k.tags[i]), atOnce) {
+			s.known = nil // what the catalog says is another from here on
 			if _, err := catalog.AssertTags(ctx, s.db, by, some); err != nil {
 				return err
 			}

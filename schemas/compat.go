@@ -215,7 +215,9 @@ func (r *Registry) compared(ctx context.Context, db postgres.DB, c *content, con
 			verdict.Old = cmp.Or(verdict.Old, stored.Text)
 		}
 	}
-	r.verdicts.put(question, verdict, verdict.weight())
+	if !slices.ContainsFunc(live, func(e earlier) bool { return r.fresh[contentID{e.Context, e.SchemaID}] != nil }) {
+		r.verdicts.put(question, verdict, verdict.weight())
+	}
 	return verdict, nil
 }
 

@@ -218,6 +218,10 @@ func (r *Registry) referred(ctx context.Context, db postgres.DB, kind string, ta
 
 // schemaOf reads a registered schema, or remembers it.
 func (r *Registry) schemaOf(ctx context.Context, db postgres.DB, id contentID) (format.Schema, error) {
+	own := r.fresh[id]
+	if own != nil && own.schema != nil {
+		return own.schema, nil
+	}
 	if s, ok := r.parsed.get(id); ok {
 		return s, nil
 	}
@@ -226,7 +230,11 @@ func (r *Registry) schemaOf(ctx context.Context, db postgres.DB, id contentID) (
 	if err != nil {
 		return nil, err
 	}
-	r.parsed.put(id, s, u.weight)
+	if own != nil {
+		own.schema = s
+	} else {
+		r.parsed.put(id, s, u.weight)
+	}
 	return s, nil
 }
 

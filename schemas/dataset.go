@@ -35,10 +35,10 @@ func (r *Registry) authorise(ctx context.Context, tx pgx.Tx, by access.Principal
 	if err != nil {
 		return err
 	}
-	return authorise(ctx, tx, by, s, around)
+	return authorise(ctx, tx, by, &s, around)
 }
 
-func authorise(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, around *scene) error {
+func authorise(ctx context.Context, tx pgx.Tx, by access.Principal, s *subject, around *scene) error {
 	if by.IsSystem() || by.Has(access.Admin) {
 		return nil
 	}
@@ -70,7 +70,7 @@ func (r *Registry) authoriseRemoval(ctx context.Context, tx pgx.Tx, by access.Pr
 		return fault.New(fault.Denied, "NOT_OWNER", "this subject belongs to no service; a steward or an admin deletes here")
 	}
 	if isMachine(by) {
-		return claim(ctx, tx, by, s, owners)
+		return claim(ctx, tx, by, &s, owners)
 	}
 	return steward(by, owners)
 }
@@ -93,7 +93,7 @@ func steward(by access.Principal, owners []service) error {
 
 // claim lets a machine of an owner pass, and the first machine that comes to a
 // subject which belongs to nobody yet. That one makes it its service's.
-func claim(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, owners []service) error {
+func claim(ctx context.Context, tx pgx.Tx, by access.Principal, s *subject, owners []service) error {
 	if slices.ContainsFunc(owners, func(o service) bool { return o.ref == by.Service }) {
 		return nil
 	}
@@ -108,6 +108,7 @@ func claim(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, owner
 		return err
 	}
 	const q = `UPDATE schemas_subject SET service_id = $2 WHERE id = $1`
+	s.ServiceID = &own.ID
 	_, err = tx.Exec(ctx, q, s.ID, own.ID)
 	return err
 }

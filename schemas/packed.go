@@ -39,6 +39,9 @@ func (r *Registry) Quoted(s Schema) []byte {
 // soon is kept as it is answered; where everything is asked for now and then,
 // that would cost more than it saves.
 func (r *Registry) at(id contentID) (s Schema, ok bool, err error) {
+	if f := r.fresh[id]; f != nil {
+		return f.content, true, nil
+	}
 	if w, ok := r.warm.get(id); ok {
 		return w.Schema, true, nil
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
-	"github.com/flowmart/lethe/schemas/gate"
 )
 
 // Register makes a schema the newest version of a subject. One that the
@@ -67,20 +66,10 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 	if err != nil {
 		return v, err
 	}
-	enforced := holding(layers).policy() == gate.Enforce
-	var w written
-	err = postgres.Work(ctx, r.db, func(tx pgx.Tx) error {
-		around := r.scene(tx, p, layers)
-		if err := around.gather(ctx, c, enforced); err != nil {
-			return err
-		}
-		v, w, err = r.register(ctx, tx, by, around, s, c)
-		return err
-	})
-	if r.subjects.settle(w, err == nil); err == nil && w.st != nil {
-		r.learn(w)
-	}
-	return v, err
+	e := &entrant{by: by, at: p, layers: layers, s: s, c: c, told: make(chan bool, 1)}
+	r.foresee(e)
+	err = r.enter(ctx, e)
+	return e.v, err
 }
 
 // meant is the place that a submission is for: another, where the subject has an
@@ -139,50 +128,66 @@ func asked(v Version, s Submission, err error) error {
 	return nil
 }
 
-// register is Register under the subject's lock. What was read before the lock
-// is read again: the last holder may have changed it.
-func (r *Registry) register(ctx context.Context, tx pgx.Tx, by access.Principal, around *scene, s Submission, c *content) (v Version, w written, err error) {
-	subject, layers, err := r.lockToRegister(ctx, tx, around)
+// locked is a subject under its lock, in a unit of work. What was read before the
+// lock is read again: the last holder may have changed it.
+type locked struct {
+	subject
+	tx     pgx.Tx
+	st     *state
+	layers []layer
+	around *scene
+
+	done []audit.Entry
+}
+
+// lock holds a subject until the unit of work ends, and makes it if there is none.
+func (r *Registry) lock(ctx context.Context, tx pgx.Tx, around *scene) (*locked, error) {
+	s, layers, err := r.lockToRegister(ctx, tx, around)
 	if err != nil {
-		return v, w, err
+		return nil, err
 	}
-	st, err := r.held(ctx, tx, subject)
-	if err != nil {
-		return v, w, err
+	st, err := r.held(ctx, tx, s)
+	return &locked{subject: s, tx: tx, st: st, layers: layers, around: around.under(layers)}, err
+}
+
+// successor is the version that a submission would become.
+type successor struct {
+	number int
+	c      *content
+	forced bool // it took force
+}
+
+// admit judges a submission that would follow what is registered under the lock.
+// One that the subject has is found.
+func (r *Registry) admit(ctx context.Context, l *locked, by access.Principal, s Submission, c *content) (v Version, found bool, to successor, err error) {
+	if v, found, err = r.known(ctx, l.tx, l.st, s, c, Live); err != nil || found {
+		return v, found, to, asked(v, s, err)
 	}
-	if v, found, err := r.known(ctx, tx, st, s, c, Live); err != nil || found {
-		return v, w, asked(v, s, err)
+	if err = authorise(ctx, l.tx, by, &l.subject, l.around); err != nil {
+		return v, false, to, err
 	}
-	around = around.under(layers)
-	if err := authorise(ctx, tx, by, subject, around); err != nil {
-		return v, w, err
+	live := l.st.live()
+	mode, config := holdingMode(l.layers), holding(l.layers)
+	if c, err = r.asKept(ctx, l.tx, s, live, mode, config, c); err != nil {
+		return v, false, to, err
 	}
-	live := st.live()
-	mode, config := holdingMode(layers), holding(layers)
-	if c, err = r.asKept(ctx, tx, s, live, mode, config, c); err != nil {
-		return v, w, err
+	if v, found, err = r.known(ctx, l.tx, l.st, c.inFull(s), c, Live); err != nil || found {
+		return v, found, to, asked(v, s, err)
 	}
-	if v, found, err := r.known(ctx, tx, st, c.inFull(s), c, Live); err != nil || found {
-		return v, w, asked(v, s, err)
+	if err = mode.admits(l.place(), s); err != nil {
+		return v, false, to, err
 	}
-	if err := mode.admits(around.place, s); err != nil {
-		return v, w, err
+	if to.number, err = l.st.numberFor(s, mode); err != nil {
+		return v, false, to, err
 	}
-	next, err := st.numberFor(s, mode)
-	if err != nil {
-		return v, w, err
+	if to.c = c; mode == Import {
+		return v, false, to, nil
 	}
-	forced := false
-	if mode != Import {
-		if c, err = c.numbered(next, s.Version > 0); err != nil {
-			return v, w, err
-		}
-		if forced, err = r.passes(ctx, by, around, live, config, c, s.Force); err != nil {
-			return v, w, err
-		}
+	if to.c, err = c.numbered(to.number, s.Version > 0); err != nil {
+		return v, false, to, err
 	}
-	s.Force = forced
-	return r.keep(ctx, tx, by, around, subject, st, next, s, c)
+	to.forced, err = r.passes(ctx, by, l.around, live, config, to.c, s.Force)
+	return v, false, to, err
 }
 
 // asKept is a content as it is to be kept: normalized where the subject asks
@@ -260,27 +265,28 @@ func (st *state) numberFor(s Submission, mode Mode) (int, error) {
 	return s.Version, nil
 }
 
-// keep writes what a registration brings: content, version, fields, and the
-// records of it, which say whether it took force.
-func (r *Registry) keep(ctx context.Context, tx pgx.Tx, by access.Principal, around *scene, s subject, st *state, version int, as Submission, c *content) (v Version, w written, err error) {
-	now, err := c.describe(around.of.Part)
+// keep writes what a registration brings: content, version and fields. The subject
+// has the version from then on, in the unit of work.
+func (r *Registry) keep(ctx context.Context, l *locked, by access.Principal, asked int, to successor) (v Version, err error) {
+	c := to.c
+	now, err := c.describe(l.around.of.Part)
 	if err == nil {
-		err = around.tellCatalog(ctx, by, version, now)
+		err = l.around.tellCatalog(ctx, by, to.number, now)
 	}
 	if err != nil {
-		return v, w, err
+		return v, err
 	}
-	if err := lockTargets(ctx, tx, c.references); err != nil {
-		return v, w, err
+	if err := lockTargets(ctx, l.tx, c.references); err != nil {
+		return v, err
 	}
-	id, err := r.idFor(ctx, tx, s.Context, as.ID, c)
+	id, err := r.idFor(ctx, l.tx, l.Context, asked, c)
 	if err != nil {
-		return v, w, err
+		return v, err
 	}
-	v = c.as(s.place(), version, id, r.now())
-	gone, err := r.dropEarlier(ctx, tx, s, st, id)
+	v = c.as(l.place(), to.number, id, r.now())
+	gone, err := r.dropEarlier(ctx, l.tx, l.subject, l.st, id)
 	if err != nil {
-		return v, w, err
+		return v, err
 	}
 	const q = `
 		WITH version AS (
@@ -292,18 +298,33 @@ func (r *Registry) keep(ctx context.Context, tx pgx.Tx, by access.Principal, aro
 		    RETURNING seq),
 		head AS (UPDATE schemas_subject s SET head = change.seq FROM change WHERE s.id = $1)
 		SELECT seq FROM change` // as changed does
-	head, err := postgres.Scalar[int64](ctx, tx, q, s.ID, version, s.Context, id, by.ID, v.RegisteredAt)
+	head, err := postgres.Scalar[int64](ctx, l.tx, q, l.ID, to.number, l.Context, id, by.ID, v.RegisteredAt)
 	if err != nil {
-		return v, w, err
+		return v, err
 	}
-	n := numbered{int32(version), int32(id), false, v.RegisteredAt.UnixMicro(), c.body, c.shape()}
-	w = written{after: st, st: st.with(n, gone, head), content: v.Schema, read: c, sinceKept: r.byID.mark(), sinceRead: r.parsed.mark()}
-	w = r.subjects.expect(w)
-	amounts := map[string]int64{"version": int64(version), "schema": int64(id)}
-	if as.Force {
+	n := numbered{int32(to.number), int32(id), false, v.RegisteredAt.UnixMicro(), c.body, c.shape()}
+	l.st = l.st.with(n, gone, head)
+	r.bring(v.Schema, c)
+	l.done = append(l.done, to.record(by, l.ID, id))
+	return v, nil
+}
+
+// bring has a content that is not committed in the memory of the unit of work.
+func (r *Registry) bring(s Schema, c *content) {
+	f := &fresh{content: s, weight: weigh(c.text), sinceKept: r.byID.mark(), sinceRead: r.parsed.mark()}
+	if len(c.references) == 0 && !c.reworded {
+		f.schema = c.schema
+	}
+	r.fresh[contentID{s.Context, s.ID}] = f
+}
+
+// record is what the audit log has of a version that was registered.
+func (to successor) record(by access.Principal, subject uuid.UUID, id int) audit.Entry {
+	amounts := map[string]int64{"version": int64(to.number), "schema": int64(id)}
+	if to.forced {
 		amounts["forced"] = 1
 	}
-	return v, w, audit.Append(ctx, tx, audit.Entry{Actor: by.ID, Act: "schema.registered", Entity: s.ID, Digest: c.hash[:], Amounts: amounts})
+	return audit.Entry{Actor: by.ID, Act: "schema.registered", Entity: subject, Digest: to.c.hash[:], Amounts: amounts}
 }
 
 // dropEarlier removes the deleted versions whose content was registered again,

@@ -57,20 +57,16 @@ func (s *scene) under(layers []layer) *scene {
 }
 
 // gather looks for the topics, and at all that a gate which is enforced will ask
-// for, of the catalog and of a content. Who registers does so before the subject
-// is locked: the others that register there wait for the rest alone.
-func (s *scene) gather(ctx context.Context, c *content, enforced bool) error {
+// for. Who registers does so before the subject is locked: the others that
+// register there wait for the rest alone.
+func (s *scene) gather(ctx context.Context, enforced bool) error {
 	if _, err := s.topics(ctx); err != nil || !enforced {
 		return err
 	}
 	if _, err := s.readers(ctx); err != nil {
 		return err
 	}
-	if _, err := s.around(ctx); err != nil {
-		return err
-	}
-	now, err := c.describe(s.of.Part)
-	s.guesses(now)
+	_, err := s.around(ctx)
 	return err
 }
 

@@ -43,6 +43,11 @@ type Registry struct {
 
 	subjects *snapshot
 
+	queue *queue
+
+	// Of a unit of work that registers: contents that are not committed.
+	fresh map[contentID]*fresh
+
 	// Of a rehearsal (see Check).
 	rehearsed map[place]*state
 	drafts    int
@@ -66,7 +71,7 @@ func New(db *pgxpool.Pool, now func() time.Time, clusters ...string) *Registry {
 		verdicts: newLRU[[sha256.Size]byte, Verdict](16 << 20),
 		guesses:  newLRU[part, []detect.Suggestion](32 << 20),
 	}
-	r.subjects = newSnapshot(db, r.forget)
+	r.subjects, r.queue = newSnapshot(db, r.forget), newQueue()
 	return r
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/flowmart/lethe/internal/postgres"
+	"github.com/flowmart/lethe/schemas/format"
 )
 
 // subject is the row of a subject, under its lock.
@@ -113,22 +114,30 @@ func (s *snapshot) at(is subject) (st *state, ours written, older bool) {
 	return nil, written{}, there != nil
 }
 
-// written is a change of ours to a subject: a version, and its content.
+// written is a change of ours to a subject: versions, and their contents.
 type written struct {
 	after, st *state
 	floor     uint64
+	brought   map[contentID]*fresh
+}
 
-	content              Schema
-	read                 *content
+// fresh is a content that was written a moment ago.
+type fresh struct {
+	content Schema
+	schema  format.Schema // nil: it has to be read from the text
+	weight  int
+
 	sinceKept, sinceRead int // marks of byID and parsed
 }
 
-// learn has in memory what a version of ours brought, once it is committed: the
-// next version is held against it.
+// learn has in memory what versions of ours brought, once they are committed: the
+// next version is held against the last.
 func (r *Registry) learn(w written) {
-	r.remember(w.sinceKept, w.content)
-	if c := w.read; len(c.references) == 0 && !c.reworded {
-		r.parsed.putSince(w.sinceRead, contentID{w.content.Context, w.content.ID}, c.schema, weigh(c.text))
+	for id, f := range w.brought {
+		r.remember(f.sinceKept, f.content)
+		if f.schema != nil {
+			r.parsed.putSince(f.sinceRead, id, f.schema, f.weight)
+		}
 	}
 }
 

@@ -96,6 +96,19 @@ func (v Version) Revised(change gate.Change, standing []dossier.Tag) []catalog.T
 	return append(out, v.superseded(change, standing, left)...)
 }
 
+// News reports whether the catalog would have to be told anything new of a version
+// some of whose fields it may not have yet.
+func (v Version) News(change gate.Change, standing []dossier.Tag) bool {
+	v.Fields = map[string]uuid.UUID{}
+	for _, f := range change.New {
+		v.Fields[f.Path] = uuid.Nil // nothing stands of such a field
+	}
+	for _, t := range standing {
+		v.Fields[t.Path] = *t.FieldID
+	}
+	return len(v.Revised(change, standing)) > 0
+}
+
 func (v Version) assert(field *uuid.UUID, term, reason string) catalog.Tag {
 	return catalog.Tag{DatasetID: v.Dataset, FieldID: field, Term: term, Source: "SCHEMA", Reason: reason}
 }

@@ -1,0 +1,298 @@
+package schemas
+
+import (
+	"context"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/postgres"
+	"github.com/flowmart/lethe/schemas/assertion"
+	"github.com/flowmart/lethe/schemas/gate"
+)
+
+// Who registers at a subject where somebody of this replica does so already goes
+// with them: whoever has the subject's lock takes along those who came meanwhile,
+// one after the other, in one unit of work. The lock, what the catalog says around
+// the subject, the audit log and the commit are paid for once, and those who wait
+// hold no connection. To each it is as if they had come alone: they are judged
+// against what the one before registered, and told once it is committed. Whatever
+// fails but a judgement undoes it for all, and each is tried alone then.
+
+// mostAlong is how many one unit of work takes along. It holds what others wait
+// for: the subject, and the number of the next id.
+const mostAlong = 15
+
+// entrant is who registers a content that its subject does not have.
+type entrant struct {
+	by     access.Principal
+	at     place
+	layers []layer // that hold there, as they are in memory
+	s      Submission
+	c      *content
+
+	v   Version // what came of it
+	err error
+
+	alone bool      // is not taken along, and takes nobody
+	told  chan bool // true: it is your turn; false: you were taken along
+}
+
+// enforced reports whether the gate will ask for all that it can.
+func (e *entrant) enforced() bool { return holding(e.layers).policy() == gate.Enforce }
+
+// mayFollow reports whether an entrant may be taken along. What a schema refers to
+// is held before an id is drawn, and who imports draws none.
+func (e *entrant) mayFollow() bool { return !e.alone && e.s.ID <= 0 && len(e.c.references) == 0 }
+
+// foresee asks the detector what the gate will ask it, while nobody waits.
+func (r *Registry) foresee(e *entrant) {
+	if !e.enforced() {
+		return
+	}
+	around := r.scene(r.db, e.at, e.layers)
+	if now, err := e.c.describe(around.of.Part); err == nil { // else it is told under the lock
+		around.guesses(now)
+	}
+}
+
+// enter registers an entrant, or has somebody else do it.
+func (r *Registry) enter(ctx context.Context, e *entrant) error {
+	if !r.queue.join(e) {
+		mine, err := r.queue.wait(ctx, e)
+		if err != nil || !mine {
+			return errorOr(err, e.err)
+		}
+	}
+	r.lead(ctx, e)
+	return e.err
+}
+
+func errorOr(err, otherwise error) error {
+	if err != nil {
+		return err
+	}
+	return otherwise
+}
+
+// lead registers an entrant and whoever can be taken along.
+func (r *Registry) lead(ctx context.Context, e *entrant) {
+	defer r.queue.pass(e.at)
+	var along []*entrant
+	apart := func() {
+		if len(along) > 0 {
+			r.queue.back(e.at, along)
+			along, e.alone = nil, true
+		}
+	}
+	defer apart() // after a panic
+	for {
+		var w written
+		err := postgres.Work(ctx, r.db, func(tx pgx.Tx) (err error) {
+			apart()
+			along, w, err = r.together(ctx, tx, e)
+			return err
+		})
+		if r.subjects.settle(w, err == nil); err == nil {
+			r.learn(w)
+			r.queue.tell(along)
+			along = nil
+			return
+		}
+		if e.err = err; len(along) == 0 {
+			return
+		}
+		apart()
+	}
+}
+
+// together registers an entrant, and those it takes along, which it returns.
+func (r *Registry) together(ctx context.Context, tx pgx.Tx, e *entrant) (along []*entrant, w written, err error) {
+	own := *r
+	own.fresh = map[contentID]*fresh{}
+	r = &own
+	around := r.scene(tx, e.at, e.layers)
+	if err := around.gather(ctx, e.enforced()); err != nil {
+		return nil, w, err
+	}
+	l, err := r.lock(ctx, tx, around)
+	if err != nil {
+		return nil, w, err
+	}
+	before := l.st
+	if e.v, err = r.place(ctx, l, e); err != nil {
+		return nil, w, err
+	}
+	for !e.alone && len(along) < mostAlong {
+		next := r.queue.next(e.at)
+		if next == nil {
+			break
+		}
+		along = append(along, next)
+		stays, err := r.follow(ctx, l, next)
+		if err != nil {
+			return along, w, err
+		}
+		if !stays {
+			along = along[:len(along)-1]
+			break
+		}
+	}
+	if l.st != before {
+		w = r.subjects.expect(written{after: before, st: l.st, brought: r.fresh})
+	}
+	return along, w, audit.Append(ctx, tx, l.done...)
+}
+
+// place registers an entrant under the lock.
+func (r *Registry) place(ctx context.Context, l *locked, e *entrant) (Version, error) {
+	v, found, to, err := r.admit(ctx, l, e.by, e.s, e.c)
+	if err != nil || found {
+		return v, err
+	}
+	return r.keep(ctx, l, e.by, e.s.ID, to)
+}
+
+// follow registers an entrant that was taken along. Who has something to say to
+// the catalog, which may be busy with another change, does not stay: nobody else
+// is to wait for that whom it does not concern.
+func (r *Registry) follow(ctx context.Context, l *locked, e *entrant) (stays bool, err error) {
+	v, found, to, err := r.admit(ctx, l, e.by, e.s, e.c)
+	if err != nil && fault.All(err) == nil {
+		return true, err
+	}
+	if e.v, e.err = v, err; err != nil || found {
+		return true, nil
+	}
+	silent, err := l.around.silent(ctx, to)
+	if err != nil {
+		return true, err
+	}
+	if !silent {
+		r.queue.first(e)
+		return false, nil
+	}
+	e.v, err = r.keep(ctx, l, e.by, e.s.ID, to)
+	return true, err
+}
+
+// silent reports whether a version would have the catalog say nothing new of any
+// field.
+func (s *scene) silent(ctx context.Context, to successor) (bool, error) {
+	now, err := to.c.describe(s.of.Part)
+	if err != nil {
+		return false, err
+	}
+	k, err := s.tagged(ctx)
+	change := k.change(now)
+	for i, d := range k.datasets {
+		v := assertion.Version{Dataset: d, Number: to.number, Has: s.of.Has}
+		if v.News(change, k.tags[i]) {
+			return false, nil
+		}
+	}
+	return true, err
+}
+
+// queue is who waits at subjects where somebody of this replica registers.
+type queue struct {
+	mu sync.Mutex
+	at map[place][]*entrant // as they came; no key: nobody is there
+}
+
+func newQueue() *queue { return &queue{at: map[place][]*entrant{}} }
+
+// join has an entrant wait, unless nobody is there: then it is their turn.
+func (q *queue) join(e *entrant) (turn bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	waiting, busy := q.at[e.at]
+	if busy {
+		waiting = append(waiting, e)
+	}
+	q.at[e.at] = waiting
+	return !busy
+}
+
+// wait waits until it is an entrant's turn, or they were taken along.
+func (q *queue) wait(ctx context.Context, e *entrant) (turn bool, err error) {
+	select {
+	case turn := <-e.told:
+		return turn, nil
+	case <-ctx.Done():
+	}
+	if q.leave(e) {
+		return false, ctx.Err()
+	}
+	if turn := <-e.told; turn { // it came too late
+		q.pass(e.at)
+		return false, ctx.Err()
+	}
+	return false, nil
+}
+
+// leave takes out who waits no longer, unless they were taken along, or it is
+// their turn.
+func (q *queue) leave(e *entrant) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i, one := range q.at[e.at] {
+		if one == e {
+			q.at[e.at] = append(q.at[e.at][:i:i], q.at[e.at][i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// next takes along who has waited for longest, if they may follow.
+func (q *queue) next(p place) *entrant {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	waiting := q.at[p]
+	if len(waiting) == 0 || !waiting[0].mayFollow() {
+		return nil
+	}
+	q.at[p] = waiting[1:]
+	return waiting[0]
+}
+
+// first has somebody who was taken along be the next one.
+func (q *queue) first(e *entrant) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.at[e.at] = append([]*entrant{e}, q.at[e.at]...)
+}
+
+// back has those who were taken along register alone, before others.
+func (q *queue) back(p place, along []*entrant) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, e := range along {
+		e.alone, e.err = true, nil
+	}
+	q.at[p] = append(along[:len(along):len(along)], q.at[p]...)
+}
+
+// tell tells those who were taken along that they are done.
+func (q *queue) tell(along []*entrant) {
+	for _, e := range along {
+		e.told <- false
+	}
+}
+
+// pass gives the turn to who has waited for longest.
+func (q *queue) pass(p place) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	waiting := q.at[p]
+	if len(waiting) == 0 {
+		delete(q.at, p)
+		return
+	}
+	q.at[p] = waiting[1:]
+	waiting[0].told <- true
+}
