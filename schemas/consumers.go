@@ -43,17 +43,13 @@ func (s *scene) readers(ctx context.Context) (out consumers, err error) {
 	if out.datasets, err = s.ids(ctx); err != nil {
 		return out, err
 	}
-	readers, err := contract.Readers(ctx, s.db, s.place.context, s.place.name)
-	if err != nil {
-		return out, err
-	}
 	t := reading{}
 	for _, dataset := range out.datasets {
 		if err := s.readersOf(ctx, &t, dataset); err != nil {
 			return out, err
 		}
 	}
-	for _, n := range readers {
+	for _, n := range s.readings {
 		c := t.at(service{id: n.ServiceID})
 		c.readers = append(c.readers, n)
 	}

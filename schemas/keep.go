@@ -3,24 +3,50 @@ package schemas
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
-// idFor is the id of a content: that which it has, the next one, or in an
-// import the one that was asked for.
-func (r *Registry) idFor(ctx context.Context, tx pgx.Tx, in string, asked int, c *content) (int, error) {
-	if asked <= 0 {
-		return r.keepContent(ctx, tx, in, c)
+// outcome is what came of a version that was written.
+type outcome struct {
+	ID    int  // of the content
+	Fresh bool // nobody had brought the content before
+	Head  int64
+}
+
+// writesVersion writes a version of a content, as changed does.
+const writesVersion = `
+		version AS (
+		    INSERT INTO schemas_version (subject_id, version, context, schema_id, registered_by, registered_at)
+		    SELECT $2, $3, $1, content.id, $4, $5 FROM content),
+		change AS (
+		    INSERT INTO schemas_change (kind, context, subject_id, version, schema_id, at)
+		    SELECT 'REGISTERED', $1, $2, $3, content.id, $5 FROM content
+		    RETURNING seq),
+		head AS (UPDATE schemas_subject s SET head = change.seq FROM change WHERE s.id = $2)
+		SELECT content.id, content.fresh, change.seq AS head FROM content, change`
+
+// importVersion writes a version of a content under the id that is asked for.
+func (r *Registry) importVersion(ctx context.Context, l *locked, by access.Principal, to successor, at time.Time) (n outcome, err error) {
+	if n.Fresh, err = r.keepAs(ctx, l.tx, l.Context, to.id, to.c); err != nil {
+		return n, err
 	}
+	const q = `WITH content AS (SELECT $6::int AS id, $7::boolean AS fresh), ` + writesVersion
+	return postgres.One[outcome](ctx, l.tx, q, l.Context, l.ID, to.number, by.ID, at, to.id, n.Fresh)
+}
+
+// keepAs gives a content the id that an import asks for, unless it has that.
+func (r *Registry) keepAs(ctx context.Context, tx pgx.Tx, in string, asked int, c *content) (fresh bool, err error) {
 	const qCounter = `
 		INSERT INTO schemas_context AS c (name, next_id) VALUES ($1, $2)
 		    ON CONFLICT (name) DO UPDATE SET next_id = greatest(c.next_id, excluded.next_id)`
 	if _, err := tx.Exec(ctx, qCounter, in, asked+1); err != nil {
-		return 0, err
+		return false, err
 	}
 	const q = `
 		INSERT INTO schemas_schema (context, id, type, text, hash, created_at, metadata, rule_set, body_hash, shape_hash)
@@ -28,20 +54,17 @@ func (r *Registry) idFor(ctx context.Context, tx pgx.Tx, in string, asked int, c
 		    ON CONFLICT DO NOTHING`
 	tag, err := tx.Exec(ctx, q, in, asked, c.kind, c.text, c.hash[:], r.now(), c.metadata, c.ruleSet, c.bodyHash(), c.shapeHash())
 	if err != nil {
-		return 0, err
+		return false, err
 	}
 	if tag.RowsAffected() == 1 {
-		if err := neverAnother(ctx, tx, in, asked, c); err != nil {
-			return 0, err
-		}
-		return asked, keepReferences(ctx, tx, contentID{in, asked}, c.references)
+		return true, neverAnother(ctx, tx, in, asked, c)
 	}
 	const qSame = `SELECT id FROM schemas_schema WHERE context = $1 AND hash = $2 AND id = $3 FOR KEY SHARE`
-	id, err := postgres.Scalar[int](ctx, tx, qSame, in, c.hash[:], asked)
+	_, err = postgres.Scalar[int](ctx, tx, qSame, in, c.hash[:], asked)
 	if errors.Is(err, postgres.ErrNotFound) {
 		err = fault.Bad("id", "ID_TAKEN", "the id %d stands for another schema, or this schema has another id; an id is one schema's for ever: bring it into a context of its own", asked)
 	}
-	return id, err
+	return false, err
 }
 
 // neverAnother refuses an id that stood for another content before that was
@@ -56,37 +79,34 @@ func neverAnother(ctx context.Context, tx pgx.Tx, in string, id int, c *content)
 	return err
 }
 
-// keepContent finds the id of a content in a context, or gives it the next
-// one. What is there is held, so that it is not deleted for good meanwhile; if
-// it just was, it is new. The counter's row is locked until the end, so it is
-// taken late.
-func (r *Registry) keepContent(ctx context.Context, tx pgx.Tx, in string, c *content) (int, error) {
+// writeVersion writes a version of a content, which has its id in the context already, or
+// gets the next one. What is there is held, so that it is not deleted for good
+// meanwhile; if it just was, it is new. The counter's row is locked until the
+// end, so this is done late.
+func (r *Registry) writeVersion(ctx context.Context, l *locked, by access.Principal, to successor, at time.Time) (outcome, error) {
 	const q = `
 		WITH known AS (
-		    SELECT id FROM schemas_schema WHERE context = $1 AND hash = $4 FOR KEY SHARE),
+		    SELECT id FROM schemas_schema WHERE context = $1 AND hash = $6 FOR KEY SHARE),
 		next AS (
 		    INSERT INTO schemas_context AS c (name, next_id)
 		    SELECT $1, 2 WHERE NOT EXISTS (SELECT FROM known)
 		        ON CONFLICT (name) DO UPDATE SET next_id = c.next_id + 1
 		    RETURNING c.next_id - 1 AS id),
-		fresh AS (
+		new AS (
 		    INSERT INTO schemas_schema (context, id, type, text, hash, created_at, metadata, rule_set, body_hash, shape_hash)
-		    SELECT $1, next.id, $2, $3, $4, $5, $6::jsonb, $7::jsonb, $8, $9 FROM next
+		    SELECT $1, next.id, $7, $8, $6, $5, $9::jsonb, $10::jsonb, $11, $12 FROM next
 		        ON CONFLICT ON CONSTRAINT schemas_content_has_one_id DO NOTHING
-		    RETURNING id)
-		SELECT id, false AS fresh FROM known UNION ALL SELECT id, true FROM fresh`
-	type kept struct {
-		ID    int
-		Fresh bool
+		    RETURNING id),
+		content AS (SELECT id, false AS fresh FROM known UNION ALL SELECT id, true FROM new), ` + writesVersion
+	if to.id > 0 {
+		return r.importVersion(ctx, l, by, to, at)
 	}
+	c := to.c
 	for {
-		k, err := postgres.One[kept](ctx, tx, q, in, c.kind, c.text, c.hash[:], r.now(), c.metadata, c.ruleSet, c.bodyHash(), c.shapeHash())
-		switch {
-		case errors.Is(err, postgres.ErrNotFound): // another subject brought the same content meanwhile
-		case err != nil || !k.Fresh:
-			return k.ID, err
-		default:
-			return k.ID, keepReferences(ctx, tx, contentID{in, k.ID}, c.references)
+		n, err := postgres.One[outcome](ctx, l.tx, q, l.Context, l.ID, to.number, by.ID, at, c.hash[:],
+			c.kind, c.text, c.metadata, c.ruleSet, c.bodyHash(), c.shapeHash())
+		if !errors.Is(err, postgres.ErrNotFound) { // else another subject brought the same content meanwhile
+			return n, err
 		}
 	}
 }

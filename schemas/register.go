@@ -66,7 +66,7 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 	if err != nil {
 		return v, err
 	}
-	e := &entrant{by: by, at: p, layers: layers, s: s, c: c, told: make(chan bool, 1)}
+	e := &entrant{by: by, at: p, isNew: st == nil, layers: layers, s: s, c: c, told: make(chan bool, 1)}
 	r.foresee(e)
 	err = r.enter(ctx, e)
 	return e.v, err
@@ -141,8 +141,8 @@ type locked struct {
 }
 
 // lock holds a subject until the unit of work ends, and makes it if there is none.
-func (r *Registry) lock(ctx context.Context, tx pgx.Tx, around *scene) (*locked, error) {
-	s, layers, err := r.lockToRegister(ctx, tx, around)
+func (r *Registry) lock(ctx context.Context, tx pgx.Tx, around *scene, isNew bool) (*locked, error) {
+	s, layers, err := r.lockToRegister(ctx, tx, around, isNew)
 	if err != nil {
 		return nil, err
 	}
@@ -153,6 +153,7 @@ func (r *Registry) lock(ctx context.Context, tx pgx.Tx, around *scene) (*locked,
 // successor is the version that a submission would become.
 type successor struct {
 	number int
+	id     int // that an import asks for; else 0
 	c      *content
 	forced bool // it took force
 }
@@ -180,7 +181,7 @@ func (r *Registry) admit(ctx context.Context, l *locked, by access.Principal, s 
 	if to.number, err = l.st.numberFor(s, mode); err != nil {
 		return v, false, to, err
 	}
-	if to.c = c; mode == Import {
+	if to.c, to.id = c, s.ID; mode == Import {
 		return v, false, to, nil
 	}
 	if to.c, err = c.numbered(to.number, s.Version > 0); err != nil {
@@ -267,7 +268,7 @@ func (st *state) numberFor(s Submission, mode Mode) (int, error) {
 
 // keep writes what a registration brings: content, version and fields. The subject
 // has the version from then on, in the unit of work.
-func (r *Registry) keep(ctx context.Context, l *locked, by access.Principal, asked int, to successor) (v Version, err error) {
+func (r *Registry) keep(ctx context.Context, l *locked, by access.Principal, to successor) (v Version, err error) {
 	c := to.c
 	now, err := c.describe(l.around.of.Part)
 	if err == nil {
@@ -279,33 +280,23 @@ func (r *Registry) keep(ctx context.Context, l *locked, by access.Principal, ask
 	if err := lockTargets(ctx, l.tx, c.references); err != nil {
 		return v, err
 	}
-	id, err := r.idFor(ctx, l.tx, l.Context, asked, c)
+	at := r.now()
+	is, err := r.writeVersion(ctx, l, by, to, at)
+	if err == nil && is.Fresh {
+		err = keepReferences(ctx, l.tx, contentID{l.Context, is.ID}, c.references)
+	}
 	if err != nil {
 		return v, err
 	}
-	v = c.as(l.place(), to.number, id, r.now())
-	gone, err := r.dropEarlier(ctx, l.tx, l.subject, l.st, id)
+	v = c.as(l.place(), to.number, is.ID, at)
+	gone, head, err := r.dropEarlier(ctx, l, is)
 	if err != nil {
 		return v, err
 	}
-	const q = `
-		WITH version AS (
-		    INSERT INTO schemas_version (subject_id, version, context, schema_id, registered_by, registered_at)
-		    VALUES ($1, $2, $3, $4, $5, $6)),
-		change AS (
-		    INSERT INTO schemas_change (kind, context, subject_id, version, schema_id, at)
-		    VALUES ('REGISTERED', $3, $1, $2, $4, $6)
-		    RETURNING seq),
-		head AS (UPDATE schemas_subject s SET head = change.seq FROM change WHERE s.id = $1)
-		SELECT seq FROM change` // as changed does
-	head, err := postgres.Scalar[int64](ctx, l.tx, q, l.ID, to.number, l.Context, id, by.ID, v.RegisteredAt)
-	if err != nil {
-		return v, err
-	}
-	n := numbered{int32(to.number), int32(id), false, v.RegisteredAt.UnixMicro(), c.body, c.shape()}
+	n := numbered{int32(to.number), int32(is.ID), false, v.RegisteredAt.UnixMicro(), c.body, c.shape()}
 	l.st = l.st.with(n, gone, head)
 	r.bring(v.Schema, c)
-	l.done = append(l.done, to.record(by, l.ID, id))
+	l.done = append(l.done, to.record(by, l.ID, is.ID))
 	return v, nil
 }
 
@@ -328,22 +319,23 @@ func (to successor) record(by access.Principal, subject uuid.UUID, id int) audit
 }
 
 // dropEarlier removes the deleted versions whose content was registered again,
-// unless something refers to them, and returns their numbers.
-func (r *Registry) dropEarlier(ctx context.Context, tx pgx.Tx, s subject, st *state, id int) ([]int, error) {
-	if !slices.ContainsFunc(st.versions, func(v numbered) bool { return v.deleted && int(v.schema) == id }) {
-		return nil, nil
+// unless something refers to them. It returns their numbers, and the subject's
+// last change.
+func (r *Registry) dropEarlier(ctx context.Context, l *locked, is outcome) (gone []int, head int64, err error) {
+	if head = is.Head; !slices.ContainsFunc(l.st.versions, func(v numbered) bool { return v.deleted && int(v.schema) == is.ID }) {
+		return nil, head, nil
 	}
 	const q = `
 		DELETE FROM schemas_version v
 		 WHERE v.subject_id = $1 AND v.schema_id = $2 AND v.deleted_at IS NOT NULL
 		   AND NOT EXISTS (SELECT FROM schemas_reference r WHERE r.target_subject_id = v.subject_id AND r.target_version = v.version)
 		RETURNING v.version -- any order`
-	gone, err := postgres.Scalars[int](ctx, tx, q, s.ID, id)
+	gone, err = postgres.Scalars[int](ctx, l.tx, q, l.ID, is.ID)
 	for _, version := range gone {
-		_, failed := r.changed(ctx, tx, change{kind: "PURGED", context: s.Context, subject: &s.ID, version: &version})
-		err = errors.Join(err, failed)
+		seq, failed := r.changed(ctx, l.tx, change{kind: "PURGED", context: l.Context, subject: &l.ID, version: &version})
+		head, err = seq, errors.Join(err, failed)
 	}
-	return gone, err
+	return gone, head, err
 }
 
 // change is what whoever follows the registry is told.

@@ -8,6 +8,7 @@ import (
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/catalog/dossier"
 	"github.com/flowmart/lethe/internal/postgres"
+	"github.com/flowmart/lethe/schemas/contract"
 	"github.com/flowmart/lethe/schemas/gate"
 	"github.com/flowmart/lethe/schemas/topic"
 )
@@ -22,6 +23,7 @@ type scene struct {
 	of    topic.Binding
 
 	datasets  *[]behind
+	readings  []contract.Reader // once datasets are known
 	said      []gate.Around
 	consumers *consumers
 	known     *known
@@ -71,21 +73,25 @@ func (s *scene) gather(ctx context.Context, enforced bool) error {
 }
 
 // topics finds the datasets behind the topics that the subject describes: one a
-// cluster that has such a topic.
+// cluster that has such a topic. In the same round trip it asks which schemas
+// consumers read with.
 func (s *scene) topics(ctx context.Context) ([]behind, error) {
 	if s.datasets != nil {
 		return *s.datasets, nil
 	}
+	var b postgres.Batch
+	found := make([][]dossier.Dataset, len(s.of.Topics)*len(s.r.clusters))
+	for i := range found {
+		dossier.AskTopic(&b, &found[i], s.r.clusters[i%len(s.r.clusters)], s.of.Topics[i/len(s.r.clusters)])
+	}
+	contract.AskReaders(&b, &s.readings, s.place.context, s.place.name)
+	if err := b.Send(ctx, s.db); err != nil {
+		return nil, err
+	}
 	var out []behind
-	for _, topic := range s.of.Topics {
-		for _, cluster := range s.r.clusters {
-			d, err := dossier.OfTopic(ctx, s.db, cluster, topic)
-			if err != nil {
-				return nil, err
-			}
-			if d != nil {
-				out = append(out, behind{topic, *d})
-			}
+	for i, some := range found {
+		for _, d := range some {
+			out = append(out, behind{s.of.Topics[i/len(s.r.clusters)], d})
 		}
 	}
 	s.datasets = &out

@@ -22,6 +22,13 @@ type subject struct {
 
 func (s subject) place() place { return place{s.Context, s.Name} }
 
+const (
+	qMade = `
+		INSERT INTO schemas_subject (id, context, name, created_at) VALUES ($1, $2, $3, $4)
+		    ON CONFLICT ON CONSTRAINT schemas_subject_name_taken DO NOTHING`
+	qLocked = `SELECT id, context, name, service_id, head FROM schemas_subject WHERE context = $1 AND name = $2 FOR UPDATE`
+)
+
 // lockSubject holds a subject until the unit of work ends, and makes it if
 // there is none.
 func (r *Registry) lockSubject(ctx context.Context, tx pgx.Tx, p place) (subject, error) {
@@ -29,16 +36,11 @@ func (r *Registry) lockSubject(ctx context.Context, tx pgx.Tx, p place) (subject
 	if !errors.Is(err, errNoSubject) {
 		return s, err
 	}
-	const q = `
-		INSERT INTO schemas_subject (id, context, name, created_at) VALUES ($1, $2, $3, $4)
-		    ON CONFLICT ON CONSTRAINT schemas_subject_name_taken DO NOTHING`
-	if _, err := tx.Exec(ctx, q, uuid.Must(uuid.NewV7()), p.context, p.name, r.now()); err != nil {
+	if _, err := tx.Exec(ctx, qMade, uuid.Must(uuid.NewV7()), p.context, p.name, r.now()); err != nil {
 		return s, err
 	}
 	return lockKnown(ctx, tx, p)
 }
-
-const qLocked = `SELECT id, context, name, service_id, head FROM schemas_subject WHERE context = $1 AND name = $2 FOR UPDATE`
 
 // lockKnown holds a subject that is there.
 func lockKnown(ctx context.Context, tx pgx.Tx, p place) (subject, error) {
@@ -50,30 +52,32 @@ func lockKnown(ctx context.Context, tx pgx.Tx, p place) (subject, error) {
 }
 
 // lockToRegister is lockSubject and heldLayers in one round trip, for others wait
-// meanwhile, and asks what is said of the fields.
-func (r *Registry) lockToRegister(ctx context.Context, tx pgx.Tx, around *scene) (s subject, layers []layer, err error) {
-	// What is set above is not held before the subject is: who makes a subject
-	// may have to wait for another who does.
+// meanwhile, and asks what is said of the fields. The subject is made first where
+// it is thought to be new.
+func (r *Registry) lockToRegister(ctx context.Context, tx pgx.Tx, around *scene, isNew bool) (subject, []layer, error) {
+	// What is set above is held only once the subject is: who makes a subject may
+	// have to wait for another who does, and that one for whoever sets something.
 	const qShare = `SELECT pg_advisory_xact_lock_shared($3) FROM schemas_subject WHERE context = $1 AND name = $2`
 	p := around.place
-	var b postgres.Batch
-	var there []subject
-	postgres.Ask(&b, &there, qLocked, p.context, p.name)
-	b.Do(qShare, p.context, p.name, configLock)
-	askLayers(&b, &layers, p)
-	around.askTags(&b)
-	if err := b.Send(ctx, tx); err != nil {
-		return s, nil, err
+	for {
+		var b postgres.Batch
+		var there []subject
+		var layers []layer
+		if isNew {
+			b.Do(qMade, uuid.Must(uuid.NewV7()), p.context, p.name, r.now())
+		}
+		postgres.Ask(&b, &there, qLocked, p.context, p.name)
+		b.Do(qShare, p.context, p.name, configLock)
+		askLayers(&b, &layers, p)
+		around.askTags(&b)
+		if err := b.Send(ctx, tx); err != nil {
+			return subject{}, nil, err
+		}
+		if len(there) == 1 {
+			return there[0], layers, nil
+		}
+		isNew = true // it was deleted for good meanwhile
 	}
-	if len(there) == 1 {
-		return there[0], layers, nil
-	}
-	around.known = nil // who makes the subject meanwhile may say something of them
-	if s, err = r.lockSubject(ctx, tx, p); err != nil {
-		return s, nil, err
-	}
-	layers, err = heldLayers(ctx, tx, p)
-	return s, layers, err
 }
 
 // held is a subject's state under its lock. What is in memory is that state if

@@ -30,7 +30,8 @@ const mostAlong = 15
 type entrant struct {
 	by     access.Principal
 	at     place
-	layers []layer // that hold there, as they are in memory
+	isNew  bool    // no such subject is in memory
+	layers []layer // that hold there, likewise
 	s      Submission
 	c      *content
 
@@ -118,7 +119,7 @@ func (r *Registry) together(ctx context.Context, tx pgx.Tx, e *entrant) (along [
 	if err := around.gather(ctx, e.enforced()); err != nil {
 		return nil, w, err
 	}
-	l, err := r.lock(ctx, tx, around)
+	l, err := r.lock(ctx, tx, around, e.isNew)
 	if err != nil {
 		return nil, w, err
 	}
@@ -153,7 +154,7 @@ func (r *Registry) place(ctx context.Context, l *locked, e *entrant) (Version, e
 	if err != nil || found {
 		return v, err
 	}
-	return r.keep(ctx, l, e.by, e.s.ID, to)
+	return r.keep(ctx, l, e.by, to)
 }
 
 // follow registers an entrant that was taken along. Who has something to say to
@@ -175,7 +176,7 @@ func (r *Registry) follow(ctx context.Context, l *locked, e *entrant) (stays boo
 		r.queue.first(e)
 		return false, nil
 	}
-	e.v, err = r.keep(ctx, l, e.by, e.s.ID, to)
+	e.v, err = r.keep(ctx, l, e.by, to)
 	return true, err
 }
 

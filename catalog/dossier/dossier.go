@@ -6,7 +6,6 @@ package dossier
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,9 +30,9 @@ type Dataset struct {
 	RetentionMs   *int64  // likewise
 }
 
-// OfTopic finds the dataset behind a topic of a cluster; nil if the catalog does
-// not know the topic.
-func OfTopic(ctx context.Context, db postgres.DB, cluster, topic string) (*Dataset, error) {
+// AskTopic finds the dataset behind a topic of a cluster, with what else a batch
+// asks; none if the catalog does not know the topic.
+func AskTopic(b *postgres.Batch, into *[]Dataset, cluster, topic string) {
 	const q = `
 		SELECT d.id, d.erase_by, s.id AS service_id, coalesce(s.ref, '') AS service, coalesce(team.ref, '') AS service_owner,
 		       coalesce(o.active, false) AS owned, p.days AS retention_days, t.cleanup_policy, t.retention_ms
@@ -45,11 +44,7 @@ func OfTopic(ctx context.Context, db postgres.DB, cluster, topic string) (*Datas
 		  LEFT JOIN catalog_owner o ON o.id = coalesce(d.owner_id, s.owner_id)
 		  LEFT JOIN catalog_retention_policy p ON p.id = d.retention_policy_id
 		 WHERE t.cluster = $1 AND t.topic = $2`
-	d, err := postgres.One[Dataset](ctx, db, q, cluster, topic)
-	if errors.Is(err, postgres.ErrNotFound) {
-		return nil, nil
-	}
-	return &d, err
+	postgres.Ask(b, into, q, cluster, topic)
 }
 
 // Use is what a dataset or a field of it may be used for now.

@@ -89,7 +89,15 @@ func ReadersByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uuid
 }
 
 // Readers lists what consumers of a subject declare now.
-func Readers(ctx context.Context, db postgres.DB, inContext, subject string) ([]Reader, error) {
+func Readers(ctx context.Context, db postgres.DB, inContext, subject string) (all []Reader, err error) {
+	var b postgres.Batch
+	AskReaders(&b, &all, inContext, subject)
+	err = b.Send(ctx, db)
+	return all, err
+}
+
+// AskReaders is Readers with what else a batch asks.
+func AskReaders(b *postgres.Batch, into *[]Reader, inContext, subject string) {
 	const q = `
 		SELECT r.id, r.subject_id, CASE s.context WHEN '.' THEN s.name ELSE ':' || s.context || ':' || s.name END AS subject,
 		       r.service_id, r.name, r.type, r.text, r.refs, r.version, r.declared_by, r.declared_at
@@ -97,7 +105,7 @@ func Readers(ctx context.Context, db postgres.DB, inContext, subject string) ([]
 		  JOIN schemas_subject s ON s.id = r.subject_id
 		 WHERE s.context = $1 AND s.name = $2 AND r.ended_at IS NULL
 		 ORDER BY r.service_id, r.name`
-	return postgres.Many[Reader](ctx, db, q, inContext, subject)
+	postgres.Ask(b, into, q, inContext, subject)
 }
 
 // Need is a consumer whose owner has to agree to a change: one that it breaks,
