@@ -128,10 +128,11 @@ func fieldColumns(fields []Field) (n columnsOfFields) {
 // UpsertSchemaFields enters the fields that a version of a schema gives a
 // dataset, and remembers in which versions each was first and last seen. What
 // people said in DeclareFields about type and description gives way only where
-// the schema says something. It returns the fields' ids, by path.
-func UpsertSchemaFields(ctx context.Context, db postgres.DB, dataset uuid.UUID, version int, fields []Field) (map[string]uuid.UUID, error) {
+// the schema says something. It goes with what else a batch does; once that was
+// sent the fields' ids are known, by path.
+func UpsertSchemaFields(b *postgres.Batch, dataset uuid.UUID, version int, fields []Field) (ids func() map[string]uuid.UUID, err error) {
 	if len(fields) == 0 {
-		return nil, nil
+		return func() map[string]uuid.UUID { return nil }, nil
 	}
 	if err := checkFields(fields); err != nil {
 		return nil, err
@@ -150,15 +151,19 @@ func UpsertSchemaFields(ctx context.Context, db postgres.DB, dataset uuid.UUID, 
 		       last_version = greatest(f.last_version, excluded.last_version), updated_at = now()
 		RETURNING f.id, f.path -- any order`
 	n := fieldColumns(fields)
-	rows, err := postgres.Many[struct {
+	var rows []struct {
 		ID   uuid.UUID
 		Path string
-	}](ctx, db, q, dataset, n.ids, n.paths, n.types, n.nullable, n.docs, n.opaque, version)
-	out := make(map[string]uuid.UUID, len(rows))
-	for _, f := range rows {
-		out[f.Path] = f.ID
 	}
-	return out, named(err)
+	postgres.Ask(b, &rows, q, dataset, n.ids, n.paths, n.types, n.nullable, n.docs, n.opaque, version)
+	b.Explain(named)
+	return func() map[string]uuid.UUID {
+		out := make(map[string]uuid.UUID, len(rows))
+		for _, f := range rows {
+			out[f.Path] = f.ID
+		}
+		return out
+	}, nil
 }
 
 // FieldsByDataset finds the fields of each dataset, by path.

@@ -1,6 +1,8 @@
 package catalog_test
 
 import (
+	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -8,6 +10,7 @@ import (
 
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/postgres"
 )
 
 // A reader that nobody declared is nobody's until its owner says so; what was
@@ -157,6 +160,19 @@ func TestAliasesNeverDie(t *testing.T) {
 	}
 }
 
+// enter enters fields of a version, and sees that each has an id.
+func enter(ctx context.Context, db postgres.DB, dataset uuid.UUID, version int, fields []catalog.Field) error {
+	var b postgres.Batch
+	ids, err := catalog.UpsertSchemaFields(&b, dataset, version, fields)
+	if err == nil {
+		err = b.Send(ctx, db)
+	}
+	if err == nil && len(ids()) != len(fields) {
+		err = fmt.Errorf("%d fields have %d ids", len(fields), len(ids()))
+	}
+	return err
+}
+
 // Schemas add fields and remember their versions; what people declared stays
 // where the schema says nothing.
 func TestSchemaFields(t *testing.T) {
@@ -165,7 +181,7 @@ func TestSchemaFields(t *testing.T) {
 	ctx := t.Context()
 	upsert := func(version int, fields ...catalog.Field) {
 		t.Helper()
-		if _, err := catalog.UpsertSchemaFields(ctx, b.db, b.dataset.ID, version, fields); err != nil {
+		if err := enter(ctx, b.db, b.dataset.ID, version, fields); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -190,8 +206,7 @@ func TestSchemaFields(t *testing.T) {
 		t.Errorf("missing %v", want)
 	}
 	into := func(dataset uuid.UUID, path string) error {
-		_, err := catalog.UpsertSchemaFields(ctx, b.db, dataset, 1, []catalog.Field{{Path: path}})
-		return err
+		return enter(ctx, b.db, dataset, 1, []catalog.Field{{Path: path}})
 	}
 	for path, err := range map[string]error{
 		"fields.0.path:BAD_FIELD_PATH": into(b.dataset.ID, "a..b"),

@@ -113,25 +113,49 @@ func claim(ctx context.Context, tx pgx.Tx, by access.Principal, s *subject, owne
 	return err
 }
 
-// tellCatalog writes the fields of a topic's keys or values into the catalog,
-// for each dataset behind the topic, and what the schema says they are.
+// told is what fields of a dataset were written.
+type told struct {
+	dataset uuid.UUID
+	ids     func() map[string]uuid.UUID // by path
+}
+
+// tellFields writes the fields of a topic's keys or values into the catalog with
+// what else a batch does, for each dataset behind the topic.
+func (s *scene) tellFields(b *postgres.Batch, version int, now described) (all []told, err error) {
+	fields := catalogFields(now.places, s.of.Part)
+	for _, d := range *s.datasets {
+		const atOnce = 2000 // the catalog takes no more in one call
+		for some := range slices.Chunk(fields, atOnce) {
+			ids, err := catalog.UpsertSchemaFields(b, d.ID, version, some)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, told{d.ID, ids})
+		}
+	}
+	return all, nil
+}
+
+// tellCatalog writes the fields, and what the schema says they are.
 func (s *scene) tellCatalog(ctx context.Context, by access.Principal, version int, now described) error {
 	datasets, err := s.ids(ctx)
 	if err != nil || len(datasets) == 0 {
 		return err
 	}
-	told := catalogFields(now.places, s.of.Part)
-	const atOnce = 2000 // the catalog takes no more in one call
+	var b postgres.Batch
+	all, err := s.tellFields(&b, version, now)
+	if err == nil {
+		err = b.Send(ctx, s.db)
+	}
+	if err != nil {
+		return err
+	}
 	fields := entered{}
 	for _, d := range datasets {
 		fields[d] = map[string]uuid.UUID{}
-		for some := range slices.Chunk(told, atOnce) {
-			ids, err := catalog.UpsertSchemaFields(ctx, s.db, d, version, some)
-			if err != nil {
-				return err
-			}
-			maps.Copy(fields[d], ids)
-		}
+	}
+	for _, t := range all {
+		maps.Copy(fields[t.dataset], t.ids())
 	}
 	return s.classify(ctx, by, fields, now, version)
 }

@@ -82,8 +82,8 @@ func neverAnother(ctx context.Context, tx pgx.Tx, in string, id int, c *content)
 // writeVersion writes a version of a content, which has its id in the context already, or
 // gets the next one. What is there is held, so that it is not deleted for good
 // meanwhile; if it just was, it is new. The counter's row is locked until the
-// end, so this is done late.
-func (r *Registry) writeVersion(ctx context.Context, l *locked, by access.Principal, to successor, at time.Time) (outcome, error) {
+// end, so this is done late. What is in the batch goes before.
+func (r *Registry) writeVersion(ctx context.Context, l *locked, b *postgres.Batch, by access.Principal, to successor, at time.Time) (outcome, error) {
 	const q = `
 		WITH known AS (
 		    SELECT id FROM schemas_schema WHERE context = $1 AND hash = $6 FOR KEY SHARE),
@@ -99,15 +99,20 @@ func (r *Registry) writeVersion(ctx context.Context, l *locked, by access.Princi
 		    RETURNING id),
 		content AS (SELECT id, false AS fresh FROM known UNION ALL SELECT id, true FROM new), ` + writesVersion
 	if to.id > 0 {
+		if err := b.Send(ctx, l.tx); err != nil {
+			return outcome{}, err
+		}
 		return r.importVersion(ctx, l, by, to, at)
 	}
 	c := to.c
 	for {
-		n, err := postgres.One[outcome](ctx, l.tx, q, l.Context, l.ID, to.number, by.ID, at, c.hash[:],
+		var done []outcome
+		postgres.Ask(b, &done, q, l.Context, l.ID, to.number, by.ID, at, c.hash[:],
 			c.kind, c.text, c.metadata, c.ruleSet, c.bodyHash(), c.shapeHash())
-		if !errors.Is(err, postgres.ErrNotFound) { // else another subject brought the same content meanwhile
-			return n, err
+		if err := b.Send(ctx, l.tx); err != nil || len(done) == 1 {
+			return append(done, outcome{})[0], err
 		}
+		b = &postgres.Batch{} // another subject brought the same content meanwhile
 	}
 }
 

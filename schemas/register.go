@@ -156,6 +156,9 @@ type successor struct {
 	id     int // that an import asks for; else 0
 	c      *content
 	forced bool // it took force
+
+	now    described
+	silent bool // nothing new is said of any field
 }
 
 // admit judges a submission that would follow what is registered under the lock.
@@ -270,9 +273,11 @@ func (st *state) numberFor(s Submission, mode Mode) (int, error) {
 // has the version from then on, in the unit of work.
 func (r *Registry) keep(ctx context.Context, l *locked, by access.Principal, to successor) (v Version, err error) {
 	c := to.c
-	now, err := c.describe(l.around.of.Part)
-	if err == nil {
-		err = l.around.tellCatalog(ctx, by, to.number, now)
+	var b postgres.Batch
+	if to.silent {
+		_, err = l.around.tellFields(&b, to.number, to.now)
+	} else {
+		err = l.around.tellCatalog(ctx, by, to.number, to.now)
 	}
 	if err != nil {
 		return v, err
@@ -281,7 +286,7 @@ func (r *Registry) keep(ctx context.Context, l *locked, by access.Principal, to 
 		return v, err
 	}
 	at := r.now()
-	is, err := r.writeVersion(ctx, l, by, to, at)
+	is, err := r.writeVersion(ctx, l, &b, by, to, at)
 	if err == nil && is.Fresh {
 		err = keepReferences(ctx, l.tx, contentID{l.Context, is.ID}, c.references)
 	}

@@ -151,6 +151,9 @@ func (r *Registry) together(ctx context.Context, tx pgx.Tx, e *entrant) (along [
 // place registers an entrant under the lock.
 func (r *Registry) place(ctx context.Context, l *locked, e *entrant) (Version, error) {
 	v, found, to, err := r.admit(ctx, l, e.by, e.s, e.c)
+	if err == nil && !found {
+		err = l.around.hear(ctx, &to)
+	}
 	if err != nil || found {
 		return v, err
 	}
@@ -168,11 +171,10 @@ func (r *Registry) follow(ctx context.Context, l *locked, e *entrant) (stays boo
 	if e.v, e.err = v, err; err != nil || found {
 		return true, nil
 	}
-	silent, err := l.around.silent(ctx, to)
-	if err != nil {
+	if err := l.around.hear(ctx, &to); err != nil {
 		return true, err
 	}
-	if !silent {
+	if !to.silent {
 		r.queue.first(e)
 		return false, nil
 	}
@@ -180,22 +182,19 @@ func (r *Registry) follow(ctx context.Context, l *locked, e *entrant) (stays boo
 	return true, err
 }
 
-// silent reports whether a version would have the catalog say nothing new of any
-// field.
-func (s *scene) silent(ctx context.Context, to successor) (bool, error) {
-	now, err := to.c.describe(s.of.Part)
-	if err != nil {
-		return false, err
+// hear finds out whether a version has anything new to say to the catalog.
+func (s *scene) hear(ctx context.Context, to *successor) (err error) {
+	if to.now, err = to.c.describe(s.of.Part); err != nil {
+		return err
 	}
 	k, err := s.tagged(ctx)
-	change := k.change(now)
+	change := k.change(to.now)
+	to.silent = true
 	for i, d := range k.datasets {
 		v := assertion.Version{Dataset: d, Number: to.number, Has: s.of.Has}
-		if v.News(change, k.tags[i]) {
-			return false, nil
-		}
+		to.silent = to.silent && !v.News(change, k.tags[i])
 	}
-	return true, err
+	return err
 }
 
 // queue is who waits at subjects where somebody of this replica registers.

@@ -9,7 +9,10 @@ import (
 // Batch is statements that are sent together and answered in one round trip, in
 // their order. Each sees what those before it did, as if it were sent alone. The
 // zero Batch is empty; it is sent once.
-type Batch struct{ statements pgx.Batch }
+type Batch struct {
+	statements pgx.Batch
+	words      []func(error) error
+}
 
 // Do puts in a statement whose rows nobody asks for.
 func (b *Batch) Do(q string, args ...any) { b.statements.Queue(q, args...) }
@@ -22,10 +25,18 @@ func Ask[T any](b *Batch, into *[]T, q string, args ...any) {
 	})
 }
 
+// Explain has an error of the batch put into words by who put in a statement; any
+// other is to pass.
+func (b *Batch) Explain(words func(error) error) { b.words = append(b.words, words) }
+
 // Send sends the statements. After one that fails none is run.
 func (b *Batch) Send(ctx context.Context, db DB) error {
 	if b.statements.Len() == 0 {
 		return nil
 	}
-	return legible(db.SendBatch(ctx, &b.statements).Close())
+	err := legible(db.SendBatch(ctx, &b.statements).Close())
+	for _, words := range b.words {
+		err = words(err)
+	}
+	return err
 }

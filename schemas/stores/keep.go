@@ -10,6 +10,7 @@ import (
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas/assertion"
 	"github.com/flowmart/lethe/schemas/tables"
 )
@@ -52,12 +53,16 @@ func (v *work) tellCatalog(ctx context.Context, by access.Principal, all []*judg
 		}
 	}
 	const atOnce = 2000 // the catalog takes no more in one call
+	var b postgres.Batch
 	for _, j := range all {
 		for some := range slices.Chunk(catalogFields(j.fields), atOnce) {
-			if _, err := catalog.UpsertSchemaFields(ctx, v.db, j.dataset, version, some); err != nil {
+			if _, err := catalog.UpsertSchemaFields(&b, j.dataset, version, some); err != nil {
 				return err
 			}
 		}
+	}
+	if err := b.Send(ctx, v.db); err != nil {
+		return err
 	}
 	return v.classify(ctx, by, all, version)
 }
