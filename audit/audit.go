@@ -34,6 +34,16 @@ type Entry struct {
 // Their time is the database's clock. An entry that breaks a rule of its
 // fields fails the unit of work: it is a mistake of the program.
 func Append(ctx context.Context, db postgres.DB, entries ...Entry) error {
+	var b postgres.Batch
+	err := Queue(&b, entries...)
+	if err == nil {
+		err = b.Send(ctx, db)
+	}
+	return err
+}
+
+// Queue is Append with what else a batch does.
+func Queue(b *postgres.Batch, entries ...Entry) error {
 	if len(entries) == 0 {
 		return nil
 	}
@@ -49,10 +59,7 @@ func Append(ctx context.Context, db postgres.DB, entries ...Entry) error {
 		  FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $7::bytea[], $8::date[], $9::jsonb[])
 		       WITH ORDINALITY AS e (id, actor_id, act, entity_id, request_id, code, digest, day, amounts, nth)
 		 ORDER BY nth`
-	_, err := db.Exec(ctx, q, c.ids, c.actors, c.acts, c.entities, c.requests, c.codes, c.digests, c.days, c.amounts)
-	if err != nil {
-		return fmt.Errorf("audit: append: %w", err)
-	}
+	b.Do(q, c.ids, c.actors, c.acts, c.entities, c.requests, c.codes, c.digests, c.days, c.amounts)
 	return nil
 }
 

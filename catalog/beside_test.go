@@ -34,7 +34,11 @@ func TestSchemasSpeakBesideOneAnother(t *testing.T) {
 		}
 		all.Go(func() {
 			err := postgres.Work(ctx, b.db, func(tx pgx.Tx) error {
-				_, err := catalog.AssertTags(ctx, tx, b.admin, tags("SCHEMA"))
+				var last postgres.Batch
+				_, err := catalog.AssertTags(ctx, tx, &last, b.admin, tags("SCHEMA"))
+				if err == nil {
+					err = last.Send(ctx, tx)
+				}
 				return err
 			})
 			if err != nil {

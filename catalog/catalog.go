@@ -85,18 +85,27 @@ func (c *Catalog) Generation(ctx context.Context, by access.Principal) (int64, e
 	return postgres.Scalar[int64](ctx, c.db, q)
 }
 
-func bump(ctx context.Context, db postgres.DB) error {
+// bump counts the generation on. Everybody else who changes the catalog waits for
+// who did so until they commit.
+func bump(b *postgres.Batch) {
 	const q = `
 		INSERT INTO catalog_generation (generation) VALUES (1)
 		    ON CONFLICT (one) DO UPDATE SET generation = catalog_generation.generation + 1`
-	_, err := db.Exec(ctx, q)
-	return err
+	b.Do(q)
+}
+
+// bumped is bump by itself.
+func bumped(ctx context.Context, db postgres.DB) error {
+	var b postgres.Batch
+	bump(&b)
+	return b.Send(ctx, db)
 }
 
 // act is one unit of work on the catalog: who does it, and what will be
 // recorded of it when it ends well.
 type act struct {
 	db       postgres.DB
+	last     *postgres.Batch // for its records, where its caller sends them
 	by       access.Principal
 	dev      bool
 	calendar func(country, region string) error // nil: nobody knows
@@ -165,7 +174,14 @@ func (a *act) under(ctx context.Context, fn func(a *act) error, lock string, arg
 	if err := fn(a); err != nil {
 		return err
 	}
-	return a.finish(ctx)
+	if a.last != nil {
+		return a.finish(a.last)
+	}
+	var b postgres.Batch
+	if err := a.finish(&b); err != nil {
+		return err
+	}
+	return b.Send(ctx, a.db)
 }
 
 // did notes a change, to be written when the act ends.
@@ -174,17 +190,19 @@ func (a *act) did(what, kind string, id uuid.UUID, before, after any) {
 	a.changes = append(a.changes, change{what, kind, id, before, after})
 }
 
-func (a *act) finish(ctx context.Context) error {
+// finish puts the records of an act into a batch.
+func (a *act) finish(b *postgres.Batch) error {
 	if len(a.changes) == 0 {
 		return nil
 	}
-	if err := audit.Append(ctx, a.db, a.entries...); err != nil {
+	if err := audit.Queue(b, a.entries...); err != nil {
 		return err
 	}
-	if err := writeHistory(ctx, a.db, a.by, a.changes); err != nil {
+	if err := writeHistory(b, a.by, a.changes); err != nil {
 		return err
 	}
-	return bump(ctx, a.db)
+	bump(b)
+	return nil
 }
 
 // keyed is anything with a key and a revision.

@@ -25,7 +25,7 @@ type Change struct {
 	After      json.RawMessage // null for something ended
 }
 
-func writeHistory(ctx context.Context, db postgres.DB, by access.Principal, changes []change) error {
+func writeHistory(b *postgres.Batch, by access.Principal, changes []change) error {
 	acts, kinds := make([]string, len(changes)), make([]string, len(changes))
 	ids := make([]uuid.UUID, len(changes))
 	befores, afters := make([]*string, len(changes)), make([]*string, len(changes))
@@ -45,8 +45,8 @@ func writeHistory(ctx context.Context, db postgres.DB, by access.Principal, chan
 		  FROM unnest($2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[]) WITH ORDINALITY
 		       AS c (act, kind, id, before, after, nth)
 		 ORDER BY nth`
-	_, err := db.Exec(ctx, q, by.ID, acts, kinds, ids, befores, afters)
-	return err
+	b.Do(q, by.ID, acts, kinds, ids, befores, afters)
+	return nil
 }
 
 // document writes v as JSON; nil, also as a nil pointer, is NULL.

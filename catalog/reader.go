@@ -237,5 +237,5 @@ func RecordObservedReads(ctx context.Context, db postgres.DB, reads []ObservedRe
 	if err != nil || news == 0 {
 		return named(err)
 	}
-	return bump(ctx, db)
+	return bumped(ctx, db)
 }

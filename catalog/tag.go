@@ -61,8 +61,11 @@ func (c *Catalog) AssertTags(ctx context.Context, by access.Principal, tags []Ta
 // A pipeline may assert so for the datasets of the service it is bound to. What
 // people rejected of a schema stays rejected, and is returned; who thinks again
 // says so in their own name, with the source MANUAL, or ends the rejection.
-func AssertTags(ctx context.Context, db postgres.DB, by access.Principal, tags []Tag) (open []Tag, err error) {
-	a := &act{db: db, by: by}
+//
+// The records of it go into a batch that the caller sends: after that every other
+// change of the catalog waits for the caller.
+func AssertTags(ctx context.Context, db postgres.DB, last *postgres.Batch, by access.Principal, tags []Tag) (open []Tag, err error) {
+	a := &act{db: db, last: last, by: by}
 	err = a.beside(ctx, datasetsOf(tags), func(a *act) (err error) {
 		open, err = a.putTags(ctx, tags)
 		return err

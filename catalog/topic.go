@@ -118,7 +118,7 @@ func RecordTopic(ctx context.Context, db postgres.DB, environment string, topics
 	if !changed {
 		return nil
 	}
-	return bump(ctx, db)
+	return bumped(ctx, db)
 }
 
 // cleanup gives Kafka's two spellings of "both" one.

@@ -16,8 +16,8 @@ import (
 // classify has the catalog say of a topic's fields what its latest version says
 // (source SCHEMA), and what was said of them under their former names. Whoever
 // may register for a subject may say so. Version 0 is none: nothing is said any
-// more.
-func (s *scene) classify(ctx context.Context, by access.Principal, fields entered, now described, version int) error {
+// more. The records of it go into the last batch of the unit of work.
+func (s *scene) classify(ctx context.Context, last *postgres.Batch, by access.Principal, fields entered, now described, version int) error {
 	k, err := s.tagged(ctx)
 	if err != nil {
 		return err
@@ -32,7 +32,7 @@ func (s *scene) classify(ctx context.Context, by access.Principal, fields entere
 		const atOnce = 5000 // the catalog takes no more in one call
 		for some := range slices.Chunk(v.Revised(change, k.tags[i]), atOnce) {
 			s.known = nil // what the catalog says is another from here on
-			if _, err := catalog.AssertTags(ctx, s.db, by, some); err != nil {
+			if _, err := catalog.AssertTags(ctx, s.db, last, by, some); err != nil {
 				return err
 			}
 		}
@@ -84,5 +84,9 @@ func (r *Registry) reclassify(ctx context.Context, db postgres.DB, by access.Pri
 			return err
 		}
 	}
-	return around.classify(ctx, by, fields, now, left.Version)
+	var b postgres.Batch
+	if err := around.classify(ctx, &b, by, fields, now, left.Version); err != nil {
+		return err
+	}
+	return b.Send(ctx, db)
 }

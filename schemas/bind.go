@@ -71,7 +71,11 @@ func (r *Registry) rebind(ctx context.Context, tx pgx.Tx, by access.Principal, l
 	if err != nil {
 		return err
 	}
-	return now.tellCatalog(ctx, by, live[0].Version, latest)
+	var b postgres.Batch
+	if err := now.tellCatalog(ctx, &b, by, live[0].Version, latest); err != nil {
+		return err
+	}
+	return b.Send(ctx, now.db)
 }
 
 // admits lets stewards of every topic pass, and whoever may do anything.
@@ -110,7 +114,11 @@ func (s *scene) leave(ctx context.Context, by access.Principal, now *scene) erro
 		}
 	}
 	s.datasets = &left
-	return s.classify(ctx, by, nil, described{}, 0)
+	var b postgres.Batch
+	if err := s.classify(ctx, &b, by, nil, described{}, 0); err != nil {
+		return err
+	}
+	return b.Send(ctx, s.db)
 }
 
 // Topics lists the topics that a subject describes: the one it is called after,

@@ -136,8 +136,9 @@ func (s *scene) tellFields(b *postgres.Batch, version int, now described) (all [
 	return all, nil
 }
 
-// tellCatalog writes the fields, and what the schema says they are.
-func (s *scene) tellCatalog(ctx context.Context, by access.Principal, version int, now described) error {
+// tellCatalog writes the fields, and what the schema says they are, as classify
+// does.
+func (s *scene) tellCatalog(ctx context.Context, last *postgres.Batch, by access.Principal, version int, now described) error {
 	datasets, err := s.ids(ctx)
 	if err != nil || len(datasets) == 0 {
 		return err
@@ -157,7 +158,7 @@ func (s *scene) tellCatalog(ctx context.Context, by access.Principal, version in
 	for _, t := range all {
 		maps.Copy(fields[t.dataset], t.ids())
 	}
-	return s.classify(ctx, by, fields, now, version)
+	return s.classify(ctx, last, by, fields, now, version)
 }
 
 // catalogFields turns field paths into the catalog's fields. A description
@@ -245,5 +246,9 @@ func (r *Registry) fill(ctx context.Context, db postgres.DB, name string) error 
 	if err != nil {
 		return err
 	}
-	return around.tellCatalog(ctx, access.System, v.Version, now)
+	var b postgres.Batch
+	if err := around.tellCatalog(ctx, &b, access.System, v.Version, now); err != nil {
+		return err
+	}
+	return b.Send(ctx, db)
 }

@@ -277,7 +277,7 @@ func (r *Registry) keep(ctx context.Context, l *locked, by access.Principal, to 
 	if to.silent {
 		_, err = l.around.tellFields(&b, to.number, to.now)
 	} else {
-		err = l.around.tellCatalog(ctx, by, to.number, to.now)
+		err = l.around.tellCatalog(ctx, &b, by, to.number, to.now)
 	}
 	if err != nil {
 		return v, err

@@ -121,10 +121,11 @@ func (v *work) classify(ctx context.Context, by access.Principal, all []*judged,
 		tags = append(tags, assertion.Version{Dataset: j.dataset, Number: version, Fields: at}.Revised(j.change, j.standing)...)
 	}
 	const atOnce = 5000 // the catalog takes no more in one call
+	var b postgres.Batch
 	for some := range slices.Chunk(tags, atOnce) {
-		if _, err := catalog.AssertTags(ctx, v.db, by, some); err != nil {
+		if _, err := catalog.AssertTags(ctx, v.db, &b, by, some); err != nil {
 			return err
 		}
 	}
-	return nil
+	return b.Send(ctx, v.db)
 }
