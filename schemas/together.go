@@ -38,8 +38,9 @@ type entrant struct {
 	v   Version // what came of it
 	err error
 
-	alone bool      // is not taken along, and takes nobody
-	told  chan bool // true: it is your turn; false: you were taken along
+	along []*entrant // whom they took along
+	alone bool       // is not taken along, and takes nobody
+	told  chan bool  // true: it is your turn; false: you were taken along
 }
 
 // enforced reports whether the gate will ask for all that it can.
@@ -64,88 +65,71 @@ func (r *Registry) foresee(e *entrant) {
 func (r *Registry) enter(ctx context.Context, e *entrant) error {
 	if !r.queue.join(e) {
 		mine, err := r.queue.wait(ctx, e)
-		if err != nil || !mine {
-			return errorOr(err, e.err)
+		if err != nil {
+			return err
+		}
+		if !mine {
+			return e.err
 		}
 	}
 	r.lead(ctx, e)
 	return e.err
 }
 
-func errorOr(err, otherwise error) error {
-	if err != nil {
-		return err
-	}
-	return otherwise
-}
-
-// lead registers an entrant and whoever can be taken along.
+// lead registers an entrant and whoever can be taken along, then whose turn it is
+// gets it.
 func (r *Registry) lead(ctx context.Context, e *entrant) {
 	defer r.queue.pass(e.at)
-	var along []*entrant
-	apart := func() {
-		if len(along) > 0 {
-			r.queue.back(e.at, along)
-			along, e.alone = nil, true
-		}
-	}
-	defer apart() // after a panic
+	defer r.queue.part(e) // after a panic
 	for {
 		var w written
-		err := postgres.Work(ctx, r.db, func(tx pgx.Tx) (err error) {
-			apart()
-			along, w, err = r.together(ctx, tx, e)
+		e.err = postgres.Work(ctx, r.db, func(tx pgx.Tx) (err error) {
+			r.queue.part(e) // from those of an attempt before
+			w, err = r.together(ctx, tx, e)
 			return err
 		})
-		if r.subjects.settle(w, err == nil); err == nil {
+		if r.subjects.settle(w, e.err == nil); e.err == nil {
 			r.learn(w)
-			r.queue.tell(along)
-			along = nil
+			r.queue.tell(e)
 			return
 		}
-		if e.err = err; len(along) == 0 {
+		if !r.queue.part(e) {
 			return
 		}
-		apart()
 	}
 }
 
-// together registers an entrant, and those it takes along, which it returns.
-func (r *Registry) together(ctx context.Context, tx pgx.Tx, e *entrant) (along []*entrant, w written, err error) {
+// together registers an entrant, and takes others along.
+func (r *Registry) together(ctx context.Context, tx pgx.Tx, e *entrant) (w written, err error) {
 	own := *r
 	own.fresh = map[contentID]*fresh{}
 	r = &own
 	around := r.scene(tx, e.at, e.layers)
 	if err := around.gather(ctx, e.enforced()); err != nil {
-		return nil, w, err
+		return w, err
 	}
 	l, err := r.lock(ctx, tx, around, e.isNew)
 	if err != nil {
-		return nil, w, err
+		return w, err
 	}
 	before := l.st
 	if e.v, err = r.place(ctx, l, e); err != nil {
-		return nil, w, err
+		return w, err
 	}
-	for !e.alone && len(along) < mostAlong {
-		next := r.queue.next(e.at)
-		if next == nil {
-			break
-		}
-		along = append(along, next)
+	for next := r.queue.next(e); next != nil; next = r.queue.next(e) {
 		stays, err := r.follow(ctx, l, next)
 		if err != nil {
-			return along, w, err
+			return w, err
 		}
 		if !stays {
-			along = along[:len(along)-1]
+			r.queue.first(e)
 			break
 		}
 	}
 	if l.st != before {
 		w = r.subjects.expect(written{after: before, st: l.st, brought: r.fresh})
 	}
-	return along, w, audit.Append(ctx, tx, l.done...)
+	return w, audit.Append(ctx, tx, l.done...)
 }
 
 // place registers an entrant under the lock.
@@ -164,22 +148,27 @@ func (r *Registry) place(ctx context.Context, l *locked, e *entrant) (Version, e
 // the catalog, which may be busy with another change, does not stay: nobody else
 // is to wait for that whom it does not concern.
 func (r *Registry) follow(ctx context.Context, l *locked, e *entrant) (stays bool, err error) {
-	v, found, to, err := r.admit(ctx, l, e.by, e.s, e.c)
-	if err != nil && fault.All(err) == nil {
-		return true, err
-	}
-	if e.v, e.err = v, err; err != nil || found {
-		return true, nil
+	var found bool
+	var to successor
+	if e.v, found, to, e.err = r.admit(ctx, l, e.by, e.s, e.c); e.err != nil || found {
+		return true, failure(e.err)
 	}
 	if err := l.around.hear(ctx, &to); err != nil {
 		return true, err
 	}
 	if !to.silent {
-		r.queue.first(e)
 		return false, nil
 	}
 	e.v, err = r.keep(ctx, l, e.by, to)
 	return true, err
+}
+
+// failure is an error that is no judgement of what somebody brought.
+func failure(err error) error {
+	if fault.All(err) != nil && fault.KindOf(err) != fault.Unavailable {
+		return nil
+	}
+	return err
 }
 
 // hear finds out whether a version has anything new to say to the catalog.
@@ -248,40 +237,49 @@ func (q *queue) leave(e *entrant) bool {
 	return false
 }
 
-// next takes along who has waited for longest, if they may follow.
-func (q *queue) next(p place) *entrant {
+// next has an entrant take along who has waited for longest; nil if nobody may be.
+func (q *queue) next(e *entrant) *entrant {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	waiting := q.at[p]
-	if len(waiting) == 0 || !waiting[0].mayFollow() {
+	waiting := q.at[e.at]
+	if e.alone || len(e.along) == mostAlong || len(waiting) == 0 || !waiting[0].mayFollow() {
 		return nil
 	}
-	q.at[p] = waiting[1:]
+	q.at[e.at], e.along = waiting[1:], append(e.along, waiting[0])
 	return waiting[0]
 }
 
-// first has somebody who was taken along be the next one.
+// first has the last who was taken along be the next one instead.
 func (q *queue) first(e *entrant) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.at[e.at] = append([]*entrant{e}, q.at[e.at]...)
+	last := len(e.along) - 1
+	q.at[e.at] = append([]*entrant{e.along[last]}, q.at[e.at]...)
+	e.along = e.along[:last]
 }
 
-// back has those who were taken along register alone, before others.
-func (q *queue) back(p place, along []*entrant) {
+// part has those who were taken along register alone, before others, and who took
+// them. It tells whether there are any.
+func (q *queue) part(e *entrant) bool {
+	if len(e.along) == 0 {
+		return false
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, e := range along {
-		e.alone, e.err = true, nil
+	for _, one := range e.along {
+		one.alone, one.err = true, nil
 	}
-	q.at[p] = append(along[:len(along):len(along)], q.at[p]...)
+	q.at[e.at] = append(e.along[:len(e.along):len(e.along)], q.at[e.at]...)
+	e.along, e.alone = nil, true
+	return true
 }
 
 // tell tells those who were taken along that they are done.
-func (q *queue) tell(along []*entrant) {
-	for _, e := range along {
-		e.told <- false
+func (q *queue) tell(e *entrant) {
+	for _, one := range e.along {
+		one.told <- false
 	}
+	e.along = nil
 }
 
 // pass gives the turn to who has waited for longest.
