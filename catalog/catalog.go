@@ -105,7 +105,7 @@ func bumped(ctx context.Context, db postgres.DB) error {
 // recorded of it when it ends well.
 type act struct {
 	db       postgres.DB
-	last     *postgres.Batch // for its records, where its caller sends them
+	last     *postgres.Batch // for what it writes, where its caller sends that
 	by       access.Principal
 	dev      bool
 	calendar func(country, region string) error // nil: nobody knows
@@ -174,11 +174,16 @@ func (a *act) under(ctx context.Context, fn func(a *act) error, lock string, arg
 	if err := fn(a); err != nil {
 		return err
 	}
+	return a.write(ctx, a.finish)
+}
+
+// write puts statements into the last batch of the caller, or sends them itself.
+func (a *act) write(ctx context.Context, put func(b *postgres.Batch) error) error {
 	if a.last != nil {
-		return a.finish(a.last)
+		return put(a.last)
 	}
 	var b postgres.Batch
-	if err := a.finish(&b); err != nil {
+	if err := put(&b); err != nil {
 		return err
 	}
 	return b.Send(ctx, a.db)

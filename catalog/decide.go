@@ -8,6 +8,7 @@ import (
 
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/postgres"
 )
 
 // tagDecisions are what becomes of a suggestion.
@@ -49,10 +50,15 @@ func (a *act) decideTags(ctx context.Context, ids []uuid.UUID, state, reason str
 		}
 		a.did(what, "TAG", decided[i].ID, t, decided[i])
 	}
-	if err := endTagRows(ctx, a.db, keysOf(was), ends); err != nil {
+	err = a.write(ctx, func(b *postgres.Batch) error {
+		endTagRows(b, keysOf(was), ends)
+		beginTags(b, decided)
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
-	return decided, beginTags(ctx, a.db, decided)
+	return decided, nil
 }
 
 func checkDecision(was []Tag, state, reason string) error {

@@ -62,9 +62,10 @@ func (c *Catalog) AssertTags(ctx context.Context, by access.Principal, tags []Ta
 // people rejected of a schema stays rejected, and is returned; who thinks again
 // says so in their own name, with the source MANUAL, or ends the rejection.
 //
-// The records of it go into a batch that the caller sends: after that every other
+// What it writes goes into a batch that the caller sends: after that every other
 // change of the catalog waits for the caller.
 func AssertTags(ctx context.Context, db postgres.DB, last *postgres.Batch, by access.Principal, tags []Tag) (open []Tag, err error) {
+	last.Explain(named)
 	a := &act{db: db, last: last, by: by}
 	err = a.beside(ctx, datasetsOf(tags), func(a *act) (err error) {
 		open, err = a.putTags(ctx, tags)
@@ -132,10 +133,11 @@ func (a *act) putTags(ctx context.Context, tags []Tag) ([]Tag, error) {
 		begun = append(begun, t)
 		out[i] = t
 	}
-	if err := endTagRows(ctx, a.db, ended, ends); err != nil {
-		return nil, err
-	}
-	return out, beginTags(ctx, a.db, begun)
+	return out, a.write(ctx, func(b *postgres.Batch) error {
+		endTagRows(b, ended, ends)
+		beginTags(b, begun)
+		return nil
+	})
 }
 
 // replaces reports whether next may take the place of what was decided. A
@@ -320,9 +322,9 @@ func TagsByID(ctx context.Context, db postgres.DB, ids []uuid.UUID) (map[uuid.UU
 	return indexed(postgres.Many[Tag](ctx, db, q, ids))
 }
 
-func beginTags(ctx context.Context, db postgres.DB, tags []Tag) error {
+func beginTags(b *postgres.Batch, tags []Tag) {
 	if len(tags) == 0 {
-		return nil
+		return
 	}
 	n := len(tags)
 	ids, datasets, fields := make([]uuid.UUID, n), make([]uuid.UUID, n), make([]*uuid.UUID, n)
@@ -343,23 +345,21 @@ func beginTags(ctx context.Context, db postgres.DB, tags []Tag) error {
 		  FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[], $10::timestamptz[])
 		       AS n (id, dataset_id, field_id, term, polarity, source, state, reason, valid_from, valid_to)
 		  JOIN catalog_term t ON t.key = n.term AND t.kind <> 'USE'`
-	_, err := db.Exec(ctx, q, ids, datasets, fields, terms, polarities, sources, states, reasons, froms, tos, tags[0].CreatedBy)
-	return err
+	b.Do(q, ids, datasets, fields, terms, polarities, sources, states, reasons, froms, tos, tags[0].CreatedBy)
 }
 
 // endTagRows ends each assertion at its time, nil for now, and none later than
 // it would have ended, so that one which begins later leaves no gap before it.
-func endTagRows(ctx context.Context, db postgres.DB, ids []uuid.UUID, ends []*time.Time) error {
+func endTagRows(b *postgres.Batch, ids []uuid.UUID, ends []*time.Time) {
 	if len(ids) == 0 {
-		return nil
+		return
 	}
 	const q = `
 		UPDATE catalog_tag_assertion a
 		   SET valid_to = greatest(a.valid_from, least(a.valid_to, coalesce(n.at, now())))
 		  FROM unnest($1::uuid[], $2::timestamptz[]) AS n (id, at)
 		 WHERE a.id = n.id`
-	_, err := db.Exec(ctx, q, ids, ends)
-	return err
+	b.Do(q, ids, ends)
 }
 
 // tagsToEnd finds assertions that are open, all of them or none.
@@ -392,5 +392,8 @@ func (a *act) endTags(ctx context.Context, ids []uuid.UUID) error {
 	for _, t := range tags {
 		a.did("tag.ended", "TAG", t.ID, t, nil)
 	}
-	return endTagRows(ctx, a.db, keysOf(tags), make([]*time.Time, len(tags)))
+	return a.write(ctx, func(b *postgres.Batch) error {
+		endTagRows(b, keysOf(tags), make([]*time.Time, len(tags)))
+		return nil
+	})
 }

@@ -35,7 +35,16 @@ func TestControllerWithoutACalendar(t *testing.T) {
 	}
 }
 
-func day(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }
+// day is the date of a moment where the controller is, which counts its days: late
+// in the evening of UTC it is the next one.
+func day(t time.Time) time.Time {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		panic(err)
+	}
+	y, m, d := t.In(berlin).Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+}
 
 // refused checks that an act was refused by one fault.
 func refused(t *testing.T, err error, code, path string) {

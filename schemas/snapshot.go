@@ -365,10 +365,10 @@ func (s *snapshot) reread(ctx context.Context, tx pgx.Tx, changed map[uuid.UUID]
 // is none.
 func (s *snapshot) subject(ctx context.Context, p place) (*state, error) {
 	s.mu.RLock()
-	st, was := s.subjects[p], s.former[p]
+	st, was, all := s.subjects[p], s.former[p], s.whole.Load() && s.former == nil
 	s.mu.RUnlock()
 	switch {
-	case st != nil:
+	case st != nil || all && !s.away.Load(): // who asks has looked
 		return st, nil
 	case s.away.Load() && was != nil:
 		return was, nil
