@@ -35,21 +35,28 @@ func (r *Registry) authorise(ctx context.Context, tx pgx.Tx, by access.Principal
 	if err != nil {
 		return err
 	}
-	return authorise(ctx, tx, by, &s, around)
+	claims, err := authorise(ctx, tx, by, s, around)
+	if err != nil || claims == nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, qClaimed, s.ID, claims)
+	return err
 }
 
-func authorise(ctx context.Context, tx pgx.Tx, by access.Principal, s *subject, around *scene) error {
+// authorise also tells the service that claims a subject of nobody. Who registers
+// there claims it with what is registered: who is refused claims nothing.
+func authorise(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, around *scene) (claims *uuid.UUID, err error) {
 	if by.IsSystem() || by.Has(access.Admin) {
-		return nil
+		return nil, nil
 	}
 	owners, err := around.owners(ctx, s.ServiceID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if isMachine(by) {
-		return claim(ctx, tx, by, s, owners)
+		return claimant(ctx, tx, by, owners)
 	}
-	return steward(by, owners)
+	return nil, steward(by, owners)
 }
 
 // authoriseRemoval is authorise without the claim: what belongs to nobody is
@@ -70,7 +77,8 @@ func (r *Registry) authoriseRemoval(ctx context.Context, tx pgx.Tx, by access.Pr
 		return fault.New(fault.Denied, "NOT_OWNER", "this subject belongs to no service; a steward or an admin deletes here")
 	}
 	if isMachine(by) {
-		return claim(ctx, tx, by, &s, owners)
+		_, err := claimant(ctx, tx, by, owners)
+		return err
 	}
 	return steward(by, owners)
 }
@@ -91,26 +99,23 @@ func steward(by access.Principal, owners []service) error {
 	return nil
 }
 
-// claim lets a machine of an owner pass, and the first machine that comes to a
-// subject which belongs to nobody yet. That one makes it its service's.
-func claim(ctx context.Context, tx pgx.Tx, by access.Principal, s *subject, owners []service) error {
+const qClaimed = `UPDATE schemas_subject SET service_id = $2 WHERE id = $1`
+
+// claimant lets a machine of an owner pass, and the first machine that comes to a
+// subject which belongs to nobody yet. That one makes it its service's, which is
+// returned.
+func claimant(ctx context.Context, tx pgx.Tx, by access.Principal, owners []service) (*uuid.UUID, error) {
 	if slices.ContainsFunc(owners, func(o service) bool { return o.ref == by.Service }) {
-		return nil
+		return nil, nil
 	}
 	if len(owners) > 0 {
-		return fault.New(fault.Denied, "NOT_OWNER", "this subject belongs to the service %q; its pipeline registers here", owners[0].ref)
+		return nil, fault.New(fault.Denied, "NOT_OWNER", "this subject belongs to the service %q; its pipeline registers here", owners[0].ref)
 	}
 	own, err := catalog.ServiceByRef(ctx, tx, by.Service)
 	if fault.KindOf(err) == fault.NotFound || errors.Is(err, postgres.ErrNotFound) {
-		return fault.New(fault.Denied, "SERVICE_UNKNOWN", "your service is not in the catalog; a steward declares it first")
+		return nil, fault.New(fault.Denied, "SERVICE_UNKNOWN", "your service is not in the catalog; a steward declares it first")
 	}
-	if err != nil {
-		return err
-	}
-	const q = `UPDATE schemas_subject SET service_id = $2 WHERE id = $1`
-	s.ServiceID = &own.ID
-	_, err = tx.Exec(ctx, q, s.ID, own.ID)
-	return err
+	return &own.ID, err
 }
 
 // told is what fields of a dataset were written.

@@ -155,7 +155,8 @@ type successor struct {
 	number int
 	id     int // that an import asks for; else 0
 	c      *content
-	forced bool // it took force
+	forced bool       // it took force
+	claims *uuid.UUID // whose the subject becomes, where it is nobody's
 
 	now    described
 	silent bool // nothing new is said of any field
@@ -167,7 +168,7 @@ func (r *Registry) admit(ctx context.Context, l *locked, by access.Principal, s 
 	if v, found, err = r.known(ctx, l.tx, l.st, s, c, Live); err != nil || found {
 		return v, found, to, asked(v, s, err)
 	}
-	if err = authorise(ctx, l.tx, by, &l.subject, l.around); err != nil {
+	if to.claims, err = authorise(ctx, l.tx, by, l.subject, l.around); err != nil {
 		return v, false, to, err
 	}
 	live := l.st.live()
@@ -274,6 +275,7 @@ func (st *state) numberFor(s Submission, mode Mode) (int, error) {
 func (r *Registry) keep(ctx context.Context, l *locked, by access.Principal, to successor) (v Version, err error) {
 	c := to.c
 	var b postgres.Batch
+	l.claim(&b, to.claims)
 	if to.silent {
 		_, err = l.around.tellFields(&b, to.number, to.now)
 	} else {
@@ -303,6 +305,14 @@ func (r *Registry) keep(ctx context.Context, l *locked, by access.Principal, to 
 	r.bring(v.Schema, c)
 	l.done = append(l.done, to.record(by, l.ID, is.ID))
 	return v, nil
+}
+
+// claim makes the subject a service's, with what else a batch does.
+func (l *locked) claim(b *postgres.Batch, by *uuid.UUID) {
+	if by != nil {
+		b.Do(qClaimed, l.ID, by)
+		l.ServiceID, l.around.consumers = by, nil // the service is among them from here on
+	}
 }
 
 // bring has a content that is not committed in the memory of the unit of work.

@@ -185,6 +185,24 @@ func TestTheFirstMachineOfACrowdOwnsTheSubject(t *testing.T) {
 	wants(t, second.err, "NOT_OWNER")
 }
 
+// Who is refused in a crowd claims nothing: their change of the subject would be
+// committed with what others bring.
+func TestWhoIsRefusedInACrowdClaimsNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.put(t, b.admin, "stray-value", record("id"))
+	c, release := b.crowding(t, "stray-value")
+	c.comes(t.Context(), t, b.admin, record("id", "a?"))
+	c.comes(t.Context(), t, b.orders, record("id", "must")) // no default
+	c.comes(t.Context(), t, b.other, record("id", "b?"))
+	release()
+	for i, code := range []string{"", "SCHEMA_INCOMPATIBLE", ""} {
+		wants(t, (<-c.told[i]).err, code)
+	}
+	_, err := b.Register(t.Context(), b.orders, schemas.Submission{Subject: "stray-value", Text: record("id", "c?")})
+	wants(t, err, "NOT_OWNER")
+}
+
 // Who has something new to say to the catalog does not make others wait for it:
 // they begin a unit of work, and others go along with them.
 func TestWhoSpeaksToTheCatalogGoesFirst(t *testing.T) {
