@@ -274,6 +274,9 @@ func (st *state) numberFor(s Submission, mode Mode) (int, error) {
 // has the version from then on, in the unit of work.
 func (r *Registry) keep(ctx context.Context, l *locked, by access.Principal, to successor) (v Version, err error) {
 	c := to.c
+	if err := lockTargets(ctx, l.tx, c.references); err != nil { // as who deletes one, before the catalog is told
+		return v, err
+	}
 	var b postgres.Batch
 	l.claim(&b, to.claims)
 	if to.silent {
@@ -282,9 +285,6 @@ func (r *Registry) keep(ctx context.Context, l *locked, by access.Principal, to 
 		err = l.around.tellCatalog(ctx, &b, by, to.number, to.now)
 	}
 	if err != nil {
-		return v, err
-	}
-	if err := lockTargets(ctx, l.tx, c.references); err != nil {
 		return v, err
 	}
 	at := r.now()

@@ -230,6 +230,35 @@ func TestWhoSpeaksToTheCatalogGoesFirst(t *testing.T) {
 	}
 }
 
+// Who deletes what a schema refers to holds that, and then tells the catalog. Who
+// registers the schema does so in the same order, or they wait for one another.
+func TestTargetsAreHeldBeforeTheCatalog(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.put(t, b.admin, "money-value", `{"type":"record","name":"Money","namespace":"shop","fields":[{"name":"amount","type":"int"}]}`)
+	tx := must(b.db.Begin(t.Context()))(t)
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	const q = `SELECT FROM schemas_version v JOIN schemas_subject s ON s.id = v.subject_id WHERE s.name = 'money-value' FOR UPDATE OF v`
+	must(tx.Exec(t.Context(), q))(t)
+	told := make(chan error, 1)
+	go func() {
+		_, err := b.Register(t.Context(), b.orders, schemas.Submission{
+			Subject: "orders-value",
+			Text: `{"type":"record","name":"Order","namespace":"shop","fields":[
+				{"name":"mail","type":"string","confluent:tags":["user.contact.email"]}, {"name":"price","type":"shop.Money"}]}`,
+			References: []schemas.Reference{{Name: "shop.Money", Subject: "money-value", Version: 1}},
+		})
+		told <- err
+	}()
+	b.blocked(t)
+	const qFree = `SELECT pg_try_advisory_xact_lock(hashtext('lethe.catalog'), hashtext($1::text))`
+	if !must(postgres.Scalar[bool](t.Context(), tx, qFree, b.topic.ID.String()))(t) {
+		t.Error("what is said of the dataset is held already")
+	}
+	_ = tx.Rollback(t.Context())
+	wants(t, <-told, "")
+}
+
 // What fails undoes it for all, and each is tried alone: a connection that is
 // lost, and a client who goes away while others were taken along.
 func TestACrowdComesApart(t *testing.T) {
