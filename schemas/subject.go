@@ -86,15 +86,12 @@ func (r *Registry) held(ctx context.Context, tx pgx.Tx, s subject) (*state, erro
 	if s.Head == 0 {
 		return &state{id: s.ID, place: s.place()}, nil
 	}
-	st, ours, older := r.subjects.at(s)
-	if ours.st != nil { // who wrote it may not have come to that yet
-		r.learn(ours)
-	}
+	st, older := r.subjects.at(s)
 	if st == nil && older && r.subjects.looks != r.db { // else looks could wait for us
 		if err := r.subjects.exact(ctx); err != nil {
 			return nil, err
 		}
-		st, _, _ = r.subjects.at(s)
+		st, _ = r.subjects.at(s)
 	}
 	if st != nil {
 		return st, nil
@@ -102,26 +99,23 @@ func (r *Registry) held(ctx context.Context, tx pgx.Tx, s subject) (*state, erro
 	return stateAt(ctx, tx, s.place())
 }
 
-// at is the state of a subject as of its last change, and that change where it is
-// one of ours that nobody settled yet. If it is not known, it tells whether an
-// older one is.
-func (s *snapshot) at(is subject) (st *state, ours written, older bool) {
+// at is the state of a subject as of its last change. If it is not known, it
+// tells whether an older one is. What is set from above may have been taken back
+// since without a change of the subject (see forget).
+func (s *snapshot) at(is subject) (st *state, older bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	there, w := s.subjects[is.place()], s.expected[is.place()]
+	there := s.subjects[is.place()]
 	if there != nil && there.id == is.ID && there.head == is.Head {
-		return there, written{}, false
+		return there, false
 	}
-	if w.st != nil && w.st.id == is.ID && w.st.head == is.Head {
-		return w.st, w, false
-	}
-	return nil, written{}, there != nil
+	return nil, there != nil
 }
 
 // written is a change of ours to a subject: versions, and their contents.
 type written struct {
 	after, st *state
-	floor     uint64
+	floor     uint64 // when after was read: what is forgotten since may be part of it
 	brought   map[contentID]*fresh
 }
 
@@ -147,12 +141,10 @@ func (r *Registry) learn(w written) {
 
 // expect notes a state that holds once it is committed. Nobody takes it for
 // true before: a head is seen by others only then.
-func (s *snapshot) expect(w written) written {
+func (s *snapshot) expect(w written) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w.floor = s.floor
 	s.expected[w.st.place] = w
-	return w
 }
 
 // settle keeps what was expected, if it was committed and follows on what is in

@@ -108,6 +108,7 @@ func (r *Registry) together(ctx context.Context, tx pgx.Tx, e *entrant) (w writt
 	if err := around.gather(ctx, e.enforced()); err != nil {
 		return w, err
 	}
+	floor := r.subjects.bottom()
 	l, err := r.lock(ctx, tx, around, e.isNew)
 	if err != nil {
 		return w, err
@@ -127,7 +128,8 @@ func (r *Registry) together(ctx context.Context, tx pgx.Tx, e *entrant) (w writt
 		}
 	}
 	if l.st != before {
-		w = r.subjects.expect(written{after: before, st: l.st, brought: r.fresh})
+		w = written{after: before, st: l.st, floor: floor, brought: r.fresh}
+		r.subjects.expect(w)
 	}
 	return w, audit.Append(ctx, tx, l.done...)
 }
