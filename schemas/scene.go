@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -72,6 +73,26 @@ func (s *scene) gather(ctx context.Context, enforced bool) error {
 	return err
 }
 
+// anew is the scene as it is now, for who came since: in one round trip, unless
+// other datasets are behind the topics.
+func (s *scene) anew(ctx context.Context, enforced bool) (*scene, error) {
+	if _, err := s.topics(ctx); err != nil {
+		return nil, err
+	}
+	now := &scene{r: s.r, db: s.db, place: s.place, of: s.of, files: map[uuid.UUID]dossier.File{}}
+	var b postgres.Batch
+	take := now.askTopics(&b)
+	s.askTags(&b)
+	if err := b.Send(ctx, s.db); err != nil {
+		return nil, err
+	}
+	take()
+	if slices.EqualFunc(*now.datasets, *s.datasets, func(a, b behind) bool { return a.ID == b.ID }) {
+		now.known = s.known
+	}
+	return now, now.gather(ctx, enforced)
+}
+
 // topics finds the datasets behind the topics that the subject describes: one a
 // cluster that has such a topic. In the same round trip it asks which schemas
 // consumers read with.
@@ -80,22 +101,31 @@ func (s *scene) topics(ctx context.Context) ([]behind, error) {
 		return *s.datasets, nil
 	}
 	var b postgres.Batch
-	found := make([][]dossier.Dataset, len(s.of.Topics)*len(s.r.clusters))
-	for i := range found {
-		dossier.AskTopic(&b, &found[i], s.r.clusters[i%len(s.r.clusters)], s.of.Topics[i/len(s.r.clusters)])
-	}
-	contract.AskReaders(&b, &s.readings, s.place.context, s.place.name)
+	take := s.askTopics(&b)
 	if err := b.Send(ctx, s.db); err != nil {
 		return nil, err
 	}
-	var out []behind
-	for i, some := range found {
-		for _, d := range some {
-			out = append(out, behind{s.of.Topics[i/len(s.r.clusters)], d})
-		}
+	take()
+	return *s.datasets, nil
+}
+
+// askTopics is topics with what else a batch asks. Once that was sent, take has
+// them.
+func (s *scene) askTopics(b *postgres.Batch) (take func()) {
+	found := make([][]dossier.Dataset, len(s.of.Topics)*len(s.r.clusters))
+	for i := range found {
+		dossier.AskTopic(b, &found[i], s.r.clusters[i%len(s.r.clusters)], s.of.Topics[i/len(s.r.clusters)])
 	}
-	s.datasets = &out
-	return out, nil
+	contract.AskReaders(b, &s.readings, s.place.context, s.place.name)
+	return func() {
+		var out []behind
+		for i, some := range found {
+			for _, d := range some {
+				out = append(out, behind{s.of.Topics[i/len(s.r.clusters)], d})
+			}
+		}
+		s.datasets = &out
+	}
 }
 
 // ids are the keys of the datasets behind the topics.

@@ -39,6 +39,7 @@ type entrant struct {
 	err error
 
 	along []*entrant // whom they took along
+	seen  bool       // was there when somebody looked around for them
 	alone bool       // is not taken along, and takes nobody
 	told  chan bool  // true: it is your turn; false: you were taken along
 }
@@ -104,6 +105,7 @@ func (r *Registry) together(ctx context.Context, tx pgx.Tx, e *entrant) (w writt
 	own := *r
 	own.fresh = map[contentID]*fresh{}
 	r = &own
+	r.queue.see(e.at)
 	around := r.scene(tx, e.at, e.layers)
 	if err := around.gather(ctx, e.enforced()); err != nil {
 		return w, err
@@ -116,6 +118,11 @@ func (r *Registry) together(ctx context.Context, tx pgx.Tx, e *entrant) (w writt
 	before := l.st
 	if e.v, err = r.place(ctx, l, e); err != nil {
 		return w, err
+	}
+	if r.queue.see(e.at) && !e.alone { // the catalog may have told them what it did not tell us
+		if l.around, err = l.around.anew(ctx, holding(l.layers).policy() == gate.Enforce); err != nil {
+			return w, err
+		}
 	}
 	for next := r.queue.next(e); next != nil; next = r.queue.next(e) {
 		stays, err := r.follow(ctx, l, next)
@@ -239,12 +246,24 @@ func (q *queue) leave(e *entrant) bool {
 	return false
 }
 
+// see notes who waits, and tells whether anybody came since it last did. Who comes
+// later is not taken along: they are judged by what holds when they come.
+func (q *queue) see(p place) (more bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, one := range q.at[p] {
+		more = more || !one.seen
+		one.seen = true
+	}
+	return more
+}
+
 // next has an entrant take along who has waited for longest; nil if nobody may be.
 func (q *queue) next(e *entrant) *entrant {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	waiting := q.at[e.at]
-	if e.alone || len(e.along) == mostAlong || len(waiting) == 0 || !waiting[0].mayFollow() {
+	if e.alone || len(e.along) == mostAlong || len(waiting) == 0 || !waiting[0].seen || !waiting[0].mayFollow() {
 		return nil
 	}
 	q.at[e.at], e.along = waiting[1:], append(e.along, waiting[0])

@@ -185,6 +185,25 @@ func TestTheFirstMachineOfACrowdOwnsTheSubject(t *testing.T) {
 	wants(t, second.err, "NOT_OWNER")
 }
 
+// Who comes while others wait is judged by what holds when they come: the topic
+// was given to another service after the first had looked whose it is.
+func TestWhoComesLaterIsJudgedByWhatHoldsThen(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.put(t, b.orders, "orders-value", record("id"))
+	c, release := b.crowding(t, "orders-value")
+	c.comes(t.Context(), t, b.admin, record("id", "a?"))
+	given, billing := b.topic, must(catalog.ServiceByRef(t.Context(), b.db, "billing"))(t)
+	given.ServiceID = &billing.ID
+	must(catalog.New(b.db, b.clock).DeclareDataset(t.Context(), b.admin, given))(t)
+	c.comes(t.Context(), t, b.orders, record("id", "b?"))
+	c.comes(t.Context(), t, b.other, record("id", "c?"))
+	release()
+	for i, code := range []string{"", "NOT_OWNER", ""} {
+		wants(t, (<-c.told[i]).err, code)
+	}
+}
+
 // Who is refused in a crowd claims nothing: their change of the subject would be
 // committed with what others bring.
 func TestWhoIsRefusedInACrowdClaimsNothing(t *testing.T) {
