@@ -155,13 +155,14 @@ func (a *act) do(ctx context.Context, fn func(a *act) error) error {
 // acts about other datasets may be under way with it: what schemas say of their
 // fields is most of what changes. What do runs waits for them, and they for it.
 func (a *act) beside(ctx context.Context, datasets []uuid.UUID, fn func(a *act) error) error {
-	const q = `
-		SELECT now() AS written, clock_timestamp() AS reached
-		  FROM pg_advisory_xact_lock_shared(hashtext('lethe.catalog')),
-		       LATERAL (SELECT count(pg_advisory_xact_lock(hashtext('lethe.catalog'), hashtext(d.id::text)))
-		                  FROM (SELECT id FROM unnest($1::uuid[]) AS id ORDER BY id) AS d) AS locked`
-	return a.under(ctx, fn, q, datasets)
+	return a.under(ctx, fn, qBeside, datasets)
 }
+
+const qBeside = `
+	SELECT now() AS written, clock_timestamp() AS reached
+	  FROM pg_advisory_xact_lock_shared(hashtext('lethe.catalog')),
+	       LATERAL (SELECT count(pg_advisory_xact_lock(hashtext('lethe.catalog'), hashtext(d.id::text)))
+	                  FROM (SELECT id FROM unnest($1::uuid[]) AS id ORDER BY id) AS d) AS locked`
 
 // under runs fn under the locks that a statement takes, which also tells the
 // time.

@@ -64,14 +64,14 @@ func (r *Registry) rebind(ctx context.Context, tx pgx.Tx, by access.Principal, l
 	if len(live) == 0 {
 		return nil
 	}
-	if err := was.leave(ctx, by, now); err != nil {
+	var b postgres.Batch
+	if err := was.leave(ctx, &b, by, now); err != nil {
 		return err
 	}
 	latest, err := now.described(ctx, contentID{live[0].Context, live[0].SchemaID})
 	if err != nil {
 		return err
 	}
-	var b postgres.Batch
 	if err := now.tellCatalog(ctx, &b, by, live[0].Version, latest); err != nil {
 		return err
 	}
@@ -91,8 +91,8 @@ func (s *scene) admits(ctx context.Context, by access.Principal) error {
 }
 
 // leave has the catalog mark what the subject said of records that it describes
-// no more.
-func (s *scene) leave(ctx context.Context, by access.Principal, now *scene) error {
+// no more. The records of it go into the last batch of the unit of work.
+func (s *scene) leave(ctx context.Context, last *postgres.Batch, by access.Principal, now *scene) error {
 	all, err := s.topics(ctx)
 	if err != nil {
 		return err
@@ -114,11 +114,7 @@ func (s *scene) leave(ctx context.Context, by access.Principal, now *scene) erro
 		}
 	}
 	s.datasets = &left
-	var b postgres.Batch
-	if err := s.classify(ctx, &b, by, nil, described{}, 0); err != nil {
-		return err
-	}
-	return b.Send(ctx, s.db)
+	return s.classify(ctx, last, by, nil, described{}, 0)
 }
 
 // Topics lists the topics that a subject describes: the one it is called after,

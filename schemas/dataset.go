@@ -125,13 +125,14 @@ type told struct {
 }
 
 // tellFields writes the fields of a topic's keys or values into the catalog with
-// what else a batch does, for each dataset behind the topic.
-func (s *scene) tellFields(b *postgres.Batch, version int, now described) (all []told, err error) {
+// what else a batch does, for each dataset behind the topic. Tagging is who is going
+// to say what they are.
+func (s *scene) tellFields(b *postgres.Batch, version int, now described, tagging bool) (all []told, err error) {
 	fields := catalogFields(now.places, s.of.Part)
 	for _, d := range *s.datasets {
 		const atOnce = 2000 // the catalog takes no more in one call
 		for some := range slices.Chunk(fields, atOnce) {
-			ids, err := catalog.UpsertSchemaFields(b, d.ID, version, some)
+			ids, err := catalog.UpsertSchemaFields(b, d.ID, version, some, tagging)
 			if err != nil {
 				return nil, err
 			}
@@ -149,7 +150,7 @@ func (s *scene) tellCatalog(ctx context.Context, last *postgres.Batch, by access
 		return err
 	}
 	var b postgres.Batch
-	all, err := s.tellFields(&b, version, now)
+	all, err := s.tellFields(&b, version, now, true)
 	if err == nil {
 		err = b.Send(ctx, s.db)
 	}

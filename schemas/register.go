@@ -280,7 +280,7 @@ func (r *Registry) keep(ctx context.Context, l *locked, by access.Principal, to 
 	var b postgres.Batch
 	l.claim(&b, to.claims)
 	if to.silent {
-		_, err = l.around.tellFields(&b, to.number, to.now)
+		_, err = l.around.tellFields(&b, to.number, to.now, false)
 	} else {
 		err = l.around.tellCatalog(ctx, &b, by, to.number, to.now)
 	}

@@ -56,7 +56,7 @@ func (v *work) tellCatalog(ctx context.Context, by access.Principal, all []*judg
 	var b postgres.Batch
 	for _, j := range all {
 		for some := range slices.Chunk(catalogFields(j.fields), atOnce) {
-			if _, err := catalog.UpsertSchemaFields(&b, j.dataset, version, some); err != nil {
+			if _, err := catalog.UpsertSchemaFields(&b, j.dataset, version, some, false); err != nil {
 				return err
 			}
 		}
