@@ -25,7 +25,7 @@ func (s *schema) CanRead(writer format.Schema, o format.Options) ([]format.Diffe
 	c := &comparison{
 		lenient: o.Lenient, steps: mostSteps, reader: s.nodes, writer: w.nodes,
 		ids: map[*node]uint32{}, known: map[string]known{}, regexps: map[string]*regexp.Regexp{}, denials: map[*node]*node{},
-		inPlace: map[*node][]*node{}, listed: map[*node]map[string]bool{}, classes: map[*node]int{}, texts: map[string]int{}, places: map[*node]map[int]int{},
+		inPlace: map[*node][]*node{}, listed: map[*node]map[string]bool{}, classes: make(map[*node]int, len(s.nodes)+len(w.nodes)), texts: make(map[string]int, len(s.nodes)), places: map[*node]map[int]int{},
 	}
 	found := c.covers(conjunction{{node: w.root}}, s.root)
 	if c.steps <= 0 {

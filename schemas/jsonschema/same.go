@@ -92,6 +92,9 @@ func (c *comparison) numbered(n *node) *value {
 
 // nodes finds the schema that a value of either text is.
 func (c *comparison) nodes(v *value) *node {
+	if v.Kind != '{' && v.Kind != 't' { // a schema is an object, or true or false
+		return nil
+	}
 	if n := c.reader[v]; n != nil {
 		return n
 	}
