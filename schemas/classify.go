@@ -114,7 +114,7 @@ func (s *scene) guesses(of described) []detect.Suggestion {
 	known, ok := s.r.guesses.get(key)
 	if !ok {
 		known = gate.Guess(of.fields)
-		const each = 4 << 10 // bytes, with the schema, which is kept as long
+		const each = 1 << 10 // bytes, with the schema, which is kept as long
 		s.r.guesses.put(key, known, each*(1+len(of.fields)))
 	}
 	return known

@@ -40,6 +40,7 @@ func TestMain(m *testing.M) {
 const (
 	connections = 16
 	subjects    = 5000 // of topics in the catalog
+	first       = 500  // of them that have a version before
 )
 
 // lasting is how long each row is measured; SECONDS changes it.
@@ -81,6 +82,10 @@ func BenchmarkRegistry(b *testing.B) {
 			return request(method, s.listen[0], "/registry"+path(n), s.token("admin"), body(1_000_000+int(n)))
 		}
 	}
+	second := func(n int64) string { return fmt.Sprintf("/subjects/t%d-value/versions", subjects-1-n%first) }
+	for n := range int64(first) {
+		ask("POST", second(n), submission(schema(0)))
+	}
 	b.Logf("load of the machine before: %s", busy())
 	for _, row := range []struct {
 		name string
@@ -92,6 +97,7 @@ func BenchmarkRegistry(b *testing.B) {
 		{"look up", fixed("POST", "/subjects/orders-value", body(0))},
 		{"test repeated", fixed("POST", "/compatibility/subjects/orders-value/versions/latest", body(1))},
 		{"test new", fresh("POST", func(int64) string { return "/compatibility/subjects/orders-value/versions/latest" })},
+		{"register next, many subjects", fresh("POST", second)},
 		{"register new, many subjects", fresh("POST", func(n int64) string { return fmt.Sprintf("/subjects/t%d-value/versions", n%subjects) })},
 		{"register new, one subject", fresh("POST", func(int64) string { return "/subjects/t0-value/versions" })},
 	} {
