@@ -13,7 +13,7 @@ import (
 // bounds.
 const (
 	// mostSchemas is how many schemas one text may hold, with those it refers to.
-	mostSchemas = 30_000
+	mostSchemas = 24_000
 	// maxFields is how many field paths a schema may unfold to. Definitions can
 	// be used in many places, so a short text can unfold to a great many.
 	maxFields = 10_000
