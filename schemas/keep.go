@@ -109,8 +109,11 @@ func (r *Registry) writeVersion(ctx context.Context, l *locked, b *postgres.Batc
 		var done []outcome
 		postgres.Ask(b, &done, q, l.Context, l.ID, to.number, by.ID, at, c.hash[:],
 			c.kind, c.text, c.metadata, c.ruleSet, c.bodyHash(), c.shapeHash())
-		if err := b.Send(ctx, l.tx); err != nil || len(done) == 1 {
-			return append(done, outcome{})[0], err
+		if err := b.Send(ctx, l.tx); err != nil {
+			return outcome{}, err
+		}
+		if len(done) == 1 {
+			return done[0], nil
 		}
 		b = &postgres.Batch{} // another subject brought the same content meanwhile
 	}

@@ -76,7 +76,7 @@ func (r *Registry) lockToRegister(ctx context.Context, tx pgx.Tx, around *scene,
 		if len(there) == 1 {
 			return there[0], layers, nil
 		}
-		isNew = true // it was deleted for good meanwhile
+		isNew = true // memory had one that this database has not
 	}
 }
 
