@@ -174,7 +174,7 @@ func (c *content) dress(s Submission, latest *Schema, config Config) (*content, 
 	m, rules := s.Metadata, s.RuleSet
 	if latest != nil {
 		if m == nil {
-			m = latest.Metadata
+			m = latest.Metadata.ofAny()
 		}
 		if rules == nil {
 			rules = latest.RuleSet
@@ -183,6 +183,21 @@ func (c *content) dress(s Submission, latest *Schema, config Config) (*content, 
 	m = config.OverrideMetadata.over(m.over(config.DefaultMetadata))
 	rules = config.OverrideRuleSet.over(rules.over(config.DefaultRuleSet))
 	return c.with(m, rules)
+}
+
+// idProperty is the property of metadata that tells two ids of one content apart,
+// which another registry had given and a mirror has kept.
+const idProperty = "lethe:id"
+
+// ofAny is what a version's metadata say of others, too: an id is its own.
+func (m *Metadata) ofAny() *Metadata {
+	if m == nil || m.Properties[idProperty] == "" {
+		return m
+	}
+	out := *m
+	out.Properties = maps.Clone(m.Properties)
+	delete(out.Properties, idProperty)
+	return &out
 }
 
 // versionProperty is the property of metadata that holds a version's number, so

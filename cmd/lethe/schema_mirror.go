@@ -33,8 +33,9 @@ func newSchemaMirror(e *env) *cobra.Command {
 speaks Confluent's REST API, in every context, and keeps Lethe's in the mode
 IMPORT meanwhile: it takes nothing from others. A dry run says what differs.
 With --follow it goes on until it is stopped; --switch closes the other registry,
-takes what is left, and opens Lethe's once nothing differs; --back goes the
-other way. Exit code 1 means that something differs or could not be done.`,
+takes what is left, and opens Lethe's once nothing differs; where the other one
+cannot be closed from here, close it yourself and add --closed. --back goes the
+other way, to a registry that takes chosen ids. Exit code 1 means that something differs or could not be done.`,
 		Example: "  lethe schema mirror --from https://registry.example --from-user key --from-password-file secret --dry-run\n" +
 			"  lethe schema mirror --from https://registry.example --from-token-file token --follow\n" +
 			"  lethe schema mirror --from https://registry.example --from-token-file token --switch",
@@ -52,6 +53,7 @@ other way. Exit code 1 means that something differs or could not be done.`,
 	f.BoolVar(&m.follow, "follow", false, "go on until stopped")
 	f.DurationVar(&m.every, "every", 10*time.Second, "how long to wait between rounds")
 	f.BoolVar(&m.handOff, "switch", false, "close the other registry and open this one, if nothing differs")
+	f.BoolVar(&m.Closed, "closed", false, "the other registry takes nothing any more: a switch need not close it")
 	f.BoolVar(&m.back, "back", false, "mirror Lethe's registry to the other one")
 	f.BoolVar(&m.Purge, "purge", false, "delete for good what the other registry does not have")
 	f.BoolVar(&m.Force, "force", false, "enter the mode IMPORT where versions are registered already")
@@ -233,6 +235,10 @@ func (m *mirroring) switchOver(cmd *cobra.Command) error {
 		return halted(err)
 	}
 	return show(cmd, map[string]bool{"switched": true}, func(w io.Writer) {
-		fmt.Fprintf(w, "%s is closed (READONLY); %s is open (READWRITE).\n", m.From.URL, m.To.URL)
+		how := "READONLY"
+		if m.Closed {
+			how = "as you say"
+		}
+		fmt.Fprintf(w, "%s is closed (%s); %s is open (READWRITE).\n", m.From.URL, how, m.To.URL)
 	})
 }

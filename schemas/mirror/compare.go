@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -28,7 +29,8 @@ type Disagreement struct {
 // asked, and those that were answered differently. Call it after Plan, which
 // tells it what there is.
 func (m *Mirror) Compare(ctx context.Context) (asked int, found []Disagreement, err error) {
-	questions := m.questions()
+	again := superseded(m.known(m.From))
+	questions := m.questions(again)
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
@@ -42,7 +44,7 @@ func (m *Mirror) Compare(ctx context.Context) (asked int, found []Disagreement, 
 			if err != nil {
 				return err
 			}
-			if reflect.DeepEqual(there, here) {
+			if m.agree(path, there, here, again) {
 				return nil
 			}
 			mu.Lock()
@@ -59,15 +61,18 @@ func (m *Mirror) Compare(ctx context.Context) (asked int, found []Disagreement, 
 }
 
 // questions are the paths that clients ask for, as far as they are of the prefix.
-func (m *Mirror) questions() []string {
+func (m *Mirror) questions(again map[place]bool) []string {
 	set := map[string]bool{"/subjects?subjectPrefix=" + url.QueryEscape(cmp.Or(m.Prefix, everySubject)): true}
 	if m.Prefix == "" {
 		set["/config"] = true
 	}
 	for p, v := range m.known(m.From) {
+		if again[p] || v.unread {
+			continue
+		}
 		subject := url.PathEscape(p.subject)
 		set["/subjects/"+subject+"/versions"] = true
-		set["/subjects/"+subject+"/versions?deleted=true"] = true
+		set["/subjects/"+subject+everyVersion] = true
 		set["/subjects/"+subject+"/versions/latest"] = true
 		set["/config/"+subject+"?defaultToGlobal=true"] = true
 		set[fmt.Sprintf("/subjects/%s/versions/%d", subject, p.version)] = true
@@ -79,6 +84,66 @@ func (m *Mirror) questions() []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// everyVersion ends the path of the list that holds the deleted versions, too.
+const everyVersion = "/versions?deleted=true"
+
+// agree reports whether two answers say the same. A text may be spelled otherwise
+// where Lethe said that it is one content, and lists come in any order, without
+// the deleted versions that are not kept, and without what is not of the prefix.
+func (m *Mirror) agree(path string, there, here any, again map[place]bool) bool {
+	if asked, ok := strings.CutSuffix(path, everyVersion); ok {
+		there, here = kept(asked, there, again), kept(asked, here, again)
+	}
+	if strings.HasPrefix(path, "/subjects?") {
+		there, here = m.listed(there), m.listed(here)
+	}
+	if reflect.DeepEqual(there, here) {
+		return true
+	}
+	a, isA := there.(map[string]any)
+	b, isB := here.(map[string]any)
+	if !isA || !isB {
+		return false
+	}
+	textA, _ := a["schema"].(string)
+	textB, _ := b["schema"].(string)
+	if !m.spelled[spelling{textA, textB}] {
+		return false
+	}
+	a = maps.Clone(a)
+	a["schema"] = textB
+	return reflect.DeepEqual(a, b)
+}
+
+// kept leaves of a list of a subject's versions those that are not superseded.
+func kept(asked string, list any, again map[place]bool) any {
+	numbers, ok := list.([]any)
+	if !ok {
+		return list
+	}
+	subject, _ := url.PathUnescape(strings.TrimPrefix(asked, "/subjects/"))
+	return slices.DeleteFunc(slices.Clone(numbers), func(n any) bool {
+		number, _ := n.(float64)
+		return again[place{subject, int(number)}]
+	})
+}
+
+// listed sorts a list of subjects, and leaves those of the prefix.
+func (m *Mirror) listed(list any) any {
+	var names []string
+	all, ok := list.([]any)
+	if !ok {
+		return list
+	}
+	for _, name := range all {
+		text, _ := name.(string)
+		names = append(names, text)
+	}
+	names = ofPrefix(names, m.Prefix)
+	slices.Sort(names)
+	return names
 }
 
 // told are the members that clients read of an answer; others come and go with
@@ -107,9 +172,17 @@ func (r *Registry) answer(ctx context.Context, path string) (any, error) {
 			out[name] = member
 		}
 	}
+	if metadata := unmarked(out["metadata"]); metadata == nil {
+		delete(out, "metadata")
+	} else {
+		out["metadata"] = metadata
+	}
 	if schema, ok := out["schema"].(string); ok {
 		kind, _ := out["schemaType"].(string)
 		out["schema"] = text(Version{Type: kind, Schema: schema})
+	}
+	if out["schemaType"] == "AVRO" { // as it is where none is told
+		delete(out, "schemaType")
 	}
 	return out, nil
 }

@@ -12,28 +12,35 @@ import (
 const atOnce = 8
 
 // inventory reads every version of a registry, those deleted softly too.
-func (m *Mirror) inventory(ctx context.Context, r *Registry) (map[place]Version, error) {
-	subjects, err := r.subjects(ctx, m.Prefix)
+func (m *Mirror) inventory(parent context.Context, r *Registry) (map[place]Version, error) {
+	subjects, err := r.subjects(parent, m.Prefix)
 	if err != nil {
 		return nil, err
 	}
 	known := m.known(r)
 	out := map[place]Version{}
+	lost := map[place]bool{}
 	var mu sync.Mutex
-	g, ctx := errgroup.WithContext(ctx)
+	g, ctx := errgroup.WithContext(parent)
 	g.SetLimit(atOnce)
 	for _, subject := range subjects {
 		g.Go(func() error {
-			found, err := r.versionsOf(ctx, subject, known)
+			found, missing, err := r.versionsOf(ctx, subject, known)
 			mu.Lock()
 			defer mu.Unlock()
 			for _, v := range found {
 				out[place{subject, v.Version}] = v
 			}
+			for _, n := range missing {
+				lost[place{subject, n}] = true
+			}
 			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	if err := r.find(parent, lost, out); err != nil {
 		return nil, err
 	}
 	m.read[r] = out
@@ -50,25 +57,29 @@ func (m *Mirror) known(r *Registry) map[place]Version {
 
 // versionsOf reads the versions of a subject. A number stands for one content,
 // until the newest is deleted for good and its number given again: what was the
-// newest is read once more, though others came after it.
-func (r *Registry) versionsOf(ctx context.Context, subject string, known map[place]Version) ([]Version, error) {
+// newest is read once more, though others came after it. Versions that are listed
+// and not given are missing.
+func (r *Registry) versionsOf(ctx context.Context, subject string, known map[place]Version) (out []Version, missing []int, err error) {
 	all, live, err := r.numbers(ctx, subject)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var out []Version
 	for _, n := range all {
 		v, was := known[place{subject, n}]
 		if _, followed := known[place{subject, n + 1}]; !was || !followed {
-			if v, err = r.version(ctx, subject, n); absent(err) {
-				continue // it ended meanwhile
-			}
-			if err != nil {
-				return nil, err
+			again, err := r.version(ctx, subject, n)
+			switch {
+			case err == nil:
+				v = again
+			case !absent(err):
+				return nil, nil, err
+			case !was:
+				missing = append(missing, n)
+				continue
 			}
 		}
 		v.Subject, v.Version, v.deleted = subject, n, !slices.Contains(live, n)
 		out = append(out, v)
 	}
-	return out, nil
+	return out, missing, nil
 }

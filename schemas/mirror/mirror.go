@@ -32,8 +32,10 @@ type Mirror struct {
 	Prefix   string // of the subjects that are mirrored; "" for all of every context
 	Purge    bool   // delete for good what From does not have
 	Force    bool   // enter IMPORT where versions are registered already
+	Closed   bool   // From takes nothing any more, and is not to be closed by a switch
 
-	read map[*Registry]map[place]Version
+	read    map[*Registry]map[place]Version
+	spelled map[spelling]bool // what Lethe said is one content
 }
 
 // place is where a version is.
@@ -81,70 +83,70 @@ func (m *Mirror) Plan(ctx context.Context) ([]Step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the registry that is written to: %w", err)
 	}
-	steps := versions(from, to, m.Purge)
+	if err := m.respelled(ctx, from, to); err != nil {
+		return nil, err
+	}
+	steps := m.versions(from, to)
 	settings, err := m.settings(ctx, from)
 	return append(steps, settings...), err
 }
 
 // versions compares two inventories.
-func versions(from, to map[place]Version, purge bool) []Step {
-	var takes, rest []Step
-	living := map[string]map[int]bool{} // ids of live versions by subject
-	for p, v := range from {
-		if !v.deleted {
-			if living[p.subject] == nil {
-				living[p.subject] = map[int]bool{}
-			}
-			living[p.subject][v.ID] = true
-		}
-	}
+func (m *Mirror) versions(from, to map[place]Version) []Step {
+	var takes, hides, rest []Step
+	again := superseded(from)
 	for _, v := range ordered(from) {
 		p := place{v.Subject, v.Version}
 		step := Step{Subject: v.Subject, Version: v.Version, ID: v.ID, content: v}
 		there, has := to[p]
 		switch {
-		case !has && v.deleted && living[p.subject][v.ID]:
-			// Registered again, its content is another version now, and the
-			// deleted one is not kept.
+		case !has && again[p]:
+		case !has && v.unread:
+			step.Act, step.Why = Conflict, "it is deleted there, and listed, but not given, by its number or by an id: delete it for good there, and messages that were written with it have no schema then"
+			rest = append(rest, step)
 		case !has:
 			step.Act = Take
 			takes = append(takes, step)
-		case alike(v, there) != "":
-			step.Act, step.Why = Conflict, alike(v, there)
+		case v.unread || there.unread: // as it was taken before it was deleted
+		case m.alike(v, there) != "":
+			step.Act, step.Why = Conflict, m.alike(v, there)
 			rest = append(rest, step)
 		case v.deleted && !there.deleted:
 			step.Act = Hide
-			rest = append(rest, step)
+			hides = append(hides, step)
 		case !v.deleted && there.deleted:
 			step.Act, step.Why = Conflict, "it lives there, and is deleted here; a deleted version does not come back under its number"
 			rest = append(rest, step)
 		}
 	}
+	slices.Reverse(hides) // what refers to another goes before it
+	old := superseded(to)
 	for _, v := range slices.Backward(ordered(to)) {
-		if _, has := from[place{v.Subject, v.Version}]; has {
+		p := place{v.Subject, v.Version}
+		if _, has := from[p]; has || old[p] && !m.Purge {
 			continue
 		}
 		step := Step{Act: Surplus, Subject: v.Subject, Version: v.Version, ID: v.ID, content: v}
-		if purge {
+		if m.Purge {
 			step.Act = Purge
 		}
 		rest = append(rest, step)
 	}
-	return append(takes, rest...)
+	return slices.Concat(takes, hides, rest)
 }
 
 // alike says how two versions differ, or "".
-func alike(a, b Version) string {
+func (m *Mirror) alike(a, b Version) string {
 	switch {
 	case a.ID != b.ID:
 		return fmt.Sprintf("its id is %d there and %d here", a.ID, b.ID)
 	case kind(a) != kind(b):
 		return "its type differs"
-	case text(a) != text(b):
+	case text(a) != text(b) && !m.spelled[spelling{text(a), text(b)}]:
 		return "its text differs"
 	case !slices.Equal(a.References, b.References):
 		return "its references differ"
-	case !same(a.Metadata, b.Metadata):
+	case !reflect.DeepEqual(unmarked(decoded(a.Metadata)), unmarked(decoded(b.Metadata))):
 		return "its metadata differs"
 	case !same(a.RuleSet, b.RuleSet):
 		return "its rules differ"
@@ -315,24 +317,43 @@ func (m *Mirror) Apply(ctx context.Context, plan []Step) ([]Step, error) {
 			return plan, err
 		}
 	}
-	for i := range plan {
-		if ctx.Err() != nil {
-			return plan, ctx.Err()
-		}
-		if err := m.do(ctx, plan[i]); err != nil {
-			plan[i].Failed = err.Error()
+	taken := 0
+	for taken < len(plan) && plan[taken].Act == Take {
+		m.attempt(ctx, &plan[taken], m.do)
+		taken++
+	}
+	// What is deleted there is deleted here when all is there that refers to it,
+	// and that goes first.
+	for i := taken - 1; i >= 0; i-- {
+		if plan[i].content.deleted {
+			m.attempt(ctx, &plan[i], m.hideTaken)
 		}
 	}
-	return plan, nil
+	for i := range plan[taken:] {
+		m.attempt(ctx, &plan[taken+i], m.do)
+	}
+	return plan, ctx.Err()
+}
+
+// attempt does something for a step, and notes in it what went wrong. What failed
+// once is left for the next round.
+func (m *Mirror) attempt(ctx context.Context, s *Step, do func(context.Context, Step) error) {
+	if ctx.Err() != nil || s.Failed != "" {
+		return
+	}
+	if err := do(ctx, *s); err != nil {
+		s.Failed = err.Error()
+	}
+}
+
+func (m *Mirror) hideTaken(ctx context.Context, s Step) error {
+	return m.To.hide(ctx, s.Subject, s.Version)
 }
 
 func (m *Mirror) do(ctx context.Context, s Step) error {
 	switch s.Act {
 	case Take:
-		if err := m.To.take(ctx, s.content); err != nil || !s.content.deleted {
-			return err
-		}
-		return m.To.hide(ctx, s.Subject, s.Version)
+		return m.To.take(ctx, s.content)
 	case Hide:
 		return m.To.hide(ctx, s.Subject, s.Version)
 	case Purge:
@@ -352,6 +373,9 @@ func (m *Mirror) do(ctx context.Context, s Step) error {
 // open has the registry that is written to take ids and numbers.
 func (m *Mirror) open(ctx context.Context) error {
 	mode, err := m.To.mode(ctx)
+	if unknown(err) {
+		return fmt.Errorf("the registry that is written to has no modes, so it takes no ids that are chosen: nothing was written, as each schema would get another id there: %w", err)
+	}
 	if err != nil || mode == "IMPORT" {
 		return err
 	}
@@ -365,14 +389,11 @@ func (m *Mirror) open(ctx context.Context) error {
 var ErrDiffers = errors.New("the registries differ; nothing was switched")
 
 // Switch makes To the registry that is written to by everybody: From is closed
-// first, what was registered meanwhile is taken, and only when nothing differs
+// first, if it is not, what was registered meanwhile is taken, and only when nothing differs
 // To is opened. If something does, From is opened again.
 func (m *Mirror) Switch(ctx context.Context) (left []Step, err error) {
-	was, err := m.From.mode(ctx)
+	reopen, err := m.close(ctx)
 	if err != nil {
-		return nil, err
-	}
-	if err := m.From.setMode(ctx, "READONLY", false); err != nil {
 		return nil, err
 	}
 	m.read = nil // nothing changes any more: what is compared now is what stays
@@ -380,9 +401,25 @@ func (m *Mirror) Switch(ctx context.Context) (left []Step, err error) {
 		err = m.To.setMode(ctx, "READWRITE", false)
 	}
 	if err != nil {
-		return left, errors.Join(err, m.From.setMode(context.WithoutCancel(ctx), was, true))
+		return left, errors.Join(err, reopen(context.WithoutCancel(ctx)))
 	}
 	return nil, nil
+}
+
+// close has From take nothing more, unless it does not already, and returns what
+// opens it again as it was.
+func (m *Mirror) close(ctx context.Context) (reopen func(context.Context) error, err error) {
+	if m.Closed {
+		return func(context.Context) error { return nil }, nil
+	}
+	was, err := m.From.mode(ctx)
+	if unknown(err) {
+		return nil, fmt.Errorf("the registry that is mirrored has no modes, so it cannot be closed from here, and nothing was switched: have it take nothing more (Apicurio Registry: apicurio.storage.read-only.enabled), and switch with --closed: %w", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error { return m.From.setMode(ctx, was, true) }, m.From.setMode(ctx, "READONLY", false)
 }
 
 // settled takes what is left and fails if anything still differs.

@@ -117,6 +117,10 @@ func (o *other) furnish() {
 	o.must("DELETE /subjects/number%20two%2F")
 	o.must("DELETE /subjects/number%20two%2F?permanent=true") // an id that is not given again
 	o.must("POST /subjects/number%20two%2F/versions", `{"schema":"\"int\""}`)
+	o.must("POST /subjects/left/versions", order, "}")
+	o.must("POST /subjects/left-list/versions", `{"schema":"{\"type\":\"array\",\"items\":\"shop.Order\"}","references":[{"name":"shop.Order","subject":"left","version":1}]}`)
+	o.must("DELETE /subjects/left-list") // and what it refers to then
+	o.must("DELETE /subjects/left")
 	o.must("POST /contexts/dev/subjects/order/versions", wider, "}")
 	o.must("POST /contexts/dev/subjects/list/versions", list, "}")
 	o.must("POST /subjects/json/versions", `{"schemaType":"JSON","schema":"{\n  \"type\": \"object\",\n  \"properties\": {\"a\": {\"type\": \"string\"}}\n}"}`)

@@ -41,6 +41,12 @@ func absent(err error) bool {
 	return ok && r.Status == http.StatusNotFound && r.Code != http.StatusNotFound
 }
 
+// unknown reports whether a registry does not know the path at all.
+func unknown(err error) bool {
+	r, ok := errors.AsType[*Refusal](err)
+	return ok && r.Status == http.StatusNotFound && r.Code == http.StatusNotFound
+}
+
 // mostAnswer is the largest answer that is read, in bytes: a list of many
 // subjects is one.
 const mostAnswer = 256 << 20
@@ -137,17 +143,49 @@ type Version struct {
 	RuleSet    json.RawMessage `json:"ruleSet,omitempty"`
 
 	deleted bool
+	unread  bool // it is listed, and nothing gives it
 }
 
 // everySubject is the prefix of all subjects, in every context.
 const everySubject = ":*:"
 
-// subjects lists every subject that starts with prefix, deleted ones too.
+// usualCut is how many subjects a registry lists at most that says nothing of
+// there being more: Apicurio's, unless it is set otherwise.
+const usualCut = 1000
+
+// subjects lists every subject that starts with prefix, deleted ones too. A
+// registry may give a list in parts, so it is asked for more until nothing comes.
+// One that does not know where to go on gives the same again; it may know no
+// prefix either.
 func (r *Registry) subjects(ctx context.Context, prefix string) ([]string, error) {
 	var names []string
-	q := url.Values{"deleted": {"true"}, "subjectPrefix": {cmp.Or(prefix, everySubject)}}
-	err := r.ask(ctx, http.MethodGet, "/subjects?"+q.Encode(), nil, &names)
-	return names, err
+	for {
+		var more []string
+		q := url.Values{"deleted": {"true"}, "subjectPrefix": {cmp.Or(prefix, everySubject)}}
+		if len(names) > 0 {
+			q.Set("offset", strconv.Itoa(len(names)))
+		}
+		if err := r.ask(ctx, http.MethodGet, "/subjects?"+q.Encode(), nil, &more); err != nil {
+			return nil, err
+		}
+		again := len(more) > 0 && len(names) > 0 && more[0] == names[0]
+		if again && len(names)%usualCut == 0 {
+			return nil, fmt.Errorf("it lists %d subjects and does not say whether there are more; have it list all (Apicurio Registry: apicurio.ccompat.max-subjects), for what is left out would seem to be gone", len(names))
+		}
+		if again || len(more) == 0 {
+			return ofPrefix(names, prefix), nil
+		}
+		names = append(names, more...)
+	}
+}
+
+// ofPrefix leaves the subjects that start with prefix. One that names contexts
+// itself is left to the registry, which has them.
+func ofPrefix(names []string, prefix string) []string {
+	if strings.HasPrefix(prefix, ":") {
+		return names
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, prefix) })
 }
 
 // numbers lists the versions of a subject: all that are kept, and which of them
@@ -173,7 +211,17 @@ func (r *Registry) version(ctx context.Context, subject string, n int) (Version,
 	return v, err
 }
 
+// take registers a version under its id. Where the content has another id
+// already it is taken with a mark, so that messages with either can be read.
 func (r *Registry) take(ctx context.Context, v Version) error {
+	err := r.register(ctx, v)
+	if refused, ok := errors.AsType[*Refusal](err); ok && refused.Code == otherID {
+		return r.register(ctx, marked(v))
+	}
+	return err
+}
+
+func (r *Registry) register(ctx context.Context, v Version) error {
 	var made struct{ ID int }
 	subject := v.Subject
 	v.Subject = ""
@@ -197,18 +245,42 @@ func (r *Registry) purge(ctx context.Context, subject string, version int) error
 // config is what is set on a subject, or on the registry for "": nil for
 // nothing. Written, the level has another name than read.
 func (r *Registry) config(ctx context.Context, subject string) (map[string]any, error) {
-	var c map[string]any
-	if err := r.ask(ctx, http.MethodGet, at("/config", subject), nil, &c); err != nil {
-		if absent(err) {
-			return nil, nil
-		}
+	c, err := r.configAt(ctx, at("/config", subject))
+	if err != nil || c == nil {
 		return nil, err
+	}
+	if c["compatibilityLevel"] == "NONE" && len(c) == 1 && subject != "" {
+		if own, err := r.tellsNone(ctx, subject); err != nil || !own {
+			return nil, err
+		}
 	}
 	if level, ok := c["compatibilityLevel"]; ok {
 		c["compatibility"] = level
 		delete(c, "compatibilityLevel")
 	}
 	return c, nil
+}
+
+// tellsNone reports whether the level NONE, which a registry tells of a subject,
+// is set there. Some say so of a subject on which nothing is set: then another
+// one holds, or the registry knows no modes either, as Confluent's does.
+func (r *Registry) tellsNone(ctx context.Context, subject string) (bool, error) {
+	holds, err := r.configAt(ctx, at("/config", subject)+"?defaultToGlobal=true")
+	if err != nil || holds["compatibilityLevel"] != "NONE" {
+		return false, err
+	}
+	_, err = r.mode(ctx)
+	if unknown(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (r *Registry) configAt(ctx context.Context, path string) (c map[string]any, err error) {
+	if err = r.ask(ctx, http.MethodGet, path, nil, &c); absent(err) {
+		return nil, nil
+	}
+	return c, err
 }
 
 // isLethe reports whether the registry is one of ours, as it says itself. One

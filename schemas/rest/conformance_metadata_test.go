@@ -50,6 +50,9 @@ func TestConformanceOfMetadata(t *testing.T) {
 		{"GET /schemas?subjectPrefix=a&latestOnly=true&limit=0", "", 200, 0, `~[{"subject":"a","version":6,"id":6,`},
 		{"GET /schemas?subjectPrefix=zzz", "", 200, 0, `[]`},
 		{"GET /schemas/ids/1?fetchMaxId=true", "", 200, 0, `~"maxId":8`},
+		// What tells two ids of one content apart is no later version's.
+		{"POST /subjects/d/versions", submission(v1, `,"metadata":{"properties":{"lethe:id":"7","major":"1"}}`), 200, 0, `~{"id":9,`},
+		{"POST /subjects/d/versions", two, 200, 0, `~{"id":3,`},
 		{"GET /schemas/guids/00000000-0000-0000-0000-000000000000", "", 404, 40403, ""},
 		{"GET /schemas/guids/none", "", 404, 40403, ""},
 		{"POST /contexts/dev/subjects/a/versions", one, 200, 0, `~{"id":1,`},

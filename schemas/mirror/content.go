@@ -1,0 +1,141 @@
+package mirror
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// otherID is how a registry refuses an id for a content that has another one, or
+// for another content.
+const otherID = 42207
+
+// mark is the property of metadata that tells two ids of one content apart.
+// Registries that take a text as it is written give an id to each spelling of it,
+// or to each version; Lethe has one for a content, and metadata are part of it.
+const mark = "lethe:id"
+
+// marked is a version with its id among its metadata.
+func marked(v Version) Version {
+	metadata, _ := decoded(v.Metadata).(map[string]any)
+	properties, _ := metadata["properties"].(map[string]any)
+	if metadata == nil {
+		metadata = map[string]any{}
+	}
+	if properties == nil {
+		properties = map[string]any{}
+	}
+	properties[mark] = strconv.Itoa(v.ID)
+	metadata["properties"] = properties
+	v.Metadata, _ = json.Marshal(metadata)
+	return v
+}
+
+// unmarked is metadata, decoded, without the mark.
+func unmarked(metadata any) any {
+	object, _ := metadata.(map[string]any)
+	properties, _ := object["properties"].(map[string]any)
+	delete(properties, mark)
+	return bare(metadata)
+}
+
+// spelling is a pair of texts, of which each may be a way to write the other.
+type spelling struct{ there, here string }
+
+// respelled asks Lethe, whichever side it is, which versions that are spelled
+// differently are one content: another registry keeps a text as it came, and
+// Lethe its canonical text.
+func (m *Mirror) respelled(ctx context.Context, from, to map[place]Version) error {
+	judge := m.judge(ctx)
+	if judge == nil {
+		return nil
+	}
+	var mu sync.Mutex
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	for p, there := range from {
+		here, both := to[p]
+		pair := spelling{text(there), text(here)}
+		if !both || pair.there == pair.here || kind(there) != kind(here) || m.spelled[pair] {
+			continue
+		}
+		g.Go(func() error {
+			theirs, ours := there, here
+			if judge == m.From {
+				theirs, ours = here, there
+			}
+			same, err := judge.holds(ctx, ours, theirs)
+			mu.Lock()
+			defer mu.Unlock()
+			if same {
+				m.spelled[pair] = true
+			}
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+// judge is the side that can be asked whether two texts are one content.
+func (m *Mirror) judge(ctx context.Context) *Registry {
+	if m.spelled == nil {
+		m.spelled = map[spelling]bool{}
+	}
+	for _, r := range []*Registry{m.To, m.From} {
+		if r.isLethe(ctx) {
+			return r
+		}
+	}
+	return nil
+}
+
+// holds reports whether a version of the registry is the content that another
+// one's text is.
+func (r *Registry) holds(ctx context.Context, ours, theirs Version) (bool, error) {
+	asked := Version{Type: theirs.Type, Schema: theirs.Schema, References: theirs.References, Metadata: named(ours.Metadata), RuleSet: named(ours.RuleSet)}
+	var found Version
+	err := r.ask(ctx, http.MethodPost, "/subjects/"+url.PathEscape(ours.Subject)+"?deleted=true", asked, &found)
+	if r, is := errors.AsType[*Refusal](err); is && r.Status < http.StatusInternalServerError {
+		return false, nil // it has none such, or it is no schema to it
+	}
+	return err == nil && found.Version == ours.Version && found.ID == ours.ID, err
+}
+
+// named is metadata or a rule set of which it is said that there is none.
+func named(raw json.RawMessage) json.RawMessage {
+	if len(raw) == 0 {
+		return json.RawMessage("{}")
+	}
+	return raw
+}
+
+// superseded are the deleted versions whose content is a later version of the
+// subject, too: registered again, it has that number, and the deleted one is not
+// kept.
+func superseded(all map[place]Version) map[place]bool {
+	type content struct {
+		subject string
+		id      int
+	}
+	kept := map[content]Version{}
+	for _, v := range all {
+		c := content{v.Subject, v.ID}
+		other, has := kept[c]
+		if !has || other.deleted && !v.deleted || other.deleted == v.deleted && v.Version > other.Version {
+			kept[c] = v
+		}
+	}
+	out := map[place]bool{}
+	for p, v := range all {
+		if v.deleted && kept[content{v.Subject, v.ID}].Version != v.Version {
+			out[p] = true
+		}
+	}
+	return out
+}

@@ -1,0 +1,86 @@
+package mirror_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/flowmart/lethe/schemas/mirror"
+)
+
+// A list of subjects may come in parts, or whole whatever is asked for, also of
+// what does not start with the prefix. One that is cut is refused: what it leaves
+// out would seem to be gone.
+func TestListsOfOtherRegistries(t *testing.T) {
+	t.Parallel()
+	few, many := []string{"b.1", "a.1", "a.2", "a.3"}, make([]string, 1000)
+	for i := range many {
+		many[i] = fmt.Sprint("a.", i)
+	}
+	for name, c := range map[string]struct {
+		names  []string
+		part   int // of how many names each answer is, 0 for the whole list each time
+		prefix string
+		want   int // steps, -1 for a refusal
+	}{
+		"in parts":                     {few, 3, "", 4},
+		"in parts of one":              {few, 1, "", 4},
+		"whole":                        {few, 0, "", 4},
+		"whole, and of every prefix":   {few, 0, "a.", 3},
+		"empty":                        {nil, 0, "", 0},
+		"in parts that are a thousand": {many, 1000, "", 1000},
+		"cut, for all that is known":   {many, 0, "", -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			from := listing(t, c.names, c.part)
+			m := &mirror.Mirror{From: from, To: listing(t, nil, 0), Prefix: c.prefix}
+			plan, err := m.Plan(t.Context())
+			if c.want < 0 {
+				if err == nil || !strings.Contains(err.Error(), "it lists 1000 subjects and does not say whether there are more") {
+					t.Errorf("%d steps, %v", len(plan), err)
+				}
+				return
+			}
+			if err != nil || len(plan) != c.want {
+				t.Errorf("%v %v", acts(plan), err)
+			}
+		})
+	}
+}
+
+// listing is a registry with one version of one schema under each name.
+func listing(t *testing.T, names []string, part int) *mirror.Registry {
+	t.Helper()
+	mux := http.NewServeMux()
+	answer := func(w http.ResponseWriter, v any) { _ = json.NewEncoder(w).Encode(v) }
+	mux.HandleFunc("GET /subjects", func(w http.ResponseWriter, r *http.Request) {
+		some := names
+		if part > 0 {
+			offset, _ := strconv.Atoi(r.FormValue("offset"))
+			some = names[min(offset, len(names)):min(offset+part, len(names))]
+		}
+		answer(w, slices.Concat([]string{}, some))
+	})
+	mux.HandleFunc("GET /subjects/{name}/versions", func(w http.ResponseWriter, _ *http.Request) { answer(w, []int{1}) })
+	mux.HandleFunc("GET /subjects/{name}/versions/1", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, mirror.Version{Subject: r.PathValue("name"), Version: 1, ID: 1, Schema: `"long"`})
+	})
+	mux.HandleFunc("GET /config/{$}", absent)
+	mux.HandleFunc("GET /config/{name}", absent)
+	mux.HandleFunc("GET /config", absent)
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return &mirror.Registry{URL: server.URL}
+}
+
+func absent(w http.ResponseWriter, _ *http.Request) {
+	w.WriteHeader(http.StatusNotFound)
+	_, _ = io.WriteString(w, `{"error_code":40408,"message":"nothing is set"}`)
+}
