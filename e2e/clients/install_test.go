@@ -1,12 +1,16 @@
 package clients
 
 import (
+	"archive/tar"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,24 +18,25 @@ import (
 	"testing"
 )
 
-// kit is a directory with clients and what they need.
+// kit is a directory with clients, or with another registry, and what they need.
 type kit struct {
-	name  string
-	files []string   // what it is installed from
-	make  [][]string // the commands that do it; each runs in the directory
-	needs string
+	name         string
+	files        []string   // what it is installed from
+	make         [][]string // the commands that do it; each runs in the directory
+	archive, sum string     // a .tar.gz to unpack there, and its SHA-256
+	needs        string
 }
 
 var (
 	javascript = kit{
-		"clients-javascript", []string{"package.json", "package-lock.json"},
-		[][]string{{"npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"}},
-		"Node 20 or later, and npm",
+		name: "clients-javascript", files: []string{"package.json", "package-lock.json"},
+		make:  [][]string{{"npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"}},
+		needs: "Node 20 or later, and npm",
 	}
 	python = kit{
-		"clients-python", []string{"requirements.txt"},
-		[][]string{{"python3", "-m", "venv", "venv"}, {"venv/bin/pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--only-binary=:all:", "-r", "requirements.txt"}},
-		"Python 3.11 or later, and its venv",
+		name: "clients-python", files: []string{"requirements.txt"},
+		make:  [][]string{{"python3", "-m", "venv", "venv"}, {"venv/bin/pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--only-binary=:all:", "-r", "requirements.txt"}},
+		needs: "Python 3.11 or later, and its venv",
 	}
 )
 
@@ -44,6 +49,7 @@ func (k kit) installed(t *testing.T) string {
 		t.Fatal(err)
 	}
 	sum := sha256.New()
+	sum.Write([]byte(k.sum))
 	texts := map[string][]byte{}
 	for _, name := range k.files {
 		if texts[name], err = os.ReadFile(name); err != nil {
@@ -102,7 +108,97 @@ func (k kit) install(ctx context.Context, dir string, texts map[string][]byte) e
 			return fmt.Errorf("%v: %w\n%s", args, err, out)
 		}
 	}
-	return nil
+	if k.archive == "" {
+		return nil
+	}
+	return k.unpack(ctx, dir)
+}
+
+// unpack fetches the kit's archive, and unpacks it if it is the one that is meant.
+func (k kit) unpack(ctx context.Context, dir string) error {
+	path := filepath.Join(dir, "archive")
+	defer os.Remove(path)
+	if err := fetch(ctx, k.archive, path); err != nil {
+		return err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return err
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); got != k.sum {
+		return fmt.Errorf("%s has the SHA-256 %s, and not %s", k.archive, got, k.sum)
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	return untar(f, dir)
+}
+
+func fetch(ctx context.Context, url, path string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", url, resp.Status)
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, resp.Body)
+	return errors.Join(err, f.Close())
+}
+
+// untar unpacks directories and files, and nothing outside of the directory.
+func untar(archive io.Reader, dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	unzipped, err := gzip.NewReader(archive)
+	if err != nil {
+		return err
+	}
+	for r := tar.NewReader(unzipped); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = unpackOne(root, h, r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func unpackOne(root *os.Root, h *tar.Header, content io.Reader) error {
+	name := filepath.Clean(h.Name)
+	if h.Typeflag == tar.TypeDir {
+		return root.MkdirAll(name, 0o755)
+	}
+	if err := root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	f, err := root.Create(name)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, content)
+	return errors.Join(err, f.Close())
 }
 
 // node is the command of a program in JavaScript. Node looks for what a program

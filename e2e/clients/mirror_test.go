@@ -26,6 +26,16 @@ func another(t *testing.T, name string, settings ...string) *devstack.Lethe {
 	return l
 }
 
+// clientOf is franz-go's client of a server.
+func clientOf(t *testing.T, l *devstack.Lethe) *sr.Client {
+	t.Helper()
+	cl, err := sr.NewClient(sr.URLs(l.URL+"/registry"), sr.BasicAuth("token", lethe.token))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cl
+}
+
 // A registry is copied to another with the command, ids kept; the two answer
 // alike; after the switch producers go on at the new one, and who reads finds
 // the same schema behind the same id.
@@ -33,13 +43,7 @@ func TestMirrorWithTheCommand(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	old, fresh := another(t, "old"), another(t, "fresh")
-	client := func(l *devstack.Lethe) *sr.Client {
-		cl, err := sr.NewClient(sr.URLs(l.URL+"/registry"), sr.BasicAuth("token", lethe.token))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return cl
-	}
+	client := func(l *devstack.Lethe) *sr.Client { return clientOf(t, l) }
 	var last sr.SubjectSchema
 	for _, text := range []string{v1, v2} {
 		var err error
