@@ -22,13 +22,15 @@ import (
 // apicurioVersion is the newest that runs on Java 17.
 const apicurioVersion = "3.0.9"
 
-// apicurioKit is Apicurio Registry as it is published on Maven Central.
+// apicurioKit is Apicurio Registry as it is published on Maven Central. The parent of
+// its description is not, so it is fetched by a version of the plugin that does not
+// look for that.
 var apicurioKit = kit{
-	name:    "apicurio",
-	make:    [][]string{{"java", "-version"}},
-	archive: "https://repo1.maven.org/maven2/io/apicurio/apicurio-registry-app/" + apicurioVersion + "/apicurio-registry-app-" + apicurioVersion + "-all.tar.gz",
-	sum:     "2b28181501a20cbf6efcd77f9b7153908fc01f3d3a7c32024c0bd9e1b04c8a43",
-	needs:   "Java 17 or later",
+	name: "apicurio",
+	make: [][]string{{"java", "-version"}, {"mvn", "-q", "-B", "-C", "org.apache.maven.plugins:maven-dependency-plugin:2.10:get",
+		"-Dartifact=io.apicurio:apicurio-registry-app:" + apicurioVersion + ":tar.gz:all", "-Dtransitive=false", "-Ddest=archive"}},
+	sum:   "2b28181501a20cbf6efcd77f9b7153908fc01f3d3a7c32024c0bd9e1b04c8a43",
+	needs: "Java 17 or later, and Maven",
 }
 
 // apicurio is an Apicurio Registry that a test alone uses: the program, with its

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,11 +19,11 @@ import (
 
 // kit is a directory with clients, or with another registry, and what they need.
 type kit struct {
-	name         string
-	files        []string   // what it is installed from
-	make         [][]string // the commands that do it; each runs in the directory
-	archive, sum string     // a .tar.gz to unpack there, and its SHA-256
-	needs        string
+	name  string
+	files []string   // what it is installed from
+	make  [][]string // the commands that do it; each runs in the directory
+	sum   string     // SHA-256 of the .tar.gz that they leave as the file archive, if they do
+	needs string
 }
 
 var (
@@ -108,19 +107,16 @@ func (k kit) install(ctx context.Context, dir string, texts map[string][]byte) e
 			return fmt.Errorf("%v: %w\n%s", args, err, out)
 		}
 	}
-	if k.archive == "" {
+	if k.sum == "" {
 		return nil
 	}
-	return k.unpack(ctx, dir)
+	return k.unpack(dir)
 }
 
-// unpack fetches the kit's archive, and unpacks it if it is the one that is meant.
-func (k kit) unpack(ctx context.Context, dir string) error {
+// unpack unpacks the kit's archive, if it is the one that is meant.
+func (k kit) unpack(dir string) error {
 	path := filepath.Join(dir, "archive")
 	defer os.Remove(path)
-	if err := fetch(ctx, k.archive, path); err != nil {
-		return err
-	}
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -131,33 +127,12 @@ func (k kit) unpack(ctx context.Context, dir string) error {
 		return err
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != k.sum {
-		return fmt.Errorf("%s has the SHA-256 %s, and not %s", k.archive, got, k.sum)
+		return fmt.Errorf("%s has the SHA-256 %s, and not %s", k.name, got, k.sum)
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
 	return untar(f, dir)
-}
-
-func fetch(ctx context.Context, url, path string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", url, resp.Status)
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(f, resp.Body)
-	return errors.Join(err, f.Close())
 }
 
 // untar unpacks directories and files, and nothing outside of the directory.
