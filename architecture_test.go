@@ -43,7 +43,7 @@ var below = map[string][]string{
 var doors = []string{"schemas/rest", "schemas/pipeline", "schemas/stores/rest", "lineage/intake", "lineage/observer", "erasure/dispatch", "erasure/results"}
 
 // ground is what every room may stand on.
-var ground = []string{"internal/access", "internal/fault", "internal/jobs", "internal/keyfile", "internal/page", "internal/postgres", "internal/problem", "internal/vault"}
+var ground = []string{"internal/access", "internal/egress", "internal/fault", "internal/jobs", "internal/keyfile", "internal/page", "internal/postgres", "internal/problem", "internal/vault"}
 
 // banned names say nothing about what a package is for.
 var banned = []string{"util", "utils", "common", "helper", "helpers", "types", "models", "model", "misc", "shared", "base"}

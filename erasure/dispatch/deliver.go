@@ -17,6 +17,7 @@ import (
 	"github.com/flowmart/lethe/erasure/protocol/signature"
 	"github.com/flowmart/lethe/erasure/queue"
 	"github.com/flowmart/lethe/erasure/task"
+	"github.com/flowmart/lethe/internal/egress"
 )
 
 // reply is what came of one call: a status and a body, or a code of what went
@@ -52,7 +53,7 @@ func (d *Dispatcher) call(ctx context.Context, s catalog.Service, method, path, 
 	resp, err := d.clients.of(s).Do(req)
 	switch {
 	case err == nil:
-	case errors.Is(err, errEgress):
+	case errors.Is(err, egress.ErrRefused):
 		return reply{code: "ENDPOINT_REJECTED"}
 	case errors.Is(context.Cause(req.Context()), errStopped):
 		return reply{code: held}

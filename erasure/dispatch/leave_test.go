@@ -8,11 +8,12 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/flowmart/lethe/internal/egress"
 )
 
 // sends sends one message through the client that services get, and says what
@@ -36,7 +37,7 @@ func sends(t *testing.T, client *http.Client, url string, may func(context.Conte
 // to makes the client for a test server on loopback, whose certificate it
 // trusts if it has one.
 func to(server *httptest.Server) *http.Client {
-	client := newClient(fence{loopback: netip.MustParseAddrPort(server.Listener.Addr().String())})
+	client := egress.Around("http://"+server.Listener.Addr().String(), nil, true).Client()
 	if cert := server.Certificate(); cert != nil {
 		roots := x509.NewCertPool()
 		roots.AddCert(cert)
@@ -101,7 +102,7 @@ func TestSlowReaderIsCutOff(t *testing.T) {
 			t.Cleanup(func() { conn.Close() }) // and never reads
 		}
 	}()
-	client := newClient(fence{loopback: netip.MustParseAddrPort(l.Addr().String())})
+	client := egress.Around("http://"+l.Addr().String(), nil, true).Client()
 	began := time.Now()
 	err = sends(t, client, "http://"+l.Addr().String(), func(context.Context) bool { return true }, 64<<20) // more than buffers hold
 	if took := time.Since(began); !errors.Is(err, errSlow) || took < leaveWithin {

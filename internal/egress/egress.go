@@ -1,4 +1,6 @@
-package dispatch
+// Package egress keeps outgoing calls to the networks that were named for
+// them: decision 5. What no list may hold is refused whatever the list says.
+package egress
 
 import (
 	"crypto/tls"
@@ -9,62 +11,28 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
-
-	"github.com/google/uuid"
-
-	"github.com/flowmart/lethe/catalog"
 )
 
-// errEgress reports an address that is not among the networks registered for
-// the service.
-var errEgress = errors.New("the address is not in the networks registered for this service")
+// ErrRefused reports an address that is not among the networks registered for
+// whom the call is to.
+var ErrRefused = errors.New("the address is not in the networks registered for it")
 
-// clients keeps one HTTP client a service, so that connections are reused and
-// one slow service holds its own connections only.
-type clients struct {
-	dev bool
-
-	mu   sync.Mutex
-	kept map[uuid.UUID]client
-}
-
-type client struct {
-	rev  int
-	http *http.Client
-}
-
-func (c *clients) of(s catalog.Service) *http.Client {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if k, ok := c.kept[s.ID]; ok && k.rev == s.Rev {
-		return k.http
-	}
-	if c.kept == nil {
-		c.kept = map[uuid.UUID]client{}
-	}
-	if old, ok := c.kept[s.ID]; ok {
-		old.http.CloseIdleConnections()
-	}
-	made := newClient(fenceOf(s, c.dev))
-	c.kept[s.ID] = client{s.Rev, made}
-	return made
-}
-
-// fence is where connections for one service may go.
-type fence struct {
+// Fence is where connections may go. The zero Fence lets none out.
+type Fence struct {
 	networks []netip.Prefix
-	loopback netip.AddrPort // in development: the one loopback address that is the service
+	loopback netip.AddrPort // in development: the one loopback address that is called
 }
 
-func fenceOf(s catalog.Service, dev bool) fence {
-	f := fence{networks: s.AllowedNetworks}
-	if !dev || s.Endpoint == nil {
+// Around is the fence around an endpoint: the networks, and in development also
+// the one loopback host and port that the endpoint is.
+func Around(endpoint string, networks []netip.Prefix, dev bool) Fence {
+	f := Fence{networks: networks}
+	if !dev {
 		return f
 	}
-	u, err := url.Parse(*s.Endpoint)
+	u, err := url.Parse(endpoint)
 	if err != nil {
 		return f
 	}
@@ -75,7 +43,7 @@ func fenceOf(s catalog.Service, dev bool) fence {
 	return f
 }
 
-// never lists what no service may be, whatever is registered: this host, the
+// never lists what nobody may be, whatever is registered: this host, the
 // link (cloud metadata lives there), everybody, nobody, and the prefixes that
 // wrap one address in another.
 var never = []netip.Prefix{
@@ -87,10 +55,10 @@ var never = []netip.Prefix{
 
 // allows judges the address that is about to be connected to, after every
 // name was resolved.
-func (f fence) allows(address string) error {
+func (f Fence) allows(address string) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return errEgress
+		return ErrRefused
 	}
 	ip := at.Addr().Unmap().WithZone("")
 	if f.loopback.IsValid() && netip.AddrPortFrom(ip, at.Port()) == f.loopback {
@@ -98,16 +66,16 @@ func (f fence) allows(address string) error {
 	}
 	in := func(p netip.Prefix) bool { return p.Contains(ip) }
 	if slices.ContainsFunc(never, in) || !slices.ContainsFunc(f.networks, in) {
-		return errEgress
+		return ErrRefused
 	}
 	return nil
 }
 
-// newClient makes the only HTTP client that speaks to a service: no proxy, no
+// Client makes an HTTP client that stays within the fence: no proxy, no
 // redirect, everything bounded, every hop judged at the dial. HTTP/1 alone: a
 // message has its connection to itself, so that one can be cut off without
 // others.
-func newClient(f fence) *http.Client {
+func (f Fence) Client() *http.Client {
 	dialer := &net.Dialer{Timeout: 3 * time.Second, Control: func(_, address string, _ syscall.RawConn) error { return f.allows(address) }}
 	return &http.Client{
 		Timeout:       20 * time.Second,

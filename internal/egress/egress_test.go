@@ -1,12 +1,8 @@
-package dispatch
+package egress
 
 import (
-	"net/http"
 	"net/netip"
 	"testing"
-	"time"
-
-	"github.com/flowmart/lethe/catalog"
 )
 
 func networks(list ...string) (out []netip.Prefix) {
@@ -20,7 +16,7 @@ func networks(list ...string) (out []netip.Prefix) {
 // address hides in another (RFC 4291 §2.5.5, RFC 6052, RFC 3056, RFC 4380).
 func TestFence(t *testing.T) {
 	t.Parallel()
-	everything := fence{networks: networks("0.0.0.0/0", "::/0")}
+	everything := Fence{networks: networks("0.0.0.0/0", "::/0")}
 	for _, address := range []string{
 		"127.0.0.1:443", "127.255.255.254:80", "[::1]:443", "[::ffff:127.0.0.1]:443", "[::ffff:7f00:1]:443", "0.0.0.0:443", "0.1.2.3:443", "[::]:443",
 		"169.254.169.254:80", "[::ffff:169.254.169.254]:80", "[fe80::1]:443", "[fe80::1%eth0]:443", "224.0.0.1:443", "239.255.255.255:443", "[ff02::1]:443",
@@ -31,7 +27,7 @@ func TestFence(t *testing.T) {
 			t.Errorf("%s was let through although every network is registered", address)
 		}
 	}
-	f := fence{networks: networks("10.20.0.0/16", "fd12::/16")}
+	f := Fence{networks: networks("10.20.0.0/16", "fd12::/16")}
 	for address, want := range map[string]bool{
 		"10.20.0.1:443": true, "10.20.255.255:8443": true, "[::ffff:10.20.3.4]:443": true, "[fd12::5]:443": true,
 		"10.21.0.1:443": false, "192.168.0.1:443": false, "8.8.8.8:443": false, "[fd13::1]:443": false, "127.0.0.1:443": false, "172.16.0.1:443": false,
@@ -40,7 +36,7 @@ func TestFence(t *testing.T) {
 			t.Errorf("%s: %v, want %v", address, got, want)
 		}
 	}
-	if (fence{}).allows("10.0.0.1:443") == nil {
+	if (Fence{}).allows("10.0.0.1:443") == nil {
 		t.Error("a service without networks was reached")
 	}
 }
@@ -50,8 +46,7 @@ func TestFence(t *testing.T) {
 func TestFenceInDevelopment(t *testing.T) {
 	t.Parallel()
 	endpoint := "http://localhost:9101"
-	s := catalog.Service{Endpoint: &endpoint}
-	dev, production := fenceOf(s, true), fenceOf(s, false)
+	dev, production := Around(endpoint, nil, true), Around(endpoint, nil, false)
 	for address, want := range map[string]bool{
 		"127.0.0.1:9101": true, "127.0.0.1:9102": false, "127.0.0.2:9101": false, "[::1]:9101": false, "169.254.169.254:80": false, "10.0.0.1:9101": false,
 	} {
@@ -61,20 +56,5 @@ func TestFenceInDevelopment(t *testing.T) {
 		if production.allows(address) == nil {
 			t.Errorf("production, %s was let through", address)
 		}
-	}
-}
-
-// Both forms of RFC 9110 §10.2.3; nobody makes us wait longer than an hour.
-func TestRetryAfter(t *testing.T) {
-	t.Parallel()
-	for value, want := range map[string]time.Duration{"": 0, "0": 0, "120": 2 * time.Minute, "-5": 0, "99999999": time.Hour, "soon": 0,
-		"Mon, 02 Jan 2006 15:04:05 GMT": 0} {
-		if got := retryAfter(http.Header{"Retry-After": {value}}); got != want {
-			t.Errorf("%q: %v, want %v", value, got, want)
-		}
-	}
-	in := retryAfter(http.Header{"Retry-After": {time.Now().Add(10 * time.Minute).UTC().Format(http.TimeFormat)}})
-	if in < 9*time.Minute || in > 10*time.Minute {
-		t.Errorf("a date: %v", in)
 	}
 }
