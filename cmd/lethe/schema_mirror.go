@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flowmart/lethe/schemas/mirror"
+	"github.com/flowmart/lethe/schemas/remote"
 	"github.com/flowmart/lethe/schemas/rest"
 )
 
@@ -85,8 +86,8 @@ func (m *mirroring) reach(cmd *cobra.Command, e *env) error {
 	if err != nil {
 		return err
 	}
-	ours := mirror.Registry{URL: c.url + rest.Prefix, Client: c.http}
-	theirs := mirror.Registry{URL: m.from, User: m.user, Client: &http.Client{Timeout: time.Minute}}
+	ours := remote.Registry{URL: c.url + rest.Prefix, Client: c.http}
+	theirs := remote.Registry{URL: m.from, User: m.user, Client: &http.Client{Timeout: time.Minute}}
 	for path, into := range map[string]*string{m.passwordFile: &theirs.Password, m.tokenFile: &theirs.Token} {
 		if path == "" {
 			continue
@@ -104,7 +105,7 @@ func (m *mirroring) reach(cmd *cobra.Command, e *env) error {
 	if m.From == nil {
 		m.From, m.To = &mirror.Registry{}, &mirror.Registry{} // whom the mirror knows them by
 	}
-	*m.From, *m.To = from, to
+	m.From.Registry, m.To.Registry = from, to
 	return nil
 }
 

@@ -67,7 +67,7 @@ func (m *Mirror) questions(again map[place]bool) []string {
 		set["/config"] = true
 	}
 	for p, v := range m.known(m.From) {
-		if again[p] || v.unread {
+		if again[p] || v.Unread {
 			continue
 		}
 		subject := url.PathEscape(p.subject)
@@ -153,7 +153,7 @@ var told = []string{"subject", "version", "id", "schemaType", "schema", "referen
 // answer is what a registry says, without what clients do not read. A refusal
 // is an answer: its code counts and its words do not.
 func (r *Registry) answer(ctx context.Context, path string) (any, error) {
-	raw, err := r.raw(ctx, http.MethodGet, path, nil)
+	raw, err := r.Raw(ctx, http.MethodGet, path, nil)
 	if refused, ok := errors.AsType[*Refusal](err); ok && refused.Status < 500 && refused.Status != http.StatusUnauthorized && refused.Status != http.StatusForbidden {
 		return fmt.Sprintf("error_code %d", refused.Code), nil
 	}

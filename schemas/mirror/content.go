@@ -100,7 +100,7 @@ func (m *Mirror) judge(ctx context.Context) *Registry {
 func (r *Registry) holds(ctx context.Context, ours, theirs Version) (bool, error) {
 	asked := Version{Type: theirs.Type, Schema: theirs.Schema, References: theirs.References, Metadata: named(ours.Metadata), RuleSet: named(ours.RuleSet)}
 	var found Version
-	err := r.ask(ctx, http.MethodPost, "/subjects/"+url.PathEscape(ours.Subject)+"?deleted=true", asked, &found)
+	err := r.Ask(ctx, http.MethodPost, "/subjects/"+url.PathEscape(ours.Subject)+"?deleted=true", asked, &found)
 	if r, is := errors.AsType[*Refusal](err); is && r.Status < http.StatusInternalServerError {
 		return false, nil // it has none such, or it is no schema to it
 	}
@@ -127,13 +127,13 @@ func superseded(all map[place]Version) map[place]bool {
 	for _, v := range all {
 		c := content{v.Subject, v.ID}
 		other, has := kept[c]
-		if !has || other.deleted && !v.deleted || other.deleted == v.deleted && v.Version > other.Version {
+		if !has || other.Deleted && !v.Deleted || other.Deleted == v.Deleted && v.Version > other.Version {
 			kept[c] = v
 		}
 	}
 	out := map[place]bool{}
 	for p, v := range all {
-		if v.deleted && kept[content{v.Subject, v.ID}].Version != v.Version {
+		if v.Deleted && kept[content{v.Subject, v.ID}].Version != v.Version {
 			out[p] = true
 		}
 	}

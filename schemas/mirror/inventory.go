@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/flowmart/lethe/schemas/remote"
 )
 
 // atOnce is how many requests are under way to one registry.
@@ -71,14 +73,14 @@ func (r *Registry) versionsOf(ctx context.Context, subject string, known map[pla
 			switch {
 			case err == nil:
 				v = again
-			case !absent(err):
+			case !remote.Absent(err):
 				return nil, nil, err
 			case !was:
 				missing = append(missing, n)
 				continue
 			}
 		}
-		v.Subject, v.Version, v.deleted = subject, n, !slices.Contains(live, n)
+		v.Subject, v.Version, v.Deleted = subject, n, !slices.Contains(live, n)
 		out = append(out, v)
 	}
 	return out, missing, nil

@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/flowmart/lethe/schemas/remote"
 )
 
 // Of how many ids in a row nothing may be known, behind the highest that is, until
@@ -42,7 +44,7 @@ func (r *Registry) find(ctx context.Context, lost map[place]bool, all map[place]
 		}
 		for _, n := range still {
 			if n == p.version {
-				all[p] = Version{Subject: p.subject, Version: n, deleted: true, unread: true}
+				all[p] = Version{Subject: p.subject, Version: n, Deleted: true, Unread: true}
 			}
 		}
 	}
@@ -69,8 +71,8 @@ func (r *Registry) ofIDs(ctx context.Context, first, last int, lost map[place]bo
 
 func (r *Registry) ofID(ctx context.Context, id int, lost map[place]bool) (out []Version, err error) {
 	var has []Version
-	err = r.ask(ctx, http.MethodGet, fmt.Sprintf("/schemas/ids/%d/versions?deleted=true", id), nil, &has)
-	if absent(err) || unknown(err) {
+	err = r.Ask(ctx, http.MethodGet, fmt.Sprintf("/schemas/ids/%d/versions?deleted=true", id), nil, &has)
+	if remote.Absent(err) || unknown(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -81,12 +83,12 @@ func (r *Registry) ofID(ctx context.Context, id int, lost map[place]bool) (out [
 			continue
 		}
 		is := Version{}
-		err := r.ask(ctx, http.MethodGet, fmt.Sprintf("/schemas/ids/%d", id), nil, &is)
+		err := r.Ask(ctx, http.MethodGet, fmt.Sprintf("/schemas/ids/%d", id), nil, &is)
 		refused, not := errors.AsType[*Refusal](err)
 		if err != nil && (!not || refused.Status >= http.StatusInternalServerError) {
 			return nil, err
 		}
-		is.Subject, is.Version, is.ID, is.deleted, is.unread = v.Subject, v.Version, id, true, not
+		is.Subject, is.Version, is.ID, is.Deleted, is.Unread = v.Subject, v.Version, id, true, not
 		out = append(out, is)
 	}
 	return out, nil

@@ -5,7 +5,8 @@
 //
 // Ids are kept, because they stand in front of every message: the registry that
 // is written to is in the mode IMPORT, takes ids and numbers as they come, and
-// takes nothing from others until the switch.
+// takes nothing from others until the switch; or in the mode FORWARD, in which it
+// has the mirrored one written to.
 package mirror
 
 import (
@@ -101,20 +102,20 @@ func (m *Mirror) versions(from, to map[place]Version) []Step {
 		there, has := to[p]
 		switch {
 		case !has && again[p]:
-		case !has && v.unread:
+		case !has && v.Unread:
 			step.Act, step.Why = Conflict, "it is deleted there, and listed, but not given, by its number or by an id: delete it for good there, and messages that were written with it have no schema then"
 			rest = append(rest, step)
 		case !has:
 			step.Act = Take
 			takes = append(takes, step)
-		case v.unread || there.unread: // as it was taken before it was deleted
+		case v.Unread || there.Unread: // as it was taken before it was deleted
 		case m.alike(v, there) != "":
 			step.Act, step.Why = Conflict, m.alike(v, there)
 			rest = append(rest, step)
-		case v.deleted && !there.deleted:
+		case v.Deleted && !there.Deleted:
 			step.Act = Hide
 			hides = append(hides, step)
-		case !v.deleted && there.deleted:
+		case !v.Deleted && there.Deleted:
 			step.Act, step.Why = Conflict, "it lives there, and is deleted here; a deleted version does not come back under its number"
 			rest = append(rest, step)
 		}
@@ -251,7 +252,11 @@ func (m *Mirror) settings(ctx context.Context, from map[place]Version) ([]Step, 
 		set[""] = true
 	}
 	names := slices.Sorted(maps.Keys(set))
-	both := m.From.isLethe(ctx) && m.To.isLethe(ctx)
+	mode, err := m.To.mode(ctx)
+	if err != nil && !unknown(err) {
+		return nil, err
+	}
+	both := mode != forwards && m.From.isLethe(ctx) && m.To.isLethe(ctx)
 	steps := make([]*Step, len(names))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
@@ -273,12 +278,17 @@ func (m *Mirror) settings(ctx context.Context, from map[place]Version) ([]Step, 
 	return out, nil
 }
 
+// forwards is the mode of a registry that has another written to, and only what
+// is its own alone set in itself.
+const forwards = "FORWARD"
+
 // ours are the settings that no other registry has: it would refuse them, and
 // that it has none says nothing.
 var ours = []string{"gate", "topics"}
 
 // setting compares what is set at one place; nil where that is the same. Our own
-// settings go from one Lethe to another alone, and else stay as they are.
+// settings go from one Lethe to another alone, unless that forwards, and else
+// stay as they are.
 func (m *Mirror) setting(ctx context.Context, name string, both bool) (*Step, error) {
 	there, err := m.From.config(ctx, name)
 	if err != nil {
@@ -325,7 +335,7 @@ func (m *Mirror) Apply(ctx context.Context, plan []Step) ([]Step, error) {
 	// What is deleted there is deleted here when all is there that refers to it,
 	// and that goes first.
 	for i := taken - 1; i >= 0; i-- {
-		if plan[i].content.deleted {
+		if plan[i].content.Deleted {
 			m.attempt(ctx, &plan[i], m.hideTaken)
 		}
 	}
@@ -358,7 +368,7 @@ func (m *Mirror) do(ctx context.Context, s Step) error {
 		return m.To.hide(ctx, s.Subject, s.Version)
 	case Purge:
 		delete(m.read[m.To], place{s.Subject, s.Version})
-		if !s.content.deleted {
+		if !s.content.Deleted {
 			if err := m.To.hide(ctx, s.Subject, s.Version); err != nil {
 				return err
 			}
@@ -370,13 +380,14 @@ func (m *Mirror) do(ctx context.Context, s Step) error {
 	return nil
 }
 
-// open has the registry that is written to take ids and numbers.
+// open has the registry that is written to take ids and numbers. One in the mode
+// FORWARD does, and stays in it: what is copied is written there alone.
 func (m *Mirror) open(ctx context.Context) error {
 	mode, err := m.To.mode(ctx)
 	if unknown(err) {
 		return fmt.Errorf("the registry that is written to has no modes, so it takes no ids that are chosen: nothing was written, as each schema would get another id there: %w", err)
 	}
-	if err != nil || mode == "IMPORT" {
+	if m.To.Copies = mode == forwards; err != nil || mode == "IMPORT" || mode == forwards {
 		return err
 	}
 	if err := m.To.setMode(ctx, "IMPORT", m.Force); err != nil {

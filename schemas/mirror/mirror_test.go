@@ -17,6 +17,7 @@ import (
 	"github.com/flowmart/lethe/internal/postgres/pgtest"
 	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/mirror"
+	"github.com/flowmart/lethe/schemas/remote"
 	"github.com/flowmart/lethe/schemas/rest"
 )
 
@@ -70,7 +71,7 @@ func behind(t *testing.T, wall func(http.Handler) http.Handler) *other {
 		door.ServeHTTP(w, r.WithContext(access.With(r.Context(), admin)))
 	})))
 	t.Cleanup(server.Close)
-	return &other{t, mirror.Registry{URL: server.URL + rest.Prefix, User: "admin", Password: "secret"}}
+	return &other{t, mirror.Registry{Registry: remote.Registry{URL: server.URL + rest.Prefix, User: "admin", Password: "secret"}}}
 }
 
 // must asks by hand, and returns the answer.
@@ -384,7 +385,7 @@ func TestNothingIsMirroredWhileADatabaseIsAway(t *testing.T) {
 	defer old.Close()
 	sound := open(t)
 	sound.must("POST /subjects/order/versions", order, "}")
-	behind := &mirror.Registry{URL: old.URL}
+	behind := &mirror.Registry{Registry: remote.Registry{URL: old.URL}}
 	for name, m := range map[string]*mirror.Mirror{"from it": {From: behind, To: &sound.Registry, Purge: true}, "to it": {From: &sound.Registry, To: behind}} {
 		if plan, err := m.Plan(t.Context()); err == nil || !strings.Contains(err.Error(), "2026-11-26T12:00:00Z") || len(plan) > 0 {
 			t.Errorf("%s: %v %v", name, acts(plan), err)

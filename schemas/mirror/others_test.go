@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/flowmart/lethe/schemas/mirror"
+	"github.com/flowmart/lethe/schemas/remote"
 )
 
 // A list of subjects may come in parts, or whole whatever is asked for, also of
@@ -77,7 +78,7 @@ func listing(t *testing.T, names []string, part int) *mirror.Registry {
 	mux.HandleFunc("GET /config", absent)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	return &mirror.Registry{URL: server.URL}
+	return &mirror.Registry{Registry: remote.Registry{URL: server.URL}}
 }
 
 func absent(w http.ResponseWriter, _ *http.Request) {

@@ -1,149 +1,32 @@
 package mirror
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/flowmart/lethe/schemas/remote"
 )
 
 // Registry is a registry that speaks the REST API of Confluent's.
-type Registry struct {
-	URL            string // up to the paths of the API: https://lethe.example/registry
-	User, Password string // of HTTP Basic
-	Token          string // instead of a user, a bearer token
-	Client         *http.Client
-}
+type Registry struct{ remote.Registry }
 
-// Refusal is an answer of a registry that is no success.
-type Refusal struct {
-	Asked   string // method and path
-	Status  int
-	Code    int
-	Message string
-}
-
-func (r *Refusal) Error() string {
-	return fmt.Sprintf("%s: %d (error_code %d): %s", r.Asked, r.Status, r.Code, r.Message)
-}
-
-// absent reports whether a registry says that there is no such thing.
-func absent(err error) bool {
-	r, ok := errors.AsType[*Refusal](err)
-	return ok && r.Status == http.StatusNotFound && r.Code != http.StatusNotFound
-}
+// What registries say.
+type (
+	Version = remote.Version
+	Refusal = remote.Refusal
+)
 
 // unknown reports whether a registry does not know the path at all.
 func unknown(err error) bool {
 	r, ok := errors.AsType[*Refusal](err)
 	return ok && r.Status == http.StatusNotFound && r.Code == http.StatusNotFound
-}
-
-// mostAnswer is the largest answer that is read, in bytes: a list of many
-// subjects is one.
-const mostAnswer = 256 << 20
-
-// ask sends one request. The path's segments are escaped already.
-func (r *Registry) ask(ctx context.Context, method, path string, body, into any) error {
-	raw, err := r.raw(ctx, method, path, body)
-	if err != nil || into == nil {
-		return err
-	}
-	if err := json.Unmarshal(raw, into); err != nil {
-		return fmt.Errorf("%s %s: the answer is not what this API gives: %w", method, path, err)
-	}
-	return nil
-}
-
-func (r *Registry) raw(ctx context.Context, method, path string, body any) ([]byte, error) {
-	var sent io.Reader
-	if body != nil {
-		text, err := json.Marshal(body)
-		if err != nil {
-			return nil, err
-		}
-		sent = bytes.NewReader(text)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(r.URL, "/")+path, sent)
-	if err != nil {
-		return nil, errors.New("this is no URL of a registry; it looks like https://registry.example")
-	}
-	req.Header.Set("Accept", "application/vnd.schemaregistry.v1+json")
-	if body != nil {
-		req.Header.Set("Content-Type", "application/vnd.schemaregistry.v1+json")
-	}
-	switch {
-	case r.Token != "":
-		req.Header.Set("Authorization", "Bearer "+r.Token)
-	case r.User != "":
-		req.SetBasicAuth(r.User, r.Password)
-	}
-	client := r.Client
-	if client == nil {
-		client = http.DefaultClient
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, mostAnswer))
-	if err != nil {
-		return nil, err
-	}
-	if at := resp.Header.Get("X-Lethe-As-Of"); at != "" {
-		return nil, fmt.Errorf("%s %s: the registry's database is away, and it answers as of %s; mirror it when that is over, for what came since would seem to be gone", method, path, at)
-	}
-	if resp.StatusCode >= 300 {
-		return nil, refusal(method+" "+path, resp.StatusCode, raw)
-	}
-	return raw, nil
-}
-
-func refusal(asked string, status int, raw []byte) error {
-	r := &Refusal{Asked: asked, Status: status, Code: status}
-	var told struct {
-		Code    int    `json:"error_code"`
-		Message string `json:"message"`
-	}
-	if json.Unmarshal(raw, &told) == nil && told.Code != 0 {
-		r.Code, r.Message = told.Code, told.Message
-	}
-	if len(r.Message) > 500 {
-		r.Message = strings.ToValidUTF8(r.Message[:500], "") + "…"
-	}
-	return r
-}
-
-// Reference is what a version refers to.
-type Reference struct {
-	Name    string `json:"name"`
-	Subject string `json:"subject"`
-	Version int    `json:"version"`
-}
-
-// Version is a version of a subject, as the API tells it and takes it. What the
-// mirror does not understand of metadata and rules is passed on as it is.
-type Version struct {
-	Subject    string          `json:"subject,omitempty"`
-	Version    int             `json:"version"`
-	ID         int             `json:"id"`
-	Type       string          `json:"schemaType,omitempty"`
-	Schema     string          `json:"schema"`
-	References []Reference     `json:"references,omitempty"`
-	Metadata   json.RawMessage `json:"metadata,omitempty"`
-	RuleSet    json.RawMessage `json:"ruleSet,omitempty"`
-
-	deleted bool
-	unread  bool // it is listed, and nothing gives it
 }
 
 // everySubject is the prefix of all subjects, in every context.
@@ -165,7 +48,7 @@ func (r *Registry) subjects(ctx context.Context, prefix string) ([]string, error
 		if len(names) > 0 {
 			q.Set("offset", strconv.Itoa(len(names)))
 		}
-		if err := r.ask(ctx, http.MethodGet, "/subjects?"+q.Encode(), nil, &more); err != nil {
+		if err := r.Ask(ctx, http.MethodGet, "/subjects?"+q.Encode(), nil, &more); err != nil {
 			return nil, err
 		}
 		again := len(more) > 0 && len(names) > 0 && more[0] == names[0]
@@ -192,13 +75,13 @@ func ofPrefix(names []string, prefix string) []string {
 // live.
 func (r *Registry) numbers(ctx context.Context, subject string) (all, live []int, err error) {
 	path := "/subjects/" + url.PathEscape(subject) + "/versions"
-	if err := r.ask(ctx, http.MethodGet, path+"?deleted=true", nil, &all); err != nil {
-		if absent(err) {
+	if err := r.Ask(ctx, http.MethodGet, path+"?deleted=true", nil, &all); err != nil {
+		if remote.Absent(err) {
 			return nil, nil, nil // it ended meanwhile
 		}
 		return nil, nil, err
 	}
-	if err := r.ask(ctx, http.MethodGet, path, nil, &live); err != nil && !absent(err) {
+	if err := r.Ask(ctx, http.MethodGet, path, nil, &live); err != nil && !remote.Absent(err) {
 		return nil, nil, err
 	}
 	slices.Sort(all)
@@ -207,7 +90,7 @@ func (r *Registry) numbers(ctx context.Context, subject string) (all, live []int
 
 func (r *Registry) version(ctx context.Context, subject string, n int) (Version, error) {
 	var v Version
-	err := r.ask(ctx, http.MethodGet, "/subjects/"+url.PathEscape(subject)+"/versions/"+strconv.Itoa(n)+"?deleted=true", nil, &v)
+	err := r.Ask(ctx, http.MethodGet, "/subjects/"+url.PathEscape(subject)+"/versions/"+strconv.Itoa(n)+"?deleted=true", nil, &v)
 	return v, err
 }
 
@@ -225,7 +108,7 @@ func (r *Registry) register(ctx context.Context, v Version) error {
 	var made struct{ ID int }
 	subject := v.Subject
 	v.Subject = ""
-	if err := r.ask(ctx, http.MethodPost, "/subjects/"+url.PathEscape(subject)+"/versions", v, &made); err != nil {
+	if err := r.Ask(ctx, http.MethodPost, "/subjects/"+url.PathEscape(subject)+"/versions", v, &made); err != nil {
 		return err
 	}
 	if made.ID != v.ID {
@@ -235,11 +118,11 @@ func (r *Registry) register(ctx context.Context, v Version) error {
 }
 
 func (r *Registry) hide(ctx context.Context, subject string, version int) error {
-	return r.ask(ctx, http.MethodDelete, "/subjects/"+url.PathEscape(subject)+"/versions/"+strconv.Itoa(version), nil, nil)
+	return r.Ask(ctx, http.MethodDelete, "/subjects/"+url.PathEscape(subject)+"/versions/"+strconv.Itoa(version), nil, nil)
 }
 
 func (r *Registry) purge(ctx context.Context, subject string, version int) error {
-	return r.ask(ctx, http.MethodDelete, "/subjects/"+url.PathEscape(subject)+"/versions/"+strconv.Itoa(version)+"?permanent=true", nil, nil)
+	return r.Ask(ctx, http.MethodDelete, "/subjects/"+url.PathEscape(subject)+"/versions/"+strconv.Itoa(version)+"?permanent=true", nil, nil)
 }
 
 // config is what is set on a subject, or on the registry for "": nil for
@@ -277,7 +160,7 @@ func (r *Registry) tellsNone(ctx context.Context, subject string) (bool, error) 
 }
 
 func (r *Registry) configAt(ctx context.Context, path string) (c map[string]any, err error) {
-	if err = r.ask(ctx, http.MethodGet, path, nil, &c); absent(err) {
+	if err = r.Ask(ctx, http.MethodGet, path, nil, &c); remote.Absent(err) {
 		return nil, nil
 	}
 	return c, err
@@ -287,24 +170,24 @@ func (r *Registry) configAt(ctx context.Context, path string) (c map[string]any,
 // that does not say is another.
 func (r *Registry) isLethe(ctx context.Context) bool {
 	var is struct{ ID string }
-	return r.ask(ctx, http.MethodGet, "/v1/metadata/id", nil, &is) == nil && is.ID == "lethe"
+	return r.Ask(ctx, http.MethodGet, "/v1/metadata/id", nil, &is) == nil && is.ID == "lethe"
 }
 
 func (r *Registry) setConfig(ctx context.Context, subject string, c map[string]any) error {
 	if c == nil {
-		return r.ask(ctx, http.MethodDelete, at("/config", subject), nil, nil)
+		return r.Ask(ctx, http.MethodDelete, at("/config", subject), nil, nil)
 	}
-	return r.ask(ctx, http.MethodPut, at("/config", subject), c, nil)
+	return r.Ask(ctx, http.MethodPut, at("/config", subject), c, nil)
 }
 
 func (r *Registry) mode(ctx context.Context) (string, error) {
 	var m struct{ Mode string }
-	err := r.ask(ctx, http.MethodGet, "/mode", nil, &m)
+	err := r.Ask(ctx, http.MethodGet, "/mode", nil, &m)
 	return m.Mode, err
 }
 
 func (r *Registry) setMode(ctx context.Context, mode string, force bool) error {
-	return r.ask(ctx, http.MethodPut, "/mode?force="+strconv.FormatBool(force), map[string]string{"mode": mode}, nil)
+	return r.Ask(ctx, http.MethodPut, "/mode?force="+strconv.FormatBool(force), map[string]string{"mode": mode}, nil)
 }
 
 func at(path, subject string) string {
