@@ -249,7 +249,7 @@ func (s *scene) asItIs(ctx context.Context, a *Answer, v Version, config Config,
 // asNext judges a schema as the next version, and returns it as it would be
 // kept.
 func (r *Registry) asNext(ctx context.Context, by access.Principal, a *Answer, around *scene, s Submission, c *content, config Config, live []earlier, mode Mode) (_ *content, err error) {
-	if mode == Import {
+	if mode.copies(s) {
 		a.Result, err = around.gated(ctx, live, config, c)
 	} else {
 		if c, err = c.numbered(a.Version, s.Version > 0); err != nil {

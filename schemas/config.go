@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -294,8 +295,14 @@ func (r *Registry) SetConfig(ctx context.Context, by access.Principal, subject s
 		if c, err = patch.apply(l.set.config()); err != nil {
 			return err
 		}
-		return r.keepConfig(ctx, tx, by, l, c)
+		if err := r.keepConfig(ctx, tx, by, l, c); err != nil {
+			return err
+		}
+		return r.turnSettings(l.mode, patch)
 	})
+	if errors.Is(err, errTurned) {
+		return r.setConfigElsewhere(ctx, by, subject, patch)
+	}
 	return c, err
 }
 
@@ -383,8 +390,14 @@ func (r *Registry) DeleteConfig(ctx context.Context, by access.Principal, subjec
 		if was.Level == "" && l.subject == nil {
 			was.Level = Backward
 		}
-		return r.keepConfig(ctx, tx, by, l, Config{})
+		if err := r.keepConfig(ctx, tx, by, l, Config{}); err != nil {
+			return err
+		}
+		return r.turn(l.mode)
 	})
+	if errors.Is(err, errTurned) {
+		return was, r.deleteConfigElsewhere(ctx, by, subject)
+	}
 	return was, err
 }
 

@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -45,27 +46,38 @@ func (r *Registry) DeleteContext(ctx context.Context, by access.Principal, name 
 	if err := checkContext(name); err != nil {
 		return err
 	}
-	return r.atLevel(ctx, by, ":"+name+":", false, func(tx pgx.Tx, l level) error {
-		const qHeld = `
-			SELECT EXISTS (SELECT FROM schemas_subject s JOIN schemas_version v ON v.subject_id = s.id WHERE s.context = $1)`
-		held, err := postgres.Scalar[bool](ctx, tx, qHeld, name)
-		if err == nil && held {
-			err = fault.New(fault.Invalid, "CONTEXT_NOT_EMPTY", "the context '%s' holds versions; delete its subjects for good first", name)
-		}
-		if err != nil {
+	err := r.atLevel(ctx, by, ":"+name+":", false, func(tx pgx.Tx, l level) error {
+		if err := r.endContext(ctx, tx, by, name); err != nil {
 			return err
 		}
-		const q = `DELETE FROM schemas_config WHERE context = $1`
-		if _, err := tx.Exec(ctx, q, name); err != nil {
-			return err
-		}
-		const qAliases = `UPDATE schemas_subject SET alias_context = NULL, alias_name = NULL WHERE context = $1 AND alias_name IS NOT NULL`
-		if _, err := tx.Exec(ctx, qAliases, name); err != nil {
-			return err
-		}
-		if _, err := r.changed(ctx, tx, change{kind: "CONFIGURED", context: name}); err != nil {
-			return err
-		}
-		return audit.Append(ctx, tx, audit.Entry{Actor: by.ID, Act: "schema.context_deleted"})
+		return r.turn(l.mode)
 	})
+	if errors.Is(err, errTurned) {
+		return r.deleteContextElsewhere(ctx, by, name)
+	}
+	return err
+}
+
+func (r *Registry) endContext(ctx context.Context, tx pgx.Tx, by access.Principal, name string) error {
+	const qHeld = `
+			SELECT EXISTS (SELECT FROM schemas_subject s JOIN schemas_version v ON v.subject_id = s.id WHERE s.context = $1)`
+	held, err := postgres.Scalar[bool](ctx, tx, qHeld, name)
+	if err == nil && held {
+		err = fault.New(fault.Invalid, "CONTEXT_NOT_EMPTY", "the context '%s' holds versions; delete its subjects for good first", name)
+	}
+	if err != nil {
+		return err
+	}
+	const q = `DELETE FROM schemas_config WHERE context = $1`
+	if _, err := tx.Exec(ctx, q, name); err != nil {
+		return err
+	}
+	const qAliases = `UPDATE schemas_subject SET alias_context = NULL, alias_name = NULL WHERE context = $1 AND alias_name IS NOT NULL`
+	if _, err := tx.Exec(ctx, qAliases, name); err != nil {
+		return err
+	}
+	if _, err := r.changed(ctx, tx, change{kind: "CONFIGURED", context: name}); err != nil {
+		return err
+	}
+	return audit.Append(ctx, tx, audit.Entry{Actor: by.ID, Act: "schema.context_deleted"})
 }

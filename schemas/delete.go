@@ -27,9 +27,7 @@ func (r *Registry) DeleteVersion(ctx context.Context, by access.Principal, subje
 	if err := checkVersion(version); err != nil {
 		return 0, err
 	}
-	gone, err := r.delete(ctx, by, subject, permanent, func(p place, kept []kept) ([]kept, error) {
-		return chooseVersion(p, kept, version, permanent)
-	})
+	gone, err := r.delete(ctx, by, removal{subject: subject, version: version, permanent: permanent})
 	if err != nil {
 		return 0, err
 	}
@@ -40,9 +38,22 @@ func (r *Registry) DeleteVersion(ctx context.Context, by access.Principal, subje
 // DeleteVersion does, and returns their numbers. Its versions may refer to one
 // another. For good, its configuration goes with it.
 func (r *Registry) DeleteSubject(ctx context.Context, by access.Principal, subject string, permanent bool) ([]int, error) {
-	return r.delete(ctx, by, subject, permanent, func(p place, kept []kept) ([]kept, error) {
-		return chooseAll(p, kept, permanent)
-	})
+	return r.delete(ctx, by, removal{subject: subject, permanent: permanent})
+}
+
+// removal is what somebody asks to be deleted.
+type removal struct {
+	subject   string
+	version   int // 0 for all
+	permanent bool
+}
+
+// choose finds the versions that are meant.
+func (q removal) choose(p place, all []kept) ([]kept, error) {
+	if q.version == 0 {
+		return chooseAll(p, all, q.permanent)
+	}
+	return chooseVersion(p, all, q.version, q.permanent)
 }
 
 // kept is a version that is stored, live or deleted softly.
@@ -98,11 +109,11 @@ func chooseAll(p place, all []kept, permanent bool) ([]kept, error) {
 }
 
 // delete does what the two deletions share, under the subject's lock.
-func (r *Registry) delete(ctx context.Context, by access.Principal, name string, permanent bool, choose func(place, []kept) ([]kept, error)) (numbers []int, err error) {
-	if err := mayDelete(by, permanent); err != nil {
+func (r *Registry) delete(ctx context.Context, by access.Principal, q removal) (numbers []int, err error) {
+	if err := mayDelete(by, q.permanent); err != nil {
 		return nil, err
 	}
-	p, err := placeToRead(name)
+	p, err := placeToRead(q.subject)
 	if err == nil {
 		err = by.May(access.Delete, p.String())
 	}
@@ -114,16 +125,24 @@ func (r *Registry) delete(ctx context.Context, by access.Principal, name string,
 	}
 	var ended []int
 	err = postgres.Work(ctx, r.db, func(tx pgx.Tx) error {
-		numbers, ended, err = r.deleteLocked(ctx, tx, by, p, permanent, choose)
+		numbers, ended, err = r.deleteLocked(ctx, tx, by, p, q)
 		return err
 	})
+	if turned, ok := errors.AsType[turnedRemoval](err); ok {
+		return r.deleteElsewhere(ctx, by, p, q, turned.had)
+	}
 	if err != nil {
 		return nil, err
 	}
-	for _, id := range ended {
+	r.end(p, ended)
+	return numbers, nil
+}
+
+// end forgets contents whose ids ended.
+func (r *Registry) end(p place, ids []int) {
+	for _, id := range ids {
 		r.forget([]contentID{{p.context, id}})
 	}
-	return numbers, nil
 }
 
 func mayDelete(by access.Principal, permanent bool) error {
@@ -133,7 +152,7 @@ func mayDelete(by access.Principal, permanent bool) error {
 	return by.Require(access.CI, access.Service, access.Steward, access.Admin)
 }
 
-func (r *Registry) deleteLocked(ctx context.Context, tx pgx.Tx, by access.Principal, p place, permanent bool, choose func(place, []kept) ([]kept, error)) (numbers, ended []int, err error) {
+func (r *Registry) deleteLocked(ctx context.Context, tx pgx.Tx, by access.Principal, p place, q removal) (numbers, ended []int, err error) {
 	s, err := lockKnown(ctx, tx, p)
 	if err != nil {
 		return nil, nil, err
@@ -145,20 +164,30 @@ func (r *Registry) deleteLocked(ctx context.Context, tx pgx.Tx, by access.Princi
 	if err != nil {
 		return nil, nil, err
 	}
-	chosen, err := choose(p, all)
+	layers, err := heldLayers(ctx, tx, p)
 	if err != nil {
+		return nil, nil, err
+	}
+	mode := holdingMode(layers)
+	chosen, err := q.choose(p, all)
+	turned := r.turn(mode) != nil
+	if err != nil && !turned { // else it is not for us to say
 		return nil, nil, err
 	}
 	if err := r.authoriseRemoval(ctx, tx, by, s); err != nil {
 		return nil, nil, err
 	}
-	layers, err := heldLayers(ctx, tx, p)
-	if err != nil {
-		return nil, nil, err
-	}
-	if mode := holdingMode(layers); mode.closed() {
+	switch {
+	case turned:
+		return nil, nil, turnedRemoval{all}
+	case mode.closed():
 		return nil, nil, notWritable(p, mode)
 	}
+	return r.remove(ctx, tx, by, s, all, chosen, q.permanent)
+}
+
+// remove deletes versions of a subject, of all that are kept.
+func (r *Registry) remove(ctx context.Context, tx pgx.Tx, by access.Principal, s subject, all, chosen []kept, permanent bool) (numbers, ended []int, err error) {
 	for _, k := range chosen {
 		numbers = append(numbers, k.Version)
 	}
@@ -171,7 +200,7 @@ func (r *Registry) deleteLocked(ctx context.Context, tx pgx.Tx, by access.Princi
 			err = dropConfig(ctx, tx, s.ID)
 		}
 	} else if err = r.hide(ctx, tx, s, numbers); err == nil {
-		err = r.reclassify(ctx, tx, by, p, all, numbers)
+		err = r.reclassify(ctx, tx, by, s.place(), all, numbers)
 	}
 	if err != nil {
 		return nil, nil, err

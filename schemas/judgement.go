@@ -77,19 +77,41 @@ func (r *Registry) passes(ctx context.Context, by access.Principal, around *scen
 		return false, err
 	}
 	if force && !j.verdict.Compatible() && !j.agreed {
-		j.unforced = by.Require(access.Steward, access.Admin) != nil // whose subject it is was asked before
+		j.unforced = !mayForce(by) // whose subject it is was asked before
 		forced = !j.unforced
 	}
 	if !forced {
 		return false, j.mayPass(config, around.of.Part)
 	}
-	needs := j.needs
-	config.Level = None
-	if j, err = r.weighed(ctx, by, around, live, config, c, false); err != nil {
+	return true, r.passesWithout(ctx, by, around, live, config, c, j.needs)
+}
+
+// passesBeside is passes where another registry judges what the level says. It
+// tells whether force will be needed there, if that judges alike.
+func (r *Registry) passesBeside(ctx context.Context, by access.Principal, around *scene, live []earlier, config Config, c *content, force bool) (forced bool, err error) {
+	j, err := r.weighed(ctx, by, around, live, config, c, false)
+	if err != nil {
 		return false, err
 	}
-	j.needs = needs // who agrees does so to the change under the level that holds
-	return true, j.mayPass(config, around.of.Part)
+	if j.verdict.Compatible() || j.agreed {
+		return false, j.mayPass(config, around.of.Part)
+	}
+	return force && mayForce(by), r.passesWithout(ctx, by, around, live, config, c, j.needs)
+}
+
+// mayForce reports whether force is for somebody whose the subject is.
+func mayForce(by access.Principal) bool { return by.Require(access.Steward, access.Admin) == nil }
+
+// passesWithout refuses what may not follow under the level NONE. Who is needed
+// agrees to the change under the level that holds.
+func (r *Registry) passesWithout(ctx context.Context, by access.Principal, around *scene, live []earlier, config Config, c *content, needs []contract.Need) error {
+	config.Level = None
+	j, err := r.weighed(ctx, by, around, live, config, c, false)
+	if err != nil {
+		return err
+	}
+	j.needs = needs
+	return j.mayPass(config, around.of.Part)
 }
 
 // before is the latest version, where it is of the same type.

@@ -17,34 +17,34 @@ type Mode string
 
 // The modes. Import takes versions with the ids and numbers they have
 // elsewhere, unjudged, and no others. ReadOnlyOverride, set above a subject,
-// holds whatever the subject says.
+// holds whatever the subject says. Forwarding is the whole registry's: another
+// one is written to and gives ids and numbers, and a copy is kept (see
+// elsewhere).
 const (
 	ReadWrite        Mode = "READWRITE"
 	ReadOnly         Mode = "READONLY"
 	ReadOnlyOverride Mode = "READONLY_OVERRIDE"
 	Import           Mode = "IMPORT"
+	Forwarding       Mode = "FORWARD"
 )
-
-// forwarding is a mode of other registries: what is written goes to another
-// one, and comes back as a copy. Here nothing names another one.
-const forwarding = "FORWARD"
 
 // parseMode reads the name of a mode, in any case.
 func parseMode(name string) (Mode, error) {
-	known := []string{string(ReadWrite), string(ReadOnly), string(ReadOnlyOverride), string(Import)}
+	known := []string{string(ReadWrite), string(ReadOnly), string(ReadOnlyOverride), string(Import), string(Forwarding)}
 	for _, m := range known {
 		if strings.EqualFold(name, m) {
 			return Mode(m), nil
 		}
-	}
-	if strings.EqualFold(name, forwarding) {
-		return "", fault.Bad("mode", "INVALID_MODE", "in the mode FORWARD another registry takes what is written, and this one knows of none; write to the other one, and copy from it: lethe schema mirror")
 	}
 	return "", fault.Bad("mode", "INVALID_MODE", "%s", fault.Suggest("this is no mode; there are "+strings.Join(known, ", "), name, known))
 }
 
 // closed reports whether nothing may be changed.
 func (m Mode) closed() bool { return m == ReadOnly || m == ReadOnlyOverride }
+
+// copies reports whether a registration is a copy of what another registry has,
+// and is taken as it comes.
+func (m Mode) copies(s Submission) bool { return m == Import || m == Forwarding && s.ID > 0 }
 
 // notWritable refuses a change because of the mode.
 func notWritable(p place, m Mode) error {
@@ -64,7 +64,7 @@ func (m Mode) admits(p place, s Submission) error {
 		return notWritable(p, m)
 	case m == Import && s.ID <= 0:
 		return fault.New(fault.Invalid, "MODE_FORBIDS", "in the mode IMPORT a schema brings its id; set the mode READWRITE to have it given one")
-	case m != Import && s.ID > 0:
+	case !m.copies(s) && s.ID > 0:
 		return fault.New(fault.Invalid, "MODE_FORBIDS", "an id is given by the registry; leave it out, or set the mode IMPORT")
 	case s.ID > mostChosen:
 		return fault.Bad("id", "INVALID_SCHEMA", "an id that is brought is at most %d; what is registered later is counted on from it", mostChosen)
@@ -72,9 +72,11 @@ func (m Mode) admits(p place, s Submission) error {
 	return nil
 }
 
-// holdingMode is the mode that holds where layers are read for.
+// holdingMode is the mode that holds where layers are read for. Where the
+// registry forwards, a subject or a context may be closed, and not opened: ids
+// that are given here would be given there to other schemas.
 func holdingMode(layers []layer) Mode {
-	mode := Mode("")
+	mode, forwards := Mode(""), false
 	for _, l := range layers {
 		if l.Mode == nil {
 			continue
@@ -85,8 +87,12 @@ func holdingMode(layers []layer) Mode {
 		if *l.Mode == ReadOnlyOverride && !l.Own {
 			return ReadOnlyOverride
 		}
+		forwards = forwards || *l.Mode == Forwarding
 	}
-	if mode == "" {
+	switch {
+	case forwards && !mode.closed():
+		return Forwarding
+	case mode == "":
 		return ReadWrite
 	}
 	return mode
@@ -122,7 +128,7 @@ func (r *Registry) Mode(ctx context.Context, by access.Principal, subject string
 
 // SetMode sets the mode of a subject, a context, or the registry where subject
 // is ""; in any case of letters. Import is entered while nothing is registered there, or by force. It
-// needs who may configure the level; Import needs an admin.
+// needs who may configure the level; Import needs an admin. Forwarding is the registry's alone, and needs another one.
 func (r *Registry) SetMode(ctx context.Context, by access.Principal, subject string, mode Mode, force bool) error {
 	if err := by.Require(access.Steward, access.Admin); err != nil {
 		return err
@@ -133,6 +139,11 @@ func (r *Registry) SetMode(ctx context.Context, by access.Principal, subject str
 	}
 	if mode == Import {
 		if err := by.Require(access.Admin); err != nil {
+			return err
+		}
+	}
+	if mode == Forwarding {
+		if err := r.mayForward(split(subject)); err != nil {
 			return err
 		}
 	}
@@ -232,10 +243,26 @@ func (r *Registry) atLevel(ctx context.Context, by access.Principal, subject str
 		if err != nil {
 			return err
 		}
-		l.mode = holdingMode(layers)
 		l.set, _ = at(layers, l.place)
+		if l.mode, err = levelMode(ctx, tx, l.place, layers); err != nil {
+			return err
+		}
 		return do(tx, l)
 	})
+}
+
+// levelMode is the mode that holds at a level. Nothing is above the one of all;
+// but where the registry forwards, so it is with that, too.
+func levelMode(ctx context.Context, tx pgx.Tx, p place, layers []layer) (Mode, error) {
+	mode := holdingMode(layers)
+	if p.context != global || mode.closed() {
+		return mode, nil
+	}
+	under, err := layersOf(ctx, tx, place{home, ""})
+	if holdingMode(under) == Forwarding {
+		mode = Forwarding
+	}
+	return mode, err
 }
 
 func (r *Registry) hold(ctx context.Context, tx pgx.Tx, by access.Principal, l *level, make bool) error {

@@ -67,9 +67,29 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 		return v, err
 	}
 	e := &entrant{by: by, at: p, isNew: st == nil, layers: layers, s: s, c: c, told: make(chan bool, 1)}
-	r.foresee(e)
-	err = r.enter(ctx, e)
-	return e.v, err
+	return r.registerAsSet(ctx, e)
+}
+
+// registerAsSet registers an entrant here, or has another registry do it where
+// the mode says so. Whoever finds under the lock that the mode was changed since
+// goes the other way.
+func (r *Registry) registerAsSet(ctx context.Context, e *entrant) (v Version, err error) {
+	for {
+		if holdingMode(e.layers) == Forwarding && e.s.ID <= 0 {
+			v, err = r.forward(ctx, e)
+		} else {
+			r.foresee(e)
+			err = r.enter(ctx, e)
+			v = e.v
+		}
+		if !errors.Is(err, errTurned) {
+			return v, err
+		}
+		if e.layers, err = r.layers(ctx, e.at); err != nil {
+			return v, err
+		}
+		e = &entrant{by: e.by, at: e.at, isNew: e.isNew, layers: e.layers, s: e.s, c: e.c, told: make(chan bool, 1)}
+	}
 }
 
 // meant is the place that a submission is for: another, where the subject has an
@@ -162,13 +182,14 @@ type successor struct {
 	silent bool // nothing new is said of any field
 }
 
-// admit judges a submission that would follow what is registered under the lock.
-// One that the subject has is found.
-func (r *Registry) admit(ctx context.Context, l *locked, by access.Principal, s Submission, c *content) (v Version, found bool, to successor, err error) {
+// admit judges what somebody brings that would follow what is registered under
+// the lock. What the subject has is found.
+func (r *Registry) admit(ctx context.Context, l *locked, e *entrant) (v Version, found bool, to successor, err error) {
+	by, s, c := e.by, e.s, e.c
 	if v, found, err = r.known(ctx, l.tx, l.st, s, c, Live); err != nil || found {
 		return v, found, to, asked(v, s, err)
 	}
-	if to.claims, err = authorise(ctx, l.tx, by, l.subject, l.around); err != nil {
+	if to.claims, err = e.authorise(ctx, l); err != nil {
 		return v, false, to, err
 	}
 	live := l.st.live()
@@ -179,16 +200,20 @@ func (r *Registry) admit(ctx context.Context, l *locked, by access.Principal, s 
 	if v, found, err = r.known(ctx, l.tx, l.st, c.inFull(s), c, Live); err != nil || found {
 		return v, found, to, asked(v, s, err)
 	}
-	if err = mode.admits(l.place(), s); err != nil {
+	if err = e.suits(l.place(), mode); err != nil {
 		return v, false, to, err
 	}
-	if to.number, err = l.st.numberFor(s, mode); err != nil {
+	if to.number, err = l.st.numberFor(s, mode); err != nil && e.way != sends { // there another may be next
 		return v, false, to, err
 	}
-	if to.c, to.id = c, s.ID; mode == Import {
+	if to.c, to.id, to.forced = c, s.ID, e.forced; mode.copies(s) {
 		return v, false, to, nil
 	}
-	if to.c, err = c.numbered(to.number, s.Version > 0); err != nil {
+	if to.c, err = c.numbered(max(s.Version, to.number), s.Version > 0); err != nil {
+		return v, false, to, err
+	}
+	if e.way == sends {
+		to.forced, err = r.passesBeside(ctx, by, l.around, live, config, to.c, s.Force)
 		return v, false, to, err
 	}
 	to.forced, err = r.passes(ctx, by, l.around, live, config, to.c, s.Force)
@@ -196,9 +221,9 @@ func (r *Registry) admit(ctx context.Context, l *locked, by access.Principal, s 
 }
 
 // asKept is a content as it is to be kept: normalized where the subject asks
-// for that, and dressed. An import is taken as it comes.
+// for that, and dressed. A copy is taken as it comes.
 func (r *Registry) asKept(ctx context.Context, db postgres.DB, s Submission, live []earlier, mode Mode, config Config, c *content) (*content, error) {
-	if mode == Import {
+	if mode.copies(s) {
 		return c.with(s.Metadata, s.RuleSet)
 	}
 	if config.normalizes() {
@@ -251,14 +276,14 @@ func (r *Registry) grouped(ctx context.Context, db postgres.DB, live []earlier, 
 	return out, nil
 }
 
-// numberFor is the number of a new version: the next one, or in the mode IMPORT
-// any that is free.
+// numberFor is the number of a new version: the next one, or of a copy any that
+// is free.
 func (st *state) numberFor(s Submission, mode Mode) (int, error) {
 	next := st.next()
 	if s.Version <= 0 || s.Version == next {
 		return next, nil
 	}
-	if mode != Import {
+	if !mode.copies(s) {
 		return 0, fault.Bad("version", "INVALID_SCHEMA", "the next version of the subject is %d; ask for that, or leave the version out", next)
 	}
 	if s.Version > mostChosen {

@@ -45,6 +45,9 @@ type Registry struct {
 
 	queue *queue
 
+	elsewhere *elsewhere // that is written to in the mode FORWARD; nil for none
+	copying   bool       // of that mode: what is here is changed, and nothing elsewhere
+
 	// Of a unit of work that registers: contents that are not committed.
 	fresh map[contentID]*fresh
 

@@ -34,6 +34,8 @@ type entrant struct {
 	layers []layer // that hold there, likewise
 	s      Submission
 	c      *content
+	way    way
+	forced bool // of what another registry made: it took force
 
 	v   Version // what came of it
 	err error
@@ -143,7 +145,7 @@ func (r *Registry) together(ctx context.Context, tx pgx.Tx, e *entrant) (w writt
 
 // place registers an entrant under the lock.
 func (r *Registry) place(ctx context.Context, l *locked, e *entrant) (Version, error) {
-	v, found, to, err := r.admit(ctx, l, e.by, e.s, e.c)
+	v, found, to, err := r.admit(ctx, l, e)
 	if err == nil && !found {
 		err = l.around.hear(ctx, &to)
 	}
@@ -159,7 +161,7 @@ func (r *Registry) place(ctx context.Context, l *locked, e *entrant) (Version, e
 func (r *Registry) follow(ctx context.Context, l *locked, e *entrant) (stays bool, err error) {
 	var found bool
 	var to successor
-	if e.v, found, to, e.err = r.admit(ctx, l, e.by, e.s, e.c); e.err != nil || found {
+	if e.v, found, to, e.err = r.admit(ctx, l, e); e.err != nil || found {
 		return true, failure(e.err)
 	}
 	if err := l.around.hear(ctx, &to); err != nil {

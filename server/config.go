@@ -50,6 +50,8 @@ type Config struct {
 	Kafka         []Cluster
 	LineageTopics []string
 
+	Forward Forward
+
 	Only            []Part         // what this process does; all parts by default
 	Dev             bool           // development: HTTP on loopback, GraphiQL, introspection
 	LogLevel        string         // debug, info, warn or error
@@ -107,6 +109,16 @@ type SASL struct {
 	User         string `yaml:"user" json:"user"`
 	PasswordFile string `yaml:"password_file" json:"password_file"` // of PLAIN and SCRAM
 	TokenFile    string `yaml:"token_file" json:"token_file"`       // of OAUTHBEARER; read again when it changes
+}
+
+// Forward is the registry that is written to in the mode FORWARD, and how Lethe
+// signs in there.
+type Forward struct {
+	URL          string         // up to the paths of its API; "" for none
+	Networks     []netip.Prefix // where it lies
+	User         string
+	PasswordFile string
+	TokenFile    string // instead of a user
 }
 
 // Part is one of the things a process can do. Any number of processes share
@@ -217,6 +229,7 @@ func (c *Config) check() error {
 	if c.SigningKeyFile != "" && c.SigningKeyFile == c.CheckpointKeyFile {
 		bad("checkpoint_key_file", "use another key than LETHE_SIGNING_KEY_FILE: who signs task requests must not be able to sign the audit log")
 	}
+	c.Forward.check(c.Dev, bad)
 	if c.Requests.NoProbes && !c.Dev {
 		bad("no_probes", "what was erased is always looked for again; only a benchmark in development (--dev) may leave that out")
 	}

@@ -95,6 +95,9 @@ func makeRooms(g *ground, log *audit.Log) (*rooms, error) {
 	r.registry = schemas.New(g.web, g.now, g.conf.clusters()...)
 	r.tables = stores.New(g.web)
 	r.registry.LookThrough(g.looks, g.conf.AnswerWithin/2) // what is in memory is to be told before an answer is due
+	if g.conf.Forward.URL != "" {
+		r.registry.ForwardTo(g.conf.Forward.reach(g.conf.Dev), g.conf.AnswerWithin/2)
+	}
 	keys, err := ReadSigningKeys(g.conf.SigningKeyFile)
 	if err != nil {
 		return nil, err
@@ -127,6 +130,9 @@ func messageKeys(keys []ed25519.PrivateKey) []signature.Key {
 
 // wireRequests opens the doors to services and works the jobs of requests.
 func wireRequests(g *ground, h *house, r *rooms) error {
+	if g.conf.Forward.URL != "" {
+		r.registry.ForwardTo(g.conf.Forward.reach(g.conf.Dev), g.conf.AnswerWithin/2)
+	}
 	keys, err := ReadSigningKeys(g.conf.SigningKeyFile)
 	if err != nil {
 		return err

@@ -16,7 +16,7 @@ import (
 // reached names, for every error code of the API that the door can answer with,
 // requests that it answers with it, in the order in which they are made. The
 // codes of Confluent's API that are not here cannot occur: 40410, 40902 to
-// 40908 and 42212 are of associations, 50002 to 50004 of a registry that is
+// 40908 and 42212 are of associations, 50002 and 50004 of a registry that is
 // kept in Kafka; 40901 is 409 here.
 var reached = []struct {
 	code  int
@@ -77,7 +77,7 @@ var reached = []struct {
 	{40408, []step{{"GET /config/a", "", 404, 40408, "~\"Subject 'a' has no configuration of its own. It inherits one: ask with defaultToGlobal=true"}}},
 	{40409, []step{{"GET /mode/a", "", 404, 40409, "~\"Subject 'a' has no mode of its own. It inherits one: ask with defaultToGlobal=true"}}},
 	{42203, []step{{"PUT /config/a", `{"compatibility":"SIDEWAYS"}`, 422, 42203, ""}, {"PUT /config/a", `{"compatibilityPolicy":"LOGICAL"}`, 422, 42203, ""}, {"PUT /config/a", `{"normalize":1}`, 422, 42203, ""}}},
-	{42204, []step{{"PUT /mode/a", `{"mode":"FORWARD"}`, 422, 42204, ""}, {"PUT /mode", `{"mode":"forward"}`, 422, 42204, "~lethe schema mirror"}, {"PUT /mode", `{}`, 422, 42204, ""}}},
+	{42204, []step{{"PUT /mode/a", `{"mode":"FORWARD"}`, 422, 42204, ""}, {"PUT /mode", `{"mode":"forward"}`, 422, 42204, "~LETHE_FORWARD_URL"}, {"PUT /mode", `{}`, 422, 42204, ""}}},
 	{42205, []step{
 		{"PUT /mode/a", `{"mode":"IMPORT"}`, 422, 42205, ""},
 		{"POST /subjects/a/versions", submission(v2, `,"id":7`), 422, 42205, ""},
@@ -112,6 +112,7 @@ var elsewhere = []int{
 	406, 415, // TestAnswersByHand
 	401, 403, 40101, 40301, // TestTheDoorAsksWhoItIs
 	50001, // TestADatabaseThatIsAwayIsNoEmptyRegistry
+	50003, // TestForwardingToWhoIsAway
 }
 
 // Every code is reached, and what is told with it is short, whatever was sent.

@@ -32,7 +32,11 @@ func (d *Door) setConfig(c *call) (any, error) {
 	if err := decode(c, &patch); err != nil {
 		return nil, err
 	}
-	config, err := d.registry.SetConfig(c.Context(), access.From(c.Context()), c.subject(), patch)
+	registry, err := d.changes(c)
+	if err != nil {
+		return nil, err
+	}
+	config, err := registry.SetConfig(c.Context(), access.From(c.Context()), c.subject(), patch)
 	return struct {
 		Level schemas.Level `json:"compatibility,omitempty"`
 		schemas.Settings
@@ -40,7 +44,11 @@ func (d *Door) setConfig(c *call) (any, error) {
 }
 
 func (d *Door) deleteConfig(c *call) (any, error) {
-	was, err := d.registry.DeleteConfig(c.Context(), access.From(c.Context()), c.subject())
+	registry, err := d.changes(c)
+	if err != nil {
+		return nil, err
+	}
+	was, err := registry.DeleteConfig(c.Context(), access.From(c.Context()), c.subject())
 	return levelBody{was.Level, was.Settings}, err
 }
 

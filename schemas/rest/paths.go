@@ -26,7 +26,11 @@ func (d *Door) contexts(c *call) (any, error) {
 }
 
 func (d *Door) deleteContext(c *call) (any, error) {
-	return nil, d.registry.DeleteContext(c.Context(), access.From(c.Context()), dotted(c.arg(0)))
+	registry, err := d.changes(c)
+	if err != nil {
+		return nil, err
+	}
+	return nil, registry.DeleteContext(c.Context(), access.From(c.Context()), dotted(c.arg(0)))
 }
 
 // which reads which versions a request means.
@@ -68,7 +72,11 @@ func (d *Door) versions(c *call) (any, error) {
 }
 
 func (d *Door) deleteSubject(c *call) (any, error) {
-	return d.registry.DeleteSubject(c.Context(), access.From(c.Context()), c.subject(), c.flag("permanent"))
+	registry, err := d.changes(c)
+	if err != nil {
+		return nil, err
+	}
+	return registry.DeleteSubject(c.Context(), access.From(c.Context()), c.subject(), c.flag("permanent"))
 }
 
 func (d *Door) deleteVersion(c *call) (any, error) {
@@ -76,7 +84,11 @@ func (d *Door) deleteVersion(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.registry.DeleteVersion(c.Context(), access.From(c.Context()), c.subject(), n, c.flag("permanent"))
+	registry, err := d.changes(c)
+	if err != nil {
+		return nil, err
+	}
+	return registry.DeleteVersion(c.Context(), access.From(c.Context()), c.subject(), n, c.flag("permanent"))
 }
 
 func (d *Door) referencedBy(c *call) (any, error) {

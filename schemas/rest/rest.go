@@ -14,7 +14,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/schemas"
+	"github.com/flowmart/lethe/schemas/remote"
 )
 
 // Prefix is the path below which the door serves.
@@ -108,6 +110,15 @@ func (c *call) arg(n int) string {
 
 // subject is the subject, or the context, that the path names.
 func (c *call) subject() string { return c.qualified(c.arg(0)) }
+
+// changes is the registry that a request changes: what is here alone, where an
+// admin copies into it what it forwards to has.
+func (d *Door) changes(c *call) (*schemas.Registry, error) {
+	if !strings.EqualFold(c.Header.Get(remote.CopyHeader), "true") {
+		return d.registry, nil
+	}
+	return d.registry.Copying(access.From(c.Context()))
+}
 
 // qualified is a subject's name within the context of the path.
 func (c *call) qualified(name string) string {

@@ -12,6 +12,7 @@ import (
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas"
+	"github.com/flowmart/lethe/schemas/remote"
 )
 
 // mostBody is the largest body taken, in bytes. A schema of the largest size,
@@ -193,6 +194,8 @@ var codes = map[string]failure{
 	"INVALID_SUBJECT":         {status: 422, code: 42208},
 	"GATE_FAILED":             {status: 422, code: 42250},
 	"SCHEMA_TOO_LARGE":        {status: 422, code: 42209},
+	"FORWARD_FAILED":          {status: 500, code: 50003},
+	"NOT_KEPT":                {status: 500, code: 50003},
 }
 
 var kinds = map[fault.Kind]failure{
@@ -217,6 +220,9 @@ func shown(err error) failure {
 			return failure{http.StatusServiceUnavailable, 50001, "the registry cannot reach its database; try again"}
 		}
 		return failure{http.StatusInternalServerError, 50001, "something went wrong on our side; the header X-Request-Id of this answer finds it in the log"}
+	}
+	if told, ok := errors.AsType[*remote.Refusal](err); ok && faults[0].Code == "REFUSED_ELSEWHERE" {
+		return failure{told.Status, told.Code, told.Message} // in the words of whoever judged
 	}
 	f, known := codes[faults[0].Code]
 	if !known {

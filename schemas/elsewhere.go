@@ -1,0 +1,127 @@
+package schemas
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas/remote"
+)
+
+// elsewhere is the registry that is written to in the mode FORWARD. It judges
+// what the level says and gives ids and numbers. Who may write, and what the gate
+// says, is judged here before it hears of anything, and what came of it is kept
+// here afterwards. Nothing is locked while it is asked: what it took and this one
+// could not keep is kept when the same is asked again.
+type elsewhere struct {
+	reach  func() (*remote.Registry, error)
+	within time.Duration // for all that one write asks
+}
+
+// ForwardTo names the registry that is written to in the mode FORWARD, and how
+// long it is waited for. It is asked for with each write: secrets change. This is
+// called before anything else.
+func (r *Registry) ForwardTo(reach func() (*remote.Registry, error), within time.Duration) {
+	r.elsewhere = &elsewhere{reach, within}
+}
+
+// Copying is the registry for who copies into it what another one has, in the
+// mode FORWARD: what is written is written here alone. It needs an admin.
+func (r *Registry) Copying(by access.Principal) (*Registry, error) {
+	if err := by.Require(access.Admin); err != nil {
+		return nil, err
+	}
+	return r.keepingCopies(), nil
+}
+
+func (r *Registry) keepingCopies() *Registry {
+	own := *r
+	own.copying = true
+	return &own
+}
+
+// errTurned undoes a write that is to be forwarded, or is to be no more.
+var errTurned = errors.New("the mode has it written elsewhere")
+
+// turn turns back a write, once it was judged, that is to be forwarded.
+func (r *Registry) turn(m Mode) error {
+	if m == Forwarding && !r.copying {
+		return errTurned
+	}
+	return nil
+}
+
+// mayForward refuses the mode where it cannot hold.
+func (r *Registry) mayForward(p place) error {
+	if p != (place{home, ""}) {
+		return fault.Bad("mode", "INVALID_MODE", "the mode FORWARD is the whole registry's (global only); set it without a subject or a context")
+	}
+	if r.elsewhere == nil {
+		return fault.Bad("mode", "INVALID_MODE", "in the mode FORWARD another registry is written to, and this server knows of none; say which with its setting LETHE_FORWARD_URL")
+	}
+	return nil
+}
+
+// seeThrough is the time in which something is asked elsewhere, or kept here
+// afterwards. It does not end because whoever asked has gone.
+func (o *elsewhere) seeThrough(ctx context.Context) (context.Context, context.CancelFunc) {
+	most := time.Second
+	if o != nil {
+		most = o.within
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), most)
+}
+
+// ask sends one request, and tells a refusal as a fault.
+func (o *elsewhere) ask(ctx context.Context, method, path string, body, into any) error {
+	if o == nil {
+		return fault.New(fault.Unavailable, "FORWARD_FAILED", "this is to be written to another registry, and this server knows of none; its setting LETHE_FORWARD_URL says which")
+	}
+	other, err := o.reach()
+	if err == nil {
+		err = other.Ask(ctx, method, path, body, into)
+	}
+	refused, ok := errors.AsType[*remote.Refusal](err)
+	switch {
+	case err == nil:
+		return nil
+	case ok && refused.Final():
+		f := fault.New(fault.Invalid, "REFUSED_ELSEWHERE", "the registry that is written to refuses this: %s", refused.Message).With(refused)
+		f.Kind = kindOf(refused)
+		return f
+	case ok:
+		return fault.New(fault.Unavailable, "FORWARD_FAILED", "the registry that is written to answers with the status %d, and nothing was written; try again later, or ask who runs this server to look at its settings LETHE_FORWARD_…", refused.Status).With(err)
+	}
+	return fault.New(fault.Unavailable, "FORWARD_FAILED", "the registry that is written to does not answer, or not as one; nothing is known to be written, so ask the same again").With(err)
+}
+
+func kindOf(r *remote.Refusal) fault.Kind {
+	switch r.Status {
+	case http.StatusNotFound:
+		return fault.NotFound
+	case http.StatusConflict:
+		return fault.Conflict
+	}
+	return fault.Invalid
+}
+
+// odd refuses an answer that no registry gives.
+func odd(what string) error {
+	return fault.New(fault.Unavailable, "FORWARD_FAILED", "the registry that is written to answers with no %s; ask the same again", what)
+}
+
+// pathOf is the path of a subject, or of the registry or a context where it has
+// no name.
+func pathOf(path string, p place, more ...string) string {
+	if p != (place{home, ""}) {
+		path += "/" + url.PathEscape(p.String())
+	}
+	for _, m := range more {
+		path += "/" + m
+	}
+	return path
+}

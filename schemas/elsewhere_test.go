@@ -1,0 +1,230 @@
+package schemas_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/flowmart/lethe/audit"
+	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/internal/postgres"
+	"github.com/flowmart/lethe/internal/postgres/pgtest"
+	"github.com/flowmart/lethe/schemas"
+	"github.com/flowmart/lethe/schemas/gate"
+	"github.com/flowmart/lethe/schemas/remote"
+	"github.com/flowmart/lethe/schemas/rest"
+)
+
+// borrower has a database for each who asks, not one a test.
+type borrower struct{ testing.TB }
+
+// forwards is a bench in the mode FORWARD, and the registry that it has written to.
+type forwards struct {
+	*bench
+	there  *schemas.Registry
+	admin  access.Principal // there
+	writes atomic.Int32     // that came there
+	reach  func() (*remote.Registry, error)
+}
+
+func forwarding(t *testing.T) *forwards {
+	t.Helper()
+	db := pgtest.New(&borrower{t})
+	f := &forwards{bench: setup(t), there: schemas.New(db, time.Now)}
+	id := must(audit.EnsurePrincipal(t.Context(), db, "test", "lethe", "lethe"))(t)
+	f.admin = access.Principal{ID: id, Roles: []access.Role{access.Admin}}
+	door := rest.New(f.there, slog.New(slog.DiscardHandler))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			f.writes.Add(1)
+		}
+		door.ServeHTTP(w, r.WithContext(access.With(r.Context(), f.admin)))
+	}))
+	t.Cleanup(server.Close)
+	f.reach = func() (*remote.Registry, error) { return &remote.Registry{URL: server.URL + rest.Prefix}, nil }
+	f.ForwardTo(f.reach, 10*time.Second)
+	must(0, f.SetMode(t.Context(), f.bench.admin, "", "forward", false))(t)
+	return f
+}
+
+// heard fails unless the other registry was written to so often since.
+func (f *forwards) heard(t testing.TB, want int32) {
+	t.Helper()
+	if n := f.writes.Swap(0); n != want {
+		t.Errorf("the other registry was written to %d times, want %d", n, want)
+	}
+}
+
+// Whose a subject is, is judged here and not elsewhere: there Lethe may everything.
+// Who registers is who the audit log and the catalog have.
+func TestWhoMayForward(t *testing.T) {
+	t.Parallel()
+	f, ctx := forwarding(t), t.Context()
+	wants(t, f.SetMode(ctx, f.team, "", schemas.Forwarding, false), "ROLE_REQUIRED")
+	_, err := f.Register(ctx, f.other, schemas.Submission{Subject: "orders-value", Text: record("id")})
+	wants(t, err, "NOT_OWNER")
+	_, err = f.Register(ctx, f.orders, schemas.Submission{Subject: "orders-value", Text: record("id"), ID: 7})
+	wants(t, err, "MODE_FORBIDS")
+	f.heard(t, 0)
+
+	v := f.put(t, f.orders, "orders-value", record("id"))
+	f.put(t, f.other, "billing.only", record("id"))
+	f.heard(t, 2)
+	if there := must(f.there.Version(ctx, f.admin, "orders-value", 1, schemas.Live))(t); there.ID != v.ID {
+		t.Errorf("the id is %d here and %d there", v.ID, there.ID)
+	}
+	_, err = f.Register(ctx, f.orders, schemas.Submission{Subject: "billing.only", Text: record("id", "a?")})
+	wants(t, err, "NOT_OWNER") // who came first has it, as ever
+	_, err = f.DeleteVersion(ctx, f.other, "orders-value", 1, false)
+	wants(t, err, "NOT_OWNER")
+	_, err = f.DeleteSubject(ctx, f.orders, "orders-value", true)
+	wants(t, err, "ROLE_REQUIRED")
+	_, err = f.SetConfig(ctx, f.orders, "orders-value", schemas.Patch{"compatibility": []byte(`"NONE"`)})
+	wants(t, err, "ROLE_REQUIRED")
+	_, err = f.Copying(f.team)
+	wants(t, err, "ROLE_REQUIRED")
+	f.heard(t, 0)
+
+	const q = `SELECT count(*) FROM audit_entry WHERE act = 'schema.registered' AND actor_id = $1 AND amounts->>'schema' = $2`
+	if n := must(postgres.Scalar[int](ctx, f.db, q, f.orders.ID, fmt.Sprint(v.ID)))(t); n != 1 {
+		t.Errorf("%d records of the registration", n)
+	}
+	const qFields = `SELECT path FROM catalog_field WHERE dataset_id = $1 ORDER BY path`
+	if paths := must(postgres.Scalars[string](ctx, f.db, qFields, f.topic.ID))(t); !slices.Equal(paths, []string{"id"}) {
+		t.Errorf("the topic's fields are %q", paths)
+	}
+}
+
+// The level is judged there, and what the gate says here: of what breaks both,
+// each refuses its own.
+func TestTheGateBeforeForwarding(t *testing.T) {
+	t.Parallel()
+	f, ctx := forwarding(t), t.Context()
+	f.put(t, f.orders, "orders-value", record("id"))
+	f.policy(t, "orders-value", gate.Enforce)
+	f.heard(t, 1)
+	for _, c := range []struct {
+		name  string
+		s     schemas.Submission
+		by    access.Principal
+		code  string
+		heard int32
+	}{
+		{"personal data", schemas.Submission{Text: record("id", "email?")}, f.orders, "GATE_FAILED", 0},
+		{"personal data that breaks the level", schemas.Submission{Text: record("id", "email")}, f.orders, "GATE_FAILED", 0},
+		{"what breaks the level", schemas.Submission{Text: record("id", "total")}, f.orders, "REFUSED_ELSEWHERE", 1},
+		{"force, by who may not", schemas.Submission{Text: record("id", "total"), Force: true}, f.orders, "REFUSED_ELSEWHERE", 1},
+		{"force", schemas.Submission{Text: record("id", "total"), Force: true}, f.team, "", 1},
+	} {
+		c.s.Subject = "orders-value"
+		_, err := f.Register(ctx, c.by, c.s)
+		if wants(t, err, c.code); t.Failed() {
+			t.Log(c.name)
+		}
+		f.heard(t, c.heard)
+	}
+	if n := f.forced(t); n != 1 {
+		t.Errorf("the log says force of %d, want 1", n)
+	}
+}
+
+// A database that is away refuses a write before the other registry is asked.
+func TestNothingIsForwardedWhileTheDatabaseIsAway(t *testing.T) {
+	t.Parallel()
+	f, ctx := forwarding(t), t.Context()
+	f.put(t, f.orders, "orders-value", record("id"))
+	f.heard(t, 1)
+	replica, looks := f.following(t)
+	replica.ForwardTo(f.reach, 10*time.Second)
+	blind(t, f.bench, replica, looks)
+	for name, write := range map[string]func() error{
+		"a registration": func() error {
+			_, err := replica.Register(ctx, f.orders, schemas.Submission{Subject: "orders-value", Text: record("id", "a?")})
+			return err
+		},
+		"a deletion": func() error {
+			_, err := replica.DeleteSubject(ctx, f.bench.admin, "orders-value", false)
+			return err
+		},
+		"settings": func() error { return replica.SetLevel(ctx, f.bench.admin, "", schemas.Full) },
+	} {
+		t.Log(name)
+		wants(t, write(), "UNAVAILABLE")
+	}
+	f.heard(t, 0)
+}
+
+// While the mode changes under them, registrations are given an id by one of the
+// two, or told why not: nobody is left between.
+func TestTheModeChangesWhileManyRegister(t *testing.T) {
+	t.Parallel()
+	f, ctx := forwarding(t), t.Context()
+	second := schemas.New(f.db, time.Now)
+	second.ForwardTo(f.reach, 10*time.Second)
+	known := []string{"ID_TAKEN", "NOT_KEPT", "INVALID_SCHEMA", "SCHEMA_INCOMPATIBLE", "REFUSED_ELSEWHERE"}
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := range 20 {
+			mode := []schemas.Mode{schemas.ReadWrite, schemas.Forwarding}[i%2]
+			if err := f.SetMode(ctx, f.bench.admin, "", mode, false); err != nil {
+				t.Error(err)
+			}
+		}
+		close(done)
+	})
+	for i := range 6 {
+		wg.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				r := []*schemas.Registry{f.Registry, second}[i%2]
+				_, err := r.Register(ctx, f.bench.admin, schemas.Submission{Subject: fmt.Sprintf("s%d", i%3), Text: record("id", fmt.Sprintf("f%d_%d?", i, n))})
+				if faults := fault.All(err); err != nil && (len(faults) == 0 || !slices.Contains(known, faults[0].Code)) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	must(0, f.SetMode(ctx, f.bench.admin, "", schemas.Forwarding, false))(t)
+	f.writes.Store(0)
+	if _, err := f.Register(ctx, f.bench.admin, schemas.Submission{Subject: "last", Text: record("id")}); err != nil && !errors.Is(err, fault.New("", "NOT_KEPT", "")) {
+		t.Error(err)
+	}
+	f.heard(t, 1)
+}
+
+// Whoever asked may go away meanwhile: what the other registry took is kept.
+func TestAClientThatGoesWhileItIsForwarded(t *testing.T) {
+	t.Parallel()
+	f := forwarding(t)
+	ctx, leave := context.WithCancel(t.Context())
+	reach := f.reach
+	f.ForwardTo(func() (*remote.Registry, error) { leave(); return reach() }, 10*time.Second)
+	if _, err := f.Register(ctx, f.orders, schemas.Submission{Subject: "orders-value", Text: record("id")}); err != nil {
+		t.Fatal(err)
+	}
+	must(f.Version(t.Context(), f.viewer, "orders-value", 1, schemas.Live))(t)
+}
+
+// Secrets that cannot be read are told of as a registry that is away.
+func TestForwardingWithoutItsSecrets(t *testing.T) {
+	t.Parallel()
+	f := forwarding(t)
+	f.ForwardTo(func() (*remote.Registry, error) { return nil, errors.New("no such file") }, time.Second)
+	_, err := f.Register(t.Context(), f.orders, schemas.Submission{Subject: "orders-value", Text: record("id")})
+	wants(t, err, "FORWARD_FAILED")
+}
