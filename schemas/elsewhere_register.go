@@ -183,20 +183,34 @@ func toSend(e *entrant) (remote.Version, error) {
 	return v, err
 }
 
-// keepMade keeps what another registry made of what an entrant brought.
+// keepMade keeps what another registry made of what an entrant brought. Where the
+// content has another id here already, it is kept with that of there among its
+// metadata: some registries give one to each spelling, or to each version.
 func (r *Registry) keepMade(ctx context.Context, e *entrant, made remote.Version) (Version, error) {
-	s := Submission{Subject: e.at.String(), Type: made.Type, Text: made.Schema, ID: made.ID, Version: made.Version, Metadata: new(Metadata), RuleSet: new(RuleSet)}
-	for _, ref := range made.References {
-		s.References = append(s.References, Reference(ref))
+	st, err := r.subjectAt(ctx, e.at)
+	if err != nil {
+		return Version{}, err
 	}
-	for raw, into := range map[*json.RawMessage]any{&made.Metadata: s.Metadata, &made.RuleSet: s.RuleSet} {
-		if len(*raw) == 0 {
-			continue
-		}
-		if err := json.Unmarshal(*raw, into); err != nil {
-			return Version{}, odd("metadata and rules as this API has them")
-		}
+	if n, ok := st.pick(made.Version, Live); ok && int(n.schema) == made.ID { // somebody else was told, too
+		return r.numbered(ctx, r.db, e.at, n)
 	}
+	s, err := copyOf(made)
+	if err != nil {
+		return Version{}, err
+	}
+	s.Subject = e.at.String()
+	v, err := r.keepCopy(ctx, e, s)
+	if errors.Is(err, errIDTaken) {
+		s.Metadata = s.Metadata.marked(made.ID)
+		v, err = r.keepCopy(ctx, e, s)
+	}
+	return v, err
+}
+
+// errIDTaken is to compare an error with.
+var errIDTaken = fault.New(fault.Invalid, "ID_TAKEN", "")
+
+func (r *Registry) keepCopy(ctx context.Context, e *entrant, s Submission) (Version, error) {
 	c, err := r.read(ctx, r.db, e.at.context, s)
 	if err != nil {
 		return Version{}, err
@@ -204,6 +218,23 @@ func (r *Registry) keepMade(ctx context.Context, e *entrant, made remote.Version
 	own := &entrant{by: e.by, at: e.at, isNew: e.isNew, layers: e.layers, s: s, c: c, way: brings, forced: e.forced, told: make(chan bool, 1)}
 	err = r.enter(ctx, own)
 	return own.v, err
+}
+
+// copyOf is a version of another registry as an import brings it.
+func copyOf(v remote.Version) (Submission, error) {
+	s := Submission{Type: v.Type, Text: v.Schema, ID: v.ID, Version: v.Version, Metadata: new(Metadata), RuleSet: new(RuleSet)}
+	for _, ref := range v.References {
+		s.References = append(s.References, Reference(ref))
+	}
+	for raw, into := range map[*json.RawMessage]any{&v.Metadata: s.Metadata, &v.RuleSet: s.RuleSet} {
+		if len(*raw) == 0 {
+			continue
+		}
+		if err := json.Unmarshal(*raw, into); err != nil {
+			return s, odd("metadata and rules as this API has them")
+		}
+	}
+	return s, nil
 }
 
 // notKept says that something was done elsewhere and is not here yet.

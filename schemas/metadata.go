@@ -186,8 +186,14 @@ func (c *content) dress(s Submission, latest *Schema, config Config) (*content, 
 }
 
 // idProperty is the property of metadata that tells two ids of one content apart,
-// which another registry had given and a mirror has kept.
+// which another registry had given and which were kept.
 const idProperty = "lethe:id"
+
+// marked is metadata with an id that is one of several of its content.
+func (m *Metadata) marked(id int) *Metadata {
+	own := Metadata{Properties: map[string]string{idProperty: strconv.Itoa(id)}}
+	return own.over(m)
+}
 
 // ofAny is what a version's metadata say of others, too: an id is its own.
 func (m *Metadata) ofAny() *Metadata {

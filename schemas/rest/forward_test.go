@@ -528,3 +528,22 @@ func TestManyAtOneSubjectThatIsForwarded(t *testing.T) {
 	}
 	p.both(t, "/subjects/hot/versions", "/subjects/hot/versions/latest", "/schemas")
 }
+
+// A registry that gives a content several ids has them all here: those after the
+// first stand among the metadata.
+func TestForwardingOfAContentThatHasAnotherID(t *testing.T) {
+	t.Parallel()
+	p := forwarding(t)
+	p.there.walk(t, []step{{"POST /subjects/else/versions", submission(`"bytes"`), 200, 0, ""}})
+	p.here.walk(t, []step{
+		{"PUT /mode", `{"mode":"READWRITE"}`, 200, 0, ""},
+		{"POST /subjects/own/versions", submission(v1), 200, 0, `~{"id":1,`},
+		{"PUT /mode", `{"mode":"FORWARD"}`, 200, 0, ""},
+		{"POST /subjects/a/versions", submission(v1), 200, 0, `~{"id":2,"version":1,`},
+		{"POST /subjects/a/versions", submission(v1), 200, 0, `~{"id":2,"version":1,`},
+		{"POST /subjects/a/versions", submission(v1, `,"metadata":{}`), 200, 0, `~{"id":2,"version":1,`},
+		{"GET /subjects/a/versions/1", "", 200, 0, `~"metadata":{"properties":{"lethe:id":"2"}}`},
+		{"GET /schemas/ids/2/versions", "", 200, 0, `[{"subject":"a","version":1}]`},
+		{"POST /subjects/a/versions", submission(v2), 200, 0, `~{"id":3,"version":2,"schema":`},
+	})
+}
