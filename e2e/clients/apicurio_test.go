@@ -19,18 +19,26 @@ import (
 	"github.com/flowmart/lethe/internal/devstack"
 )
 
-// apicurioVersion is the newest that runs on Java 17.
-const apicurioVersion = "3.0.9"
+// Versions of Apicurio Registry that run on Java 17, of its two lines.
+const (
+	apicurio2 = "2.6.13.Final"
+	apicurio3 = "3.0.9"
+)
 
 // apicurioKit is Apicurio Registry as it is published on Maven Central. The parent of
 // its description is not, so it is fetched by a version of the plugin that does not
 // look for that.
-var apicurioKit = kit{
-	name: "apicurio",
-	make: [][]string{{"java", "-version"}, {"mvn", "-q", "-B", "-C", "org.apache.maven.plugins:maven-dependency-plugin:2.10:get",
-		"-Dartifact=io.apicurio:apicurio-registry-app:" + apicurioVersion + ":tar.gz:all", "-Dtransitive=false", "-Ddest=archive"}},
-	sum:   "2b28181501a20cbf6efcd77f9b7153908fc01f3d3a7c32024c0bd9e1b04c8a43",
-	needs: "Java 17 or later, and Maven",
+func apicurioKit(version string) kit {
+	return kit{
+		name: "apicurio-" + version,
+		make: [][]string{{"java", "-version"}, {"mvn", "-q", "-B", "-C", "org.apache.maven.plugins:maven-dependency-plugin:2.10:get",
+			"-Dartifact=io.apicurio:apicurio-registry-app:" + version + ":tar.gz:all", "-Dtransitive=false", "-Ddest=archive"}},
+		sum: map[string]string{
+			apicurio2: "3cda1b34aa020fb4ac4dd6a66018d757e81e437f97e20a1f92d366b70091c6ba",
+			apicurio3: "2b28181501a20cbf6efcd77f9b7153908fc01f3d3a7c32024c0bd9e1b04c8a43",
+		}[version],
+		needs: "Java 17 or later, and Maven",
+	}
 }
 
 // apicurio is an Apicurio Registry that a test alone uses: the program, with its
@@ -43,9 +51,9 @@ type apicurio struct {
 }
 
 // startApicurio starts one, with settings of its own.
-func startApicurio(t *testing.T, settings ...string) *apicurio {
+func startApicurio(t *testing.T, version string, settings ...string) *apicurio {
 	t.Helper()
-	dir := apicurioKit.installed(t)
+	dir := apicurioKit(version).installed(t)
 	address, err := devstack.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +65,7 @@ func startApicurio(t *testing.T, settings ...string) *apicurio {
 	a := &apicurio{t: t, root: "http://" + address, url: "http://" + address + "/apis/ccompat/v7"}
 	args := []string{"-Xmx400m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dquarkus.http.host=" + host, "-Dquarkus.http.port=" + port, "-Dquarkus.http.access-log.enabled=false"}
 	args = append(args, settings...)
-	args = append(args, "-jar", filepath.Join(dir, "apicurio-registry-app-"+apicurioVersion+"-runner.jar"))
+	args = append(args, "-jar", filepath.Join(dir, "apicurio-registry-app-"+version+"-runner.jar"))
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	program, err := devstack.StartProgram(ctx, devstack.ProgramOptions{Path: "java", Args: args, Log: filepath.Join(t.TempDir(), "apicurio.log"), Ready: a.url + "/subjects"})

@@ -49,7 +49,7 @@ func (p *passage) words(args string) []string {
 // chosen, nothing is begun on the way back.
 func TestMirrorOfApicurio(t *testing.T) {
 	t.Parallel()
-	theirs := startApicurio(t)
+	theirs := startApicurio(t, apicurio3)
 	theirs.furnish()
 	message := theirs.writes("order", 2)
 	p := &passage{t, theirs, another(t, "apicurio")}
@@ -185,10 +185,11 @@ func (p *passage) stays() {
 	}
 }
 
-// In its older way each version has an id of its own, also where two are one schema.
+// In its older line, and in its older way: each version has an id of its own, also
+// where two are one schema.
 func TestMirrorOfApicurioWithIDsOfVersions(t *testing.T) {
 	t.Parallel()
-	theirs := startApicurio(t, "-Dapicurio.ccompat.legacy-id-mode.enabled=true")
+	theirs := startApicurio(t, apicurio2, "-Dregistry.ccompat.legacy-id-mode.enabled=true")
 	theirs.furnish()
 	all := theirs.versions()
 	slices.SortFunc(all, func(a, b sr.SubjectSchema) int { return a.ID - b.ID })

@@ -36,11 +36,11 @@ func (m *Mirror) Compare(ctx context.Context) (asked int, found []Disagreement, 
 	g.SetLimit(atOnce)
 	for _, path := range questions {
 		g.Go(func() error {
-			there, err := m.From.answer(ctx, path)
+			there, err := m.From.means(ctx, path)
 			if err != nil {
 				return err
 			}
-			here, err := m.To.answer(ctx, path)
+			here, err := m.To.means(ctx, path)
 			if err != nil {
 				return err
 			}
@@ -149,6 +149,20 @@ func (m *Mirror) listed(list any) any {
 // told are the members that clients read of an answer; others come and go with
 // the line of a registry.
 var told = []string{"subject", "version", "id", "schemaType", "schema", "references", "metadata", "ruleSet", "compatibilityLevel", "normalize", "compatibilityGroup", "alias"}
+
+// means is what a registry says, or, asked for the level that holds for a subject,
+// what that is: one that has no modes says NONE where nothing is set, and its own
+// level holds.
+func (r *Registry) means(ctx context.Context, path string) (any, error) {
+	said, err := r.answer(ctx, path)
+	if !strings.HasPrefix(path, "/config/") || !reflect.DeepEqual(said, map[string]any{"compatibilityLevel": "NONE"}) {
+		return said, err
+	}
+	if _, err := r.mode(ctx); unknown(err) {
+		return r.answer(ctx, "/config")
+	}
+	return said, err
+}
 
 // answer is what a registry says, without what clients do not read. A refusal
 // is an answer: its code counts and its words do not.
