@@ -143,7 +143,7 @@ func (m *mirroring) round(ctx context.Context) (done mirrored, err error) {
 
 // halted is why a mirror ended: a registry that refuses is there.
 func halted(err error) error {
-	if r, ok := errors.AsType[*mirror.Refusal](err); ok && r.Status < http.StatusInternalServerError {
+	if r, ok := errors.AsType[*mirror.Refusal](err); ok && r.Status < http.StatusInternalServerError || errors.Is(err, mirror.ErrOwnIDs) || errors.Is(err, mirror.ErrOpen) {
 		return no(err)
 	}
 	return away(err)

@@ -322,38 +322,45 @@ func (m *Mirror) setting(ctx context.Context, name string, both bool) (*Step, er
 // not be done. It fails only where nothing could be: the registry that is
 // written to does not take ids.
 func (m *Mirror) Apply(ctx context.Context, plan []Step) ([]Step, error) {
+	close := func(context.Context) error { return nil }
 	if slices.ContainsFunc(plan, Step.mends) {
-		if err := m.open(ctx); err != nil {
+		var err error
+		if close, err = m.open(ctx); err != nil {
 			return plan, err
 		}
 	}
 	taken := 0
 	for taken < len(plan) && plan[taken].Act == Take {
-		m.attempt(ctx, &plan[taken], m.do)
+		err := m.attempt(ctx, &plan[taken], m.do)
+		if errors.Is(err, ErrOwnIDs) {
+			return plan, errors.Join(err, m.takeBack(ctx, plan[taken]), close(ctx))
+		}
 		taken++
 	}
 	// What is deleted there is deleted here when all is there that refers to it,
 	// and that goes first.
 	for i := taken - 1; i >= 0; i-- {
 		if plan[i].content.Deleted {
-			m.attempt(ctx, &plan[i], m.hideTaken)
+			_ = m.attempt(ctx, &plan[i], m.hideTaken)
 		}
 	}
 	for i := range plan[taken:] {
-		m.attempt(ctx, &plan[taken+i], m.do)
+		_ = m.attempt(ctx, &plan[taken+i], m.do)
 	}
 	return plan, ctx.Err()
 }
 
 // attempt does something for a step, and notes in it what went wrong. What failed
 // once is left for the next round.
-func (m *Mirror) attempt(ctx context.Context, s *Step, do func(context.Context, Step) error) {
-	if ctx.Err() != nil || s.Failed != "" {
-		return
+func (m *Mirror) attempt(ctx context.Context, s *Step, do func(context.Context, Step) error) error {
+	if err := ctx.Err(); err != nil || s.Failed != "" {
+		return err
 	}
-	if err := do(ctx, *s); err != nil {
+	err := do(ctx, *s)
+	if err != nil {
 		s.Failed = err.Error()
 	}
+	return err
 }
 
 func (m *Mirror) hideTaken(ctx context.Context, s Step) error {
@@ -378,72 +385,4 @@ func (m *Mirror) do(ctx context.Context, s Step) error {
 		return m.To.setConfig(ctx, s.Subject, s.settings)
 	}
 	return nil
-}
-
-// open has the registry that is written to take ids and numbers. One in the mode
-// FORWARD does, and stays in it: what is copied is written there alone.
-func (m *Mirror) open(ctx context.Context) error {
-	mode, err := m.To.mode(ctx)
-	if unknown(err) {
-		return fmt.Errorf("the registry that is written to has no modes, so it takes no ids that are chosen: nothing was written, as each schema would get another id there: %w", err)
-	}
-	if m.To.Copies = mode == forwards; err != nil || mode == "IMPORT" || mode == forwards {
-		return err
-	}
-	if err := m.To.setMode(ctx, "IMPORT", m.Force); err != nil {
-		return fmt.Errorf("the registry that is written to does not enter the mode IMPORT: %w", err)
-	}
-	return nil
-}
-
-// ErrDiffers is why a switch did not come about.
-var ErrDiffers = errors.New("the registries differ; nothing was switched")
-
-// Switch makes To the registry that is written to by everybody: From is closed
-// first, if it is not, what was registered meanwhile is taken, and only when nothing differs
-// To is opened. If something does, From is opened again.
-func (m *Mirror) Switch(ctx context.Context) (left []Step, err error) {
-	reopen, err := m.close(ctx)
-	if err != nil {
-		return nil, err
-	}
-	m.read = nil // nothing changes any more: what is compared now is what stays
-	if left, err = m.settled(ctx); err == nil {
-		err = m.To.setMode(ctx, "READWRITE", false)
-	}
-	if err != nil {
-		return left, errors.Join(err, reopen(context.WithoutCancel(ctx)))
-	}
-	return nil, nil
-}
-
-// close has From take nothing more, unless it does not already, and returns what
-// opens it again as it was.
-func (m *Mirror) close(ctx context.Context) (reopen func(context.Context) error, err error) {
-	if m.Closed {
-		return func(context.Context) error { return nil }, nil
-	}
-	was, err := m.From.mode(ctx)
-	if unknown(err) {
-		return nil, fmt.Errorf("the registry that is mirrored has no modes, so it cannot be closed from here, and nothing was switched: have it take nothing more (Apicurio Registry: apicurio.storage.read-only.enabled), and switch with --closed: %w", err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context) error { return m.From.setMode(ctx, was, true) }, m.From.setMode(ctx, "READONLY", false)
-}
-
-// settled takes what is left and fails if anything still differs.
-func (m *Mirror) settled(ctx context.Context) ([]Step, error) {
-	plan, err := m.Plan(ctx)
-	if err != nil {
-		return plan, err
-	}
-	if plan, err = m.Apply(ctx, plan); err != nil {
-		return plan, err
-	}
-	if plan, err = m.Plan(ctx); err != nil || len(plan) > 0 {
-		return plan, errors.Join(err, ErrDiffers)
-	}
-	return nil, nil
 }

@@ -246,6 +246,21 @@ func TestMirrorFollows(t *testing.T) {
 	settled(t, m)
 }
 
+// What refers to another goes before it: one round deletes both.
+func TestMirrorDeletesInOrder(t *testing.T) {
+	t.Parallel()
+	from, to := open(t), open(t)
+	m := &mirror.Mirror{From: &from.Registry, To: &to.Registry}
+	from.must("POST /subjects/order/versions", order, "}")
+	from.must("POST /subjects/all-orders/versions", list, "}")
+	follow(t, m)
+	from.must("DELETE /subjects/all-orders")
+	from.must("DELETE /subjects/order")
+	if got := acts(follow(t, m)); !slices.Equal(got, []string{"DELETE all-orders", "DELETE order"}) {
+		t.Errorf("followed by %q", got)
+	}
+}
+
 // After the switch the other registry is written to, and mirrored back.
 func TestMirrorSwitchesAndBack(t *testing.T) {
 	t.Parallel()

@@ -1,7 +1,9 @@
 package mirror_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -84,4 +86,64 @@ func listing(t *testing.T, names []string, part int) *mirror.Registry {
 func absent(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusNotFound)
 	_, _ = io.WriteString(w, `{"error_code":40408,"message":"nothing is set"}`)
+}
+
+// heedless is a registry that keeps a mode, and neither closes for it nor takes a
+// chosen id.
+func heedless(t *testing.T) *other {
+	t.Helper()
+	mode := "READWRITE"
+	return behind(t, func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/mode") {
+				told := map[string]string{"mode": mode}
+				_ = json.NewDecoder(r.Body).Decode(&told)
+				mode = told["mode"]
+				_ = json.NewEncoder(w).Encode(told)
+				return
+			}
+			var body map[string]any
+			if raw, _ := io.ReadAll(r.Body); json.Unmarshal(raw, &body) == nil {
+				delete(body, "id")
+				delete(body, "version")
+				raw, _ = json.Marshal(body)
+				r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(raw)), int64(len(raw))
+			}
+			h.ServeHTTP(w, r)
+		})
+	})
+}
+
+// A mode that is kept and makes no difference is noticed before anything is lost:
+// no version stays with another id, and none is registered where nobody looks any
+// more.
+func TestMirrorOfARegistryThatHeedsNoMode(t *testing.T) {
+	t.Parallel()
+	theirs, ours := heedless(t), open(t)
+	theirs.must("POST /subjects/order/versions", order, "}")
+	there := &mirror.Mirror{From: &theirs.Registry, To: &ours.Registry}
+	follow(t, there)
+	if left, err := there.Switch(t.Context()); !errors.Is(err, mirror.ErrOpen) || len(left) > 0 {
+		t.Errorf("%v %v", acts(left), err)
+	}
+	there.Closed = true
+	if _, err := there.Switch(t.Context()); !errors.Is(err, mirror.ErrOpen) {
+		t.Errorf("said to be closed: %v", err)
+	}
+	if theirs.must("GET /mode") != `{"mode":"READWRITE"}` || ours.must("GET /mode") != `{"mode":"IMPORT"}` {
+		t.Error("the modes are others")
+	}
+	ours.must("POST /subjects/order/versions", wider, `,"id":7}`)
+	ours.must("POST /subjects/fresh/versions", `{"schema":"\"long\"","id":8}`)
+	back := &mirror.Mirror{From: &ours.Registry, To: &theirs.Registry}
+	plan, err := back.Plan(t.Context())
+	if err != nil || !slices.Equal(acts(plan), []string{"TAKE fresh", "TAKE order"}) {
+		t.Fatalf("%v %v", acts(plan), err)
+	}
+	if plan, err = back.Apply(t.Context(), plan); !errors.Is(err, mirror.ErrOwnIDs) || plan[0].Failed == "" || plan[1].Failed != "" {
+		t.Errorf("%+v %v", plan, err)
+	}
+	if theirs.must("GET /mode") != `{"mode":"READWRITE"}` || theirs.must("GET /subjects?deleted=true") != `["order"]` || theirs.must("GET /subjects/order/versions?deleted=true") != "[1]" {
+		t.Error("something is left of it")
+	}
 }

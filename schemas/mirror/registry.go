@@ -112,7 +112,7 @@ func (r *Registry) register(ctx context.Context, v Version) error {
 		return err
 	}
 	if made.ID != v.ID {
-		return fmt.Errorf("%s version %d got the id %d and not %d", subject, v.Version, made.ID, v.ID)
+		return fmt.Errorf("%s version %d got the id %d and not %d: %w", subject, v.Version, made.ID, v.ID, ErrOwnIDs)
 	}
 	return nil
 }
