@@ -2,6 +2,7 @@ package catalog_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -9,7 +10,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/taxonomy"
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
@@ -35,9 +38,12 @@ func TestSchemasSpeakBesideOneAnother(t *testing.T) {
 		all.Go(func() {
 			err := postgres.Work(ctx, b.db, func(tx pgx.Tx) error {
 				var last postgres.Batch
-				_, err := catalog.AssertTags(ctx, tx, &last, b.admin, tags("SCHEMA"))
+				said, err := catalog.AssertTags(ctx, tx, &last, b.admin, tags("SCHEMA"))
 				if err == nil {
 					err = last.Send(ctx, tx)
+				}
+				if err == nil {
+					err = audit.Append(ctx, tx, said...)
 				}
 				return err
 			})
@@ -60,5 +66,39 @@ func TestSchemasSpeakBesideOneAnother(t *testing.T) {
 	}
 	if moved := generation(t, b) - before; moved != 2*datasets {
 		t.Errorf("the generation moved by %d with %d changes", moved, 2*datasets)
+	}
+}
+
+// Who counts the generation on holds up nobody who does, and what is not committed
+// is not counted.
+func TestNobodyWaitsForTheGeneration(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	other := must(b.DeclareDataset(ctx, b.steward, catalog.Dataset{Namespace: "postgres://customers", Name: "public.other", Kind: "TABLE", StoreID: &b.store.ID}))(t)
+	if err := taxonomy.Sync(ctx, b.db); err != nil { // as a server does that starts
+		t.Fatal(err)
+	}
+	before := generation(t, b)
+	asserted := func(dataset uuid.UUID) pgx.Tx {
+		tx := must(b.db.Begin(ctx))(t)
+		t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(ctx)) })
+		var last postgres.Batch
+		said := must(catalog.AssertTags(ctx, tx, &last, b.admin, []catalog.Tag{{DatasetID: dataset, Term: "user.contact.email", Source: "SCHEMA"}}))(t)
+		if err := errors.Join(last.Send(ctx, tx), audit.Append(ctx, tx, said...)); err != nil {
+			t.Fatal(err)
+		}
+		return tx
+	}
+	first, second := asserted(b.dataset.ID), asserted(other.ID)
+	for i, tx := range []pgx.Tx{second, first} {
+		if got := generation(t, b) - before; got != int64(i) {
+			t.Errorf("the generation moved by %d after %d commits", got, i)
+		}
+		if err := tx.Commit(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := generation(t, b) - before; got != 2 {
+		t.Errorf("the generation moved by %d in the end", got)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog/taxonomy"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
@@ -59,19 +60,19 @@ func (c *Catalog) AssertTags(ctx context.Context, by access.Principal, tags []Ta
 // AssertTags is the method of that name within the caller's unit of work, for
 // the classification that a registered schema brings with it (source SCHEMA).
 // A pipeline may assert so for the datasets of the service it is bound to. What
-// people rejected of a schema stays rejected, and is returned; who thinks again
-// says so in their own name, with the source MANUAL, or ends the rejection.
+// people rejected of a schema stays rejected; who thinks again says so in their
+// own name, with the source MANUAL, or ends the rejection.
 //
-// What it writes goes into a batch that the caller sends: after that every other
-// change of the catalog waits for the caller.
-func AssertTags(ctx context.Context, db postgres.DB, last *postgres.Batch, by access.Principal, tags []Tag) (open []Tag, err error) {
+// What it writes goes into a batch that the caller sends, and what the audit log
+// is to have of it is the caller's to append, with their own entries.
+func AssertTags(ctx context.Context, db postgres.DB, last *postgres.Batch, by access.Principal, tags []Tag) ([]audit.Entry, error) {
 	last.Explain(named)
 	a := &act{db: db, last: last, by: by}
-	err = a.beside(ctx, datasetsOf(tags), func(a *act) (err error) {
-		open, err = a.putTags(ctx, tags)
+	err := a.beside(ctx, datasetsOf(tags), func(a *act) error {
+		_, err := a.putTags(ctx, tags)
 		return err
 	})
-	return open, named(err)
+	return a.entries, named(err)
 }
 
 // EndTags ends assertions that are open. It needs a steward of each dataset's
@@ -97,14 +98,11 @@ func (a *act) putTags(ctx context.Context, tags []Tag) ([]Tag, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := taxonomy.Ensure(ctx, a.db, terms); err != nil {
-		return nil, err
-	}
 	now := a.now
 	if err := checkBeginnings(tags, now); err != nil {
 		return nil, err
 	}
-	open, err := openTags(ctx, a.db, datasets)
+	open, err := a.openTags(ctx, datasets, terms)
 	if err != nil {
 		return nil, err
 	}
@@ -287,15 +285,30 @@ func (a *act) ownsBySchema(ctx context.Context, dataset uuid.UUID) (bool, error)
 	return postgres.Scalar[bool](ctx, a.db, q, dataset, a.by.Service)
 }
 
-func openTags(ctx context.Context, db postgres.DB, datasets []uuid.UUID) (map[slot][]Tag, error) {
-	byDataset, err := TagsByDataset(ctx, db, datasets)
-	open := make(map[slot][]Tag)
-	for _, tags := range byDataset {
-		for _, t := range tags {
-			open[t.slot()] = append(open[t.slot()], t)
-		}
+// openTags finds the assertions on datasets and their fields that are open now,
+// and makes sure that the terms have rows. A dataset is asked for by itself: for a
+// list PostgreSQL plans anew each time, which takes it longer than to answer.
+func (a *act) openTags(ctx context.Context, datasets []uuid.UUID, terms []taxonomy.Term) (map[slot][]Tag, error) {
+	const q = `
+		SELECT a.id, a.dataset_id, a.field_id, t.key AS term, a.polarity, a.source, a.state, a.reason, a.valid_from, a.valid_to, a.created_by
+		  FROM catalog_tag_assertion a
+		  JOIN catalog_term t ON t.id = a.term_id
+		 WHERE a.dataset_id = $1 AND (a.valid_to IS NULL OR a.valid_to > greatest(a.valid_from, now()))
+		 ORDER BY a.field_id NULLS FIRST, t.key, a.source, a.valid_from, a.id`
+	var b postgres.Batch
+	ensure := taxonomy.Ask(&b, terms)
+	found := make([][]Tag, len(datasets))
+	for i, d := range datasets {
+		postgres.Ask(&b, &found[i], q, d)
 	}
-	return open, err
+	if err := b.Send(ctx, a.db); err != nil {
+		return nil, err
+	}
+	open := make(map[slot][]Tag)
+	for _, t := range slices.Concat(found...) {
+		open[t.slot()] = append(open[t.slot()], t)
+	}
+	return open, ensure(ctx, a.db)
 }
 
 // TagsByDataset finds the assertions on each dataset and its fields that are

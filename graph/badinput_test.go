@@ -194,7 +194,7 @@ func (c *company) everything(t *testing.T) (counts string) {
 	must(t, c.db.QueryRow(t.Context(), `
 		SELECT concat_ws(' ', (SELECT count(*) FROM audit_entry), (SELECT count(*) FROM catalog_change), (SELECT count(*) FROM erasure_request),
 		       (SELECT count(*) FROM erasure_subject), (SELECT count(*) FROM erasure_stop), (SELECT count(*) FROM erasure_handover),
-		       (SELECT count(*) FROM river_job), (SELECT generation FROM catalog_generation), (SELECT sum(rev) FROM erasure_request))`).Scan(&counts))
+		       (SELECT count(*) FROM river_job), (SELECT sum(generation) FROM catalog_generation_part), (SELECT sum(rev) FROM erasure_request))`).Scan(&counts))
 	return counts
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/postgres"
@@ -16,15 +17,16 @@ import (
 // classify has the catalog say of a topic's fields what its latest version says
 // (source SCHEMA), and what was said of them under their former names. Whoever
 // may register for a subject may say so. Version 0 is none: nothing is said any
-// more. The records of it go into the last batch of the unit of work.
-func (s *scene) classify(ctx context.Context, last *postgres.Batch, by access.Principal, fields entered, now described, version int) error {
+// more. What it writes goes into the last batch of the unit of work, and what the
+// audit log is to have of it is done.
+func (s *scene) classify(ctx context.Context, last *postgres.Batch, by access.Principal, fields entered, now described, version int) (done []audit.Entry, err error) {
 	k, err := s.tagged(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	change := k.change(now)
 	if len(gate.Tags(change)) == 0 && len(change.Earlier) == 0 {
-		return nil
+		return nil, nil
 	}
 	by.Roles = []access.Role{access.Admin}
 	for i, d := range k.datasets {
@@ -32,12 +34,14 @@ func (s *scene) classify(ctx context.Context, last *postgres.Batch, by access.Pr
 		const atOnce = 5000 // the catalog takes no more in one call
 		for some := range slices.Chunk(v.Revised(change, k.tags[i]), atOnce) {
 			s.known = nil // what the catalog says is another from here on
-			if _, err := catalog.AssertTags(ctx, s.db, last, by, some); err != nil {
-				return err
+			entries, err := catalog.AssertTags(ctx, s.db, last, by, some)
+			if err != nil {
+				return nil, err
 			}
+			done = append(done, entries...)
 		}
 	}
-	return nil
+	return done, nil
 }
 
 // entered are the ids of fields in each dataset of a topic, by path.
@@ -85,7 +89,11 @@ func (r *Registry) reclassify(ctx context.Context, db postgres.DB, by access.Pri
 		}
 	}
 	var b postgres.Batch
-	if err := around.classify(ctx, &b, by, fields, now, left.Version); err != nil {
+	done, err := around.classify(ctx, &b, by, fields, now, left.Version)
+	if err == nil {
+		err = audit.Queue(&b, done...)
+	}
+	if err != nil {
 		return err
 	}
 	return b.Send(ctx, db)

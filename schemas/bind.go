@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
@@ -65,14 +66,19 @@ func (r *Registry) rebind(ctx context.Context, tx pgx.Tx, by access.Principal, l
 		return nil
 	}
 	var b postgres.Batch
-	if err := was.leave(ctx, &b, by, now); err != nil {
+	left, err := was.leave(ctx, &b, by, now)
+	if err != nil {
 		return err
 	}
 	latest, err := now.described(ctx, contentID{live[0].Context, live[0].SchemaID})
 	if err != nil {
 		return err
 	}
-	if err := now.tellCatalog(ctx, &b, by, live[0].Version, latest); err != nil {
+	come, err := now.tellCatalog(ctx, &b, by, live[0].Version, latest)
+	if err == nil {
+		err = audit.Queue(&b, append(left, come...)...)
+	}
+	if err != nil {
 		return err
 	}
 	return b.Send(ctx, now.db)
@@ -91,17 +97,17 @@ func (s *scene) admits(ctx context.Context, by access.Principal) error {
 }
 
 // leave has the catalog mark what the subject said of records that it describes
-// no more. The records of it go into the last batch of the unit of work.
-func (s *scene) leave(ctx context.Context, last *postgres.Batch, by access.Principal, now *scene) error {
+// no more, as classify does.
+func (s *scene) leave(ctx context.Context, last *postgres.Batch, by access.Principal, now *scene) ([]audit.Entry, error) {
 	all, err := s.topics(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	stay := map[uuid.UUID]bool{}
 	if s.of.Part == now.of.Part {
 		there, err := now.topics(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, d := range there {
 			stay[d.ID] = true

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
@@ -144,10 +145,10 @@ func (s *scene) tellFields(b *postgres.Batch, version int, now described, taggin
 
 // tellCatalog writes the fields, and what the schema says they are, as classify
 // does.
-func (s *scene) tellCatalog(ctx context.Context, last *postgres.Batch, by access.Principal, version int, now described) error {
+func (s *scene) tellCatalog(ctx context.Context, last *postgres.Batch, by access.Principal, version int, now described) ([]audit.Entry, error) {
 	datasets, err := s.ids(ctx)
 	if err != nil || len(datasets) == 0 {
-		return err
+		return nil, err
 	}
 	var b postgres.Batch
 	all, err := s.tellFields(&b, version, now, true)
@@ -155,7 +156,7 @@ func (s *scene) tellCatalog(ctx context.Context, last *postgres.Batch, by access
 		err = b.Send(ctx, s.db)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	fields := entered{}
 	for _, d := range datasets {
@@ -253,7 +254,11 @@ func (r *Registry) fill(ctx context.Context, db postgres.DB, name string) error 
 		return err
 	}
 	var b postgres.Batch
-	if err := around.tellCatalog(ctx, &b, access.System, v.Version, now); err != nil {
+	done, err := around.tellCatalog(ctx, &b, access.System, v.Version, now)
+	if err == nil {
+		err = audit.Queue(&b, done...)
+	}
+	if err != nil {
 		return err
 	}
 	return b.Send(ctx, db)

@@ -303,11 +303,12 @@ func (r *Registry) keep(ctx context.Context, l *locked, by access.Principal, to 
 		return v, err
 	}
 	var b postgres.Batch
+	var told []audit.Entry
 	l.claim(&b, to.claims)
 	if to.silent {
 		_, err = l.around.tellFields(&b, to.number, to.now, false)
 	} else {
-		err = l.around.tellCatalog(ctx, &b, by, to.number, to.now)
+		told, err = l.around.tellCatalog(ctx, &b, by, to.number, to.now)
 	}
 	if err != nil {
 		return v, err
@@ -328,7 +329,7 @@ func (r *Registry) keep(ctx context.Context, l *locked, by access.Principal, to 
 	n := numbered{int32(to.number), int32(is.ID), false, v.RegisteredAt.UnixMicro(), c.body, c.shape()}
 	l.st = l.st.with(n, gone, head)
 	r.bring(v.Schema, c)
-	l.done = append(l.done, to.record(by, l.ID, is.ID))
+	l.done = append(append(l.done, told...), to.record(by, l.ID, is.ID))
 	return v, nil
 }
 

@@ -302,28 +302,6 @@ func TestTheCatalogIsHeldBeforeFields(t *testing.T) {
 	wants(t, <-told, "")
 }
 
-// Everybody who changes the catalog waits for its generation: who binds a subject
-// to another topic takes it once nothing else is waited for.
-func TestTheGenerationIsHeldLast(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	bills := must(catalog.New(b.db, b.clock).DeclareDataset(t.Context(), b.admin, catalog.Dataset{Namespace: "kafka://default", Name: "bills", Kind: "TOPIC"}))(t)
-	must(0, b.topics(t, b.admin, "shop.Order", "orders"))(t)
-	b.put(t, b.admin, "shop.Order", `{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"mail","type":"string","confluent:tags":["user.contact.email"]}]}`)
-	tx := must(b.db.Begin(t.Context()))(t)
-	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
-	must(tx.Exec(t.Context(), `SELECT pg_advisory_xact_lock(hashtext('lethe.catalog'), hashtext($1::text))`, bills.ID.String()))(t)
-	told := make(chan error, 1)
-	go func() { told <- b.topics(t, b.admin, "shop.Order", "bills") }()
-	b.blocked(t)
-	const q = `SELECT generation FROM catalog_generation FOR UPDATE SKIP LOCKED`
-	if free := must(postgres.Scalars[int64](t.Context(), tx, q))(t); len(free) != 1 {
-		t.Error("the generation is held already")
-	}
-	_ = tx.Rollback(t.Context())
-	wants(t, <-told, "")
-}
-
 // What fails undoes it for all, and each is tried alone: a connection that is
 // lost, and a client who goes away while others were taken along.
 func TestACrowdComesApart(t *testing.T) {

@@ -10,6 +10,7 @@ package taxonomy
 import (
 	"context"
 	_ "embed"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -118,6 +119,25 @@ func Personal(key string) bool { return key == "user" || strings.HasPrefix(key, 
 // Sync brings the rows of all terms up to date. The server does so when it
 // starts.
 func Sync(ctx context.Context, db postgres.DB) error { return Ensure(ctx, db, terms) }
+
+// Ask asks for the rows of terms with what else a batch does. Once that was sent,
+// ensure is Ensure for those that have none.
+func Ask(b *postgres.Batch, terms []Term) (ensure func(ctx context.Context, db postgres.DB) error) {
+	const q = `SELECT id FROM catalog_term WHERE id = ANY ($1)`
+	var there []struct{ ID uuid.UUID }
+	ids := make([]uuid.UUID, len(terms))
+	for i, t := range terms {
+		ids[i] = t.ID
+	}
+	postgres.Ask(b, &there, q, ids)
+	return func(ctx context.Context, db postgres.DB) error {
+		missing := slices.DeleteFunc(slices.Clone(terms), func(t Term) bool { return slices.Contains(there, struct{ ID uuid.UUID }{t.ID}) })
+		if len(missing) == 0 {
+			return nil
+		}
+		return Ensure(ctx, db, missing)
+	}
+}
 
 // Ensure makes sure that terms have rows, so that others can refer to them.
 func Ensure(ctx context.Context, db postgres.DB, terms []Term) error {

@@ -123,7 +123,11 @@ func (v *work) classify(ctx context.Context, by access.Principal, all []*judged,
 	const atOnce = 5000 // the catalog takes no more in one call
 	var b postgres.Batch
 	for some := range slices.Chunk(tags, atOnce) {
-		if _, err := catalog.AssertTags(ctx, v.db, &b, by, some); err != nil {
+		entries, err := catalog.AssertTags(ctx, v.db, &b, by, some)
+		if err == nil {
+			err = audit.Queue(&b, entries...)
+		}
+		if err != nil {
 			return err
 		}
 	}
