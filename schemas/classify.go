@@ -113,7 +113,9 @@ func (s *scene) guesses(of described) []detect.Suggestion {
 	key := part{of.schema, s.of.Part}
 	known, ok := s.r.guesses.get(key)
 	if !ok {
-		known = gate.Guess(of.fields)
+		m := s.r.looks.Get().(*detect.Memory)
+		known = gate.Guess(m, of.fields)
+		s.r.looks.Put(m)
 		const each = 1 << 10 // bytes, with the schema, which is kept as long
 		s.r.guesses.put(key, known, each*(1+len(of.fields)))
 	}

@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,6 +41,7 @@ type Registry struct {
 
 	verdicts *lru[[sha256.Size]byte, Verdict]
 	guesses  *lru[part, []detect.Suggestion]
+	looks    *sync.Pool // of *detect.Memory: what the detector remembers, for one who asks at a time
 
 	subjects *snapshot
 
@@ -73,6 +75,7 @@ func New(db *pgxpool.Pool, now func() time.Time, clusters ...string) *Registry {
 
 		verdicts: newLRU[[sha256.Size]byte, Verdict](16 << 20),
 		guesses:  newLRU[part, []detect.Suggestion](32 << 20),
+		looks:    &sync.Pool{New: func() any { return new(detect.Memory) }},
 	}
 	r.subjects, r.queue = newSnapshot(db, r.forget), newQueue()
 	return r

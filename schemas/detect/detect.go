@@ -57,11 +57,22 @@ const (
 // named beside them.
 //
 // The fields are those of one schema: each is judged by those beside it, too.
-func Fields(fields []Field) []Suggestion { return Memory{}.Fields(fields) }
+func Fields(fields []Field) []Suggestion { return new(Memory).Fields(fields) }
 
-// Memory remembers what was said of fields, for versions of a schema that have
-// most of them in common. It is for one goroutine.
-type Memory map[Field]*seen
+// Memory remembers what was said of fields, for schemas that have some in common:
+// versions of one have most, and those of one company the same few. The zero Memory
+// remembers nothing yet. It is for one goroutine at a time, and forgets everything
+// once that is more than 4 MiB.
+type Memory struct {
+	known  map[Field]*seen
+	weight int // bytes, about
+}
+
+const (
+	mostRemembered = 4 << 20
+	weightOfField  = 800 // without what is said in it
+	weightOfWord   = 200 // what was said of it beside others
+)
 
 // seen is a field as it was looked at by itself, and what was said of it beside
 // others.
@@ -78,11 +89,18 @@ type context struct {
 }
 
 // Fields is the function of that name.
-func (m Memory) Fields(fields []Field) []Suggestion {
+func (m *Memory) Fields(fields []Field) []Suggestion {
+	if m.known == nil || m.weight > mostRemembered {
+		m.known, m.weight = map[Field]*seen{}, 0
+	}
+	all := make([]*seen, len(fields))
+	for i, f := range fields {
+		all[i] = m.look(f)
+	}
 	var out []Suggestion
 	at := map[string]string{} // path → category
-	for i, c := range m.together(fields) {
-		if s := m.suggest(fields[i], c); s != (Suggestion{}) {
+	for i, c := range together(fields, all) {
+		if s := m.suggest(all[i], fields[i], c); s != (Suggestion{}) {
 			out = append(out, s)
 			at[s.Path] = s.Category
 		}
@@ -96,17 +114,19 @@ func (m Memory) Fields(fields []Field) []Suggestion {
 func One(f Field) (Suggestion, bool) { return look(f, "").suggest(f) }
 
 // look looks at a field by itself, once.
-func (m Memory) look(f Field) *seen {
-	if m[f] == nil {
-		m[f] = &seen{look(f, ""), map[context]Suggestion{}}
+func (m *Memory) look(f Field) *seen {
+	known, ok := m.known[f]
+	if !ok {
+		known = &seen{look(f, ""), map[context]Suggestion{}}
+		m.known[f] = known
+		m.weight += weightOfField + len(f.Record) + len(f.Path) + len(f.Type) + len(f.Logical) + len(f.Doc)
 	}
-	return m[f]
+	return known
 }
 
 // suggest suggests a category for a field beside others, once for each that they
 // say of it.
-func (m Memory) suggest(f Field, c context) Suggestion {
-	known := m.look(f)
+func (m *Memory) suggest(known *seen, f Field, c context) Suggestion {
 	s, ok := known.said[c]
 	if !ok {
 		p := known.place
@@ -115,6 +135,7 @@ func (m Memory) suggest(f Field, c context) Suggestion {
 		}
 		s, _ = p.beside(c).suggest(f)
 		known.said[c] = s
+		m.weight += weightOfWord
 	}
 	return s
 }

@@ -1,6 +1,7 @@
 package detect_test
 
 import (
+	"fmt"
 	"math"
 	"reflect"
 	"strings"
@@ -116,6 +117,29 @@ func TestContext(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// Whatever was looked at before, the answer is the same, also once it was too much
+// to remember.
+func TestWhatIsRememberedChangesNothing(t *testing.T) {
+	t.Parallel()
+	records := map[string][]detect.Field{}
+	for _, l := range labels(t) {
+		records[l.Field.Record] = append(records[l.Field.Record], l.Field)
+	}
+	var m detect.Memory
+	filler := make([]detect.Field, 6000)
+	for i := range filler {
+		filler[i] = detect.Field{Record: "Filler", Path: fmt.Sprintf("field%d", i), Type: "string"}
+	}
+	for round := range 3 {
+		for name, fields := range records { // in any order
+			if got, want := m.Fields(fields), detect.Fields(fields); !reflect.DeepEqual(got, want) {
+				t.Errorf("%s, round %d: %v, else %v", name, round, got, want)
+			}
+		}
+		m.Fields(filler)
 	}
 }
 

@@ -19,11 +19,11 @@ const (
 )
 
 // together tells of each field of one schema what the others say of it.
-func (m Memory) together(fields []Field) []context {
+func together(fields []Field, all []*seen) []context {
 	places := make([]place, len(fields))
 	in := map[string][]int{}
-	for i, f := range fields {
-		places[i] = m.look(f).place
+	for i := range fields {
+		places[i] = all[i].place
 		in[places[i].in] = append(in[places[i].in], i)
 	}
 	out := make([]context, len(fields))

@@ -126,11 +126,9 @@ type Change struct {
 	GuessedNew, GuessedOld []detect.Suggestion
 }
 
-// Guess is what the detector suggests of the fields of one version; it is never
-// nil.
-func Guess(fields []Field) []detect.Suggestion { return guess(detect.Memory{}, fields) }
-
-func guess(m detect.Memory, fields []Field) []detect.Suggestion {
+// Guess is what the detector suggests of the fields of one version, by what it
+// remembers of others; it is never nil.
+func Guess(m *detect.Memory, fields []Field) []detect.Suggestion {
 	plain := make([]detect.Field, len(fields))
 	for i, f := range fields {
 		plain[i] = f.Field
@@ -170,12 +168,12 @@ func Check(c Change) Result {
 // guess asks the detector for what nobody brought. Versions have most fields in
 // common.
 func (c *Change) guess() {
-	m := detect.Memory{}
+	var m detect.Memory
 	if c.GuessedNew == nil {
-		c.GuessedNew = guess(m, c.New)
+		c.GuessedNew = Guess(&m, c.New)
 	}
 	if c.GuessedOld == nil {
-		c.GuessedOld = guess(m, c.Old)
+		c.GuessedOld = Guess(&m, c.Old)
 	}
 }
 
