@@ -145,6 +145,8 @@ func (a *apicurio) furnish() {
 	a.avro("spelled", `"long"`)
 	a.avro("spelled-too", `{ "type":"long" }`)
 	a.registers("json", sr.Schema{Type: sr.TypeJSON, Schema: "{\n  \"$schema\": \"http://json-schema.org/draft-07/schema#\",\n  \"type\": \"object\",\n  \"properties\": {\"a\": {\"type\": \"string\"}}\n}"})
+	a.registers("money.json", sr.Schema{Type: sr.TypeJSON, Schema: `{"$schema":"http://json-schema.org/draft-07/schema#","type":"object","properties":{"cents":{"type":"integer"}}}`})
+	a.registers("bill", sr.Schema{Type: sr.TypeJSON, Schema: `{"$schema":"http://json-schema.org/draft-07/schema#","type":"object","properties":{"total":{"$ref":"money.json"}}}`, References: []sr.SchemaReference{{Name: "money.json", Subject: "money.json", Version: 1}}})
 	a.registers("money.proto", sr.Schema{Type: sr.TypeProtobuf, Schema: "syntax = \"proto3\";\npackage shop;\nmessage Money { int64 cents = 1; // and no fractions\n}"})
 	a.registers("proto", sr.Schema{Type: sr.TypeProtobuf, Schema: "syntax = \"proto3\";\npackage shop;\nimport \"money.proto\";\nmessage Bill { string id = 1;\n Money total = 2; }", References: []sr.SchemaReference{{Name: "money.proto", Subject: "money.proto", Version: 1}}})
 	a.does("PUT /config", map[string]string{"compatibility": "FORWARD"})

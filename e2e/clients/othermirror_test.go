@@ -3,6 +3,10 @@ package clients
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -51,22 +55,26 @@ func TestMirrorOfApicurio(t *testing.T) {
 	t.Parallel()
 	theirs := startApicurio(t, apicurio3)
 	theirs.furnish()
+	written := python3(t, theirs.url, "", "write")
 	message := theirs.writes("order", 2)
 	p := &passage{t, theirs, another(t, "apicurio")}
 	p.copies()
 	p.follows()
 	p.switches()
 	p.reads(message)
+	if read := python3(t, p.ours.URL+"/registry", written, "read"); read != "read avro json protobuf" {
+		t.Errorf("Confluent's client: %s", read)
+	}
 	p.stays()
 }
 
 func (p *passage) copies() {
 	p.t.Helper()
-	p.mirror(false, "--dry-run", "TAKE      spelled version 2, id ", "CONFIGURE order\n", "18 differences. Nothing was changed.")
+	p.mirror(false, "--dry-run", "TAKE      spelled version 2, id ", "CONFIGURE order\n", "24 differences. Nothing was changed.")
 	if names, err := clientOf(p.t, p.ours).Subjects(sr.WithParams(p.t.Context(), sr.ShowDeleted)); err != nil || len(names) > 0 {
 		p.t.Errorf("after a dry run there are %q %v", names, err)
 	}
-	p.mirror(true, "", "18 differences, 0 of them left.")
+	p.mirror(true, "", "24 differences, 0 of them left.")
 	p.settled()
 }
 
@@ -186,7 +194,8 @@ func (p *passage) stays() {
 }
 
 // In its older line, and in its older way: each version has an id of its own, also
-// where two are one schema.
+// where two are one schema. What is no schema here is told, and all else is copied; a
+// list that may be cut is not taken for the whole.
 func TestMirrorOfApicurioWithIDsOfVersions(t *testing.T) {
 	t.Parallel()
 	theirs := startApicurio(t, apicurio2, "-Dregistry.ccompat.legacy-id-mode.enabled=true")
@@ -199,8 +208,27 @@ func TestMirrorOfApicurioWithIDsOfVersions(t *testing.T) {
 	p := &passage{t, theirs, another(t, "apicurioversions")}
 	p.mirror(true, "")
 	p.settled()
+	theirs.avro("no-schema-here", `{"type":"record","name":"R","fields":[{"name":"b","type":"bytes","default":"\u1234"}]}`)
+	p.mirror(false, "", "TAKE      no-schema-here version 1, id ", "(error_code 42201)", "1 differences, 1 of them left.")
+	p.mirror(false, "--switch", "has no modes")
 	theirs.many("many-", 1000)
 	p.mirror(false, "--dry-run", "it lists 1000 subjects and does not say whether there are more")
+}
+
+// python3 runs Confluent's client for Python against a registry, with the messages
+// that it wrote before.
+func python3(t *testing.T, registry, messages, act string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(python.installed(t), "venv/bin/python"), "moved.py", act)
+	cmd.Env = append(os.Environ(), "LETHE_REGISTRY="+registry, "LETHE_TOKEN="+lethe.token, "LETHE_MESSAGES="+messages, "LETHE_ORDER="+anOrder, "LETHE_V1="+v1, "LETHE_JSON="+aJSON)
+	out, err := cmd.Output()
+	if failed, is := errors.AsType[*exec.ExitError](err); is {
+		t.Fatalf("%s: %v\n%s", act, err, failed.Stderr)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // set sets a property while it runs.
