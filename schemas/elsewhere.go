@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/flowmart/lethe/internal/access"
@@ -18,15 +19,20 @@ import (
 // here afterwards. Nothing is locked while it is asked: what it took and this one
 // could not keep is kept when the same is asked again.
 type elsewhere struct {
-	reach  func() (*remote.Registry, error)
-	within time.Duration // for all that one write asks
+	reach   func() (*remote.Registry, error)
+	within  time.Duration // for all that one write asks
+	waiting atomic.Int32  // writes that it is asked for now
 }
+
+// mostWaiting is how many writes wait for it at once. Beyond that they are refused:
+// whoever reads is not to wait for a registry that hangs.
+const mostWaiting = 24
 
 // ForwardTo names the registry that is written to in the mode FORWARD, and how
 // long it is waited for. It is asked for with each write: secrets change. This is
 // called before anything else.
 func (r *Registry) ForwardTo(reach func() (*remote.Registry, error), within time.Duration) {
-	r.elsewhere = &elsewhere{reach, within}
+	r.elsewhere = &elsewhere{reach: reach, within: within}
 }
 
 // Copying is the registry for who copies into it what another one has, in the
@@ -66,21 +72,27 @@ func (r *Registry) mayForward(p place) error {
 	return nil
 }
 
-// seeThrough is the time in which something is asked elsewhere, or kept here
-// afterwards. It does not end because whoever asked has gone.
-func (o *elsewhere) seeThrough(ctx context.Context) (context.Context, context.CancelFunc) {
-	most := time.Second
-	if o != nil {
-		most = o.within
+// begin is the time in which one write is asked for. It does not end because
+// whoever asked has gone.
+func (o *elsewhere) begin(ctx context.Context) (asking context.Context, done func(), err error) {
+	if o == nil {
+		return nil, nil, fault.New(fault.Unavailable, "FORWARD_FAILED", "this is to be written to another registry, and this server knows of none; its setting LETHE_FORWARD_URL says which")
 	}
-	return context.WithTimeout(context.WithoutCancel(ctx), most)
+	if o.waiting.Add(1) > mostWaiting {
+		o.waiting.Add(-1)
+		return nil, nil, fault.New(fault.Unavailable, "FORWARD_FAILED", "as many writes as may are waiting for the registry that is written to; try again")
+	}
+	asking, cancel := o.keeping(ctx)
+	return asking, func() { cancel(); o.waiting.Add(-1) }, nil
+}
+
+// keeping is the time in which what came of it is kept here, likewise.
+func (o *elsewhere) keeping(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), o.within)
 }
 
 // ask sends one request, and tells a refusal as a fault.
 func (o *elsewhere) ask(ctx context.Context, method, path string, body, into any) error {
-	if o == nil {
-		return fault.New(fault.Unavailable, "FORWARD_FAILED", "this is to be written to another registry, and this server knows of none; its setting LETHE_FORWARD_URL says which")
-	}
 	other, err := o.reach()
 	if err == nil {
 		err = other.Ask(ctx, method, path, body, into)

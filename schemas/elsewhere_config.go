@@ -55,26 +55,29 @@ func (r *Registry) turnSettings(m Mode, p Patch) error {
 // setConfigElsewhere has another registry set what a patch says, and keeps what
 // is set there then.
 func (r *Registry) setConfigElsewhere(ctx context.Context, by access.Principal, subject string, patch Patch) (Config, error) {
-	asking, cancel := r.elsewhere.seeThrough(ctx)
-	defer cancel()
+	asking, done, err := r.elsewhere.begin(ctx)
+	if err != nil {
+		return Config{}, err
+	}
+	defer done()
 	p := split(subject)
 	own, theirs := patch.parted()
 	if err := r.elsewhere.ask(asking, http.MethodPut, pathOf("/config", p), theirs, nil); err != nil {
 		return Config{}, err
 	}
-	const done = "it is set in the registry that is written to"
+	const isSet = "it is set in the registry that is written to"
 	set, err := r.elsewhere.config(asking, p)
 	if err != nil {
-		return Config{}, notKept(err, done)
+		return Config{}, notKept(err, isSet)
 	}
 	for member, value := range own {
 		set[member] = value
 	}
-	keeping, cancel := r.elsewhere.seeThrough(ctx)
+	keeping, cancel := r.elsewhere.keeping(ctx)
 	defer cancel()
 	c, err := r.keepingCopies().SetConfig(keeping, by, subject, set)
 	if err != nil {
-		return Config{}, notKept(err, done)
+		return Config{}, notKept(err, isSet)
 	}
 	return c, nil
 }
@@ -102,28 +105,34 @@ func (o *elsewhere) config(ctx context.Context, p place) (Patch, error) {
 // and then takes it back here, which is what is left to do where nothing is set
 // there.
 func (r *Registry) deleteConfigElsewhere(ctx context.Context, by access.Principal, subject string) error {
-	asking, cancel := r.elsewhere.seeThrough(ctx)
-	defer cancel()
+	asking, done, err := r.elsewhere.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := r.elsewhere.ask(asking, http.MethodDelete, pathOf("/config", split(subject)), nil, nil); err != nil && !remote.Absent(err) {
 		return err
 	}
-	keeping, cancel := r.elsewhere.seeThrough(ctx)
+	keeping, cancel := r.elsewhere.keeping(ctx)
 	defer cancel()
-	_, err := r.keepingCopies().DeleteConfig(keeping, by, subject)
+	_, err = r.keepingCopies().DeleteConfig(keeping, by, subject)
 	return takenBack(err)
 }
 
 // deleteContextElsewhere is deleteConfigElsewhere of a context. Registries of old
 // keep nothing for one, and have no such path.
 func (r *Registry) deleteContextElsewhere(ctx context.Context, by access.Principal, name string) error {
-	asking, cancel := r.elsewhere.seeThrough(ctx)
-	defer cancel()
-	err := r.elsewhere.ask(asking, http.MethodDelete, "/contexts/"+url.PathEscape(name), nil, nil)
+	asking, done, err := r.elsewhere.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	err = r.elsewhere.ask(asking, http.MethodDelete, "/contexts/"+url.PathEscape(name), nil, nil)
 	refused, ok := errors.AsType[*remote.Refusal](err)
 	if none := ok && (refused.Status == http.StatusNotFound || refused.Status == http.StatusMethodNotAllowed); err != nil && !none {
 		return err
 	}
-	keeping, cancel := r.elsewhere.seeThrough(ctx)
+	keeping, cancel := r.elsewhere.keeping(ctx)
 	defer cancel()
 	return takenBack(r.keepingCopies().DeleteContext(keeping, by, name))
 }

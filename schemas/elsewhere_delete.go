@@ -28,8 +28,11 @@ var goneThere = []int{40401, 40402, 40404, 40406}
 // were here before. What is gone there already goes here, too, if it is here: so
 // the same again mends what could not be kept.
 func (r *Registry) deleteElsewhere(ctx context.Context, by access.Principal, p place, q removal, had []kept) ([]int, error) {
-	asking, cancel := r.elsewhere.seeThrough(ctx)
-	defer cancel()
+	asking, done, err := r.elsewhere.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	numbers, refused := r.elsewhere.delete(asking, p, q)
 	told, ok := errors.AsType[*remote.Refusal](refused)
 	gone := ok && slices.Contains(goneThere, told.Code)
@@ -44,7 +47,7 @@ func (r *Registry) deleteElsewhere(ctx context.Context, by access.Principal, p p
 		}
 		which = slices.DeleteFunc(slices.Clone(had), func(k kept) bool { return k.Version != n })
 	}
-	keeping, cancel := r.elsewhere.seeThrough(ctx)
+	keeping, cancel := r.elsewhere.keeping(ctx)
 	defer cancel()
 	dropped, err := r.dropCopies(keeping, by, p, which, q.permanent)
 	switch {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -60,13 +61,16 @@ func (r *Registry) forward(ctx context.Context, e *entrant) (Version, error) {
 	if v, found, err := r.judgeToSend(ctx, e); err != nil || found {
 		return v, err
 	}
-	asking, cancel := r.elsewhere.seeThrough(ctx)
-	defer cancel()
+	asking, done, err := r.elsewhere.begin(ctx)
+	if err != nil {
+		return Version{}, err
+	}
+	defer done()
 	made, err := r.elsewhere.register(asking, e)
 	if err != nil {
 		return Version{}, err
 	}
-	keeping, cancel := r.elsewhere.seeThrough(ctx)
+	keeping, cancel := r.elsewhere.keeping(ctx)
 	defer cancel()
 	v, err := r.keepMade(keeping, e, made)
 	if err != nil {
@@ -143,9 +147,25 @@ func (o *elsewhere) register(ctx context.Context, e *entrant) (made remote.Versi
 	return made, nil
 }
 
-// find is what was made, by its number or, where a registry tells none, by what
-// it says.
+// find is what was made. A registry of several nodes may deny for a moment what
+// one of them made.
 func (o *elsewhere) find(ctx context.Context, e *entrant, sent remote.Version, number int) (made remote.Version, err error) {
+	for pause := 20 * time.Millisecond; ; pause *= 2 {
+		made, err = o.findOnce(ctx, e, sent, number)
+		if !remote.Absent(err) || pause > 500*time.Millisecond {
+			return made, err
+		}
+		select {
+		case <-ctx.Done():
+			return made, err
+		case <-time.After(pause):
+		}
+	}
+}
+
+// findOnce asks for a version by its number or, where a registry tells none, by
+// what it says.
+func (o *elsewhere) findOnce(ctx context.Context, e *entrant, sent remote.Version, number int) (made remote.Version, err error) {
 	if number > 0 {
 		err = o.ask(ctx, http.MethodGet, pathOf("/subjects", e.at, "versions", strconv.Itoa(number)), nil, &made)
 		made.Version = cmp.Or(made.Version, number)

@@ -51,7 +51,7 @@ func forwarding(t *testing.T) *forwards {
 	}))
 	t.Cleanup(server.Close)
 	f.reach = func() (*remote.Registry, error) { return &remote.Registry{URL: server.URL + rest.Prefix}, nil }
-	f.ForwardTo(f.reach, 10*time.Second)
+	f.ForwardTo(f.reach, 5*time.Minute)
 	must(0, f.SetMode(t.Context(), f.bench.admin, "", "forward", false))(t)
 	return f
 }
@@ -144,7 +144,7 @@ func TestNothingIsForwardedWhileTheDatabaseIsAway(t *testing.T) {
 	f.put(t, f.orders, "orders-value", record("id"))
 	f.heard(t, 1)
 	replica, looks := f.following(t)
-	replica.ForwardTo(f.reach, 10*time.Second)
+	replica.ForwardTo(f.reach, 5*time.Minute)
 	blind(t, f.bench, replica, looks)
 	for name, write := range map[string]func() error{
 		"a registration": func() error {
@@ -169,7 +169,7 @@ func TestTheModeChangesWhileManyRegister(t *testing.T) {
 	t.Parallel()
 	f, ctx := forwarding(t), t.Context()
 	second := schemas.New(f.db, time.Now)
-	second.ForwardTo(f.reach, 10*time.Second)
+	second.ForwardTo(f.reach, 5*time.Minute)
 	known := []string{"ID_TAKEN", "NOT_KEPT", "INVALID_SCHEMA", "SCHEMA_INCOMPATIBLE", "REFUSED_ELSEWHERE"}
 	done := make(chan struct{})
 	var wg sync.WaitGroup
@@ -213,7 +213,7 @@ func TestAClientThatGoesWhileItIsForwarded(t *testing.T) {
 	f := forwarding(t)
 	ctx, leave := context.WithCancel(t.Context())
 	reach := f.reach
-	f.ForwardTo(func() (*remote.Registry, error) { leave(); return reach() }, 10*time.Second)
+	f.ForwardTo(func() (*remote.Registry, error) { leave(); return reach() }, 5*time.Minute)
 	if _, err := f.Register(ctx, f.orders, schemas.Submission{Subject: "orders-value", Text: record("id")}); err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +224,7 @@ func TestAClientThatGoesWhileItIsForwarded(t *testing.T) {
 func TestForwardingWithoutItsSecrets(t *testing.T) {
 	t.Parallel()
 	f := forwarding(t)
-	f.ForwardTo(func() (*remote.Registry, error) { return nil, errors.New("no such file") }, time.Second)
+	f.ForwardTo(func() (*remote.Registry, error) { return nil, errors.New("no such file") }, time.Minute)
 	_, err := f.Register(t.Context(), f.orders, schemas.Submission{Subject: "orders-value", Text: record("id")})
 	wants(t, err, "FORWARD_FAILED")
 }

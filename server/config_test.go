@@ -2,12 +2,17 @@ package server
 
 import (
 	"bytes"
+	"errors"
+	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/flowmart/lethe/internal/egress"
 )
 
 // whole is a complete set of settings, as variables.
@@ -150,6 +155,51 @@ func TestLoadRefusesOneSettingWrong(t *testing.T) {
 	env["checkpoint_key_file"] = env["signing_key_file"]
 	if _, err := Load(Sources{Environ: environ(env)}); err == nil || !strings.Contains(err.Error(), "use another key") {
 		t.Errorf("one key for both: %v", err)
+	}
+}
+
+// The registry that is written to is named as a whole, reached by https within
+// networks that are named, and signed in to in one way.
+func TestSettingsOfTheRegistryThatIsWrittenTo(t *testing.T) {
+	t.Parallel()
+	env := whole(t)
+	secret := filepath.Join(filepath.Dir(env["kek_file"]), "secret")
+	write(t, filepath.Join(filepath.Dir(env["kek_file"]), "open"), "x", 0o644)
+	const url, network = "https://registry.example.com/apis/ccompat/v7", "10.20.0.0/16"
+	for name, c := range map[string]struct {
+		set  map[string]string
+		says string // "" for nothing
+	}{
+		"none":                  {nil, ""},
+		"without a sign-in":     {map[string]string{"forward_url": url, "forward_networks": network}, ""},
+		"a user":                {map[string]string{"forward_url": url, "forward_networks": network, "forward_user": "lethe", "forward_password_file": secret}, ""},
+		"a token":               {map[string]string{"forward_url": url, "forward_networks": network + ", fd12::/16", "forward_token_file": secret}, ""},
+		"loopback in dev":       {map[string]string{"forward_url": "http://127.0.0.1:8081", "dev": "true"}, ""},
+		"loopback":              {map[string]string{"forward_url": "http://127.0.0.1:8081", "forward_networks": network}, "plain HTTP"},
+		"plain":                 {map[string]string{"forward_url": "http://registry.example.com", "forward_networks": network, "dev": "true"}, "plain HTTP"},
+		"a slash":               {map[string]string{"forward_url": url + "/", "forward_networks": network}, "closing slash"},
+		"a user in the URL":     {map[string]string{"forward_url": "https://a:hunter2@registry.example.com", "forward_networks": network}, "without user"},
+		"no networks":           {map[string]string{"forward_url": url}, "LETHE_FORWARD_NETWORKS"},
+		"everywhere":            {map[string]string{"forward_url": url, "forward_networks": "0.0.0.0/0"}, "is everywhere"},
+		"no network":            {map[string]string{"forward_url": url, "forward_networks": "registry.example.com"}, "CIDR"},
+		"no URL":                {map[string]string{"forward_token_file": secret}, "LETHE_FORWARD_URL"},
+		"no password":           {map[string]string{"forward_url": url, "forward_networks": network, "forward_user": "lethe"}, "LETHE_FORWARD_PASSWORD_FILE"},
+		"two sign-ins":          {map[string]string{"forward_url": url, "forward_networks": network, "forward_user": "lethe", "forward_password_file": secret, "forward_token_file": secret}, "LETHE_FORWARD_USER"},
+		"a file that many read": {map[string]string{"forward_url": url, "forward_networks": network, "forward_token_file": filepath.Join(filepath.Dir(secret), "open")}, "chmod 600"},
+	} {
+		settings := maps.Clone(env)
+		maps.Copy(settings, c.set)
+		conf, err := Load(Sources{Environ: environ(settings)})
+		if (err == nil) != (c.says == "") || err != nil && (!strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "hunter2")) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err == nil && conf.Forward.URL != c.set["forward_url"] {
+			t.Errorf("%s: %+v", name, conf.Forward)
+		}
+	}
+	away := Forward{URL: "https://127.0.0.1:1", Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+	if err := away.look(false)(t.Context()); !errors.Is(err, egress.ErrRefused) {
+		t.Errorf("this host was called: %v", err)
 	}
 }
 

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
@@ -78,6 +80,18 @@ func (f Forward) reach(dev bool) func() (*remote.Registry, error) {
 	return func() (*remote.Registry, error) {
 		r := &remote.Registry{URL: f.URL, User: f.User, Client: client, Most: mostForwarded}
 		return r, errors.Join(secretIn(f.PasswordFile, &r.Password), secretIn(f.TokenFile, &r.Token))
+	}
+}
+
+// look reports whether the registry answers, and lets us in.
+func (f Forward) look(dev bool) func(context.Context) error {
+	reach := f.reach(dev)
+	return func(ctx context.Context) error {
+		r, err := reach()
+		if err != nil {
+			return err
+		}
+		return r.Ask(ctx, http.MethodGet, "/config", nil, nil)
 	}
 }
 

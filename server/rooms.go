@@ -74,6 +74,9 @@ func wireRooms(g *ground, h *house, log *audit.Log) error {
 func wireRegistry(g *ground, h *house, r *rooms) {
 	h.doors = append(h.doors, rest.New(r.registry, g.log), pipeline.New(r.registry, g.log), storesrest.New(r.tables, g.log))
 	h.checks = append(h.checks, check{"registry", g.conf.runsAlone(Registry), r.registry.Ready})
+	if f := g.conf.Forward; f.URL != "" {
+		h.checks = append(h.checks, check{"forward", false, f.look(g.conf.Dev)})
+	}
 	g.metrics.watchRegistry(r.registry.AsOf)
 	h.loops = append(h.loops, loop{"fields", newFiller(g).run}, pruner(g), loop{"registry", func(ctx context.Context) error {
 		r.registry.Follow(ctx, func(err error) { report(ctx, g.log, "reading what is registered", err) })

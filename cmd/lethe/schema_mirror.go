@@ -32,7 +32,8 @@ func newSchemaMirror(e *env) *cobra.Command {
 		Short: "Make Lethe's registry what another one is, ids kept, and switch over",
 		Long: `Copies subjects, versions, ids, deletions and settings from another registry that
 speaks Confluent's REST API, in every context, and keeps Lethe's in the mode
-IMPORT meanwhile: it takes nothing from others. A dry run says what differs.
+IMPORT meanwhile: it takes nothing from others. In the mode FORWARD it stays, and
+is filled with what others wrote there. A dry run says what differs.
 With --follow it goes on until it is stopped; --switch closes the other registry,
 takes what is left, and opens Lethe's once nothing differs; where the other one
 cannot be closed from here, close it yourself and add --closed. --back goes the

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,7 +24,8 @@ import (
 
 // other is a registry on a database of its own, reached over HTTP by an admin.
 type other struct {
-	t *testing.T
+	t    *testing.T
+	room *schemas.Registry
 	mirror.Registry
 }
 
@@ -62,7 +64,8 @@ func behind(t *testing.T, wall func(http.Handler) http.Handler) *other {
 		t.Fatal(err)
 	}
 	admin := access.Principal{ID: id, Roles: []access.Role{access.Admin}}
-	door := rest.New(schemas.New(db, time.Now), slog.New(slog.DiscardHandler))
+	registry := schemas.New(db, time.Now)
+	door := rest.New(registry, slog.New(slog.DiscardHandler))
 	server := httptest.NewServer(wall(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, password, _ := r.BasicAuth(); password != "secret" && r.Header.Get("Authorization") != "Bearer secret" {
 			rest.Refuse(w, http.StatusUnauthorized, "who is it?")
@@ -71,7 +74,7 @@ func behind(t *testing.T, wall func(http.Handler) http.Handler) *other {
 		door.ServeHTTP(w, r.WithContext(access.With(r.Context(), admin)))
 	})))
 	t.Cleanup(server.Close)
-	return &other{t, mirror.Registry{Registry: remote.Registry{URL: server.URL + rest.Prefix, User: "admin", Password: "secret"}}}
+	return &other{t, registry, mirror.Registry{Registry: remote.Registry{URL: server.URL + rest.Prefix, User: "admin", Password: "secret"}}}
 }
 
 // must asks by hand, and returns the answer.
@@ -405,5 +408,74 @@ func TestNothingIsMirroredWhileADatabaseIsAway(t *testing.T) {
 		if plan, err := m.Plan(t.Context()); err == nil || !strings.Contains(err.Error(), "2026-11-26T12:00:00Z") || len(plan) > 0 {
 			t.Errorf("%s: %v %v", name, acts(plan), err)
 		}
+	}
+}
+
+// A registry that forwards to the one that is mirrored is filled with what others
+// wrote there, and stays in its mode; nothing that is copied is written there
+// again, and what is its own alone stays.
+func TestMirrorToARegistryThatForwards(t *testing.T) {
+	t.Parallel()
+	var heard atomic.Int32
+	from := behind(t, func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method != http.MethodGet {
+				heard.Add(1)
+			}
+			h.ServeHTTP(w, r)
+		})
+	})
+	to := open(t)
+	to.room.ForwardTo(func() (*remote.Registry, error) { r := from.Registry.Registry; return &r, nil }, 5*time.Minute)
+	from.furnish()
+	m := &mirror.Mirror{From: &from.Registry, To: &to.Registry}
+	to.must("PUT /mode", `{"mode":"FORWARD"}`)
+	heard.Store(0)
+	follow(t, m)
+	settled(t, m)
+	to.must("PUT /config/order", `{"gate":"ENFORCE"}`)
+	heard.Store(0)
+
+	from.must("POST /subjects/fresh/versions", order, "}")
+	from.must("DELETE /subjects/all-orders")
+	from.must("PUT /config/order", `{"compatibility":"NONE"}`)
+	if heard.Swap(0) != 3 {
+		t.Error("the other registry counts wrongly")
+	}
+	if got := acts(follow(t, m)); !slices.Equal(got, []string{"TAKE fresh", "DELETE all-orders", "CONFIGURE order"}) {
+		t.Errorf("followed by %q", got)
+	}
+	m.Purge = true
+	from.must("DELETE /subjects/all-orders?permanent=true")
+	heard.Store(0)
+	if got := acts(follow(t, m)); !slices.Equal(got, []string{"PURGE all-orders"}) {
+		t.Errorf("followed by %q", got)
+	}
+	if n := heard.Load(); n != 0 {
+		t.Errorf("what was copied was written there %d times", n)
+	}
+	settled(t, m)
+	if mode := to.must("GET /mode"); mode != `{"mode":"FORWARD"}` {
+		t.Errorf("the mode is %s", mode)
+	}
+	if set := to.must("GET /config/order"); !strings.Contains(set, `"gate":"ENFORCE"`) {
+		t.Errorf("the gate went: %s", set)
+	}
+
+	// What is written here meanwhile is there, and there is nothing to follow.
+	to.must("POST /subjects/here/versions", wider, "}")
+	to.must("DELETE /subjects/fresh")
+	if plan, err := m.Plan(t.Context()); err != nil || len(plan) > 0 {
+		t.Errorf("to follow: %q %v", acts(plan), err)
+	}
+	if _, err := m.Switch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	heard.Store(0)
+	if got := to.must("POST /subjects/here/versions", order, `,"metadata":{"properties":{"a":"b"}}}`); !strings.Contains(got, `"version":2`) || heard.Load() != 0 {
+		t.Errorf("after the switch: %s", got)
+	}
+	if from.must("GET /mode") != `{"mode":"READONLY"}` {
+		t.Error("the other registry is not closed")
 	}
 }

@@ -17,11 +17,11 @@ import (
 // Registry is a registry that speaks the REST API of Confluent's.
 type Registry struct{ remote.Registry }
 
-// What registries say.
-type (
-	Version = remote.Version
-	Refusal = remote.Refusal
-)
+// Version is a version of a subject, as registries tell it.
+type Version = remote.Version
+
+// Refusal is an answer of a registry that is no success.
+type Refusal = remote.Refusal
 
 // unknown reports whether a registry does not know the path at all.
 func unknown(err error) bool {

@@ -109,7 +109,7 @@ func forwarding(t *testing.T) *pair {
 	other := func() (*remote.Registry, error) {
 		return &remote.Registry{URL: p.there.url, User: "token", Password: "admin", Most: 1 << 20}, nil
 	}
-	set := func(r *schemas.Registry) { r.ForwardTo(other, 10*time.Second) }
+	set := func(r *schemas.Registry) { r.ForwardTo(other, 5*time.Minute) }
 	plain := func(h http.Handler) http.Handler { return h }
 	db := pgtest.New(&borrower{t})
 	p.here, p.second = door(t, db, set, plain), door(t, db, set, plain)
@@ -449,6 +449,21 @@ func TestAForwardedAnswerThatIsLost(t *testing.T) {
 	p.wire.do(nil, nil)
 	p.here.walk(t, []step{{"POST /subjects/b/versions", submission(v1), 200, 0, `~{"id":3,"version":1,`}})
 
+	// One of several nodes that has not heard of it yet.
+	denied := 0
+	p.wire.do(func(w http.ResponseWriter, r *http.Request) bool {
+		if denied++; r.Method != http.MethodGet || denied > 4 {
+			return false
+		}
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = io.WriteString(w, `{"error_code":40401,"message":"not here yet"}`)
+		return true
+	}, nil)
+	p.here.walk(t, []step{{"POST /subjects/nodes/versions", submission(v1), 200, 0, `~{"id":3,"version":1,`}})
+	if p.wire.do(nil, nil); denied < 5 {
+		t.Errorf("it was asked %d times", denied)
+	}
+
 	// The id is something else here, because somebody gave it before the mode was set.
 	p.here.walk(t, []step{
 		{"PUT /mode", `{"mode":"READWRITE"}`, 200, 0, ""},
@@ -546,4 +561,38 @@ func TestForwardingOfAContentThatHasAnotherID(t *testing.T) {
 		{"GET /schemas/ids/2/versions", "", 200, 0, `[{"subject":"a","version":1}]`},
 		{"POST /subjects/a/versions", submission(v2), 200, 0, `~{"id":3,"version":2,"schema":`},
 	})
+}
+
+// Of writes that wait for a registry which hangs there are not so many that nobody
+// else is answered.
+func TestOnlySoManyWaitForARegistryThatHangs(t *testing.T) {
+	t.Parallel()
+	p := forwarding(t)
+	const most = 24
+	hung, arrived := make(chan struct{}), make(chan struct{}, most)
+	p.wire.do(func(http.ResponseWriter, *http.Request) bool {
+		arrived <- struct{}{}
+		<-hung
+		return false
+	}, nil)
+	var wg sync.WaitGroup
+	for i := range most {
+		wg.Go(func() {
+			if status, _, said := p.here.ask(t, "POST", "/subjects/s"+string(rune('a'+i))+"/versions", submission(v1)); status != 200 {
+				t.Errorf("%d %s", status, said)
+			}
+		})
+	}
+	for range most {
+		<-arrived
+	}
+	p.here.walk(t, []step{
+		{"POST /subjects/more/versions", submission(v1), 500, 50003, "~are waiting"},
+		{"DELETE /config", "", 500, 50003, "~are waiting"},
+		{"GET /subjects/more/versions", "", 404, 40401, ""},
+	})
+	p.wire.do(nil, nil)
+	close(hung)
+	wg.Wait()
+	p.here.walk(t, []step{{"POST /subjects/more/versions", submission(v1), 200, 0, `~{"id":1,`}})
 }
