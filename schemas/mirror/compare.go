@@ -62,7 +62,7 @@ func (m *Mirror) Compare(ctx context.Context) (asked int, found []Disagreement, 
 
 // questions are the paths that clients ask for, as far as they are of the prefix.
 func (m *Mirror) questions(again map[place]bool) []string {
-	set := map[string]bool{"/subjects?subjectPrefix=" + url.QueryEscape(cmp.Or(m.Prefix, everySubject)): true}
+	set := map[string]bool{livingSubjects + url.QueryEscape(cmp.Or(m.Prefix, everySubject)): true}
 	if m.Prefix == "" {
 		set["/config"] = true
 	}
@@ -86,18 +86,18 @@ func (m *Mirror) questions(again map[place]bool) []string {
 	return out
 }
 
+// livingSubjects begins the path of the list of subjects.
+const livingSubjects = "/subjects?subjectPrefix="
+
 // everyVersion ends the path of the list that holds the deleted versions, too.
 const everyVersion = "/versions?deleted=true"
 
 // agree reports whether two answers say the same. A text may be spelled otherwise
-// where Lethe said that it is one content, and lists come in any order, without
-// the deleted versions that are not kept, and without what is not of the prefix.
+// where Lethe said that it is one content, and lists of versions are without the
+// deleted ones that are not kept.
 func (m *Mirror) agree(path string, there, here any, again map[place]bool) bool {
 	if asked, ok := strings.CutSuffix(path, everyVersion); ok {
 		there, here = kept(asked, there, again), kept(asked, here, again)
-	}
-	if strings.HasPrefix(path, "/subjects?") {
-		there, here = m.listed(there), m.listed(here)
 	}
 	if reflect.DeepEqual(there, here) {
 		return true
@@ -130,30 +130,20 @@ func kept(asked string, list any, again map[place]bool) any {
 	})
 }
 
-// listed sorts a list of subjects, and leaves those of the prefix.
-func (m *Mirror) listed(list any) any {
-	var names []string
-	all, ok := list.([]any)
-	if !ok {
-		return list
-	}
-	for _, name := range all {
-		text, _ := name.(string)
-		names = append(names, text)
-	}
-	names = ofPrefix(names, m.Prefix)
-	slices.Sort(names)
-	return names
-}
-
 // told are the members that clients read of an answer; others come and go with
 // the line of a registry.
 var told = []string{"subject", "version", "id", "schemaType", "schema", "references", "metadata", "ruleSet", "compatibilityLevel", "normalize", "compatibilityGroup", "alias"}
 
-// means is what a registry says, or, asked for the level that holds for a subject,
-// what that is: one that has no modes says NONE where nothing is set, and its own
-// level holds.
+// means is what a registry says. A list of subjects is whole, and in order. Of the
+// level for a subject one that has no modes says NONE where nothing is set, and its
+// own level holds.
 func (r *Registry) means(ctx context.Context, path string) (any, error) {
+	if prefix, ok := strings.CutPrefix(path, livingSubjects); ok {
+		prefix, _ = url.QueryUnescape(prefix)
+		names, err := r.subjects(ctx, prefix, false)
+		slices.Sort(names)
+		return names, err
+	}
 	said, err := r.answer(ctx, path)
 	if !strings.HasPrefix(path, "/config/") || !reflect.DeepEqual(said, map[string]any{"compatibilityLevel": "NONE"}) {
 		return said, err

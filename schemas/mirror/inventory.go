@@ -15,7 +15,7 @@ const atOnce = 8
 
 // inventory reads every version of a registry, those deleted softly too.
 func (m *Mirror) inventory(parent context.Context, r *Registry) (map[place]Version, error) {
-	subjects, err := r.subjects(parent, m.Prefix)
+	subjects, err := r.subjects(parent, m.Prefix, true)
 	if err != nil {
 		return nil, err
 	}

@@ -54,6 +54,15 @@ func TestListsOfOtherRegistries(t *testing.T) {
 			if err != nil || len(plan) != c.want {
 				t.Errorf("%v %v", acts(plan), err)
 			}
+			backwards := slices.Clone(c.names)
+			slices.Reverse(backwards)
+			m.To = listing(t, backwards, 300)
+			if plan, err := m.Plan(t.Context()); err != nil || len(plan) > 0 {
+				t.Errorf("of the same: %v %v", acts(plan), err)
+			}
+			if asked, found, err := m.Compare(t.Context()); err != nil || asked == 0 || len(found) > 0 {
+				t.Errorf("of %d answers differ %+v %v", asked, found, err)
+			}
 		})
 	}
 }

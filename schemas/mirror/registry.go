@@ -36,15 +36,15 @@ const everySubject = ":*:"
 // there being more: Apicurio's, unless it is set otherwise.
 const usualCut = 1000
 
-// subjects lists every subject that starts with prefix, deleted ones too. A
-// registry may give a list in parts, so it is asked for more until nothing comes.
-// One that does not know where to go on gives the same again; it may know no
+// subjects lists the subjects that start with prefix, deleted ones too if that is
+// asked. A registry may give a list in parts, so it is asked for more until nothing
+// comes. One that does not know where to go on gives the same again; it may know no
 // prefix either.
-func (r *Registry) subjects(ctx context.Context, prefix string) ([]string, error) {
+func (r *Registry) subjects(ctx context.Context, prefix string, deleted bool) ([]string, error) {
 	var names []string
 	for {
 		var more []string
-		q := url.Values{"deleted": {"true"}, "subjectPrefix": {cmp.Or(prefix, everySubject)}}
+		q := url.Values{"deleted": {strconv.FormatBool(deleted)}, "subjectPrefix": {cmp.Or(prefix, everySubject)}}
 		if len(names) > 0 {
 			q.Set("offset", strconv.Itoa(len(names)))
 		}
