@@ -163,20 +163,23 @@ func (o *elsewhere) find(ctx context.Context, e *entrant, sent remote.Version, n
 	}
 }
 
-// findOnce asks for a version by its number or, where a registry tells none, by
-// what it says.
+// findOnce asks for a version by its number. Where a registry tells none it is asked
+// for that first, by what the version says; some tell less then than there is.
 func (o *elsewhere) findOnce(ctx context.Context, e *entrant, sent remote.Version, number int) (made remote.Version, err error) {
-	if number > 0 {
-		err = o.ask(ctx, http.MethodGet, pathOf("/subjects", e.at, "versions", strconv.Itoa(number)), nil, &made)
-		made.Version = cmp.Or(made.Version, number)
-		return made, err
+	if number <= 0 {
+		q := url.Values{}
+		if e.s.Normalize {
+			q.Set("normalize", "true")
+		}
+		sent.Version = 0
+		var found remote.Version
+		if err := o.ask(ctx, http.MethodPost, pathOf("/subjects", e.at)+queryOf(q), sent, &found); err != nil {
+			return made, err
+		}
+		number = found.Version
 	}
-	q := url.Values{}
-	if e.s.Normalize {
-		q.Set("normalize", "true")
-	}
-	sent.Version = 0
-	err = o.ask(ctx, http.MethodPost, pathOf("/subjects", e.at)+queryOf(q), sent, &made)
+	err = o.ask(ctx, http.MethodGet, pathOf("/subjects", e.at, "versions", strconv.Itoa(number)), nil, &made)
+	made.Version = cmp.Or(made.Version, number)
 	return made, err
 }
 
