@@ -71,7 +71,6 @@ func TestListsOfOtherRegistries(t *testing.T) {
 func listing(t *testing.T, names []string, part int) *mirror.Registry {
 	t.Helper()
 	mux := http.NewServeMux()
-	answer := func(w http.ResponseWriter, v any) { _ = json.NewEncoder(w).Encode(v) }
 	mux.HandleFunc("GET /subjects", func(w http.ResponseWriter, r *http.Request) {
 		some := names
 		if part > 0 {
@@ -92,9 +91,74 @@ func listing(t *testing.T, names []string, part int) *mirror.Registry {
 	return &mirror.Registry{Registry: remote.Registry{URL: server.URL}}
 }
 
+func answer(w http.ResponseWriter, v any) { _ = json.NewEncoder(w).Encode(v) }
+
 func absent(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusNotFound)
 	_, _ = io.WriteString(w, `{"error_code":40408,"message":"nothing is set"}`)
+}
+
+// A version that is deleted, listed and not given is found by its id; where no id
+// gives it either that is told, unless it was copied before.
+func TestVersionsThatAreListedAndNotGiven(t *testing.T) {
+	t.Parallel()
+	to := open(t)
+	to.must("PUT /mode", `{"mode":"IMPORT"}`)
+	to.must("POST /subjects/known/versions", `{"schema":"\"int\"","id":2}`)
+	to.must("DELETE /subjects/known")
+	for name, c := range map[string]struct {
+		subject string
+		id      int    // that says it is the version's; 0 for none
+		schema  string // that the id gives; "" for a refusal
+		want    []string
+		told    string
+	}{
+		"by its id":            {"lost", 900, `"long"`, []string{"TAKE lost"}, ""},
+		"by a later id":        {"lost", 2500, `"long"`, []string{"CONFLICT lost"}, "not given"},
+		"the id gives nothing": {"lost", 3, "", []string{"CONFLICT lost"}, "not given"},
+		"no id":                {"lost", 0, "", []string{"CONFLICT lost"}, "not given"},
+		"copied before":        {"known", 2, "", nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			mux := http.NewServeMux()
+			mux.HandleFunc("GET /subjects", func(w http.ResponseWriter, _ *http.Request) { answer(w, []string{c.subject}) })
+			mux.HandleFunc("GET /subjects/{name}/versions", func(w http.ResponseWriter, r *http.Request) {
+				if r.FormValue("deleted") != "true" {
+					absent(w, r)
+					return
+				}
+				answer(w, []int{1})
+			})
+			mux.HandleFunc("GET /schemas/ids/{id}/versions", func(w http.ResponseWriter, r *http.Request) {
+				if r.PathValue("id") != strconv.Itoa(c.id) {
+					absent(w, r)
+					return
+				}
+				answer(w, []mirror.Version{{Subject: "another", Version: 1}, {Subject: c.subject, Version: 1}})
+			})
+			mux.HandleFunc("GET /schemas/ids/{id}", func(w http.ResponseWriter, _ *http.Request) {
+				if c.schema == "" {
+					w.WriteHeader(http.StatusBadRequest)
+					return
+				}
+				answer(w, mirror.Version{Schema: c.schema})
+			})
+			mux.HandleFunc("/", absent)
+			server := httptest.NewServer(mux)
+			t.Cleanup(server.Close)
+			from := &mirror.Registry{}
+			from.URL = server.URL
+			m := &mirror.Mirror{From: from, To: &to.Registry, Prefix: c.subject}
+			plan, err := m.Plan(t.Context())
+			if err != nil || !slices.Equal(acts(plan), c.want) {
+				t.Fatalf("%v %v", acts(plan), err)
+			}
+			if len(plan) > 0 && (!strings.Contains(plan[0].Why, c.told) || plan[0].Act == mirror.Take && plan[0].ID != c.id) {
+				t.Errorf("%+v", plan[0])
+			}
+		})
+	}
 }
 
 // heedless is a registry that keeps a mode, and neither closes for it nor takes a
