@@ -84,7 +84,7 @@ func BenchmarkRegistry(b *testing.B) {
 	}
 	second := func(n int64) string { return fmt.Sprintf("/subjects/t%d-value/versions", subjects-1-n%first) }
 	for n := range int64(first) {
-		ask("POST", second(n), submission(schema(0)))
+		ask("POST", second(n), submission(schema(10_000_000+int(n)))) // each a schema of its own
 	}
 	b.Logf("load of the machine before: %s", busy())
 	for _, row := range []struct {
