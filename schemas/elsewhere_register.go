@@ -34,6 +34,8 @@ const (
 func (e *entrant) suits(p place, mode Mode) error {
 	forwards := mode == Forwarding
 	switch {
+	case mode.closed():
+		return notWritable(p, mode)
 	case e.way == sends && !forwards, e.way == gives && forwards && e.s.ID <= 0:
 		return errTurned
 	case e.way == brings && mode == ReadWrite:

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -156,7 +157,8 @@ func (r *Registry) refusal(asked string, status int, raw []byte) error {
 	if json.Unmarshal(raw, &told) == nil && told.Code != 0 {
 		refused.Code, refused.Message = told.Code, told.Message
 	}
-	for _, secret := range []string{r.Token, r.Password} {
+	signed := base64.StdEncoding.EncodeToString([]byte(r.User + ":" + r.Password))
+	for _, secret := range []string{r.Token, r.Password, signed} {
 		if len(secret) >= shortestSecret {
 			refused.Message = strings.ReplaceAll(refused.Message, secret, "…")
 		}

@@ -32,6 +32,7 @@ func TestRefusals(t *testing.T) {
 		{"a page", 404, `<html>`, 404, "", false, false},
 		{"a page of a conflict", 409, `<html>`, 409, "", false, false},
 		{"a secret that is sent back", 422, `{"error_code":42201,"message":"Bearer ` + secret + ` is odd"}`, 42201, "Bearer … is odd", true, false},
+		{"a sign-in that is sent back", 422, `{"error_code":42201,"message":"Basic dXNlcjpob3JzZSBiYXR0ZXJ5 is odd"}`, 42201, "Basic … is odd", true, false},
 		{"no sign-in", 401, `{"error_code":40101,"message":"who is it?"}`, 40101, "who is it?", false, false},
 		{"a fault", 500, `{"error_code":50001,"message":"no leader"}`, 50001, "no leader", false, false},
 		{"a redirect", 307, ``, 307, "", false, false},
@@ -44,7 +45,7 @@ func TestRefusals(t *testing.T) {
 				_, _ = io.WriteString(w, c.body)
 			}))
 			defer server.Close()
-			r := remote.Registry{URL: server.URL, Token: secret}
+			r := remote.Registry{URL: server.URL, User: "user", Password: "horse battery", Token: secret}
 			err := r.Ask(t.Context(), http.MethodGet, "/subjects", nil, nil)
 			refused, ok := errors.AsType[*remote.Refusal](err)
 			if !ok || refused.Status != c.status || refused.Code != c.code || refused.Message != c.says || refused.Final() != c.final || remote.Absent(err) != c.absent {
