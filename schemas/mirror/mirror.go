@@ -74,15 +74,17 @@ type Step struct {
 // mends reports whether the step is done by copying.
 func (s Step) mends() bool { return s.Act != Conflict && s.Act != Surplus }
 
-// Plan lists what differs. It writes nothing.
+// Plan lists what differs. It writes nothing. The copy is looked at first: what is
+// written through it meanwhile, in the mode FORWARD, is in From before it is in To,
+// and would else seem to be gone from there.
 func (m *Mirror) Plan(ctx context.Context) ([]Step, error) {
-	from, err := m.inventory(ctx, m.From)
-	if err != nil {
-		return nil, fmt.Errorf("the registry that is mirrored: %w", err)
-	}
 	to, err := m.inventory(ctx, m.To)
 	if err != nil {
 		return nil, fmt.Errorf("the registry that is written to: %w", err)
+	}
+	from, err := m.inventory(ctx, m.From)
+	if err != nil {
+		return nil, fmt.Errorf("the registry that is mirrored: %w", err)
 	}
 	if err := m.respelled(ctx, from, to); err != nil {
 		return nil, err
@@ -288,13 +290,13 @@ var ours = []string{"gate", "topics"}
 
 // setting compares what is set at one place; nil where that is the same. Our own
 // settings go from one Lethe to another alone, unless that forwards, and else
-// stay as they are.
+// stay as they are. The copy is asked first, as Plan does.
 func (m *Mirror) setting(ctx context.Context, name string, both bool) (*Step, error) {
-	there, err := m.From.config(ctx, name)
+	here, err := m.To.config(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	here, err := m.To.config(ctx, name)
+	there, err := m.From.config(ctx, name)
 	if err != nil {
 		return nil, err
 	}

@@ -479,3 +479,61 @@ func TestMirrorToARegistryThatForwards(t *testing.T) {
 		t.Error("the other registry is not closed")
 	}
 }
+
+// What is written through a registry that forwards while a round looks at both is
+// there and here. A round that sees the one without it and the other with it takes
+// nothing of it back.
+func TestWhatIsForwardedWhileARoundLooks(t *testing.T) {
+	t.Parallel()
+	var meanwhile atomic.Pointer[func()]
+	look := func(at string) func(http.Handler) http.Handler {
+		return func(h http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, at) {
+					if write := meanwhile.Swap(nil); write != nil {
+						(*write)()
+					}
+				}
+				h.ServeHTTP(w, r)
+			})
+		}
+	}
+	for name, c := range map[string]struct{ from, to string }{
+		"as the copy is listed":       {"/never", "/subjects"},
+		"as the other is listed":      {"/subjects", "/never"},
+		"as settings here are asked":  {"/never", "/config/order"},
+		"as settings there are asked": {"/config/order", "/never"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			from, to := behind(t, look(c.from)), behind(t, look(c.to))
+			to.room.ForwardTo(func() (*remote.Registry, error) { r := from.Registry.Registry; return &r, nil }, 5*time.Minute)
+			to.must("PUT /mode", `{"mode":"FORWARD"}`)
+			to.must("POST /subjects/order/versions", order, "}")
+			to.must("PUT /config/order", `{"compatibility":"FULL"}`)
+			write := func() {
+				to.must("POST /subjects/fresh/versions", wider, "}")
+				to.must("PUT /config/order", `{"compatibility":"NONE"}`)
+			}
+			m := &mirror.Mirror{From: &from.Registry, To: &to.Registry, Purge: true}
+			meanwhile.Store(&write)
+			plan, err := m.Plan(t.Context())
+			if err == nil {
+				plan, err = m.Apply(t.Context(), plan)
+			}
+			if err != nil || meanwhile.Load() != nil {
+				t.Fatal(err, meanwhile.Load() != nil)
+			}
+			for _, s := range plan {
+				if s.Failed != "" || s.Act == mirror.Purge {
+					t.Errorf("%+v", s)
+				}
+			}
+			if got := to.must("GET /subjects/fresh/versions"); got != "[1]" {
+				t.Errorf("here are %s", got)
+			}
+			if got := to.must("GET /config/order"); got != `{"compatibilityLevel":"NONE"}` {
+				t.Errorf("here is set %s", got)
+			}
+		})
+	}
+}

@@ -220,3 +220,44 @@ func TestMirrorOfARegistryThatHeedsNoMode(t *testing.T) {
 		t.Error("something is left of it")
 	}
 }
+
+// Who lets nobody of ours write, or is not well, may take schemas of others: only a
+// judgement shows that a registry is closed.
+func TestWhatDoesNotShowThatARegistryIsClosed(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		status, code int
+		message      string
+		closed       bool
+	}{
+		"no sign-in":          {401, 40101, "no", false},
+		"a reader":            {403, 40301, "no", false},
+		"too many questions":  {429, 429, "no", false},
+		"no leader":           {500, 50003, "no", false},
+		"away":                {503, 50001, "no", false},
+		"its mode":            {422, 42205, "no", true},
+		"its storage":         {409, 409, "", true},
+		"a door that is shut": {405, 405, "no", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			from := behind(t, func(h http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/versions") {
+						h.ServeHTTP(w, r)
+						return
+					}
+					w.WriteHeader(c.status)
+					answer(w, map[string]any{"error_code": c.code, "message": c.message})
+				})
+			})
+			to := open(t)
+			to.must("PUT /mode", `{"mode":"IMPORT"}`)
+			m := &mirror.Mirror{From: &from.Registry, To: &to.Registry, Closed: true}
+			_, err := m.Switch(t.Context())
+			if mode := to.must("GET /mode"); (err == nil) != c.closed || strings.Contains(mode, "READWRITE") != c.closed {
+				t.Errorf("%v, and the mode is %s", err, mode)
+			}
+		})
+	}
+}

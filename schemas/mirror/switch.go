@@ -101,16 +101,22 @@ func (m *Mirror) close(ctx context.Context) (reopen func(context.Context) error,
 // take a schema.
 const knock = "lethe-mirror-is-it-closed"
 
+// judges are the statuses with which a registry that is closed refuses: Confluent's
+// and Lethe's, Apicurio's, and a gateway's that lets no writes through.
+var judges = []int{http.StatusUnprocessableEntity, http.StatusConflict, http.StatusMethodNotAllowed}
+
 // takesNone makes sure that a registry is closed. If it is not, what it took is
-// deleted again.
+// deleted again. Only a judgement of what is written says so: that it is not well,
+// or lets nobody like us write, says nothing of others.
 func (r *Registry) takesNone(ctx context.Context) error {
 	at := "/subjects/" + url.PathEscape(knock)
 	err := r.Ask(ctx, http.MethodPost, at+"/versions", map[string]string{"schema": `"null"`}, nil)
-	if _, refused := errors.AsType[*Refusal](err); refused {
+	refused, ok := errors.AsType[*Refusal](err)
+	switch {
+	case ok && slices.Contains(judges, refused.Status):
 		return nil
-	}
-	if err != nil {
-		return err
+	case err != nil:
+		return fmt.Errorf("whether the registry that is mirrored is closed cannot be told, and nothing was switched; sign in there as somebody who might write, or try again: %w", err)
 	}
 	return errors.Join(ErrOpen, r.Ask(ctx, http.MethodDelete, at, nil, nil), r.Ask(ctx, http.MethodDelete, at+"?permanent=true", nil, nil))
 }
