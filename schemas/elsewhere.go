@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -93,6 +95,9 @@ func (o *elsewhere) keeping(ctx context.Context) (context.Context, context.Cance
 
 // ask sends one request, and tells a refusal as a fault.
 func (o *elsewhere) ask(ctx context.Context, method, path string, body, into any) error {
+	if strays(path) {
+		return fault.Bad("subject", "INVALID_SUBJECT", "in the mode FORWARD no part of a name between slashes is empty or of dots alone: on its way it could be taken out, and the rest is another subject; choose another name")
+	}
 	other, err := o.reach()
 	if err == nil {
 		err = other.Ask(ctx, method, path, body, into)
@@ -109,6 +114,16 @@ func (o *elsewhere) ask(ctx context.Context, method, path string, body, into any
 		return fault.New(fault.Unavailable, "FORWARD_FAILED", "the registry that is written to answers with the status %d, and nothing was written; try again later, or ask who runs this server to look at its settings LETHE_FORWARD_…", refused.Status).With(err)
 	}
 	return fault.New(fault.Unavailable, "FORWARD_FAILED", "the registry that is written to does not answer, or not as one; nothing is known to be written, so ask the same again").With(err)
+}
+
+// strays reports whether a path leads elsewhere where somebody on the way unescapes
+// it and takes out what is no folder, as proxies do. Whoever asks was let in for the
+// name as it is.
+func strays(path string) bool {
+	path, _, _ = strings.Cut(path, "?")
+	plain, err := url.PathUnescape(path)
+	parts := strings.Split(strings.ReplaceAll(plain, `\`, "/"), "/")
+	return err != nil || slices.ContainsFunc(parts[1:], func(p string) bool { return p == "" || p == "." || p == ".." })
 }
 
 func kindOf(r *remote.Refusal) fault.Kind {

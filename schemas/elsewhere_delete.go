@@ -1,7 +1,6 @@
 package schemas
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -26,13 +25,17 @@ var goneThere = []int{40401, 40402, 40404, 40406}
 
 // deleteElsewhere has another registry delete, and then deletes the copies that
 // were here before. What is gone there already goes here, too, if it is here: so
-// the same again mends what could not be kept.
+// the same again mends what could not be kept. The latest is the one of here, by its
+// number: after an answer that was lost another one is the latest there.
 func (r *Registry) deleteElsewhere(ctx context.Context, by access.Principal, p place, q removal, had []kept) ([]int, error) {
 	asking, done, err := r.elsewhere.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
+	if q.version == Latest {
+		q.version = latestOf(had, q.permanent)
+	}
 	numbers, refused := r.elsewhere.delete(asking, p, q)
 	told, ok := errors.AsType[*remote.Refusal](refused)
 	gone := ok && slices.Contains(goneThere, told.Code)
@@ -41,11 +44,7 @@ func (r *Registry) deleteElsewhere(ctx context.Context, by access.Principal, p p
 	}
 	which := had
 	if q.version != 0 {
-		n := q.version
-		if len(numbers) == 1 {
-			n = numbers[0]
-		}
-		which = slices.DeleteFunc(slices.Clone(had), func(k kept) bool { return k.Version != n })
+		which = slices.DeleteFunc(slices.Clone(had), func(k kept) bool { return k.Version != q.version })
 	}
 	keeping, cancel := r.elsewhere.keeping(ctx)
 	defer cancel()
@@ -71,14 +70,8 @@ func (o *elsewhere) delete(ctx context.Context, p place, q removal) (numbers []i
 		err = o.ask(ctx, http.MethodDelete, pathOf("/subjects", p)+queryOf(query), nil, &numbers)
 		return numbers, err
 	}
-	version := "latest"
-	if q.version != Latest {
-		version = strconv.Itoa(q.version)
-	}
-	numbers = []int{0}
-	err = o.ask(ctx, http.MethodDelete, pathOf("/subjects", p, "versions", version)+queryOf(query), nil, &numbers[0])
-	numbers[0] = cmp.Or(numbers[0], q.version)
-	return numbers, err
+	err = o.ask(ctx, http.MethodDelete, pathOf("/subjects", p, "versions", strconv.Itoa(q.version))+queryOf(query), nil, nil)
+	return []int{q.version}, err
 }
 
 // dropCopies deletes versions that were here, as far as they are here still, and

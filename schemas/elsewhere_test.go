@@ -104,6 +104,24 @@ func TestWhoMayForward(t *testing.T) {
 	}
 }
 
+// A name that is taken for a folder on its way could lead to what is another's, and
+// there Lethe may everything.
+func TestNamesThatLeadElsewhere(t *testing.T) {
+	t.Parallel()
+	f, ctx := forwarding(t), t.Context()
+	f.put(t, f.orders, "orders-value", record("id"))
+	f.put(t, f.other, "..a/b..", record("id"))
+	f.heard(t, 2)
+	for _, name := range []string{"../subjects/orders-value", "a/../../subjects/orders-value", `..\subjects\orders-value`, "a/./b", "/orders-value", "orders-value/", ":.dev:x/../orders-value"} {
+		_, err := f.Register(ctx, f.other, schemas.Submission{Subject: name, Text: record("id", "a?")})
+		wants(t, err, "INVALID_SUBJECT")
+		_, err = f.SetConfig(ctx, f.bench.admin, name, schemas.Patch{"compatibility": []byte(`"NONE"`)})
+		wants(t, err, "INVALID_SUBJECT")
+	}
+	wants(t, f.DeleteContext(ctx, f.bench.admin, ".."), "INVALID_SUBJECT")
+	f.heard(t, 0)
+}
+
 // The level is judged there, and what the gate says here: of what breaks both,
 // each refuses its own.
 func TestTheGateBeforeForwarding(t *testing.T) {

@@ -106,6 +106,9 @@ func TestAForwardedAnswerThatIsLost(t *testing.T) {
 	again("POST /subjects/a/versions", submission(v2), `~{"id":2,"version":2,`)
 	again("PUT /config/a", `{"compatibility":"FULL"}`, `{"compatibility":"FULL"}`)
 	again("DELETE /config/a", "", `{"compatibilityLevel":"FULL"}`)
+	p.here.walk(t, []step{{"POST /subjects/a/versions", submission(v2, `,"metadata":{"properties":{"a":"b"}}`), 200, 0, `~"version":3`}})
+	again("DELETE /subjects/a/versions/latest", "", "3") // and not the one before it, too
+	again("DELETE /subjects/a/versions/latest?permanent=true", "", "3")
 	again("DELETE /subjects/a/versions/1", "", "1")
 	again("DELETE /subjects/a/versions/1?permanent=true", "", "1")
 	again("DELETE /subjects/a", "", "[2]")
@@ -119,9 +122,9 @@ func TestAForwardedAnswerThatIsLost(t *testing.T) {
 		}
 		return false
 	}, nil)
-	p.here.walk(t, []step{{"POST /subjects/b/versions", submission(v1), 500, 50003, "~has it with the id 3"}})
+	p.here.walk(t, []step{{"POST /subjects/b/versions", submission(v1), 500, 50003, "~has it with the id 4"}})
 	p.wire.do(nil, nil)
-	p.here.walk(t, []step{{"POST /subjects/b/versions", submission(v1), 200, 0, `~{"id":3,"version":1,`}})
+	p.here.walk(t, []step{{"POST /subjects/b/versions", submission(v1), 200, 0, `~{"id":4,"version":1,`}})
 
 	// One of several nodes that has not heard of it yet.
 	denied := 0
@@ -133,7 +136,7 @@ func TestAForwardedAnswerThatIsLost(t *testing.T) {
 		_, _ = io.WriteString(w, `{"error_code":40401,"message":"not here yet"}`)
 		return true
 	}, nil)
-	p.here.walk(t, []step{{"POST /subjects/nodes/versions", submission(v1), 200, 0, `~{"id":3,"version":1,`}})
+	p.here.walk(t, []step{{"POST /subjects/nodes/versions", submission(v1), 200, 0, `~{"id":4,"version":1,`}})
 	if p.wire.do(nil, nil); denied < 5 {
 		t.Errorf("it was asked %d times", denied)
 	}
@@ -141,9 +144,9 @@ func TestAForwardedAnswerThatIsLost(t *testing.T) {
 	// The id is something else here, because somebody gave it before the mode was set.
 	p.here.walk(t, []step{
 		{"PUT /mode", `{"mode":"READWRITE"}`, 200, 0, ""},
-		{"POST /subjects/own/versions", submission(`"long"`), 200, 0, `~{"id":4,`},
+		{"POST /subjects/own/versions", submission(`"long"`), 200, 0, `~{"id":5,`},
 		{"PUT /mode", `{"mode":"FORWARD"}`, 200, 0, ""},
-		{"POST /subjects/b/versions", submission(v2), 500, 50003, "~has it as version 2 with the id 4, and it could not be kept here: the id 4 stands for another schema"},
+		{"POST /subjects/b/versions", submission(v2), 500, 50003, "~has it as version 2 with the id 5, and it could not be kept here: the id 5 stands for another schema"},
 		{"GET /subjects/b/versions", "", 200, 0, "[1]"},
 	})
 }
