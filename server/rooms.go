@@ -133,9 +133,6 @@ func messageKeys(keys []ed25519.PrivateKey) []signature.Key {
 
 // wireRequests opens the doors to services and works the jobs of requests.
 func wireRequests(g *ground, h *house, r *rooms) error {
-	if g.conf.Forward.URL != "" {
-		r.registry.ForwardTo(g.conf.Forward.reach(g.conf.Dev), g.conf.AnswerWithin/2)
-	}
 	keys, err := ReadSigningKeys(g.conf.SigningKeyFile)
 	if err != nil {
 		return err
