@@ -77,6 +77,13 @@ func behind(t *testing.T, wall func(http.Handler) http.Handler) *other {
 	return &other{t, registry, mirror.Registry{Registry: remote.Registry{URL: server.URL + rest.Prefix, User: "admin", Password: "secret"}}}
 }
 
+// read is a request's body, which is left to be read again.
+func read(r *http.Request) string {
+	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return string(body)
+}
+
 // must asks by hand, and returns the answer.
 func (o *other) must(ask string, bodies ...string) string {
 	o.t.Helper()

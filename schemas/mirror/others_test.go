@@ -232,6 +232,7 @@ func TestWhatDoesNotShowThatARegistryIsClosed(t *testing.T) {
 	}{
 		"no sign-in":          {401, 40101, "no", false},
 		"a reader":            {403, 40301, "no", false},
+		"another door":        {404, 404, "no", false},
 		"too many questions":  {429, 429, "no", false},
 		"no leader":           {500, 50003, "no", false},
 		"away":                {503, 50001, "no", false},
