@@ -27,12 +27,28 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 	if err := by.Require(access.CI, access.Service, access.Steward, access.Admin); err != nil {
 		return v, err
 	}
+	for {
+		if v, err = r.register(ctx, by, s); !errors.Is(err, errOvertaken) {
+			return v, err
+		}
+	}
+}
+
+// errOvertaken is that there is a version since, later than the one of which
+// something was taken: it is taken of that one.
+var errOvertaken = errors.New("there is a later version")
+
+func (r *Registry) register(ctx context.Context, by access.Principal, s Submission) (v Version, err error) {
 	p, st, err := r.subjectFor(ctx, by, s)
 	if err != nil {
 		return v, err
 	}
 	if err := s.RuleSet.check("ruleSet"); err != nil {
 		return v, err
+	}
+	var after *int
+	if s.takes() {
+		after = new(st.newest())
 	}
 	if s, err = r.texted(ctx, p, s); err != nil {
 		return v, err
@@ -66,7 +82,7 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 	if err != nil {
 		return v, err
 	}
-	e := &entrant{by: by, at: p, isNew: st == nil, layers: layers, s: s, c: c, told: make(chan bool, 1)}
+	e := &entrant{by: by, at: p, isNew: st == nil, layers: layers, s: s, c: c, after: after, told: make(chan bool, 1)}
 	return r.registerAsSet(ctx, e)
 }
 
@@ -88,7 +104,7 @@ func (r *Registry) registerAsSet(ctx context.Context, e *entrant) (v Version, er
 		if e.layers, err = r.layers(ctx, e.at); err != nil {
 			return v, err
 		}
-		e = &entrant{by: e.by, at: e.at, isNew: e.isNew, layers: e.layers, s: e.s, c: e.c, told: make(chan bool, 1)}
+		e = &entrant{by: e.by, at: e.at, isNew: e.isNew, layers: e.layers, s: e.s, c: e.c, after: e.after, told: make(chan bool, 1)}
 	}
 }
 
@@ -124,7 +140,7 @@ func (r *Registry) subjectFor(ctx context.Context, by access.Principal, s Submis
 // texted gives a submission that has only metadata or rules the text of the
 // subject's latest version.
 func (r *Registry) texted(ctx context.Context, p place, s Submission) (Submission, error) {
-	if s.Text != "" || s.Metadata == nil && s.RuleSet == nil {
+	if !s.bare() {
 		return s, nil
 	}
 	latest, err := r.version(ctx, p, Latest, Live)
@@ -188,6 +204,9 @@ func (r *Registry) admit(ctx context.Context, l *locked, e *entrant) (v Version,
 	by, s, c := e.by, e.s, e.c
 	if v, found, err = r.known(ctx, l.tx, l.st, s, c, Live); err != nil || found {
 		return v, found, to, asked(v, s, err)
+	}
+	if e.after != nil && *e.after != l.st.newest() {
+		return v, false, to, errOvertaken
 	}
 	if to.claims, err = e.authorise(ctx, l); err != nil {
 		return v, false, to, err

@@ -82,6 +82,12 @@ func (st *state) find(version int) (int, bool) {
 	return slices.BinarySearchFunc(st.versions, version, func(v numbered, n int) int { return cmp.Compare(int(v.version), n) })
 }
 
+// newest is the number of the latest version that lives, 0 for none.
+func (st *state) newest() int {
+	v, _ := st.pick(Latest, Live)
+	return int(v.version)
+}
+
 // live lists the versions that a new one is held against, newest first.
 func (st *state) live() []earlier {
 	var out []earlier

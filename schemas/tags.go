@@ -12,6 +12,12 @@ import (
 
 func (s Submission) retags() bool { return len(s.AddTags)+len(s.RemoveTags) > 0 || s.KeepTags }
 
+// bare reports whether a submission has metadata or rules alone.
+func (s Submission) bare() bool { return s.Text == "" && (s.Metadata != nil || s.RuleSet != nil) }
+
+// takes reports whether a submission takes something of the latest version.
+func (s Submission) takes() bool { return s.KeepTags || s.bare() }
+
 // retagged is a content with the tags in its text changed as a submission asks.
 func (r *Registry) retagged(ctx context.Context, p place, s Submission, c *content) (*content, error) {
 	schema, ok := c.schema.(format.Taggable)

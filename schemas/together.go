@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
@@ -34,6 +35,7 @@ type entrant struct {
 	layers []layer // that hold there, likewise
 	s      Submission
 	c      *content
+	after  *int // the latest version, where the content takes something of it
 	way    way
 	forced bool // of what another registry made: it took force
 
@@ -176,7 +178,7 @@ func (r *Registry) follow(ctx context.Context, l *locked, e *entrant) (stays boo
 
 // failure is an error that is no judgement of what somebody brought.
 func failure(err error) error {
-	if fault.All(err) != nil && fault.KindOf(err) != fault.Unavailable {
+	if errors.Is(err, errOvertaken) || fault.All(err) != nil && fault.KindOf(err) != fault.Unavailable {
 		return nil
 	}
 	return err
