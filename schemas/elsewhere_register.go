@@ -240,7 +240,7 @@ func (r *Registry) keepCopy(ctx context.Context, e *entrant, s Submission) (Vers
 	if err != nil {
 		return Version{}, err
 	}
-	own := &entrant{by: e.by, at: e.at, isNew: e.isNew, layers: e.layers, s: s, c: c, way: brings, forced: e.forced, told: make(chan bool, 1)}
+	own := &entrant{by: e.by, at: e.at, isNew: e.isNew, layers: e.layers, s: s, c: c, way: brings, forced: e.forced, judged: e.judged, told: make(chan bool, 1)}
 	err = r.enter(ctx, own)
 	return own.v, err
 }

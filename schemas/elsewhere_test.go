@@ -1,9 +1,12 @@
 package schemas_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -33,6 +36,7 @@ type forwards struct {
 	there  *schemas.Registry
 	admin  access.Principal // there
 	writes atomic.Int32     // that came there
+	plain  atomic.Bool      // there no metadata are kept
 	reach  func() (*remote.Registry, error)
 }
 
@@ -47,6 +51,9 @@ func forwarding(t *testing.T) *forwards {
 		if r.Method != http.MethodGet {
 			f.writes.Add(1)
 		}
+		if f.plain.Load() {
+			without(r, "metadata")
+		}
 		door.ServeHTTP(w, r.WithContext(access.With(r.Context(), f.admin)))
 	}))
 	t.Cleanup(server.Close)
@@ -54,6 +61,17 @@ func forwarding(t *testing.T) *forwards {
 	f.ForwardTo(f.reach, 5*time.Minute)
 	must(0, f.SetMode(t.Context(), f.bench.admin, "", "forward", false))(t)
 	return f
+}
+
+// without takes a member out of a request.
+func without(r *http.Request, member string) {
+	body, _ := io.ReadAll(r.Body)
+	var sent map[string]any
+	if json.Unmarshal(body, &sent) == nil {
+		delete(sent, member)
+		body, _ = json.Marshal(sent)
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 }
 
 // heard fails unless the other registry was written to so often since.
@@ -152,6 +170,26 @@ func TestTheGateBeforeForwarding(t *testing.T) {
 	}
 	if n := f.forced(t); n != 1 {
 		t.Errorf("the log says force of %d, want 1", n)
+	}
+}
+
+// Tags among the metadata pass the gate, and a registry of old does not keep them:
+// the catalog has them all the same, and the next version is to say them again.
+func TestTagsThatTheOtherRegistryDoesNotKeep(t *testing.T) {
+	t.Parallel()
+	f, ctx := forwarding(t), t.Context()
+	f.plain.Store(true)
+	f.put(t, f.orders, "orders-value", record("id"))
+	f.policy(t, "orders-value", gate.Enforce)
+	says := &schemas.Metadata{Tags: map[string][]string{"**.email": {"user.contact.email"}}}
+	for i, text := range []string{record("id", "email?"), record("id", "email?", "a?")} {
+		v := must(f.Register(ctx, f.orders, schemas.Submission{Subject: "orders-value", Text: text, Metadata: says}))(t)
+		if v.Metadata != nil || v.Version != i+2 {
+			t.Errorf("%+v", v)
+		}
+		if said := f.said(t, f.topic); len(said) != 1 || said[0].Term != "user.contact.email" || said[0].State != "CONFIRMED" {
+			t.Errorf("the catalog has %+v", said)
+		}
 	}
 }
 

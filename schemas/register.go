@@ -193,9 +193,19 @@ type successor struct {
 	c      *content
 	forced bool       // it took force
 	claims *uuid.UUID // whose the subject becomes, where it is nobody's
+	judged *Metadata  // with which it passed, where another registry made it since
 
 	now    described
 	silent bool // nothing new is said of any field
+}
+
+// metadata says of the fields what the version says. Where the other registry kept
+// no tags, those count that the gate let pass: the catalog is to know what they said.
+func (to *successor) metadata() *Metadata {
+	if to.judged == nil || to.c.Metadata != nil && len(to.c.Metadata.Tags) > 0 {
+		return to.c.Metadata
+	}
+	return to.judged
 }
 
 // admit judges what somebody brings that would follow what is registered under
@@ -225,13 +235,14 @@ func (r *Registry) admit(ctx context.Context, l *locked, e *entrant) (v Version,
 	if to.number, err = l.st.numberFor(s, mode); err != nil && e.way != sends { // there another may be next
 		return v, false, to, err
 	}
-	if to.c, to.id, to.forced = c, s.ID, e.forced; mode.copies(s) {
+	if to.c, to.id, to.forced, to.judged = c, s.ID, e.forced, e.judged; mode.copies(s) {
 		return v, false, to, nil
 	}
 	if to.c, err = c.numbered(max(s.Version, to.number), s.Version > 0); err != nil {
 		return v, false, to, err
 	}
 	if e.way == sends {
+		e.judged = to.c.Metadata
 		to.forced, err = r.passesBeside(ctx, by, l.around, live, config, to.c, s.Force)
 		return v, false, to, err
 	}

@@ -37,7 +37,8 @@ type entrant struct {
 	c      *content
 	after  *int // the latest version, where the content takes something of it
 	way    way
-	forced bool // of what another registry made: it took force
+	forced bool      // of what another registry made: it took force
+	judged *Metadata // likewise: with which it passed
 
 	v   Version // what came of it
 	err error
@@ -186,7 +187,7 @@ func failure(err error) error {
 
 // hear finds out whether a version has anything new to say to the catalog.
 func (s *scene) hear(ctx context.Context, to *successor) (err error) {
-	if to.now, err = to.c.describe(s.of.Part); err != nil {
+	if to.now, err = describe(to.c.kind, to.c.schema, to.metadata(), s.of.Part); err != nil {
 		return err
 	}
 	k, err := s.tagged(ctx)
