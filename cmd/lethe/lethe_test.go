@@ -153,7 +153,15 @@ func TestWrongUsageEndsWith2(t *testing.T) {
 		"token --as dpo --issuer nonsense":               "--issuer or LETHE_OIDC_ISSUER is no URL",
 		"schema mirror --from nonsense":                  "--from is no URL",
 		"schema mirror --from ftp://r.example --dry-run": "--from is no URL",
-		"certificate verify x":                           "--signing-key and --audit-key are needed",
+		"schema mirror --from http://r.example?a=b":      "--from ends with the path of the API",
+
+		"schema mirror --from http://r.example --closed":                     "--closed is said of a switch",
+		"schema mirror --from http://r.example --every 0s":                   "--every is longer than nothing",
+		"schema mirror --from http://r.example --follow --from-token-file -": "which - cannot be",
+		"schema mirror --from http://r.example --from-password-file x":       "give --from-user, too",
+		"schema mirror --from http://r.example --switch --prefix a":          "none of the others can be",
+
+		"certificate verify x": "--signing-key and --audit-key are needed",
 	} {
 		r := lethe(t, env{}, strings.Fields(line)...)
 		if r.code != exitUsage || !strings.Contains(r.err, want) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strings"
 	"time"
@@ -61,10 +62,18 @@ other way, to a registry that takes chosen ids. Exit code 1 means that something
 	f.BoolVar(&m.Force, "force", false, "enter the mode IMPORT where versions are registered already")
 	_ = c.MarkFlagRequired("from")
 	c.MarkFlagsMutuallyExclusive("dry-run", "follow", "switch")
+	c.MarkFlagsMutuallyExclusive("compare", "switch")
+	c.MarkFlagsMutuallyExclusive("prefix", "switch") // what is left out would be written anew, under other ids
+	for _, other := range []string{"from-user", "from-password-file"} {
+		c.MarkFlagsMutuallyExclusive("from-token-file", other)
+	}
 	return visitFlags(c)
 }
 
 func (m *mirroring) run(cmd *cobra.Command, e *env) error {
+	if err := m.sound(); err != nil {
+		return usage(err)
+	}
 	if err := m.reach(cmd, e); err != nil {
 		return err
 	}
@@ -77,18 +86,38 @@ func (m *mirroring) run(cmd *cobra.Command, e *env) error {
 	return m.once(cmd)
 }
 
+// sound reports what of the flags makes no sense.
+func (m *mirroring) sound() error {
+	switch {
+	case m.Closed && !m.handOff:
+		return errors.New("--closed is said of a switch; give --switch, too")
+	case m.every <= 0:
+		return errors.New("--every is longer than nothing; write one like 10s")
+	case m.follow && (m.tokenFile == "-" || m.passwordFile == "-"):
+		return errors.New("--follow reads the file anew in each round, which - cannot be; give a file")
+	case m.user == "" && m.passwordFile != "":
+		return errors.New("--from-password-file holds a user's password; give --from-user, too")
+	}
+	return nil
+}
+
 // reach says where the registries are. Files are read anew each time: tokens
 // end before a mirror does.
 func (m *mirroring) reach(cmd *cobra.Command, e *env) error {
-	if _, err := webURL("--from", m.from); err != nil {
+	at, err := webURL("--from", m.from)
+	if err != nil {
 		return err
+	}
+	if at.RawQuery != "" || at.Fragment != "" {
+		return usage(errors.New("--from ends with the path of the API, without ? and #"))
 	}
 	c, err := visit(cmd, e)
 	if err != nil {
 		return err
 	}
+	c.http.CheckRedirect = elsewhere
 	ours := remote.Registry{URL: c.url + rest.Prefix, Client: c.http}
-	theirs := remote.Registry{URL: m.from, User: m.user, Client: &http.Client{Timeout: time.Minute}}
+	theirs := remote.Registry{URL: m.from, User: m.user, Client: &http.Client{Timeout: time.Minute, Transport: lines, CheckRedirect: elsewhere}}
 	for path, into := range map[string]*string{m.passwordFile: &theirs.Password, m.tokenFile: &theirs.Token} {
 		if path == "" {
 			continue
@@ -97,7 +126,9 @@ func (m *mirroring) reach(cmd *cobra.Command, e *env) error {
 		if err != nil {
 			return usage(err)
 		}
-		*into = strings.TrimSpace(string(raw))
+		if *into = strings.TrimSpace(string(raw)); *into == "" {
+			return usage(fmt.Errorf("the file %s is empty", path))
+		}
 	}
 	from, to := theirs, ours
 	if m.back {
@@ -108,6 +139,12 @@ func (m *mirroring) reach(cmd *cobra.Command, e *env) error {
 	}
 	m.From.Registry, m.To.Registry = from, to
 	return nil
+}
+
+// elsewhere refuses to be sent on: what is written would be asked there as a
+// question, and its answer taken for a success.
+func elsewhere(to *http.Request, _ []*http.Request) error {
+	return fmt.Errorf("it sends on to %s://%s, where nothing could be written; give the URL of the registry itself", to.URL.Scheme, to.URL.Host)
 }
 
 // mirrored is what came of a round.
@@ -153,7 +190,7 @@ func halted(err error) error {
 // open counts the steps that are left.
 func open(steps []mirror.Step) (n int) {
 	for _, s := range steps {
-		if s.Failed != "" || s.Act == mirror.Conflict {
+		if s.Failed != "" || s.Act == mirror.Conflict || s.Act == mirror.Surplus {
 			n++
 		}
 	}
@@ -193,14 +230,17 @@ func (m *mirroring) tell(w io.Writer, done mirrored) {
 }
 
 // goOn mirrors until it is stopped. A registry that is away for a while is
-// waited for, and so is whoever gives the tokens for it.
+// waited for, and so is whoever gives the tokens for it; one that cannot be followed
+// is not asked again.
 func (m *mirroring) goOn(cmd *cobra.Command, e *env) error {
 	ctx := cmd.Context()
 	before := mirrored{Steps: []mirror.Step{}}
-	for {
+	for first := true; ; first = false {
 		done, err := m.roundAnew(cmd, e)
 		switch {
 		case ctx.Err() != nil: // it was stopped
+		case lasting(err, first):
+			return halted(err)
 		case err != nil:
 			fmt.Fprintln(cmd.ErrOrStderr(), "lethe:", err)
 		case !reflect.DeepEqual(done, before): // what nobody can mend is told once
@@ -215,6 +255,13 @@ func (m *mirroring) goOn(cmd *cobra.Command, e *env) error {
 		case <-time.After(m.every):
 		}
 	}
+}
+
+// lasting reports whether what went wrong goes wrong again: the registry that is
+// written to takes no chosen ids, or what was never right was refused.
+func lasting(err error, first bool) bool {
+	r, refused := errors.AsType[*mirror.Refusal](err)
+	return errors.Is(err, mirror.ErrOwnIDs) || first && refused && r.Status < http.StatusInternalServerError
 }
 
 // roundAnew is a round with what the files say now.
@@ -241,6 +288,15 @@ func (m *mirroring) switchOver(cmd *cobra.Command) error {
 		if m.Closed {
 			how = "as you say"
 		}
-		fmt.Fprintf(w, "%s is closed (%s); %s is open (READWRITE).\n", m.From.URL, how, m.To.URL)
+		fmt.Fprintf(w, "%s is closed (%s); %s is open (READWRITE).\n", redacted(m.From.URL), how, redacted(m.To.URL))
 	})
+}
+
+// redacted is a URL without its password.
+func redacted(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "the registry"
+	}
+	return u.Redacted()
 }

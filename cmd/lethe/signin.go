@@ -75,8 +75,16 @@ func (s signing) RoundTrip(r *http.Request) (*http.Response, error) {
 		r = r.Clone(r.Context())
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	return http.DefaultTransport.RoundTrip(r)
+	return lines.RoundTrip(r)
 }
+
+// lines are the connections of a command: as many stay open as are in use at once,
+// or else each call of a mirror of many subjects has one of its own.
+var lines = func() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = 16
+	return t
+}()
 
 // signIn finds out how a command is to sign in at a server: by the token it is
 // given, as a machine at an OpenID issuer, or as the job of a pipeline that it
