@@ -111,7 +111,7 @@ func (o *elsewhere) ask(ctx context.Context, method, path string, body, into any
 		f.Kind = kindOf(refused)
 		return f
 	case ok:
-		return fault.New(fault.Unavailable, "FORWARD_FAILED", "the registry that is written to answers with the status %d, and nothing was written; try again later, or ask who runs this server to look at its settings LETHE_FORWARD_…", refused.Status).With(err)
+		return fault.New(fault.Unavailable, "FORWARD_FAILED", "the registry that is written to answers with the status %d; nothing is known to be written, so ask the same again, or ask who runs this server to look at its settings LETHE_FORWARD_…", refused.Status).With(err)
 	}
 	return fault.New(fault.Unavailable, "FORWARD_FAILED", "the registry that is written to does not answer, or not as one; nothing is known to be written, so ask the same again").With(err)
 }

@@ -126,6 +126,19 @@ func TestAForwardedAnswerThatIsLost(t *testing.T) {
 	p.wire.do(nil, nil)
 	p.here.walk(t, []step{{"POST /subjects/b/versions", submission(v1), 200, 0, `~{"id":4,"version":1,`}})
 
+	// What is not well may have written all the same.
+	p.wire.do(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodGet {
+			w.WriteHeader(http.StatusGatewayTimeout)
+		}
+		return r.Method == http.MethodGet
+	}, nil)
+	if _, code, said := p.here.ask(t, "POST", "/subjects/c/versions", submission(v1)); code != 50003 || !strings.Contains(said, "has it with the id 4") || strings.Contains(said, "nothing was written") {
+		t.Errorf("while it is not well: %s", said)
+	}
+	p.wire.do(nil, nil)
+	p.here.walk(t, []step{{"POST /subjects/c/versions", submission(v1), 200, 0, `~{"id":4,"version":1,`}})
+
 	// One of several nodes that has not heard of it yet.
 	denied := 0
 	p.wire.do(func(w http.ResponseWriter, r *http.Request) bool {
