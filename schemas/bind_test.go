@@ -11,6 +11,7 @@ import (
 
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/gate"
 	"github.com/flowmart/lethe/schemas/topic"
@@ -213,5 +214,37 @@ func TestHeadersOfATopic(t *testing.T) {
 	wants(t, b.topics(t, b.team, "orders-nothing", "orders#header"), "")
 	if got := b.paths(t, b.topic); len(got) != 4 {
 		t.Errorf("%q", got)
+	}
+}
+
+// Whatever the catalog changes because of a schema the audit log has once, whichever
+// way it came.
+func TestTheAuditLogHasWhatSchemasSay(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	b.another(t, "billed")
+	b.put(t, b.orders, "orders-value", taggedOrder)
+	renamed := strings.Replace(taggedOrder, `"name":"email"`, `"name":"mail","aliases":["email"]`, 1)
+	b.put(t, b.orders, "orders-value", renamed)
+	b.put(t, b.orders, "shop.Order", taggedOrder)
+	wants(t, b.topics(t, b.admin, "shop.Order", "billed"), "")
+	must(b.DeleteVersion(ctx, b.admin, "orders-value", 2, false))(t)
+	wants(t, b.topics(t, b.admin, "shop.Order"), "")
+	must(b.DeleteSubject(ctx, b.admin, "orders-value", false))(t)
+	const q = `
+		WITH said AS (SELECT act, entity_id, count(*) AS n FROM catalog_change WHERE act LIKE '%tag%' GROUP BY act, entity_id),
+		logged AS (SELECT act, entity_id, count(*) AS n FROM audit_entry WHERE act LIKE '%tag%' GROUP BY act, entity_id)
+		SELECT coalesce(s.act, l.act) || ' ' || coalesce(s.n, 0) || ' ' || coalesce(l.n, 0)
+		  FROM said s FULL JOIN logged l USING (act, entity_id)
+		 ORDER BY 1`
+	rows := must(postgres.Scalars[string](ctx, b.db, q))(t)
+	if len(rows) < 4 {
+		t.Errorf("of tags was said %q", rows)
+	}
+	for _, row := range rows {
+		if act, counts, _ := strings.Cut(row, " "); counts != "1 1" {
+			t.Errorf("%s: how often it is in the history and in the log: %s", act, counts)
+		}
 	}
 }
