@@ -52,9 +52,9 @@ type spelling struct{ there, here string }
 // differently are one content: another registry keeps a text as it came, and
 // Lethe its canonical text.
 func (m *Mirror) respelled(ctx context.Context, from, to map[place]Version) error {
-	judge := m.judge(ctx)
-	if judge == nil {
-		return nil
+	judge, err := m.judge(ctx)
+	if err != nil || judge == nil {
+		return err
 	}
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
@@ -83,16 +83,16 @@ func (m *Mirror) respelled(ctx context.Context, from, to map[place]Version) erro
 }
 
 // judge is the side that can be asked whether two texts are one content.
-func (m *Mirror) judge(ctx context.Context) *Registry {
+func (m *Mirror) judge(ctx context.Context) (*Registry, error) {
 	if m.spelled == nil {
 		m.spelled = map[spelling]bool{}
 	}
 	for _, r := range []*Registry{m.To, m.From} {
-		if r.isLethe(ctx) {
-			return r
+		if is, err := r.isLethe(ctx); is || err != nil {
+			return r, err
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // holds reports whether a version of the registry is the content that another

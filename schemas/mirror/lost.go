@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -38,13 +39,13 @@ func (r *Registry) find(ctx context.Context, lost map[place]bool, all map[place]
 		}
 	}
 	for p := range lost {
-		still, _, err := r.numbers(ctx, p.subject)
+		still, live, err := r.numbers(ctx, p.subject)
 		if err != nil {
 			return err
 		}
 		for _, n := range still {
 			if n == p.version {
-				all[p] = Version{Subject: p.subject, Version: n, Deleted: true, Unread: true}
+				all[p] = Version{Subject: p.subject, Version: n, Deleted: !slices.Contains(live, n), Unread: true}
 			}
 		}
 	}

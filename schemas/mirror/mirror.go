@@ -11,6 +11,7 @@ package mirror
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/flowmart/lethe/schemas"
+	"github.com/flowmart/lethe/schemas/remote"
 )
 
 // Mirror makes To what From is. What it has read once of a version it does not
@@ -86,6 +88,9 @@ func (m *Mirror) Plan(ctx context.Context) ([]Step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the registry that is mirrored: %w", err)
 	}
+	if m.Purge && len(from) == 0 && len(to) > 0 {
+		return nil, errors.New("the registry that is mirrored has no subject, so nothing is deleted for good for want of it there; is it the right one?")
+	}
 	if err := m.respelled(ctx, from, to); err != nil {
 		return nil, err
 	}
@@ -110,8 +115,7 @@ func (m *Mirror) versions(from, to map[place]Version) []Step {
 		case !has:
 			step.Act = Take
 			takes = append(takes, step)
-		case v.Unread || there.Unread: // as it was taken before it was deleted
-		case m.alike(v, there) != "":
+		case !v.Unread && !there.Unread && m.alike(v, there) != "":
 			step.Act, step.Why = Conflict, m.alike(v, there)
 			rest = append(rest, step)
 		case v.Deleted && !there.Deleted:
@@ -258,7 +262,11 @@ func (m *Mirror) settings(ctx context.Context, from map[place]Version) ([]Step, 
 	if err != nil && !unknown(err) {
 		return nil, err
 	}
-	both := mode != forwards && m.From.isLethe(ctx) && m.To.isLethe(ctx)
+	both, err := m.bothLethe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	both = both && mode != forwards
 	steps := make([]*Step, len(names))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
@@ -278,6 +286,13 @@ func (m *Mirror) settings(ctx context.Context, from map[place]Version) ([]Step, 
 		}
 	}
 	return out, nil
+}
+
+func (m *Mirror) bothLethe(ctx context.Context) (bool, error) {
+	if is, err := m.From.isLethe(ctx); !is || err != nil {
+		return false, err
+	}
+	return m.To.isLethe(ctx)
 }
 
 // forwards is the mode of a registry that has another written to, and only what
@@ -322,7 +337,8 @@ func (m *Mirror) setting(ctx context.Context, name string, both bool) (*Step, er
 
 // Apply does what a plan says, in its order, and notes in each step what could
 // not be done. It fails only where nothing could be: the registry that is
-// written to does not take ids.
+// written to does not take ids, or is away. What was done stays, and the next round
+// goes on.
 func (m *Mirror) Apply(ctx context.Context, plan []Step) ([]Step, error) {
 	close := func(context.Context) error { return nil }
 	if slices.ContainsFunc(plan, Step.mends) {
@@ -337,17 +353,24 @@ func (m *Mirror) Apply(ctx context.Context, plan []Step) ([]Step, error) {
 		if errors.Is(err, ErrOwnIDs) {
 			return plan, errors.Join(err, m.takeBack(ctx, plan[taken]), close(ctx))
 		}
+		if away(err) {
+			return plan, err
+		}
 		taken++
 	}
 	// What is deleted there is deleted here when all is there that refers to it,
 	// and that goes first.
 	for i := taken - 1; i >= 0; i-- {
 		if plan[i].content.Deleted {
-			_ = m.attempt(ctx, &plan[i], m.hideTaken)
+			if err := m.attempt(ctx, &plan[i], m.hideTaken); away(err) {
+				return plan, err
+			}
 		}
 	}
 	for i := range plan[taken:] {
-		_ = m.attempt(ctx, &plan[taken+i], m.do)
+		if err := m.attempt(ctx, &plan[taken+i], m.do); away(err) {
+			return plan, err
+		}
 	}
 	return plan, ctx.Err()
 }
@@ -376,15 +399,28 @@ func (m *Mirror) do(ctx context.Context, s Step) error {
 	case Hide:
 		return m.To.hide(ctx, s.Subject, s.Version)
 	case Purge:
-		delete(m.read[m.To], place{s.Subject, s.Version})
-		if !s.content.Deleted {
-			if err := m.To.hide(ctx, s.Subject, s.Version); err != nil {
-				return err
-			}
-		}
-		return m.To.purge(ctx, s.Subject, s.Version)
+		return m.purge(ctx, s)
 	case Configure:
 		return m.To.setConfig(ctx, s.Subject, s.settings)
 	}
 	return nil
+}
+
+// errThere is why a version is not deleted for good.
+var errThere = errors.New("it is there, and was not listed; nothing was deleted")
+
+// purge deletes for good what From does not have. It is asked for it once more: its
+// id is never given again, and what others delete while a list comes in parts makes
+// the list leave something out.
+func (m *Mirror) purge(ctx context.Context, s Step) error {
+	if _, err := m.From.version(ctx, s.Subject, s.Version); !remote.Absent(err) {
+		return cmp.Or(err, errThere)
+	}
+	delete(m.read[m.To], place{s.Subject, s.Version})
+	if !s.content.Deleted {
+		if err := m.To.hide(ctx, s.Subject, s.Version); err != nil {
+			return err
+		}
+	}
+	return m.To.purge(ctx, s.Subject, s.Version)
 }

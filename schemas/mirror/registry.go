@@ -3,6 +3,7 @@ package mirror
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -38,10 +39,11 @@ const usualCut = 1000
 
 // subjects lists the subjects that start with prefix, deleted ones too if that is
 // asked. A registry may give a list in parts, so it is asked for more until nothing
-// comes. One that does not know where to go on gives the same again; it may know no
-// prefix either.
+// new comes. One that does not know where to go on gives the same again, in whatever
+// order; it may know no prefix either.
 func (r *Registry) subjects(ctx context.Context, prefix string, deleted bool) ([]string, error) {
 	var names []string
+	seen := map[string]bool{}
 	for {
 		var more []string
 		q := url.Values{"deleted": {strconv.FormatBool(deleted)}, "subjectPrefix": {cmp.Or(prefix, everySubject)}}
@@ -49,17 +51,30 @@ func (r *Registry) subjects(ctx context.Context, prefix string, deleted bool) ([
 			q.Set("offset", strconv.Itoa(len(names)))
 		}
 		if err := r.Ask(ctx, http.MethodGet, "/subjects?"+q.Encode(), nil, &more); err != nil {
-			return nil, err
+			return nil, atNoRegistry(err)
 		}
-		again := len(more) > 0 && len(names) > 0 && more[0] == names[0]
-		if again && len(names)%usualCut == 0 {
+		fresh := slices.DeleteFunc(slices.Clone(more), func(name string) bool { return seen[name] })
+		if len(fresh) == 0 && len(more) > 0 && len(names)%usualCut == 0 {
 			return nil, fmt.Errorf("it lists %d subjects and does not say whether there are more; have it list all (Apicurio Registry: apicurio.ccompat.max-subjects), for what is left out would seem to be gone", len(names))
 		}
-		if again || len(more) == 0 {
+		if len(fresh) == 0 {
 			return ofPrefix(names, prefix), nil
 		}
-		names = append(names, more...)
+		for _, name := range fresh {
+			seen[name] = true
+		}
+		names = append(names, fresh...)
 	}
+}
+
+// atNoRegistry says of what is no answer of a registry's where one is.
+func atNoRegistry(err error) error {
+	_, page := errors.AsType[*json.SyntaxError](err)
+	_, other := errors.AsType[*json.UnmarshalTypeError](err)
+	if !page && !other && !unknown(err) {
+		return err
+	}
+	return fmt.Errorf("there is no registry at this URL; it goes up to the paths of the API, like https://lethe.example/registry or https://apicurio.example/apis/ccompat/v7: %w", err)
 }
 
 // ofPrefix leaves the subjects that start with prefix. One that names contexts
@@ -167,10 +182,28 @@ func (r *Registry) configAt(ctx context.Context, path string) (c map[string]any,
 }
 
 // isLethe reports whether the registry is one of ours, as it says itself. One
-// that does not say is another.
-func (r *Registry) isLethe(ctx context.Context) bool {
+// that does not say is another, unless it is away.
+func (r *Registry) isLethe(ctx context.Context) (bool, error) {
+	raw, err := r.Raw(ctx, http.MethodGet, "/v1/metadata/id", nil)
+	if away(err) {
+		return false, err
+	}
 	var is struct{ ID string }
-	return r.Ask(ctx, http.MethodGet, "/v1/metadata/id", nil, &is) == nil && is.ID == "lethe"
+	return json.Unmarshal(raw, &is) == nil && is.ID == "lethe", nil
+}
+
+// away reports whether something failed for a reason that is not in what was asked:
+// the next request fails, too.
+func away(err error) bool {
+	refused, ok := errors.AsType[*Refusal](err)
+	if !ok {
+		return err != nil && !errors.Is(err, errThere)
+	}
+	switch refused.Status {
+	case http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
 }
 
 func (r *Registry) setConfig(ctx context.Context, subject string, c map[string]any) error {
