@@ -22,6 +22,10 @@ type Around struct {
 	TopicDays *int
 	Compacted bool // the topic keeps the last record of each key
 	Shreds    bool // it is erased by destroying keys
+
+	// New has the catalog not know the dataset yet: what it lacks then is told,
+	// and asked for once it does.
+	New bool
 }
 
 // Use is a purpose that data may be used for.
@@ -65,6 +69,9 @@ func (a Around) find(c Change, now tags, changes []Difference) []Finding {
 }
 
 func (a Around) amiss(c Change, now tags, changes []Difference) []Finding {
+	if a.New {
+		return unsaid(now)
+	}
 	var out []Finding
 	if !a.Owned {
 		out = append(out, Finding{Code: "CG003", Severity: Error, Message: "no active team answers for this data",
@@ -78,6 +85,16 @@ func (a Around) amiss(c Change, now tags, changes []Difference) []Finding {
 	out = append(out, a.widened(changes)...)
 	out = append(out, a.needless(personal)...)
 	return append(out, a.dangling(c, now)...)
+}
+
+// unsaid tells of personal data in a dataset that is new what will be asked for.
+func unsaid(now tags) []Finding {
+	if len(now.said()) == 0 {
+		return nil
+	}
+	return []Finding{{Code: "CG020", Severity: Advice,
+		Message: "it is new to the catalog and holds personal data; nobody can have said yet what they may be used for, or how long they are kept",
+		Mend:    "once it is there, give its dataset a permitted use and a retention policy: where the gate is enforced, the next change is refused without"}}
 }
 
 // said are the personal categories that somebody said of a field, not those of

@@ -58,6 +58,8 @@ func TestAround(t *testing.T) {
 		{"somebody may need it", with(func(a *gate.Around) { a.Consumers = []gate.Consumer{reader("delivery", "id"), reader("delivery")} }), nil, []gate.Field{id, email}, gate.Pass, nil},
 		{"a read of what is not there", with(func(a *gate.Around) { a.Consumers = []gate.Consumer{reader("delivery", "id", "emial", "email")} }), nil, []gate.Field{id, email}, gate.Warning, []string{"CG051 advice"}},
 		{"a read of what was there", with(func(a *gate.Around) { a.Consumers = []gate.Consumer{reader("delivery", "id", "email")} }), []gate.Field{id, email}, []gate.Field{id}, gate.Pass, nil},
+		{"new to the catalog", gate.Around{New: true}, nil, []gate.Field{id, email}, gate.Warning, []string{"CG020 advice"}},
+		{"new to the catalog, and nothing personal", gate.Around{New: true}, nil, []gate.Field{fld("P", "sku", "string")}, gate.Pass, nil},
 		{"what was so before, untouched", gate.Around{}, []gate.Field{id, email}, []gate.Field{id, email}, gate.Pass, []string{"(CG003)", "(CG020)", "(CG040)"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -42,6 +42,7 @@ func (v *work) around(ctx context.Context, all []*judged, ids []uuid.UUID) error
 	for _, j := range all {
 		d, known := datasets[j.dataset]
 		if !known {
+			j.change.Around = []gate.Around{{New: true}}
 			continue
 		}
 		j.known = d

@@ -39,7 +39,7 @@ func BenchmarkCheck(b *testing.B) {
 func TestLargeStore(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	if a := b.push(t, many(500)); !a.Pushed || a.Verdict != gate.Pass || len(a.Schemas) != 500 {
+	if a := b.push(t, many(500)); !a.Pushed || a.Verdict != gate.Warning || len(a.Schemas) != 500 {
 		t.Fatalf("%s, %d tables", a.Verdict, len(a.Schemas))
 	}
 	if a := b.push(t, many(500), "ALTER TABLE t7 ADD weight int;"); a.Version != 2 || len(a.Changes) != 1 {

@@ -31,7 +31,10 @@ func TestPush(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	a := b.push(t, first)
-	if a.Verdict != gate.Pass || !a.Pushed || a.Version != 1 || a.Namespace != "postgres://orders-db" || len(a.Changes) != 1 || a.Changes[0].At.String() != "1.sql:1:1" {
+	if got := told(a); !reflect.DeepEqual(got, []string{"CG020 1.sql:1:1 "}) { // what will be asked for
+		t.Errorf("%q", got)
+	}
+	if a.Verdict != gate.Warning || !a.Pushed || a.Version != 1 || a.Namespace != "postgres://orders-db" || len(a.Changes) != 1 || a.Changes[0].At.String() != "1.sql:1:1" {
 		t.Fatalf("%+v", a)
 	}
 	want := map[string]map[string][]string{"postgres://orders-db public.customer": {"id": {"user.unique_id"}, "created_at": {}}}
@@ -267,7 +270,7 @@ func TestFoundThroughKeys(t *testing.T) {
 		CREATE TABLE geo (address bigint, street text);
 		COMMENT ON COLUMN address.street IS '@tags(user.contact.address.street)';
 		COMMENT ON COLUMN geo.street IS '@tags(user.contact.address.street)';`)))(t)
-	if got, want := told(a), []string{"CG031 1.sql:9:3 "}; !reflect.DeepEqual(got, want) {
+	if got, want := told(a), []string{"CG020 1.sql:8:3 ", "CG020 1.sql:1:1 ", "CG031 1.sql:9:3 ", "CG020 1.sql:9:3 "}; !reflect.DeepEqual(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
