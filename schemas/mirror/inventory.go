@@ -66,11 +66,18 @@ func (r *Registry) versionsOf(ctx context.Context, subject string, known map[pla
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, n := range all {
+	if len(all) == 0 { // it ended meanwhile, or is read as one that is not there
+		out, err = r.own(ctx, subject)
+		return out, nil, err
+	}
+	for i, n := range all {
 		v, was := known[place{subject, n}]
-		if _, followed := known[place{subject, n + 1}]; !was || !followed {
+		if _, followed := known[place{subject, n + 1}]; !was || !followed || i == len(all)-1 {
 			again, err := r.version(ctx, subject, n)
 			switch {
+			case err == nil && again.Subject != subject && again.Subject != "": // an alias is followed
+				out, err = r.own(ctx, subject)
+				return out, nil, err
 			case err == nil:
 				v = again
 			case !remote.Absent(err):

@@ -39,6 +39,7 @@ type Mirror struct {
 
 	read    map[*Registry]map[place]Version
 	spelled map[spelling]bool // what Lethe said is one content
+	aliases map[string]bool   // names that others are read by, as far as they were seen
 }
 
 // place is where a version is.
@@ -255,8 +256,13 @@ func (m *Mirror) settings(ctx context.Context, from map[place]Version) ([]Step, 
 		}
 	}
 	if m.Prefix == "" {
-		set[""] = true
+		set[""], set[everywhere] = true, true
 	}
+	aliases, err := m.aliased(ctx)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(set, aliases)
 	names := slices.Sorted(maps.Keys(set))
 	mode, err := m.To.mode(ctx)
 	if err != nil && !unknown(err) {
@@ -295,6 +301,10 @@ func (m *Mirror) bothLethe(ctx context.Context) (bool, error) {
 	return m.To.isLethe(ctx)
 }
 
+// everywhere is what stands for every context: of it nothing may be known, and then
+// it is left as it is.
+const everywhere = ":.__GLOBAL:"
+
 // forwards is the mode of a registry that has another written to, and only what
 // is its own alone set in itself.
 const forwards = "FORWARD"
@@ -324,7 +334,7 @@ func (m *Mirror) setting(ctx context.Context, name string, both bool) (*Step, er
 			delete(here, member)
 		}
 	}
-	if reflect.DeepEqual(bare(there), bare(here)) {
+	if reflect.DeepEqual(bare(there), bare(here)) || name == everywhere && (there == nil || here == nil) {
 		return nil, nil
 	}
 	for member := range here {

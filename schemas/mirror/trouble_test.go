@@ -134,7 +134,7 @@ func TestMirrorToARegistryThatGoesAway(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if plan, err = m.Apply(t.Context(), plan); err == nil || sent.Load() != 2 {
+			if _, err = m.Apply(t.Context(), plan); err == nil || sent.Load() != 2 {
 				t.Errorf("%d were sent: %v", sent.Load(), err)
 			}
 			if got := to.must("GET /subjects"); got != `["s0"]` {

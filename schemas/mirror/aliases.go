@@ -1,0 +1,78 @@
+package mirror
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/flowmart/lethe/schemas/remote"
+)
+
+// listed is a version as a list of versions tells it.
+type listed struct {
+	remote.Version
+	Aliases []string `json:"aliases"` // other names that its subject is read by
+}
+
+// list reads a list of versions, which comes in parts. In it an alias is not
+// followed. One that knows no such list has none.
+func (r *Registry) list(ctx context.Context, q url.Values) (out []listed, err error) {
+	for {
+		var more []listed
+		q.Set("offset", strconv.Itoa(len(out)))
+		err := r.Ask(ctx, http.MethodGet, "/schemas?"+q.Encode(), nil, &more)
+		if _, refused := errors.AsType[*Refusal](err); refused && !away(err) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(more) == 0 || len(out) > 0 && more[0].Subject == out[0].Subject && more[0].Version.Version == out[0].Version.Version {
+			return out, nil
+		}
+		out = append(out, more...)
+	}
+}
+
+// own reads the versions of a subject that is read as another, its own ones.
+func (r *Registry) own(ctx context.Context, subject string) (out []Version, err error) {
+	live := map[int]bool{}
+	for _, deleted := range []string{"false", "true"} {
+		all, err := r.list(ctx, url.Values{"subjectPrefix": {subject}, "deleted": {deleted}})
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range all {
+			switch v := l.Version; {
+			case v.Subject != subject:
+			case deleted == "false":
+				live[v.Version] = true
+			default:
+				v.Deleted = !live[v.Version]
+				out = append(out, v)
+			}
+		}
+	}
+	return out, nil
+}
+
+// aliased lists the names that From has others read by, and those that it had:
+// they may have no versions, and then no list of subjects has them.
+func (m *Mirror) aliased(ctx context.Context) (map[string]bool, error) {
+	all, err := m.From.list(ctx, url.Values{"subjectPrefix": {cmp.Or(m.Prefix, everySubject)}, "aliases": {"true"}, "latestOnly": {"true"}})
+	if m.aliases == nil {
+		m.aliases = map[string]bool{}
+	}
+	for _, l := range all {
+		for _, name := range l.Aliases {
+			if strings.HasPrefix(name, m.Prefix) {
+				m.aliases[name] = true
+			}
+		}
+	}
+	return m.aliases, err
+}
