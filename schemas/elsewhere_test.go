@@ -232,7 +232,7 @@ func TestTheModeChangesWhileManyRegister(t *testing.T) {
 	wg.Go(func() {
 		for i := range 20 {
 			mode := []schemas.Mode{schemas.ReadWrite, schemas.Forwarding}[i%2]
-			if err := f.SetMode(ctx, f.bench.admin, "", mode, false); err != nil {
+			if err := f.SetMode(ctx, f.bench.admin, "", mode, true); err != nil {
 				t.Error(err)
 			}
 		}
@@ -255,7 +255,7 @@ func TestTheModeChangesWhileManyRegister(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	must(0, f.SetMode(ctx, f.bench.admin, "", schemas.Forwarding, false))(t)
+	must(0, f.SetMode(ctx, f.bench.admin, "", schemas.Forwarding, true))(t)
 	f.writes.Store(0)
 	if _, err := f.Register(ctx, f.bench.admin, schemas.Submission{Subject: "last", Text: record("id")}); err != nil && !errors.Is(err, fault.New("", "NOT_KEPT", "")) {
 		t.Error(err)

@@ -127,8 +127,10 @@ func (r *Registry) Mode(ctx context.Context, by access.Principal, subject string
 }
 
 // SetMode sets the mode of a subject, a context, or the registry where subject
-// is ""; in any case of letters. Import is entered while nothing is registered there, or by force. It
-// needs who may configure the level; Import needs an admin. Forwarding is the registry's alone, and needs another one.
+// is ""; in any case of letters. Import is entered while nothing is registered
+// there, or by force; Forwarding likewise, or from Import. It needs who may
+// configure the level; Import needs an admin. Forwarding is the registry's alone,
+// and needs another one.
 func (r *Registry) SetMode(ctx context.Context, by access.Principal, subject string, mode Mode, force bool) error {
 	if err := by.Require(access.Steward, access.Admin); err != nil {
 		return err
@@ -148,8 +150,8 @@ func (r *Registry) SetMode(ctx context.Context, by access.Principal, subject str
 		}
 	}
 	return r.atLevel(ctx, by, subject, true, func(tx pgx.Tx, l level) error {
-		if mode == Import && !force && l.mode != Import {
-			if err := vacant(ctx, tx, l.place); err != nil {
+		if !force {
+			if err := enters(ctx, tx, l, mode); err != nil {
 				return err
 			}
 		}
@@ -157,17 +159,33 @@ func (r *Registry) SetMode(ctx context.Context, by access.Principal, subject str
 	})
 }
 
-// vacant refuses where live versions are registered.
-func vacant(ctx context.Context, tx pgx.Tx, p place) error {
+// enters refuses a mode in which ids come from elsewhere where versions are
+// registered that have theirs from here.
+func enters(ctx context.Context, tx pgx.Tx, l level, mode Mode) error {
+	if mode != Import && mode != Forwarding || l.mode == mode || l.mode == Import {
+		return nil
+	}
+	within := l.place
+	if mode == Forwarding {
+		within = place{global, ""} // it is every context's
+	}
+	taken, err := occupied(ctx, tx, within)
+	switch {
+	case err != nil || !taken:
+		return err
+	case mode == Forwarding:
+		return fault.New(fault.Invalid, "MODE_FORBIDS", "versions are registered that the registry which is written to may have under other ids; copy what that has first (lethe schema mirror), or ask with force=true")
+	}
+	return fault.New(fault.Invalid, "MODE_FORBIDS", "%s holds versions, whose ids an import could contradict; delete them first, or ask with force=true", l.place.told())
+}
+
+// occupied reports whether live versions are registered.
+func occupied(ctx context.Context, tx pgx.Tx, p place) (bool, error) {
 	const q = `
 		SELECT EXISTS (SELECT FROM schemas_subject s
 		                 JOIN schemas_version v ON v.subject_id = s.id AND v.deleted_at IS NULL
 		                WHERE ($1 = '.__GLOBAL' OR s.context = $1) AND ($2 = '' OR s.name = $2))`
-	taken, err := postgres.Scalar[bool](ctx, tx, q, p.context, p.name)
-	if err == nil && taken {
-		err = fault.New(fault.Invalid, "MODE_FORBIDS", "%s holds versions, whose ids an import could contradict; delete them first, or ask with force=true", p.told())
-	}
-	return err
+	return postgres.Scalar[bool](ctx, tx, q, p.context, p.name)
 }
 
 // DeleteMode takes back the mode of a subject, a context or the registry, and

@@ -158,7 +158,7 @@ func TestAForwardedAnswerThatIsLost(t *testing.T) {
 	p.here.walk(t, []step{
 		{"PUT /mode", `{"mode":"READWRITE"}`, 200, 0, ""},
 		{"POST /subjects/own/versions", submission(`"long"`), 200, 0, `~{"id":5,`},
-		{"PUT /mode", `{"mode":"FORWARD"}`, 200, 0, ""},
+		{"PUT /mode?force=true", `{"mode":"FORWARD"}`, 200, 0, ""},
 		{"POST /subjects/b/versions", submission(v2), 500, 50003, "~has it as version 2 with the id 5, and it could not be kept here: the id 5 stands for another schema"},
 		{"GET /subjects/b/versions", "", 200, 0, "[1]"},
 	})

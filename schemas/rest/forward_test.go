@@ -407,6 +407,27 @@ func TestManyAtOneSubjectThatIsForwarded(t *testing.T) {
 	p.both(t, "/subjects/hot/versions", "/subjects/hot/versions/latest", "/schemas")
 }
 
+// What was registered before the mode was set has ids of its own, which another
+// registry gives to other schemas: unless it was copied from there, the mode is not
+// entered but by force.
+func TestForwardingIsEnteredWithCopies(t *testing.T) {
+	t.Parallel()
+	p := forwarding(t)
+	p.here.walk(t, []step{
+		{"PUT /mode", `{"mode":"READWRITE"}`, 200, 0, ""},
+		{"PUT /mode", `{"mode":"FORWARD"}`, 200, 0, ""}, // nothing is registered
+		{"PUT /mode", `{"mode":"READWRITE"}`, 200, 0, ""},
+		{"POST /contexts/dev/subjects/own/versions", submission(v1), 200, 0, ""},
+		{"PUT /mode", `{"mode":"FORWARD"}`, 422, 42205, "~force=true"},
+		{"GET /mode", "", 200, 0, `{"mode":"READWRITE"}`},
+		{"PUT /mode?force=true", `{"mode":"FORWARD"}`, 200, 0, ""},
+		{"PUT /mode", `{"mode":"FORWARD"}`, 200, 0, ""}, // it is
+		{"PUT /mode?force=true", `{"mode":"IMPORT"}`, 200, 0, ""},
+		{"POST /subjects/copied/versions", submission(v1, `,"id":1,"version":1`), 200, 0, ""},
+		{"PUT /mode", `{"mode":"FORWARD"}`, 200, 0, ""},
+	})
+}
+
 // A registry that gives a content several ids has them all here: those after the
 // first stand among the metadata.
 func TestForwardingOfAContentThatHasAnotherID(t *testing.T) {
@@ -416,7 +437,7 @@ func TestForwardingOfAContentThatHasAnotherID(t *testing.T) {
 	p.here.walk(t, []step{
 		{"PUT /mode", `{"mode":"READWRITE"}`, 200, 0, ""},
 		{"POST /subjects/own/versions", submission(v1), 200, 0, `~{"id":1,`},
-		{"PUT /mode", `{"mode":"FORWARD"}`, 200, 0, ""},
+		{"PUT /mode?force=true", `{"mode":"FORWARD"}`, 200, 0, ""},
 		{"POST /subjects/a/versions", submission(v1), 200, 0, `~{"id":2,"version":1,`},
 		{"POST /subjects/a/versions", submission(v1), 200, 0, `~{"id":2,"version":1,`},
 		{"POST /subjects/a/versions", submission(v1, `,"metadata":{}`), 200, 0, `~{"id":2,"version":1,`},
