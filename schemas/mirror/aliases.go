@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"github.com/flowmart/lethe/schemas/remote"
 )
@@ -69,7 +68,7 @@ func (m *Mirror) aliased(ctx context.Context) (map[string]bool, error) {
 	}
 	for _, l := range all {
 		for _, name := range l.Aliases {
-			if strings.HasPrefix(name, m.Prefix) {
+			if len(ofPrefix([]string{name}, m.Prefix)) > 0 {
 				m.aliases[name] = true
 			}
 		}

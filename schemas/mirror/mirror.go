@@ -360,8 +360,8 @@ func (m *Mirror) Apply(ctx context.Context, plan []Step) ([]Step, error) {
 	taken := 0
 	for taken < len(plan) && plan[taken].Act == Take {
 		err := m.attempt(ctx, &plan[taken], m.do)
-		if errors.Is(err, ErrOwnIDs) {
-			return plan, errors.Join(err, m.takeBack(ctx, plan[taken]), close(ctx))
+		if own, is := errors.AsType[*ownID](err); is {
+			return plan, errors.Join(err, m.takeBack(ctx, own), close(ctx))
 		}
 		if away(err) {
 			return plan, err

@@ -36,6 +36,8 @@ func TestListsOfOtherRegistries(t *testing.T) {
 		"in parts of one":              {few, 1, "", 4},
 		"whole":                        {few, 0, "", 4},
 		"whole, and of every prefix":   {few, 0, "a.", 3},
+		"whole, and of a context":      {few, 0, ":.dev:", 0},
+		"whole, and of the default":    {few, 0, ":.:a.", 3},
 		"empty":                        {nil, 0, "", 0},
 		"in parts that are a thousand": {many, 1000, "", 1000},
 		"cut, for all that is known":   {many, 0, "", -1},

@@ -77,12 +77,14 @@ func atNoRegistry(err error) error {
 	return fmt.Errorf("there is no registry at this URL; it goes up to the paths of the API, like https://lethe.example/registry or https://apicurio.example/apis/ccompat/v7: %w", err)
 }
 
-// ofPrefix leaves the subjects that start with prefix. One that names contexts
-// itself is left to the registry, which has them.
+// ofPrefix leaves the subjects that start with prefix, of one that names the default
+// context those that are told without it. One of every context is left to the
+// registry, which has them.
 func ofPrefix(names []string, prefix string) []string {
-	if strings.HasPrefix(prefix, ":") {
+	if strings.HasPrefix(prefix, ":*:") {
 		return names
 	}
+	prefix = strings.TrimPrefix(prefix, ":.:")
 	return slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, prefix) })
 }
 
@@ -127,10 +129,22 @@ func (r *Registry) register(ctx context.Context, v Version) error {
 		return err
 	}
 	if made.ID != v.ID {
-		return fmt.Errorf("%s version %d got the id %d and not %d: %w", subject, v.Version, made.ID, v.ID, ErrOwnIDs)
+		return &ownID{subject, v.Version, v.ID, made.ID}
 	}
 	return nil
 }
+
+// ownID is an id that a registry gave instead of the one that was asked for.
+type ownID struct {
+	subject             string
+	version, asked, got int
+}
+
+func (e *ownID) Error() string {
+	return fmt.Sprintf("%s version %d got the id %d and not %d: %s", e.subject, e.version, e.got, e.asked, ErrOwnIDs)
+}
+
+func (e *ownID) Unwrap() error { return ErrOwnIDs }
 
 func (r *Registry) hide(ctx context.Context, subject string, version int) error {
 	return r.Ask(ctx, http.MethodDelete, "/subjects/"+url.PathEscape(subject)+"/versions/"+strconv.Itoa(version), nil, nil)

@@ -45,21 +45,27 @@ func (m *Mirror) open(ctx context.Context) (close func(context.Context) error, e
 	return close, nil
 }
 
-// takeBack deletes for good the version that came of a step that asked for another
-// id, if one came of it and was not there before.
-func (m *Mirror) takeBack(ctx context.Context, s Step) error {
-	all, _, err := m.To.numbers(ctx, s.Subject)
+// takeBack deletes for good the version that came of asking for another id, if one
+// came of it and was not there before. What others registered meanwhile stays.
+func (m *Mirror) takeBack(ctx context.Context, made *ownID) error {
+	all, _, err := m.To.numbers(ctx, made.subject)
 	if err != nil {
 		return err
 	}
 	for _, n := range slices.Backward(all) {
-		if _, was := m.known(m.To)[place{s.Subject, n}]; was {
+		if _, was := m.known(m.To)[place{made.subject, n}]; was {
 			continue
 		}
-		if err := m.To.hide(ctx, s.Subject, n); err != nil {
+		switch v, err := m.To.version(ctx, made.subject, n); {
+		case err != nil:
+			return err
+		case v.ID != made.got:
+			continue
+		}
+		if err := m.To.hide(ctx, made.subject, n); err != nil {
 			return err
 		}
-		return m.To.purge(ctx, s.Subject, n)
+		return m.To.purge(ctx, made.subject, n)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package mirror_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -165,5 +166,44 @@ func TestWhatIsNotGivenIsDeleted(t *testing.T) {
 	m := &mirror.Mirror{From: &from.Registry, To: &to.Registry, Force: true}
 	if got := acts(follow(t, m)); !slices.Equal(got, []string{"DELETE gone"}) {
 		t.Errorf("followed by %q", got)
+	}
+}
+
+// What others write, while a schema is taken back that got another id, is theirs.
+func TestOnlyWhatWasTakenIsTakenBack(t *testing.T) {
+	t.Parallel()
+	var meanwhile atomic.Bool
+	inner := heedless(t)
+	wall := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.RequestURI, r.URL.Scheme, r.URL.Host = "", "http", strings.TrimPrefix(strings.TrimSuffix(inner.URL, "/registry"), "http://")
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		defer resp.Body.Close()
+		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/versions") && meanwhile.CompareAndSwap(false, true) {
+			inner.must("POST /subjects/order/versions", wider, "}")
+		}
+		w.WriteHeader(resp.StatusCode)
+		_, _ = io.Copy(w, resp.Body)
+	}))
+	t.Cleanup(wall.Close)
+	to := inner.Registry
+	to.URL = wall.URL + "/registry"
+	from := open(t)
+	from.must("POST /subjects/else/versions", `{"schema":"\"long\""}`)
+	from.must("POST /subjects/order/versions", order, "}")
+	from.must("DELETE /subjects/else")
+	from.must("DELETE /subjects/else?permanent=true")
+	m := &mirror.Mirror{From: &from.Registry, To: &to}
+	plan, err := m.Plan(t.Context())
+	if err != nil || !slices.Equal(acts(plan), []string{"TAKE order"}) {
+		t.Fatalf("%v %v", acts(plan), err)
+	}
+	if _, err := m.Apply(t.Context(), plan); !errors.Is(err, mirror.ErrOwnIDs) {
+		t.Errorf("%v", err)
+	}
+	if got := inner.must("GET /subjects/order/versions?deleted=true"); got != "[2]" {
+		t.Errorf("there are %s", got)
 	}
 }
