@@ -151,11 +151,11 @@ const shortestSecret = 8
 func (r *Registry) refusal(asked string, status int, raw []byte) error {
 	refused := &Refusal{Asked: asked, Status: status, Code: status}
 	var told struct {
-		Code    int    `json:"error_code"`
+		Code    *int   `json:"error_code"` // some have 0 for no other than the status
 		Message string `json:"message"`
 	}
-	if json.Unmarshal(raw, &told) == nil && told.Code != 0 {
-		refused.Code, refused.Message = told.Code, told.Message
+	if json.Unmarshal(raw, &told) == nil && told.Code != nil {
+		refused.Code, refused.Message = cmp.Or(*told.Code, status), told.Message
 	}
 	signed := base64.StdEncoding.EncodeToString([]byte(r.User + ":" + r.Password))
 	for _, secret := range []string{r.Token, r.Password, signed} {

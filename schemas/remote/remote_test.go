@@ -26,6 +26,8 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"incompatible", 409, `{"error_code":409,"message":"may not follow"}`, 409, "may not follow", true, false},
 		{"incompatible, of a newer line", 409, `{"error_code":40901,"message":"may not follow"}`, 40901, "may not follow", true, false},
+		{"closed, of Apicurio's", 409, `{"message":"it is in read-only mode","error_code":0}`, 409, "it is in read-only mode", true, false},
+		{"what a gateway says", 409, `{"message":"not now"}`, 409, "", false, false},
 		{"invalid", 422, `{"error_code":42201,"message":"no schema"}`, 42201, "no schema", true, false},
 		{"no subject", 404, `{"error_code":40401,"message":"not there"}`, 40401, "not there", true, true},
 		{"no path", 404, `{"error_code":404,"message":"HTTP 404"}`, 404, "HTTP 404", false, false},
