@@ -34,7 +34,7 @@ type Mirror struct {
 	From, To *Registry
 	Prefix   string // of the subjects that are mirrored; "" for all of every context
 	Purge    bool   // delete for good what From does not have
-	Force    bool   // enter IMPORT where versions are registered already
+	Force    bool   // enter IMPORT where versions are registered already, once
 	Closed   bool   // From takes nothing any more, and is not to be closed by a switch
 
 	read    map[*Registry]map[place]Version

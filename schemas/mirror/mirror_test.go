@@ -194,6 +194,7 @@ func TestMirrorOfOurOwnSettings(t *testing.T) {
 	if plan, err := m.Plan(t.Context()); err != nil || len(plan) > 0 {
 		t.Errorf("to follow: %v %v", acts(plan), err)
 	}
+	m.Force = true
 	theirs.must("DELETE /config/set")
 	if got := acts(follow(t, m)); !slices.Equal(got, []string{"CONFIGURE set"}) {
 		t.Errorf("followed by %q", got)

@@ -36,10 +36,12 @@ func (m *Mirror) open(ctx context.Context) (close func(context.Context) error, e
 	}
 	close = func(ctx context.Context) error { return m.To.setMode(ctx, mode, true) }
 	m.To.Copies = mode == forwards
+	force := m.Force
+	m.Force = false // once: who opens it while it is followed, means it
 	if mode == "IMPORT" || mode == forwards {
 		return close, nil
 	}
-	if err := m.To.setMode(ctx, "IMPORT", m.Force); err != nil {
+	if err := m.To.setMode(ctx, "IMPORT", force); err != nil {
 		return nil, fmt.Errorf("the registry that is written to does not enter the mode IMPORT: %w", err)
 	}
 	return close, nil

@@ -136,3 +136,28 @@ func TestSwitchFromARegistryThatWasClosed(t *testing.T) {
 		t.Errorf("the mode is %s", mode)
 	}
 }
+
+// Who follows on after the switch, with force, does not close what was opened.
+func TestAFollowerThatWasForgotten(t *testing.T) {
+	t.Parallel()
+	from, to := open(t), open(t)
+	from.must("POST /subjects/a/versions", order, "}")
+	to.must("POST /subjects/a/versions", order, "}")
+	from.must("POST /subjects/b/versions", order, "}")
+	m := &mirror.Mirror{From: &from.Registry, To: &to.Registry, Force: true}
+	follow(t, m)
+	if left, err := (&mirror.Mirror{From: &from.Registry, To: &to.Registry}).Switch(t.Context()); err != nil {
+		t.Fatalf("%v %v", acts(left), err)
+	}
+	to.must("PUT /config/a", `{"compatibility":"FULL"}`)
+	plan, err := m.Plan(t.Context())
+	if err != nil || len(plan) != 1 {
+		t.Fatalf("%v %v", acts(plan), err)
+	}
+	if _, err := m.Apply(t.Context(), plan); err == nil || !strings.Contains(err.Error(), "42205") {
+		t.Errorf("%v", err)
+	}
+	if mode, set := to.must("GET /mode"), to.must("GET /config/a"); mode != `{"mode":"READWRITE"}` || set != `{"compatibilityLevel":"FULL"}` {
+		t.Errorf("the mode is %s, and set is %s", mode, set)
+	}
+}
