@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/flowmart/lethe/internal/access"
@@ -21,20 +20,24 @@ import (
 // here afterwards. Nothing is locked while it is asked: what it took and this one
 // could not keep is kept when the same is asked again.
 type elsewhere struct {
-	reach   func() (*remote.Registry, error)
-	within  time.Duration // for all that one write asks
-	waiting atomic.Int32  // writes that it is asked for now
+	reach  func() (*remote.Registry, error)
+	within time.Duration // for all that one write asks
+	asked  chan struct{} // one for each write that it is asked for now
 }
 
-// mostWaiting is how many writes wait for it at once. Beyond that they are refused:
+// mostWaiting is how many writes wait for it at once. Those beyond wait for their
+// turn as long as patience, which is enough where it answers, and are refused then:
 // whoever reads is not to wait for a registry that hangs.
-const mostWaiting = 24
+const (
+	mostWaiting = 24
+	patience    = time.Second
+)
 
 // ForwardTo names the registry that is written to in the mode FORWARD, and how
 // long it is waited for. It is asked for with each write: secrets change. This is
 // called before anything else.
 func (r *Registry) ForwardTo(reach func() (*remote.Registry, error), within time.Duration) {
-	r.elsewhere = &elsewhere{reach: reach, within: within}
+	r.elsewhere = &elsewhere{reach: reach, within: within, asked: make(chan struct{}, mostWaiting)}
 }
 
 // Copying is the registry for who copies into it what another one has, in the
@@ -80,12 +83,15 @@ func (o *elsewhere) begin(ctx context.Context) (asking context.Context, done fun
 	if o == nil {
 		return nil, nil, fault.New(fault.Unavailable, "FORWARD_FAILED", "this is to be written to another registry, and this server knows of none; its setting LETHE_FORWARD_URL says which")
 	}
-	if o.waiting.Add(1) > mostWaiting {
-		o.waiting.Add(-1)
+	select {
+	case o.asked <- struct{}{}:
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	case <-time.After(patience):
 		return nil, nil, fault.New(fault.Unavailable, "FORWARD_FAILED", "as many writes as may are waiting for the registry that is written to; try again")
 	}
 	asking, cancel := o.keeping(ctx)
-	return asking, func() { cancel(); o.waiting.Add(-1) }, nil
+	return asking, func() { cancel(); <-o.asked }, nil
 }
 
 // keeping is the time in which what came of it is kept here, likewise.

@@ -197,3 +197,20 @@ func TestOnlySoManyWaitForARegistryThatHangs(t *testing.T) {
 	wg.Wait()
 	p.here.walk(t, []step{{"POST /subjects/more/versions", submission(v1), 200, 0, `~{"id":1,`}})
 }
+
+// More than may be asked for at once wait for their turn where the registry answers:
+// the same of 64 producers that start together is one version.
+func TestManyWritesWaitForTheirTurn(t *testing.T) {
+	t.Parallel()
+	p := forwarding(t)
+	var wg sync.WaitGroup
+	for range 64 {
+		wg.Go(func() {
+			if status, _, said := p.here.ask(t, "POST", "/subjects/orders-value/versions", submission(v1)); status != 200 || !strings.Contains(said, `"id":1,`) {
+				t.Errorf("%d %s", status, said)
+			}
+		})
+	}
+	wg.Wait()
+	p.here.walk(t, []step{{"GET /subjects/orders-value/versions", "", 200, 0, `[1]`}})
+}
