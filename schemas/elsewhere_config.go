@@ -15,27 +15,24 @@ import (
 	"github.com/flowmart/lethe/schemas/remote"
 )
 
-// ours are the settings that no other registry has: they are set here, wherever
-// the others are.
-var ours = []string{"gate", "topics"}
-
 // shared are the names of the settings that other registries have, too.
 var shared = func() (names []string) {
 	of := reflect.TypeFor[Settings]()
 	for i := range of.NumField() {
 		name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
-		if !slices.Contains(ours, name) {
+		if !slices.Contains(remote.Ours, name) {
 			names = append(names, name)
 		}
 	}
 	return names
 }()
 
-// parted is a patch of what only we have, and one of the rest.
+// parted is a patch of what only we have, which is set here wherever the rest is, and
+// one of the rest.
 func (p Patch) parted() (own, theirs Patch) {
 	own, theirs = Patch{}, Patch{}
 	for member, value := range p {
-		if slices.Contains(ours, member) {
+		if slices.Contains(remote.Ours, member) {
 			own[member] = value
 		} else {
 			theirs[member] = value

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas/remote"
 )
 
 // Metadata is what is said about a schema beside its text. It is kept, and is
@@ -185,24 +186,20 @@ func (c *content) dress(s Submission, latest *Schema, config Config) (*content, 
 	return c.with(m, rules)
 }
 
-// idProperty is the property of metadata that tells two ids of one content apart,
-// which another registry had given and which were kept.
-const idProperty = "lethe:id"
-
 // marked is metadata with an id that is one of several of its content.
 func (m *Metadata) marked(id int) *Metadata {
-	own := Metadata{Properties: map[string]string{idProperty: strconv.Itoa(id)}}
+	own := Metadata{Properties: map[string]string{remote.IDProperty: strconv.Itoa(id)}}
 	return own.over(m)
 }
 
 // ofAny is what a version's metadata say of others, too: an id is its own.
 func (m *Metadata) ofAny() *Metadata {
-	if m == nil || m.Properties[idProperty] == "" {
+	if m == nil || m.Properties[remote.IDProperty] == "" {
 		return m
 	}
 	out := *m
 	out.Properties = maps.Clone(m.Properties)
-	delete(out.Properties, idProperty)
+	delete(out.Properties, remote.IDProperty)
 	return &out
 }
 

@@ -10,16 +10,13 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/flowmart/lethe/schemas/remote"
 )
 
 // otherID is how a registry refuses an id for a content that has another one, or
 // for another content.
 const otherID = 42207
-
-// mark is the property of metadata that tells two ids of one content apart.
-// Registries that take a text as it is written give an id to each spelling of it,
-// or to each version; Lethe has one for a content, and metadata are part of it.
-const mark = "lethe:id"
 
 // marked is a version with its id among its metadata.
 func marked(v Version) Version {
@@ -31,7 +28,7 @@ func marked(v Version) Version {
 	if properties == nil {
 		properties = map[string]any{}
 	}
-	properties[mark] = strconv.Itoa(v.ID)
+	properties[remote.IDProperty] = strconv.Itoa(v.ID)
 	metadata["properties"] = properties
 	v.Metadata, _ = json.Marshal(metadata)
 	return v
@@ -41,7 +38,7 @@ func marked(v Version) Version {
 func unmarked(metadata any) any {
 	object, _ := metadata.(map[string]any)
 	properties, _ := object["properties"].(map[string]any)
-	delete(properties, mark)
+	delete(properties, remote.IDProperty)
 	return bare(metadata)
 }
 

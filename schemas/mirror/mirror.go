@@ -309,10 +309,6 @@ const everywhere = ":.__GLOBAL:"
 // is its own alone set in itself.
 const forwards = "FORWARD"
 
-// ours are the settings that no other registry has: it would refuse them, and
-// that it has none says nothing.
-var ours = []string{"gate", "topics"}
-
 // setting compares what is set at one place; nil where that is the same. Our own
 // settings go from one Lethe to another alone, unless that forwards, and else
 // stay as they are. The copy is asked first, as Plan does.
@@ -325,7 +321,7 @@ func (m *Mirror) setting(ctx context.Context, name string, both bool) (*Step, er
 	if err != nil {
 		return nil, err
 	}
-	for _, member := range ours {
+	for _, member := range remote.Ours {
 		if _, has := here[member]; has && !both && there == nil {
 			there = map[string]any{} // what is ours is left when the rest is cleared
 		}

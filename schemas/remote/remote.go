@@ -31,6 +31,16 @@ type Registry struct {
 // CopyHeader is the header that says Copies.
 const CopyHeader = "X-Lethe-Copy"
 
+// IDProperty is the property of a version's metadata that tells two ids of one
+// content apart. Registries that take a text as it is written give an id to each
+// spelling of it, or to each version; Lethe has one for a content, and metadata are
+// part of it.
+const IDProperty = "lethe:id"
+
+// Ours are the settings that Lethe has and no other registry: it would refuse them,
+// and that it has none says nothing.
+var Ours = []string{"gate", "topics"}
+
 // Refusal is an answer of a registry that is no success.
 type Refusal struct {
 	Asked   string // method and path
