@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -54,12 +55,13 @@ func (m *Mirror) respelled(ctx context.Context, from, to map[place]Version) erro
 		return err
 	}
 	var mu sync.Mutex
+	known := maps.Clone(m.spelled) // what is asked now is written while this is read
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	for p, there := range from {
 		here, both := to[p]
 		pair := spelling{text(there), text(here)}
-		if !both || pair.there == pair.here || kind(there) != kind(here) || m.spelled[pair] {
+		if !both || pair.there == pair.here || kind(there) != kind(here) || known[pair] {
 			continue
 		}
 		g.Go(func() error {

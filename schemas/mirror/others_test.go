@@ -72,6 +72,12 @@ func TestListsOfOtherRegistries(t *testing.T) {
 // listing is a registry with one version of one schema under each name.
 func listing(t *testing.T, names []string, part int) *mirror.Registry {
 	t.Helper()
+	return giving(t, names, part, func(string) mirror.Version { return mirror.Version{ID: 1, Schema: `"long"`} })
+}
+
+// giving is a registry with one version under each name.
+func giving(t *testing.T, names []string, part int, version func(name string) mirror.Version) *mirror.Registry {
+	t.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /subjects", func(w http.ResponseWriter, r *http.Request) {
 		some := names
@@ -83,14 +89,43 @@ func listing(t *testing.T, names []string, part int) *mirror.Registry {
 	})
 	mux.HandleFunc("GET /subjects/{name}/versions", func(w http.ResponseWriter, _ *http.Request) { answer(w, []int{1}) })
 	mux.HandleFunc("GET /subjects/{name}/versions/1", func(w http.ResponseWriter, r *http.Request) {
-		answer(w, mirror.Version{Subject: r.PathValue("name"), Version: 1, ID: 1, Schema: `"long"`})
+		v := version(r.PathValue("name"))
+		v.Subject, v.Version = r.PathValue("name"), 1
+		answer(w, v)
 	})
 	mux.HandleFunc("GET /config/{$}", absent)
 	mux.HandleFunc("GET /config/{name}", absent)
-	mux.HandleFunc("GET /config", absent)
+	mux.HandleFunc("GET /config", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, map[string]string{"compatibilityLevel": "BACKWARD"})
+	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return &mirror.Registry{Registry: remote.Registry{URL: server.URL}}
+}
+
+// Many texts that Lethe has in its own words are the same, also to who asks for all of
+// them at once.
+func TestManyTextsInOtherWords(t *testing.T) {
+	t.Parallel()
+	names := make([]string, 60)
+	for i := range names {
+		names[i] = strconv.Itoa(i + 1)
+	}
+	from := giving(t, names, 0, func(name string) mirror.Version {
+		id, _ := strconv.Atoi(name)
+		return mirror.Version{ID: id, Schema: fmt.Sprintf(`{"type":"record","name":"R%s","fields":[{"name":"a","type":{"type":"int"}}]}`, name)}
+	})
+	m := &mirror.Mirror{From: from, To: &open(t).Registry}
+	plan, err := m.Plan(t.Context())
+	if err != nil || len(plan) != len(names) {
+		t.Fatalf("%v %v", acts(plan), err)
+	}
+	if _, err := m.Apply(t.Context(), plan); err != nil {
+		t.Fatal(err)
+	}
+	if plan, err := m.Plan(t.Context()); err != nil || len(plan) > 0 {
+		t.Errorf("once they were copied: %v %v", acts(plan), err)
+	}
 }
 
 func answer(w http.ResponseWriter, v any) { _ = json.NewEncoder(w).Encode(v) }
