@@ -19,9 +19,10 @@ import (
 // with them: whoever has the subject's lock takes along those who came meanwhile,
 // one after the other, in one unit of work. The lock, the audit log and the commit
 // are paid for once, what the catalog says around the subject once or twice (see
-// see), and those who wait hold no connection. To each it is as if they had come alone: they are judged
-// against what the one before registered, and told once it is committed. Whatever
-// fails but a judgement undoes it for all, and each is tried alone then.
+// see), and those who wait hold no connection. To each it is as if they had come
+// alone: they are judged against what the one before registered, and told once it is
+// committed. Whatever fails but a judgement undoes it for all, and each is tried
+// alone then.
 
 // mostAlong is how many one unit of work takes along. It holds what others wait
 // for: the subject, and the number of the next id.
