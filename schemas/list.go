@@ -168,7 +168,7 @@ func (r *Registry) recallRuled(context string, versions []numbered, kind string)
 		if !ok {
 			return nil, errAway
 		}
-		if c.RuleSet.has(kind) {
+		if c.beside().ruleSet.has(kind) {
 			out = append(out, v)
 		}
 	}

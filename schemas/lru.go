@@ -1,28 +1,30 @@
 package schemas
 
-import (
-	"container/list"
-	"sync"
-)
+import "sync"
 
 // lru keeps values up to a total weight and drops the one unused for longest.
 type lru[K comparable, V any] struct {
 	mu     sync.Mutex
 	most   int
 	weight int
-	drops  int        // so far
-	order  *list.List // of entry[K, V], the latest used in front
-	byKey  map[K]*list.Element
+	drops  int         // so far
+	ends   entry[K, V] // of the ring of all: behind it is the latest used, before it what goes next
+	byKey  map[K]*entry[K, V]
 }
 
+// entry is a value in its place. It holds its neighbours itself: of hundreds of
+// thousands each takes one piece of memory.
 type entry[K comparable, V any] struct {
-	key    K
-	value  V
-	weight int
+	key            K
+	value          V
+	weight         int
+	before, behind *entry[K, V]
 }
 
 func newLRU[K comparable, V any](most int) *lru[K, V] {
-	return &lru[K, V]{most: most, order: list.New(), byKey: map[K]*list.Element{}}
+	c := &lru[K, V]{most: most, byKey: map[K]*entry[K, V]{}}
+	c.ends.before, c.ends.behind = &c.ends, &c.ends
+	return c
 }
 
 func (c *lru[K, V]) get(key K) (V, bool) { return c.find(key, true) }
@@ -38,10 +40,11 @@ func (c *lru[K, V]) find(key K, used bool) (value V, ok bool) {
 	if !ok {
 		return value, false
 	}
-	if used {
-		c.order.MoveToFront(e)
+	if used && e != c.ends.behind {
+		e.leave()
+		e.follow(&c.ends)
 	}
-	return e.Value.(entry[K, V]).value, true
+	return e.value, true
 }
 
 // put keeps a value of some weight, in bytes. A key that is there already
@@ -66,11 +69,11 @@ func (c *lru[K, V]) putSince(mark int, key K, value V, weight int) {
 	if _, there := c.byKey[key]; there || weight > c.most {
 		return
 	}
-	c.byKey[key] = c.order.PushFront(entry[K, V]{key, value, weight})
+	e := &entry[K, V]{key: key, value: value, weight: weight}
+	e.follow(&c.ends)
+	c.byKey[key] = e
 	for c.weight += weight; c.weight > c.most; {
-		last := c.order.Remove(c.order.Back()).(entry[K, V])
-		delete(c.byKey, last.key)
-		c.weight -= last.weight
+		c.remove(c.ends.before)
 	}
 }
 
@@ -80,9 +83,23 @@ func (c *lru[K, V]) drop(key K) {
 	defer c.mu.Unlock()
 	c.drops++
 	if e, there := c.byKey[key]; there {
-		c.weight -= c.order.Remove(e).(entry[K, V]).weight
-		delete(c.byKey, key)
+		c.remove(e)
 	}
+}
+
+func (c *lru[K, V]) remove(e *entry[K, V]) {
+	e.leave()
+	delete(c.byKey, e.key)
+	c.weight -= e.weight
+}
+
+// leave takes an entry out of the ring.
+func (e *entry[K, V]) leave() { e.before.behind, e.behind.before = e.behind, e.before }
+
+// follow puts an entry behind another one.
+func (e *entry[K, V]) follow(other *entry[K, V]) {
+	e.before, e.behind = other, other.behind
+	e.before.behind, e.behind.before = e, e
 }
 
 // room reports whether there is some for values that nobody asked for.

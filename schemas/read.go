@@ -120,7 +120,7 @@ func (r *Registry) loadAll(ctx context.Context, db postgres.DB, ids []contentID)
 // remember keeps a content in memory that was read after a mark.
 func (r *Registry) remember(mark int, s Schema) {
 	p := pack(s)
-	r.byID.putSince(mark, contentID{s.Context, s.ID}, p, p.weight())
+	r.byID.putSince(mark, contentID{intern(s.Context), s.ID}, p, p.weight())
 }
 
 // referencesOf lists what schemas refer to, in their order.

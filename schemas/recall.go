@@ -154,7 +154,7 @@ func (r *Registry) recallContents(which Which, do func(contentID, packed)) error
 func (r *Registry) recallReferrers(p place, version int, which Which) ([]int, error) {
 	referrers := map[int]bool{}
 	err := r.recallContents(which, func(id contentID, c packed) {
-		for _, ref := range c.References {
+		for _, ref := range c.beside().references {
 			if ref.Version == version && from(id.context, ref.Subject) == p {
 				referrers[id.id] = true
 			}
@@ -167,7 +167,7 @@ func (r *Registry) recallReferrers(p place, version int, which Which) ([]int, er
 func (r *Registry) recallGUID(guid uuid.UUID) ([]contentID, error) {
 	var ids []contentID
 	err := r.recallContents(WithDeleted, func(id contentID, c packed) {
-		if c.GUID == guid && !slices.Contains(ids, id) {
+		if c.guid == guid && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	})

@@ -9,6 +9,7 @@ package schemas
 
 import (
 	"crypto/sha256"
+	"hash/maphash"
 	"maps"
 	"slices"
 	"sync"
@@ -36,8 +37,8 @@ type Registry struct {
 	texts  *lru[[sha256.Size]byte, *content] // by what was sent
 	parsed *lru[contentID, format.Schema]
 	byID   *lru[contentID, packed]
-	warm   *lru[contentID, warm]     // of those, what is often asked for
-	asked  *lru[contentID, struct{}] // … and what was lately
+	warm   *lru[contentID, warm] // of those, what is often asked for
+	asked  *lately               // … and what was a moment ago
 
 	verdicts *lru[[sha256.Size]byte, Verdict]
 	guesses  *lru[part, []detect.Suggestion]
@@ -49,6 +50,8 @@ type Registry struct {
 
 	elsewhere *elsewhere // that is written to in the mode FORWARD; nil for none
 	copying   bool       // of that mode: what is here is changed, and nothing elsewhere
+
+	spells bool // see Spelling
 
 	// Of a unit of work that registers: contents that are not committed.
 	fresh map[contentID]*fresh
@@ -71,7 +74,7 @@ func New(db *pgxpool.Pool, now func() time.Time, clusters ...string) *Registry {
 		parsed: newLRU[contentID, format.Schema](64 << 20),
 		byID:   newLRU[contentID, packed](256 << 20),
 		warm:   newLRU[contentID, warm](16 << 20),
-		asked:  newLRU[contentID, struct{}](1000),
+		asked:  &lately{seed: maphash.MakeSeed()},
 
 		verdicts: newLRU[[sha256.Size]byte, Verdict](16 << 20),
 		guesses:  newLRU[part, []detect.Suggestion](32 << 20),
@@ -164,6 +167,8 @@ type Schema struct {
 	RuleSet    *RuleSet
 	GUID       uuid.UUID       // the same for the content in every context
 	Tags       []format.Tagged `db:"-"` // that stand in the text, where View asks for them
+
+	spelling spelling // of a text that is left out; see Spelling
 }
 
 // Version is a schema as a version of a subject.

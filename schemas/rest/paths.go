@@ -183,12 +183,13 @@ func (d *Door) lookup(c *call) (any, error) {
 	return d.versionBody(v), err
 }
 
-func (d *Door) named(c *call) (schemas.Version, error) {
+// named finds the version that a path names, in a registry.
+func (d *Door) named(c *call, in *schemas.Registry) (schemas.Version, error) {
 	n, err := number(c.arg(1))
 	if err != nil {
 		return schemas.Version{}, err
 	}
-	v, err := d.registry.Version(c.Context(), access.From(c.Context()), c.subject(), n, c.which())
+	v, err := in.Version(c.Context(), access.From(c.Context()), c.subject(), n, c.which())
 	if err == nil {
 		v.Schema, err = d.shown(c, v.Schema)
 	}
@@ -196,26 +197,27 @@ func (d *Door) named(c *call) (schemas.Version, error) {
 }
 
 func (d *Door) version(c *call) (any, error) {
-	v, err := d.named(c)
+	v, err := d.named(c, d.answering(c))
 	return d.versionBody(v), err
 }
 
 func (d *Door) versionText(c *call) (any, error) {
-	v, err := d.named(c)
+	v, err := d.named(c, d.registry)
 	return plain(v.Text), err
 }
 
-// byID finds the content of an id. What is no number is no id of ours.
-func (d *Door) byID(c *call) (schemas.Schema, error) {
+// byID finds the content of an id in a registry. What is no number is no id of
+// ours.
+func (d *Door) byID(c *call, in *schemas.Registry) (schemas.Schema, error) {
 	id, err := strconv.ParseInt(c.arg(0), 10, 32)
 	if err != nil {
 		return schemas.Schema{}, failure{http.StatusNotFound, http.StatusNotFound, "an id is a whole number; take it from the answer to a registration"}
 	}
-	return d.registry.ByID(c.Context(), access.From(c.Context()), int(id), c.qualified(c.query("subject")))
+	return in.ByID(c.Context(), access.From(c.Context()), int(id), c.qualified(c.query("subject")))
 }
 
 func (d *Door) schema(c *call) (any, error) {
-	s, err := d.byID(c)
+	s, err := d.byID(c, d.answering(c))
 	if err == nil {
 		s, err = d.shown(c, s)
 	}
@@ -227,7 +229,7 @@ func (d *Door) schema(c *call) (any, error) {
 }
 
 func (d *Door) schemaText(c *call) (any, error) {
-	s, err := d.byID(c)
+	s, err := d.byID(c, d.registry)
 	if err == nil {
 		s, err = d.shown(c, s)
 	}
@@ -237,7 +239,7 @@ func (d *Door) schemaText(c *call) (any, error) {
 // uses finds the versions with the content of an id; a subject that is asked
 // for narrows them.
 func (d *Door) uses(c *call) ([]schemas.SubjectVersion, error) {
-	s, err := d.byID(c)
+	s, err := d.byID(c, d.registry)
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,7 @@ const Prefix = "/registry"
 // Door answers requests. Make it with New.
 type Door struct {
 	registry *schemas.Registry
+	spelling *schemas.Registry // likewise, for what is answered as it is kept
 	log      *slog.Logger
 	routes   []route
 	patterns [][]string // of the routes' paths, by segment
@@ -32,7 +33,7 @@ type Door struct {
 
 // New returns a door to a registry. It logs only what went wrong on our side.
 func New(registry *schemas.Registry, log *slog.Logger) *Door {
-	d := &Door{registry: registry, log: log}
+	d := &Door{registry: registry, spelling: registry.Spelling(), log: log}
 	d.routes = []route{
 		{"GET", "", d.root},
 		{"POST", "", d.root},
@@ -97,8 +98,9 @@ type route struct {
 // call is one request under way.
 type call struct {
 	*http.Request
-	args    []string // what the stars of the path stand for
-	context string   // of a path below /contexts/…; else ""
+	args    []string   // what the stars of the path stand for
+	context string     // of a path below /contexts/…; else ""
+	asked   url.Values // the query, once it was read
 }
 
 func (c *call) arg(n int) string {
@@ -136,7 +138,10 @@ func (c *call) query(name string) string {
 	if c.URL.RawQuery == "" {
 		return ""
 	}
-	return c.URL.Query().Get(name)
+	if c.asked == nil {
+		c.asked = c.URL.Query()
+	}
+	return c.asked.Get(name)
 }
 
 // plain is an answer that is text and no JSON value.
@@ -160,7 +165,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		d.fail(w, req, answer, err)
 		return
 	}
-	body, err := route.do(&call{req, args, context})
+	body, err := route.do(&call{Request: req, args: args, context: context})
 	if at := d.registry.AsOf(); !at.IsZero() {
 		w.Header().Set("X-Lethe-As-Of", at.Format(time.RFC3339))
 	}

@@ -20,15 +20,15 @@ const mostKept = 64 << 10
 func spell(into []byte, body any) ([]byte, error) {
 	switch b := body.(type) {
 	case schemaBody:
-		if out, ok := b.spell(into); ok {
-			return out, nil
+		if out, ok, err := b.spell(into); ok {
+			return out, err
 		}
 	case registeredBody:
 		begun := strconv.AppendInt(append(into, `{"id":`...), int64(b.ID), 10)
 		begun = strconv.AppendInt(append(begun, `,"version":`...), int64(b.Version), 10)
 		b.schemaBody.ID, b.schemaBody.Version = 0, 0 // those of the answer stand for them
-		if out, ok := b.schemaBody.spell(begun); ok {
-			return out, nil
+		if out, ok, err := b.schemaBody.spell(begun); ok {
+			return out, err
 		}
 	}
 	out := bytes.NewBuffer(into)
@@ -45,9 +45,9 @@ func (b schemaBody) plain() bool {
 
 // spell goes on with an object that has members already, or begins one. It
 // reports whether it could.
-func (b schemaBody) spell(out []byte) (_ []byte, ok bool) {
+func (b schemaBody) spell(out []byte) (_ []byte, ok bool, err error) {
 	if !b.plain() {
-		return nil, false
+		return nil, false, nil
 	}
 	member := func(name string) {
 		before := byte(',')
@@ -78,11 +78,11 @@ func (b schemaBody) spell(out []byte) (_ []byte, ok bool) {
 	if b.SchemaType != "" {
 		text("schemaType", b.SchemaType)
 	}
-	if b.quoted == nil {
+	if b.text.registry == nil {
 		text("schema", b.Schema)
 	} else {
 		member("schema")
-		out = append(out, b.quoted...)
+		out, err = b.text.registry.AppendText(out, b.text.of)
 	}
 	if b.GUID != "" {
 		text("guid", b.GUID)
@@ -95,5 +95,5 @@ func (b schemaBody) spell(out []byte) (_ []byte, ok bool) {
 		member("deleted")
 		out = append(out, "true"...)
 	}
-	return append(out, "}\n"...), ok
+	return append(out, "}\n"...), ok, err
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/flowmart/lethe/schemas"
 )
@@ -13,9 +14,10 @@ import (
 // and in the same order.
 func TestSpellingByHandIsTheLibrarys(t *testing.T) {
 	t.Parallel()
+	registry := schemas.New(nil, time.Now)
 	full := schemaBody{Subject: ":.c:a\"b", Version: 3, ID: 7, SchemaType: "JSON", Schema: "{\"a\":\"\\n\u2028<é>\x01\"}", GUID: "g", MaxID: 9, Deleted: true}
 	for _, body := range []any{
-		schemaBody{}, schemaBody{Schema: `"string"`}, schemaBody{Schema: `"int"`, quoted: []byte(`"\"int\""`)}, full, registeredBody{1, 2, full}, registeredBody{1, 2, schemaBody{Schema: "x"}},
+		schemaBody{}, schemaBody{Schema: `"string"`}, schemaBody{Schema: `"int"`, text: jsonText{registry, schemas.Schema{Text: `"int"`}}}, full, registeredBody{1, 2, full}, registeredBody{1, 2, schemaBody{Schema: "x"}},
 		schemaBody{Schema: "x", Metadata: &schemas.Metadata{}}, schemaBody{Schema: "no UTF-8: \xff"}, schemaBody{Schema: "x", References: []reference{{"n", "s", 1}}}, map[string]bool{"is_compatible": true},
 	} {
 		got, err := spell(nil, body)

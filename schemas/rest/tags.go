@@ -79,15 +79,24 @@ func (d *Door) amend(c *call) (any, error) {
 	return d.registered(c, v, err)
 }
 
+// view is how the query of a request wants to see a schema.
+func (c *call) view() schemas.View {
+	return schemas.View{Form: c.query("format"), Tags: c.flag("findTags"), Qualified: strings.EqualFold(c.query("referenceFormat"), "qualified")}
+}
+
+// answering is the registry to ask for what is answered with a schema.
+func (d *Door) answering(c *call) *schemas.Registry {
+	if c.view() == (schemas.View{}) {
+		return d.spelling
+	}
+	return d.registry
+}
+
 // shown is a schema as the query of a request wants to see it. A form that its
 // type does not have is no mistake: clients ask for one without knowing the
 // type.
 func (d *Door) shown(c *call, s schemas.Schema) (schemas.Schema, error) {
-	if c.URL.RawQuery == "" {
-		return s, nil
-	}
-	q := c.URL.Query()
-	view := schemas.View{Form: q.Get("format"), Tags: c.flag("findTags"), Qualified: strings.EqualFold(q.Get("referenceFormat"), "qualified")}
+	view := c.view()
 	if view == (schemas.View{}) {
 		return s, nil
 	}

@@ -47,7 +47,7 @@ type schemaBody struct {
 	SchemaType    string            `json:"schemaType,omitempty"`
 	References    []reference       `json:"references,omitempty"`
 	Schema        string            `json:"schema"`
-	quoted        []byte            // likewise, as JSON; nil where it is not at hand
+	text          jsonText          // likewise, as JSON
 	Metadata      *schemas.Metadata `json:"metadata,omitempty"`
 	RuleSet       *schemas.RuleSet  `json:"ruleSet,omitempty"`
 	RuleSetInList *schemas.RuleSet  `json:"ruleset,omitempty"` // as GET /schemas spells it
@@ -58,8 +58,14 @@ type schemaBody struct {
 	Aliases       []string          `json:"aliases,omitempty"` // in a list that tells them
 }
 
+// jsonText is the text of a schema, to be written as JSON.
+type jsonText struct {
+	registry *schemas.Registry
+	of       schemas.Schema
+}
+
 func (d *Door) bodyOf(s schemas.Schema) schemaBody {
-	b := schemaBody{Schema: s.Text, quoted: d.registry.Quoted(s), Metadata: s.Metadata, RuleSet: s.RuleSet, GUID: s.GUID.String()}
+	b := schemaBody{Schema: s.Text, text: jsonText{d.registry, s}, Metadata: s.Metadata, RuleSet: s.RuleSet, GUID: s.GUID.String()}
 	if s.Type != schemas.Avro {
 		b.SchemaType = s.Type
 	}
