@@ -4,7 +4,8 @@
 //
 // The rules are those of the Avro 1.12 specification. Where the specification
 // leaves room, the canonical text and the verdicts follow Apache Avro for
-// Java, which is what producers and consumers run. Nothing here is kept
+// Java, which is what producers and consumers run; what its reader throws at is
+// not readable here, whatever the specification says. Nothing here is kept
 // between calls: two schemas never see each other's types.
 package avro
 

@@ -2,6 +2,12 @@ package avro
 
 import "slices"
 
+// pair makes a schema, and one that came of it.
+func (e *evolution) pair() (reader, writer *node) {
+	writer = e.record(3)
+	return e.next(writer), writer
+}
+
 // next changes a schema in one to three places, as people do.
 func (e *evolution) next(old *node) *node {
 	n := old.clone(map[*node]*node{})

@@ -22,6 +22,9 @@ const (
 	MissingBranch  DifferenceKind = "MISSING_UNION_BRANCH"
 	MissingDefault DifferenceKind = "READER_FIELD_MISSING_DEFAULT_VALUE"
 	AmbiguousAlias DifferenceKind = "READER_FIELD_MATCHES_SEVERAL"
+	// JavaReader: the specification lets it pass, and so does Java's own check, but
+	// its reader throws. It is told where nothing else is.
+	JavaReader DifferenceKind = "JAVA_READER_FAILS"
 )
 
 // Difference is one reason why a reader cannot read what a writer wrote.
@@ -42,14 +45,18 @@ const (
 	mostDifferences = 50        // told of one comparison
 	mostPointer     = 4000      // bytes of a pointer; what lies deeper is told without its beginning
 	mostSteps       = 2_000_000 // taken by one comparison, some tenths of a second's worth
+	aloneSteps      = 10        // that two records are worth without their fields
 )
 
 // CanRead lists every reason why data written with writer cannot be read with
-// reader, by the schema resolution of the Avro specification; none means that
-// it can. Only two schemas of extraordinary size make it fail.
+// reader, by the schema resolution of the Avro specification and by what the
+// reader of Apache Avro for Java makes of it; none means that it can. Only two schemas of extraordinary size make it fail.
 func CanRead(reader, writer *Schema) ([]Difference, error) {
 	c := &comparison{known: map[pair][]Difference{}, written: map[*Type]map[string]*Field{}, aliased: reader.aliased(), steps: mostSteps}
 	found := c.read(reader.Root, writer.Root)
+	if len(found) == 0 {
+		found = c.java(reader.Root, writer.Root)
+	}
 	if c.steps <= 0 {
 		return nil, fault.New(fault.Invalid, codeInvalid, "the schema is too large to compare with an earlier version; make its unions smaller")
 	}
@@ -270,8 +277,7 @@ func (c *comparison) symbols(reader, writer *Type) []Difference {
 }
 
 func (c *comparison) records(reader, writer *Type) []Difference {
-	const alone = 10 // steps that two records are worth without their fields
-	c.steps -= alone
+	c.steps -= aloneSteps
 	out := c.names(reader, writer)
 	written := c.written[writer]
 	if written == nil {

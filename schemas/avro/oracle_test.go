@@ -87,7 +87,8 @@ func (g *generator) union(depth int) string {
 
 // hamba/avro, asked with a fresh cache each time, gave the verdict of Apache
 // Avro for Java on each of 366 pairs of schemas. Here it is asked about random
-// ones; it shares no code with ours.
+// ones; it shares no code with ours. It follows the specification alone, so what
+// only Java's reader cannot read it calls compatible.
 func TestVerdictsAgreeWithAnotherImplementation(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))
@@ -121,7 +122,7 @@ func TestVerdictsAgreeWithAnotherImplementation(t *testing.T) {
 		if theirs == nil {
 			readable++
 		}
-		if (len(found) == 0) != (theirs == nil) {
+		if ours := len(found) == 0 || found[0].Kind == JavaReader; ours != (theirs == nil) {
 			t.Fatalf("reader %s\nwriter %s\nours: %s\ntheirs: %v", texts[0], texts[1], told(found), theirs)
 		}
 	}

@@ -124,7 +124,7 @@ public class Oracle {
     }
     try {
       GenericDatumReader<Object> r = new GenericDatumReader<>(writer, reader, new GenericData());
-      for (String one : data.split(" ")) {
+      for (String one : data.split(" ", -1)) {
         BinaryDecoder d = DecoderFactory.get().binaryDecoder(HexFormat.of().parseHex(one), null);
         r.read(null, d);
         if (!d.isEnd()) {
