@@ -19,6 +19,7 @@ var forward = map[string]string{
 	"TYPE_MISMATCH":                      "the schema that reads cannot read the type that stands here now; keep the old type, or add a new field with a default",
 	"FIXED_SIZE_MISMATCH":                "the size is not that of the schema that reads; keep it, or add a new field",
 	"NAME_MISMATCH":                      "the name is %s now, which is no alias in the schema that reads; keep the name",
+	"JAVA_READER_FAILS":                  "Java's reader throws at %s, for its name or namespace, or for aliases or defaults of the schema that reads; leave it as it was there",
 
 	"PACKAGE_CHANGED":                "the package is not that of the schema that reads; keep it",
 	"FIELD_KIND_CHANGED":             ofAnotherType,

@@ -25,6 +25,8 @@ func TestMendsAreOfTheNewSchema(t *testing.T) {
 		{"AVRO", record("id"), record("id", "total"), schemas.Backward, "field total is new and has no default"},
 		{"AVRO", `{"type":"enum","name":"E","symbols":["A"]}`, `{"type":"enum","name":"E","symbols":["A","B"]}`, schemas.Forward, "the symbols [B] are new"},
 		{"AVRO", `["null","int"]`, `["null","int","string"]`, schemas.Forward, "the branch string is new"},
+		{"AVRO", `["null",{"type":"enum","name":"n.E","symbols":["A"]},"int"]`, `["null",{"type":"enum","name":"m.E","symbols":["A"]}]`, schemas.Forward, "Java's reader throws at m.E"},
+		{"AVRO", `["null",{"type":"enum","name":"n.E","symbols":["A"]}]`, `["null",{"type":"enum","name":"m.E","symbols":["A"]},"int"]`, schemas.Backward, "keep the namespace, or add n.E to the aliases"},
 		{"AVRO", `"int"`, `"string"`, schemas.Forward, "cannot read the type that stands here now; keep the old type, or add a new field with a default"},
 		{"JSON", object(`"a":{"type":"string"}`, closed), object(`"a":{"type":"string"},"b":{"type":"string"}`, closed), schemas.Forward, "the property b is new, and the schema that reads lets no others stand; leave it out"},
 		{"JSON", object(`"a":{"type":"string"},"b":{"type":"string"}`, closed), object(`"a":{"type":"string"}`, closed), schemas.Backward, `"b" is gone and no other properties may stand`},
