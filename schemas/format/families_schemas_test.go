@@ -47,6 +47,16 @@ var ofAvro = []family{
 		after(row("", `{"type":"record","name":"R","fields":[`, `{"name":"f@","type":"int"}`, ",", `]}`)),
 	row("fields that all were one", `{"type":"record","name":"R","fields":[`, `{"name":"g@","type":"int","aliases":["f1"]}`, ",", `]}`).
 		after(row("", `{"type":"record","name":"R","fields":[`, `{"name":"f@","type":"int"}`, ",", `]}`)),
+	row("fields that all were one, with defaults", `{"type":"record","name":"R","fields":[`, `{"name":"g@","type":"int","default":1,"aliases":["f1"]}`, ",", `]}`).
+		after(row("", `{"type":"record","name":"R","fields":[`, `{"name":"f@","type":"int"}`, ",", `]}`)),
+	row("a field renamed in many defaults", `{"type":"record","name":"R","fields":[{"name":"a","type":{"type":"record","name":"I","fields":[{"name":"y","type":"int","aliases":["x"]}]}}`, `,{"name":"f@","type":"I","default":{"y":1}}`, "", `]}`).
+		after(row("", `{"type":"record","name":"R","fields":[{"name":"a","type":{"type":"record","name":"I","fields":[{"name":"x","type":"int"}]}}`, `,{"name":"f@","type":"I","default":{"x":1}}`, "", `]}`)),
+	row("branches of one short name that were renamed within", `[`, `{"type":"record","name":"a@.R","fields":[{"name":"g","type":"int","aliases":["f"]}]}`, ",", `]`).
+		after(row("", `[`, `{"type":"record","name":"b@.R","fields":[{"name":"f","type":"int"}]}`, ",", `]`)),
+	row("branches whose defaults Java takes for others", `[`, `{"type":"record","name":"R@","fields":[{"name":"f@","type":[{"type":"enum","name":"E@","symbols":["A"]},"null"],"default":null}]}`, ",", `]`).
+		after(row("", `[`, `{"type":"record","name":"R@","fields":[{"name":"f","type":"int"}]}`, ",", `]`)),
+	nest("records that were renamed", "", `{"type":"record","name":"R@","aliases":["S@"],"fields":[{"name":"g","type":["null","R@"],"default":null},{"name":"f","type":["null",`, `"int"`, `]}]}`, "").
+		after(nest("", "", `{"type":"record","name":"S@","fields":[{"name":"f","type":["null",`, `"int"`, `]}]}`, "")),
 	row("symbols the other way round", `{"type":"enum","name":"E","symbols":[`, `"S@"`, ",", `]}`).after(back("", `{"type":"enum","name":"E","symbols":[`, `"S@"`, ",", `]}`)),
 	row("symbols of other names", `{"type":"enum","name":"E","symbols":[`, `"S@"`, ",", `]}`).after(row("", `{"type":"enum","name":"E","symbols":[`, `"T@"`, ",", `]}`)),
 	row("fields of unions", `{"type":"record","name":"R","fields":[`, `{"name":"f@","type":["null","int","string",{"type":"array","items":"int"}]}`, ",", `]}`).
