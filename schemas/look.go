@@ -3,6 +3,7 @@ package schemas
 import (
 	"context"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/flowmart/lethe/internal/fault"
@@ -33,8 +34,12 @@ func (s *snapshot) exact(ctx context.Context) error {
 		return nil
 	}
 	most, gone := s.waits(ctx, away)
-	enough := time.NewTimer(most)
-	defer enough.Stop()
+	enough := timers.Get().(*time.Timer)
+	enough.Reset(most)
+	defer func() {
+		enough.Stop() // what it would have said nobody reads later (time.Timer.Reset)
+		timers.Put(enough)
+	}()
 	select {
 	case <-t.done:
 		if t.err != nil && postgres.Away(t.err) {
@@ -50,6 +55,9 @@ func (s *snapshot) exact(ctx context.Context) error {
 		return ctx.Err()
 	}
 }
+
+// timers are those of requests that waited, stopped.
+var timers = sync.Pool{New: func() any { return time.NewTimer(time.Hour) }}
 
 // waits is how long a look is waited for at most, and what else ends that. A
 // request has a deadline, and need not notice before it that its client has

@@ -101,11 +101,11 @@ func (b *bearer) recall(r *http.Request) (standing, bool) {
 	if err != nil {
 		return standing{}, false
 	}
-	by, c, ok := b.believed.get(token)
-	if !ok {
+	known := b.believed.get(token)
+	if known == nil {
 		return standing{}, false
 	}
-	return standing{by: by, left: b.left(c)}, true
+	return standing{by: known.by, left: b.left(known.c)}, true
 }
 
 // standing recognises the caller of a request by its Authorization header. It

@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"net/url"
 	"runtime"
-	"strconv"
 	"strings"
 	"time"
 
@@ -135,7 +134,7 @@ func (f *front) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 		f.metrics.inFlight.Dec()
 		f.recovered(w, r, id, recover())
 		took := time.Since(started)
-		f.metrics.requests.WithLabelValues(method(r), route, strconv.Itoa(w.status/100)+"xx").Observe(took.Seconds())
+		f.metrics.requests.WithLabelValues(method(r), route, statusClass(w.status)).Observe(took.Seconds())
 		if f.tells(l, w.status) {
 			f.log.InfoContext(r.Context(), "request", "request_id", id, "method", method(r), "route", route, "status", w.status, "bytes", w.bytes, "duration_ms", took.Milliseconds())
 		}
@@ -195,7 +194,10 @@ func (f *front) pass(st standing, spent time.Duration, w *answer, r *http.Reques
 		defer cancel()
 	} else if patience := f.patience(l); patience > 0 {
 		began := time.Now().Add(-spent)
-		bounded := withDue(graph.Began(ctx, began), began.Add(patience))
+		if !l.registry { // which does not ask, and would make it for each of its many answers
+			ctx = graph.Began(ctx, began)
+		}
+		bounded := withDue(ctx, began.Add(patience))
 		defer bounded.end()
 		ctx = bounded
 	}
@@ -385,6 +387,16 @@ func laneOf(path string) lane {
 	}
 	return lanes[len(lanes)-1]
 }
+
+// statusClass is a label.
+func statusClass(status int) string {
+	if class := status / 100; class < len(statusClasses) {
+		return statusClasses[class]
+	}
+	return "other"
+}
+
+var statusClasses = [...]string{"0xx", "1xx", "2xx", "3xx", "4xx", "5xx"}
 
 func unsafe(method string) bool {
 	return method != http.MethodGet && method != http.MethodHead && method != http.MethodOptions

@@ -20,7 +20,7 @@ type beliefs struct {
 	now func() time.Time
 
 	mu  sync.RWMutex
-	all map[[sha256.Size]byte]belief
+	all map[[sha256.Size]byte]*belief
 }
 
 type belief struct {
@@ -34,12 +34,29 @@ const (
 	beliefsMax  = 10_000
 )
 
-func (b *beliefs) get(token string) (access.Principal, claims, bool) {
-	key := sha256.Sum256([]byte(token))
+// get is what is believed of a token; nil for nothing.
+func (b *beliefs) get(token string) *belief {
+	key := hashed(token)
 	b.mu.RLock()
-	known, ok := b.all[key]
+	known := b.all[key]
 	b.mu.RUnlock()
-	return known.by, known.c, ok && b.now().Before(known.until)
+	if known == nil || !b.now().Before(known.until) {
+		return nil
+	}
+	return known
+}
+
+// hashing are buffers for tokens: a copy of each would be the largest thing that
+// answering takes from memory.
+var hashing = sync.Pool{New: func() any { return new([]byte) }}
+
+func hashed(token string) [sha256.Size]byte {
+	buffer := hashing.Get().(*[]byte)
+	*buffer = append((*buffer)[:0], token...)
+	sum := sha256.Sum256(*buffer)
+	clear(*buffer) // no token is kept
+	hashing.Put(buffer)
+	return sum
 }
 
 // put believes a token for a while, and at most until it expires.
@@ -52,7 +69,7 @@ func (b *beliefs) put(token string, by access.Principal, c claims) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.all == nil {
-		b.all = map[[sha256.Size]byte]belief{}
+		b.all = map[[sha256.Size]byte]*belief{}
 	}
 	if len(b.all) >= beliefsMax {
 		for key, old := range b.all {
@@ -62,7 +79,7 @@ func (b *beliefs) put(token string, by access.Principal, c claims) {
 		}
 	}
 	if len(b.all) < beliefsMax {
-		b.all[sha256.Sum256([]byte(token))] = belief{by, c, until}
+		b.all[hashed(token)] = &belief{by, c, until}
 	}
 }
 

@@ -88,11 +88,28 @@ type key struct{}
 
 // With returns a context that carries p to the edge's handlers. Rooms never
 // read it: they take the principal as an argument.
-func With(ctx context.Context, p Principal) context.Context { return context.WithValue(ctx, key{}, p) }
+func With(ctx context.Context, p Principal) context.Context { return &carrier{ctx, p} }
+
+// carrier is the context that carries a principal. One of package context would
+// have every request take memory twice.
+type carrier struct {
+	context.Context
+	p Principal
+}
+
+// Value implements context.Context.
+func (c *carrier) Value(of any) any {
+	if of == (key{}) {
+		return &c.p
+	}
+	return c.Context.Value(of)
+}
 
 // From returns the principal that a door put into ctx; the zero Principal if
 // nobody is signed in.
 func From(ctx context.Context) Principal {
-	p, _ := ctx.Value(key{}).(Principal)
-	return p
+	if p, ok := ctx.Value(key{}).(*Principal); ok {
+		return *p
+	}
+	return Principal{}
 }

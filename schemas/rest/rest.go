@@ -150,6 +150,12 @@ type plain string
 // Media types of the API, in the order of preference.
 var mediaTypes = []string{"application/vnd.schemaregistry.v1+json", "application/vnd.schemaregistry+json", "application/json"}
 
+// What answers share of their headers, which whoever changes one sets anew.
+var (
+	contentTypes = map[string][]string{mediaTypes[0]: mediaTypes[:1:1], mediaTypes[1]: mediaTypes[1:2:2], mediaTypes[2]: mediaTypes[2:3:3]}
+	nosniff      = []string{"nosniff"}
+)
+
 // ServeHTTP implements http.Handler.
 func (d *Door) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	answer, ok := acceptable(req.Header.Values("Accept"))
@@ -183,11 +189,9 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 // find matches the path, segment by segment before it is decoded: a subject
 // may hold a slash. The whole API is there again within each context.
 func (d *Door) find(req *http.Request) (r route, args []string, context string, err error) {
-	segments := strings.Split(strings.Trim(strings.TrimPrefix(req.URL.EscapedPath(), Prefix), "/"), "/")
-	for i, segment := range segments {
-		if segments[i], err = url.PathUnescape(segment); err != nil {
-			return r, nil, "", errNoPath
-		}
+	segments, err := segmentsOf(req.URL)
+	if err != nil {
+		return r, nil, "", errNoPath
 	}
 	if len(segments) > 2 && segments[0] == "contexts" {
 		if segments[1] == "" {
@@ -212,6 +216,23 @@ func (d *Door) find(req *http.Request) (r route, args []string, context string, 
 		return r, nil, "", wrongMethod{strings.Join(takes, ", ")}
 	}
 	return r, nil, "", errNoPath
+}
+
+// segmentsOf is a path below Prefix, segment by segment.
+func segmentsOf(at *url.URL) (segments []string, err error) {
+	within := func(path string) []string {
+		return strings.Split(strings.Trim(strings.TrimPrefix(path, Prefix), "/"), "/")
+	}
+	if at.RawPath == "" { // it has no slash but those between segments
+		return within(at.Path), nil
+	}
+	segments = within(at.EscapedPath())
+	for i, segment := range segments {
+		if segments[i], err = url.PathUnescape(segment); err != nil {
+			return nil, err
+		}
+	}
+	return segments, nil
 }
 
 // wrongMethod refuses a method, and says which ones the path takes, also where

@@ -280,8 +280,7 @@ func Refuse(w http.ResponseWriter, status int, message string) {
 
 func send(w http.ResponseWriter, media string, status int, body any) {
 	header := w.Header()
-	header.Set("Content-Type", media)
-	header.Set("X-Content-Type-Options", "nosniff")
+	header["Content-Type"], header["X-Content-Type-Options"] = contentTypes[media], nosniff
 	if text, ok := body.(plain); ok {
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, string(text))
