@@ -3,6 +3,8 @@ package schemas
 import "sync"
 
 // lru keeps values up to a total weight and drops the one unused for longest.
+// Which that is it notes once there is little room left: where everything finds
+// room, to note it would cost more than to find the value.
 type lru[K comparable, V any] struct {
 	mu     sync.Mutex
 	most   int
@@ -40,7 +42,7 @@ func (c *lru[K, V]) find(key K, used bool) (value V, ok bool) {
 	if !ok {
 		return value, false
 	}
-	if used && e != c.ends.behind {
+	if used && e != c.ends.behind && !c.roomy() {
 		e.leave()
 		e.follow(&c.ends)
 	}
@@ -106,5 +108,7 @@ func (e *entry[K, V]) follow(other *entry[K, V]) {
 func (c *lru[K, V]) room() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.weight < c.most/10*9
+	return c.roomy()
 }
+
+func (c *lru[K, V]) roomy() bool { return c.weight < c.most/10*9 }
