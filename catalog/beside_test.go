@@ -2,7 +2,6 @@ package catalog_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/catalog/taxonomy"
+	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
@@ -37,15 +37,7 @@ func TestSchemasSpeakBesideOneAnother(t *testing.T) {
 		}
 		all.Go(func() {
 			err := postgres.Work(ctx, b.db, func(tx pgx.Tx) error {
-				var last postgres.Batch
-				said, err := catalog.AssertTags(ctx, tx, &last, b.admin, tags("SCHEMA"))
-				if err == nil {
-					err = last.Send(ctx, tx)
-				}
-				if err == nil {
-					err = audit.Append(ctx, tx, said...)
-				}
-				return err
+				return say(ctx, tx, b.admin, tags("SCHEMA")[0])
 			})
 			if err != nil {
 				t.Error(err)
@@ -86,9 +78,7 @@ func TestNobodyWaitsForTheGeneration(t *testing.T) {
 			tx, part = begun(t, b)
 		}
 		counted[part] = true
-		var last postgres.Batch
-		said := must(catalog.AssertTags(ctx, tx, &last, b.admin, []catalog.Tag{{DatasetID: dataset, Term: "user.contact.email", Source: "SCHEMA"}}))(t)
-		if err := errors.Join(last.Send(ctx, tx), audit.Append(ctx, tx, said...)); err != nil {
+		if err := say(ctx, tx, b.admin, catalog.Tag{DatasetID: dataset, Term: "user.contact.email", Source: "SCHEMA"}); err != nil {
 			t.Fatal(err)
 		}
 		return tx
@@ -105,6 +95,26 @@ func TestNobodyWaitsForTheGeneration(t *testing.T) {
 	if got := generation(t, b) - before; got != 2 {
 		t.Errorf("the generation moved by %d in the end", got)
 	}
+}
+
+// say asserts a tag in a unit of work, as a schema does.
+func say(ctx context.Context, tx pgx.Tx, by access.Principal, tag catalog.Tag) error {
+	var asking, last postgres.Batch
+	assert, err := catalog.AssertTags(&asking, by, []uuid.UUID{tag.DatasetID}, []string{tag.Term})
+	if err == nil {
+		err = asking.Send(ctx, tx)
+	}
+	if err != nil {
+		return err
+	}
+	said, err := assert(ctx, tx, &last, []catalog.Tag{tag})
+	if err == nil {
+		err = last.Send(ctx, tx)
+	}
+	if err == nil {
+		err = audit.Append(ctx, tx, said...)
+	}
+	return err
 }
 
 // begun is a transaction, and the part of the generation that it counts in.

@@ -149,29 +149,28 @@ func (c *Catalog) work(ctx context.Context, by access.Principal, fn func(a *act)
 
 func (a *act) do(ctx context.Context, fn func(a *act) error) error {
 	const q = `SELECT now() AS written, clock_timestamp() AS reached FROM pg_advisory_xact_lock(hashtext('lethe.catalog'))`
-	return a.under(ctx, fn, q)
+	at, err := postgres.One[turn](ctx, a.db, q)
+	if err != nil {
+		return err
+	}
+	return a.inTurn(ctx, at, fn)
 }
 
-// beside is do for an act about datasets and nothing else of the catalog. Such
-// acts about other datasets may be under way with it: what schemas say of their
-// fields is most of what changes. What do runs waits for them, and they for it.
-func (a *act) beside(ctx context.Context, datasets []uuid.UUID, fn func(a *act) error) error {
-	return a.under(ctx, fn, qBeside, datasets)
-}
+// turn is when an act was begun, and when its turn came.
+type turn struct{ Written, Reached time.Time }
 
+// qBeside waits for the turn of an act about datasets and nothing else of the
+// catalog. Such acts about other datasets may be under way with it: what schemas
+// say of their fields is most of what changes. What do runs waits for them, and
+// they for it.
 const qBeside = `
 	SELECT now() AS written, clock_timestamp() AS reached
 	  FROM pg_advisory_xact_lock_shared(hashtext('lethe.catalog')),
 	       LATERAL (SELECT count(pg_advisory_xact_lock(hashtext('lethe.catalog'), hashtext(d.id::text)))
 	                  FROM (SELECT id FROM unnest($1::uuid[]) AS id ORDER BY id) AS d) AS locked`
 
-// under runs fn under the locks that a statement takes, which also tells the
-// time.
-func (a *act) under(ctx context.Context, fn func(a *act) error, lock string, args ...any) error {
-	at, err := postgres.One[struct{ Written, Reached time.Time }](ctx, a.db, lock, args...)
-	if err != nil {
-		return err
-	}
+// inTurn runs fn once the turn of an act has come, and records what it did.
+func (a *act) inTurn(ctx context.Context, at turn, fn func(a *act) error) error {
 	a.now, a.reached = at.Written, at.Reached
 	if err := fn(a); err != nil {
 		return err

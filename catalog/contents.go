@@ -177,7 +177,7 @@ func (a *act) applyFields(ctx context.Context, fields []Field) error {
 func (a *act) applyTags(ctx context.Context, tags []Tag) error {
 	done := 0
 	return every(ctx, tags, maxTags, func(ctx context.Context, tags []Tag) error {
-		_, err := a.putTags(ctx, tags)
+		_, err := a.putTags(ctx, tags, nil)
 		err = shifted(err, "tags", done)
 		done += len(tags)
 		return err

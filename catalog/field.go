@@ -130,10 +130,9 @@ func fieldColumns(fields []Field) (n columnsOfFields) {
 // dataset, and remembers in which versions each was first and last seen. What
 // people said in DeclareFields about type and description gives way only where
 // the schema says something. It goes with what else a batch does; once that was
-// sent the fields' ids are known, by path. Who is going to assert tags of them is
-// tagging, and waits for the turn at the dataset first, as whoever declares fields
-// does.
-func UpsertSchemaFields(b *postgres.Batch, dataset uuid.UUID, version int, fields []Field, tagging bool) (ids func() map[string]uuid.UUID, err error) {
+// sent the fields' ids are known, by path. Who is going to assert tags of them
+// asks for that first (AssertTags): whoever declares fields waits in that order.
+func UpsertSchemaFields(b *postgres.Batch, dataset uuid.UUID, version int, fields []Field) (ids func() map[string]uuid.UUID, err error) {
 	if len(fields) == 0 {
 		return func() map[string]uuid.UUID { return nil }, nil
 	}
@@ -153,9 +152,6 @@ func UpsertSchemaFields(b *postgres.Batch, dataset uuid.UUID, version int, field
 		       first_version = least(f.first_version, excluded.first_version),
 		       last_version = greatest(f.last_version, excluded.last_version), updated_at = now()
 		RETURNING f.id, f.path -- any order`
-	if tagging {
-		b.Do(qBeside, []uuid.UUID{dataset})
-	}
 	n := fieldColumns(fields)
 	var rows []struct {
 		ID   uuid.UUID

@@ -163,7 +163,7 @@ func TestAliasesNeverDie(t *testing.T) {
 // enter enters fields of a version, and sees that each has an id.
 func enter(ctx context.Context, db postgres.DB, dataset uuid.UUID, version int, fields []catalog.Field) error {
 	var b postgres.Batch
-	ids, err := catalog.UpsertSchemaFields(&b, dataset, version, fields, false)
+	ids, err := catalog.UpsertSchemaFields(&b, dataset, version, fields)
 	if err == nil {
 		err = b.Send(ctx, db)
 	}

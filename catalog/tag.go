@@ -51,7 +51,7 @@ const maxTags = 5000
 // in its place. It needs a steward of each dataset's team, or an admin.
 func (c *Catalog) AssertTags(ctx context.Context, by access.Principal, tags []Tag) (open []Tag, err error) {
 	err = c.work(ctx, by, func(a *act) (err error) {
-		open, err = a.putTags(ctx, tags)
+		open, err = a.putTags(ctx, tags, nil)
 		return err
 	})
 	return open, err
@@ -59,20 +59,46 @@ func (c *Catalog) AssertTags(ctx context.Context, by access.Principal, tags []Ta
 
 // AssertTags is the method of that name within the caller's unit of work, for
 // the classification that a registered schema brings with it (source SCHEMA).
-// A pipeline may assert so for the datasets of the service it is bound to. What
-// people rejected of a schema stays rejected; who thinks again says so in their
-// own name, with the source MANUAL, or ends the rejection.
+// What people rejected of a schema stays rejected; who thinks again says so in
+// their own name, with the source MANUAL, or ends the rejection.
 //
-// What it writes goes into a batch that the caller sends, and what the audit log
-// is to have of it is the caller's to append, with their own entries.
-func AssertTags(ctx context.Context, db postgres.DB, last *postgres.Batch, by access.Principal, tags []Tag) ([]audit.Entry, error) {
-	last.Explain(named)
-	a := &act{db: db, last: last, by: by}
-	err := a.beside(ctx, datasetsOf(tags), func(a *act) error {
-		_, err := a.putTags(ctx, tags)
-		return err
-	})
-	return a.entries, named(err)
+// It waits for the turn at datasets, and asks what is open there, with what else
+// a batch does. Once that was sent, the function it returns asserts tags of those
+// datasets and terms: what it writes goes into a later batch of the caller's, and
+// what the audit log is to have of it is the caller's to append, with their own
+// entries.
+func AssertTags(b *postgres.Batch, by access.Principal, datasets []uuid.UUID, terms []string) (func(ctx context.Context, db postgres.DB, last *postgres.Batch, tags []Tag) ([]audit.Entry, error), error) {
+	datasets = sorted(datasets)
+	known, err := findTerms(terms)
+	if err != nil {
+		return nil, err
+	}
+	var turns []turn
+	postgres.Ask(b, &turns, qBeside, datasets)
+	take := askOpenTags(b, datasets, known)
+	return func(ctx context.Context, db postgres.DB, last *postgres.Batch, tags []Tag) ([]audit.Entry, error) {
+		last.Explain(named)
+		a := &act{db: db, last: last, by: by}
+		err := a.inTurn(ctx, turns[0], func(a *act) error {
+			_, err := a.putTags(ctx, tags, take)
+			return err
+		})
+		return a.entries, named(err)
+	}, nil
+}
+
+// findTerms finds terms that tags may have, each once.
+func findTerms(keys []string) (out []taxonomy.Term, err error) {
+	keys = slices.Clone(keys)
+	slices.Sort(keys)
+	for _, key := range slices.Compact(keys) {
+		term, err := taxonomy.Find("term", key, taxonomy.Category, taxonomy.Subject, taxonomy.Sensitivity)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, term)
+	}
+	return out, nil
 }
 
 // EndTags ends assertions that are open. It needs a steward of each dataset's
@@ -81,7 +107,8 @@ func (c *Catalog) EndTags(ctx context.Context, by access.Principal, ids []uuid.U
 	return c.work(ctx, by, func(a *act) error { return a.endTags(ctx, ids) })
 }
 
-func (a *act) putTags(ctx context.Context, tags []Tag) ([]Tag, error) {
+// putTags asserts tags. What is open was asked before, or is asked now.
+func (a *act) putTags(ctx context.Context, tags []Tag, asked takeTags) ([]Tag, error) {
 	for i := range tags {
 		tags[i] = tags[i].completed(a.by)
 	}
@@ -102,7 +129,14 @@ func (a *act) putTags(ctx context.Context, tags []Tag) ([]Tag, error) {
 	if err := checkBeginnings(tags, now); err != nil {
 		return nil, err
 	}
-	open, err := a.openTags(ctx, datasets, terms)
+	if asked == nil {
+		var b postgres.Batch
+		asked = askOpenTags(&b, datasets, terms)
+		if err := b.Send(ctx, a.db); err != nil {
+			return nil, err
+		}
+	}
+	open, err := asked(ctx, a.db)
 	if err != nil {
 		return nil, err
 	}
@@ -255,8 +289,11 @@ func checkTags(tags []Tag) ([]taxonomy.Term, error) {
 // mayTag asks the owner of each dataset; a pipeline speaks for the schemas of
 // its own service.
 func (a *act) mayTag(ctx context.Context, tags []Tag) ([]uuid.UUID, error) {
-	onlySchema := !slices.ContainsFunc(tags, func(t Tag) bool { return t.Source != "SCHEMA" })
 	all := datasetsOf(tags)
+	if a.by.IsSystem() || a.by.Has(access.Admin) {
+		return all, nil // a dataset that is not there is told of when its tag is written
+	}
+	onlySchema := !slices.ContainsFunc(tags, func(t Tag) bool { return t.Source != "SCHEMA" })
 	for _, d := range all {
 		if onlySchema && a.by.Has(access.CI) {
 			if own, err := a.ownsBySchema(ctx, d); own || err != nil {
@@ -285,30 +322,33 @@ func (a *act) ownsBySchema(ctx context.Context, dataset uuid.UUID) (bool, error)
 	return postgres.Scalar[bool](ctx, a.db, q, dataset, a.by.Service)
 }
 
-// openTags finds the assertions on datasets and their fields that are open now,
-// and makes sure that the terms have rows. A dataset is asked for by itself: for a
-// list PostgreSQL plans anew each time, which takes it longer than to answer.
-func (a *act) openTags(ctx context.Context, datasets []uuid.UUID, terms []taxonomy.Term) (map[slot][]Tag, error) {
+// takeTags takes the assertions that were asked for.
+type takeTags func(ctx context.Context, db postgres.DB) (map[slot][]Tag, error)
+
+// askOpenTags asks for the assertions on datasets and their fields that are open
+// now, and for the rows of terms, with what else a batch does. Once that was sent,
+// take has the assertions, and makes sure that the terms have rows. A dataset is
+// asked for by itself: for a list PostgreSQL plans anew each time, which takes it
+// longer than to answer.
+func askOpenTags(b *postgres.Batch, datasets []uuid.UUID, terms []taxonomy.Term) (take takeTags) {
 	const q = `
 		SELECT a.id, a.dataset_id, a.field_id, t.key AS term, a.polarity, a.source, a.state, a.reason, a.valid_from, a.valid_to, a.created_by
 		  FROM catalog_tag_assertion a
 		  JOIN catalog_term t ON t.id = a.term_id
 		 WHERE a.dataset_id = $1 AND (a.valid_to IS NULL OR a.valid_to > greatest(a.valid_from, now()))
 		 ORDER BY a.field_id NULLS FIRST, t.key, a.source, a.valid_from, a.id`
-	var b postgres.Batch
-	ensure := taxonomy.Ask(&b, terms)
+	ensure := taxonomy.Ask(b, terms)
 	found := make([][]Tag, len(datasets))
 	for i, d := range datasets {
-		postgres.Ask(&b, &found[i], q, d)
+		postgres.Ask(b, &found[i], q, d)
 	}
-	if err := b.Send(ctx, a.db); err != nil {
-		return nil, err
+	return func(ctx context.Context, db postgres.DB) (map[slot][]Tag, error) {
+		open := make(map[slot][]Tag)
+		for _, t := range slices.Concat(found...) {
+			open[t.slot()] = append(open[t.slot()], t)
+		}
+		return open, ensure(ctx, db)
 	}
-	open := make(map[slot][]Tag)
-	for _, t := range slices.Concat(found...) {
-		open[t.slot()] = append(open[t.slot()], t)
-	}
-	return open, ensure(ctx, a.db)
 }
 
 // TagsByDataset finds the assertions on each dataset and its fields that are

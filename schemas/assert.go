@@ -11,7 +11,6 @@ import (
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/postgres"
 	"github.com/flowmart/lethe/schemas/assertion"
-	"github.com/flowmart/lethe/schemas/gate"
 )
 
 // classify has the catalog say of a topic's fields what its latest version says
@@ -20,21 +19,70 @@ import (
 // more. What it writes goes into the last batch of the unit of work, and what the
 // audit log is to have of it is done.
 func (s *scene) classify(ctx context.Context, last *postgres.Batch, by access.Principal, fields entered, now described, version int) (done []audit.Entry, err error) {
+	terms, err := s.news(ctx, now, version)
+	if err != nil {
+		return nil, err
+	}
+	datasets, err := s.ids(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var b postgres.Batch
+	say, err := askToSay(&b, by, datasets, terms)
+	if err == nil {
+		err = b.Send(ctx, s.db)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.say(ctx, last, say, fields, now, version)
+}
+
+// news are the terms of which the catalog has something new to hear from a
+// version.
+func (s *scene) news(ctx context.Context, now described, version int) (terms []string, err error) {
 	k, err := s.tagged(ctx)
 	if err != nil {
 		return nil, err
 	}
 	change := k.change(now)
-	if len(gate.Tags(change)) == 0 && len(change.Earlier) == 0 {
+	for i, d := range k.datasets {
+		v := assertion.Version{Dataset: d, Number: version, Has: s.of.Has}
+		terms = append(terms, v.News(change, k.tags[i])...)
+	}
+	slices.Sort(terms)
+	return slices.Compact(terms), nil
+}
+
+// sayer asserts tags in a unit of work, and tells what the audit log is to have.
+type sayer func(ctx context.Context, db postgres.DB, last *postgres.Batch, tags []catalog.Tag) ([]audit.Entry, error)
+
+// askToSay waits for the turn to say something of datasets with what else a batch
+// does; nil where there is nothing to say.
+func askToSay(b *postgres.Batch, by access.Principal, datasets []uuid.UUID, terms []string) (sayer, error) {
+	if len(terms) == 0 {
 		return nil, nil
 	}
 	by.Roles = []access.Role{access.Admin}
+	return catalog.AssertTags(b, by, datasets, terms)
+}
+
+// say is classify, once the turn has come.
+func (s *scene) say(ctx context.Context, last *postgres.Batch, say sayer, fields entered, now described, version int) (done []audit.Entry, err error) {
+	if say == nil {
+		return nil, nil
+	}
+	k, err := s.tagged(ctx)
+	if err != nil {
+		return nil, err
+	}
+	change := k.change(now)
 	for i, d := range k.datasets {
 		v := assertion.Version{Dataset: d, Number: version, Fields: fields[d], Has: s.of.Has}
 		const atOnce = 5000 // the catalog takes no more in one call
 		for some := range slices.Chunk(v.Revised(change, k.tags[i]), atOnce) {
 			s.known = nil // what the catalog says is another from here on
-			entries, err := catalog.AssertTags(ctx, s.db, last, by, some)
+			entries, err := say(ctx, s.db, last, some)
 			if err != nil {
 				return nil, err
 			}

@@ -74,7 +74,11 @@ func (r *Registry) rebind(ctx context.Context, tx pgx.Tx, by access.Principal, l
 	if err != nil {
 		return err
 	}
-	come, err := now.tellCatalog(ctx, &b, by, live[0].Version, latest)
+	terms, err := now.news(ctx, latest, live[0].Version)
+	if err != nil {
+		return err
+	}
+	come, err := now.tellCatalog(ctx, &b, by, live[0].Version, latest, terms)
 	if err == nil {
 		err = audit.Queue(&b, append(left, come...)...)
 	}

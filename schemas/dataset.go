@@ -126,14 +126,13 @@ type told struct {
 }
 
 // tellFields writes the fields of a topic's keys or values into the catalog with
-// what else a batch does, for each dataset behind the topic. Tagging is who is going
-// to say what they are.
-func (s *scene) tellFields(b *postgres.Batch, version int, now described, tagging bool) (all []told, err error) {
+// what else a batch does, for each dataset behind the topic.
+func (s *scene) tellFields(b *postgres.Batch, version int, now described) (all []told, err error) {
 	fields := catalogFields(now.places, s.of.Part)
 	for _, d := range *s.datasets {
 		const atOnce = 2000 // the catalog takes no more in one call
 		for some := range slices.Chunk(fields, atOnce) {
-			ids, err := catalog.UpsertSchemaFields(b, d.ID, version, some, tagging)
+			ids, err := catalog.UpsertSchemaFields(b, d.ID, version, some)
 			if err != nil {
 				return nil, err
 			}
@@ -144,14 +143,18 @@ func (s *scene) tellFields(b *postgres.Batch, version int, now described, taggin
 }
 
 // tellCatalog writes the fields, and what the schema says they are, as classify
-// does.
-func (s *scene) tellCatalog(ctx context.Context, last *postgres.Batch, by access.Principal, version int, now described) ([]audit.Entry, error) {
+// does. The terms are its news.
+func (s *scene) tellCatalog(ctx context.Context, last *postgres.Batch, by access.Principal, version int, now described, terms []string) ([]audit.Entry, error) {
 	datasets, err := s.ids(ctx)
 	if err != nil || len(datasets) == 0 {
 		return nil, err
 	}
 	var b postgres.Batch
-	all, err := s.tellFields(&b, version, now, true)
+	say, err := askToSay(&b, by, datasets, terms)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.tellFields(&b, version, now)
 	if err == nil {
 		err = b.Send(ctx, s.db)
 	}
@@ -165,7 +168,7 @@ func (s *scene) tellCatalog(ctx context.Context, last *postgres.Batch, by access
 	for _, t := range all {
 		maps.Copy(fields[t.dataset], t.ids())
 	}
-	return s.classify(ctx, last, by, fields, now, version)
+	return s.say(ctx, last, say, fields, now, version)
 }
 
 // catalogFields turns field paths into the catalog's fields. A description
@@ -253,8 +256,12 @@ func (r *Registry) fill(ctx context.Context, db postgres.DB, name string) error 
 	if err != nil {
 		return err
 	}
+	terms, err := around.news(ctx, now, v.Version)
+	if err != nil {
+		return err
+	}
 	var b postgres.Batch
-	done, err := around.tellCatalog(ctx, &b, access.System, v.Version, now)
+	done, err := around.tellCatalog(ctx, &b, access.System, v.Version, now, terms)
 	if err == nil {
 		err = audit.Queue(&b, done...)
 	}

@@ -195,8 +195,8 @@ type successor struct {
 	claims *uuid.UUID // whose the subject becomes, where it is nobody's
 	judged *Metadata  // with which it passed, where another registry made it since
 
-	now    described
-	silent bool // nothing new is said of any field
+	now  described
+	news []string // the terms of which the catalog has something new to hear
 }
 
 // metadata says of the fields what the version says. Where the other registry kept
@@ -335,10 +335,10 @@ func (r *Registry) keep(ctx context.Context, l *locked, by access.Principal, to 
 	var b postgres.Batch
 	var told []audit.Entry
 	l.claim(&b, to.claims)
-	if to.silent {
-		_, err = l.around.tellFields(&b, to.number, to.now, false)
+	if len(to.news) == 0 {
+		_, err = l.around.tellFields(&b, to.number, to.now)
 	} else {
-		told, err = l.around.tellCatalog(ctx, &b, by, to.number, to.now)
+		told, err = l.around.tellCatalog(ctx, &b, by, to.number, to.now, to.news)
 	}
 	if err != nil {
 		return v, err

@@ -11,7 +11,6 @@ import (
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
-	"github.com/flowmart/lethe/schemas/assertion"
 	"github.com/flowmart/lethe/schemas/gate"
 )
 
@@ -171,7 +170,7 @@ func (r *Registry) follow(ctx context.Context, l *locked, e *entrant) (stays boo
 	if err := l.around.hear(ctx, &to); err != nil {
 		return true, err
 	}
-	if !to.silent {
+	if len(to.news) > 0 {
 		return false, nil
 	}
 	e.v, err = r.keep(ctx, l, e.by, to)
@@ -191,13 +190,7 @@ func (s *scene) hear(ctx context.Context, to *successor) (err error) {
 	if to.now, err = describe(to.c.kind, to.c.schema, to.metadata(), s.of.Part); err != nil {
 		return err
 	}
-	k, err := s.tagged(ctx)
-	change := k.change(to.now)
-	to.silent = true
-	for i, d := range k.datasets {
-		v := assertion.Version{Dataset: d, Number: to.number, Has: s.of.Has}
-		to.silent = to.silent && !v.News(change, k.tags[i])
-	}
+	to.news, err = s.news(ctx, to.now, to.number)
 	return err
 }
 

@@ -119,7 +119,8 @@ func (s *stack) row(b *testing.B, name string, next func() []byte) {
 	l := load{at: s.listen[0], connections: connections, next: next, status: http.StatusOK}
 	_, err := l.run(time.Second) // warm
 	s.must(err)
-	bare := l
+	bare, again := l, l.next()
+	bare.next = func() []byte { return again } // those of the replica are for it alone
 	var p *devstack.Program
 	bare.at, p = s.bare(l)
 	defer p.Stop()

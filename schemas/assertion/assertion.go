@@ -96,9 +96,10 @@ func (v Version) Revised(change gate.Change, standing []dossier.Tag) []catalog.T
 	return append(out, v.superseded(change, standing, left)...)
 }
 
-// News reports whether the catalog would have to be told anything new of a version
-// some of whose fields it may not have yet.
-func (v Version) News(change gate.Change, standing []dossier.Tag) bool {
+// News lists the terms that the catalog would have to be told of to know of a
+// version some of whose fields it may not have yet, each once; none where there is
+// nothing new.
+func (v Version) News(change gate.Change, standing []dossier.Tag) []string {
 	v.Fields = map[string]uuid.UUID{}
 	for _, f := range change.New {
 		v.Fields[f.Path] = uuid.Nil // nothing stands of such a field
@@ -106,7 +107,13 @@ func (v Version) News(change gate.Change, standing []dossier.Tag) bool {
 	for _, t := range standing {
 		v.Fields[t.Path] = *t.FieldID
 	}
-	return len(v.Revised(change, standing)) > 0
+	var terms []string
+	for _, t := range v.Revised(change, standing) {
+		if !slices.Contains(terms, t.Term) {
+			terms = append(terms, t.Term)
+		}
+	}
+	return terms
 }
 
 func (v Version) assert(field *uuid.UUID, term, reason string) catalog.Tag {

@@ -56,7 +56,7 @@ func (v *work) tellCatalog(ctx context.Context, by access.Principal, all []*judg
 	var b postgres.Batch
 	for _, j := range all {
 		for some := range slices.Chunk(catalogFields(j.fields), atOnce) {
-			if _, err := catalog.UpsertSchemaFields(&b, j.dataset, version, some, false); err != nil {
+			if _, err := catalog.UpsertSchemaFields(&b, j.dataset, version, some); err != nil {
 				return err
 			}
 		}
@@ -120,16 +120,36 @@ func (v *work) classify(ctx context.Context, by access.Principal, all []*judged,
 		}
 		tags = append(tags, assertion.Version{Dataset: j.dataset, Number: version, Fields: at}.Revised(j.change, j.standing)...)
 	}
+	if len(tags) == 0 {
+		return nil
+	}
+	return v.say(ctx, by, tags)
+}
+
+// say asserts tags.
+func (v *work) say(ctx context.Context, by access.Principal, tags []catalog.Tag) error {
+	var datasets []uuid.UUID
+	var terms []string
+	for _, t := range tags {
+		datasets, terms = append(datasets, t.DatasetID), append(terms, t.Term)
+	}
+	var asking, last postgres.Batch
+	say, err := catalog.AssertTags(&asking, by, datasets, terms)
+	if err == nil {
+		err = asking.Send(ctx, v.db)
+	}
+	if err != nil {
+		return err
+	}
 	const atOnce = 5000 // the catalog takes no more in one call
-	var b postgres.Batch
 	for some := range slices.Chunk(tags, atOnce) {
-		entries, err := catalog.AssertTags(ctx, v.db, &b, by, some)
+		entries, err := say(ctx, v.db, &last, some)
 		if err == nil {
-			err = audit.Queue(&b, entries...)
+			err = audit.Queue(&last, entries...)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return b.Send(ctx, v.db)
+	return last.Send(ctx, v.db)
 }
