@@ -53,21 +53,47 @@ func Find(ctx context.Context, db postgres.DB, by access.Principal, query string
 		}
 	}
 	// An exact ref or name comes first, then a name that begins so, then all
-	// the words, then any part of a name; shorter refs before longer ones.
+	// the words, then any part of a name; shorter refs before longer ones. Fields
+	// are found by what they say themselves, and by the name of their dataset.
 	const q = `
+		WITH said AS (
+		    SELECT id, true AS begun, false AS whole FROM catalog_field_searched WHERE words @@ to_tsquery('simple', $1)
+		    UNION ALL
+		    SELECT id, false, true FROM catalog_field_searched WHERE words @@ to_tsquery('simple', $6)
+		    UNION ALL
+		    SELECT id, false, false FROM catalog_field_searched WHERE haystack LIKE $3
+		    UNION ALL
+		    SELECT f.id, false, false
+		      FROM catalog_search_doc d
+		      JOIN catalog_field f ON f.dataset_id = d.entity_id
+		     WHERE d.kind = 'DATASET' AND d.haystack LIKE $3
+		    UNION ALL
+		    SELECT f.id, false, false
+		      FROM catalog_search_doc d
+		      JOIN catalog_field f ON f.dataset_id = d.entity_id
+		     WHERE d.kind = 'DATASET' AND d.haystack LIKE $9 AND lower(d.ref || '#' || f.path) LIKE $3),
+		found AS (
+		    SELECT kind, entity_id AS id, ref, name, words @@ to_tsquery('simple', $1) AS begun, words @@ to_tsquery('simple', $6) AS whole
+		      FROM catalog_search_doc
+		     WHERE (words @@ to_tsquery('simple', $1) OR haystack LIKE $3) AND kind = ANY ($4)
+		    UNION ALL
+		    SELECT 'FIELD', f.id, d.namespace || '/' || d.name || '#' || f.path, f.path, s.begun, s.whole
+		      FROM (SELECT id, bool_or(begun) AS begun, bool_or(whole) AS whole FROM said GROUP BY id) AS s
+		      JOIN catalog_field f ON f.id = s.id
+		      JOIN catalog_dataset d ON d.id = f.dataset_id
+		     WHERE 'FIELD' = ANY ($4))
 		SELECT kind, id, ref, name, score
-		  FROM (SELECT kind, entity_id AS id, ref, name,
+		  FROM (SELECT kind, id, ref, name,
 		               (CASE WHEN lower(ref) = $2 OR lower(name) = $2 THEN 4 ELSE 0 END
 		                + CASE WHEN starts_with(lower(name), $2) OR starts_with(lower(ref), $2) THEN 2 ELSE 0 END
-		                + CASE WHEN words @@ to_tsquery('simple', $1) THEN 3 ELSE 0 END
-		                + CASE WHEN words @@ to_tsquery('simple', $6) THEN 1 ELSE 0 END)::bigint * 10000 - least(length(ref), 9999) AS score
-		          FROM catalog_search_doc
-		         WHERE (words @@ to_tsquery('simple', $1) OR haystack LIKE $3) AND kind = ANY ($4)) AS hit
+		                + CASE WHEN begun THEN 3 ELSE 0 END
+		                + CASE WHEN whole THEN 1 ELSE 0 END)::bigint * 10000 - least(length(ref), 9999) AS score
+		          FROM found) AS hit
 		 WHERE score < $5 OR score = $5 AND id > $7
 		 ORDER BY score DESC, id
 		 LIMIT $8`
 	words := tokens(query)
-	rows, err := postgres.Many[Hit](ctx, db, q, prefixes(words), strings.ToLower(query), contains(query), kinds, score, whole(words), after, p.First+1)
+	rows, err := postgres.Many[Hit](ctx, db, q, prefixes(words), strings.ToLower(query), contains(query), kinds, score, whole(words), after, p.First+1, within(query))
 	if err != nil {
 		return page.Page[Hit]{}, err
 	}
@@ -122,4 +148,14 @@ func join(words []string, mark string) string {
 // contains asks for names with the query anywhere in them.
 func contains(query string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(query)) + "%"
+}
+
+// within asks for the datasets in which a query may mean a field (orders#email):
+// their names contain what stands before the #. It matches nothing where none does.
+func within(query string) string {
+	dataset, _, ok := strings.Cut(query, "#")
+	if !ok {
+		return ""
+	}
+	return contains(dataset)
 }

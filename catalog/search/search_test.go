@@ -86,6 +86,12 @@ func TestFind(t *testing.T) {
 		{"cust em", nil, field},
 		{"stomerEm", nil, field}, // inside a word
 		{"invoices", nil, field}, // in its description
+		{"email invoices", nil, field},
+		{"order_0#cust", nil, field}, // across the two names
+		{"postgres://orders/public.order_0#customeremail", nil, field},
+		{"public.order_0", []string{"FIELD"}, field}, // by its dataset
+		{"order_0#nothing", nil, ""},
+		{"#customeremail", nil, field},
 		{"user.contact.email", nil, "TERM user.contact.email"},
 		{"email", []string{"TERM"}, "TERM user.contact.email"},
 		{"orders", []string{"STORE", "SERVICE"}, "STORE orders-db"},

@@ -33,7 +33,7 @@ func TestOwnMigrations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Notes) != 2 { // a role, and an extension that may not be there
+	if len(r.Notes) != 3 { // a role, and an extension that may not be there, twice
 		t.Errorf("%v", r.Notes)
 	}
 	_, _, super := pgtest.URLs(t)
