@@ -100,7 +100,7 @@ func (r *Registry) judgeToSend(ctx context.Context, e *entrant) (v Version, foun
 
 // seen is a subject as it is, without its lock.
 func (r *Registry) seen(ctx context.Context, tx pgx.Tx, p place) (*locked, error) {
-	const q = `SELECT id, context, name, service_id, head FROM schemas_subject WHERE context = $1 AND name = $2`
+	const q = `SELECT id, context, name, service_id, head, alias_name IS NOT NULL AS led FROM schemas_subject WHERE context = $1 AND name = $2`
 	s, err := postgres.One[subject](ctx, tx, q, p.context, p.name)
 	if errors.Is(err, postgres.ErrNotFound) {
 		s, err = subject{Context: p.context, Name: p.name}, nil

@@ -59,6 +59,13 @@ func (s *snapshot) exact(ctx context.Context) error {
 // timers are those of requests that waited, stopped.
 var timers = sync.Pool{New: func() any { return time.NewTimer(time.Hour) }}
 
+// lately reports whether the snapshot held all that was committed a moment ago.
+// Who reads everything again under a lock need not wait for a look.
+func (s *snapshot) lately() bool {
+	const moment = 100 * time.Millisecond
+	return !s.away.Load() && time.Since(time.Unix(0, s.exactAt.Load())) < moment
+}
+
 // waits is how long a look is waited for at most, and what else ends that. A
 // request has a deadline, and need not notice before it that its client has
 // gone: having its context tell would cost more than the rest of the wait.

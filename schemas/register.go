@@ -27,63 +27,122 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 	if err := by.Require(access.CI, access.Service, access.Steward, access.Admin); err != nil {
 		return v, err
 	}
+	if s.plain() && r.subjects.lately() {
+		if v, done, err := r.registerAtOnce(ctx, by, s); done {
+			return v, err
+		}
+	}
 	for {
-		if v, err = r.register(ctx, by, s); !errors.Is(err, errOvertaken) {
+		if err := r.subjects.exact(ctx); err != nil {
+			return v, err
+		}
+		p, err := r.prepare(ctx, by, s)
+		if err != nil || p.e == nil {
+			return p.v, err
+		}
+		if v, err = r.registerAsSet(ctx, p.e); !errors.Is(err, errOvertaken) {
 			return v, err
 		}
 	}
 }
 
-// errOvertaken is that there is a version since, later than the one of which
-// something was taken: it is taken of that one.
-var errOvertaken = errors.New("there is a later version")
-
-func (r *Registry) register(ctx context.Context, by access.Principal, s Submission) (v Version, err error) {
-	p, st, err := r.subjectFor(ctx, by, s)
+// registerAtOnce is Register by what memory had a moment ago, without a look at
+// what was committed since, as far as that goes. What an entrant was prepared by is
+// read again under the lock, but for where a subject leads, and whether another
+// registry is asked first. A version that was found is answered with once a look
+// found its subject as it was. What is refused is refused by what holds now, but for a
+// text that cannot be read at any time.
+func (r *Registry) registerAtOnce(ctx context.Context, by access.Principal, s Submission) (v Version, done bool, err error) {
+	p, err := r.prepare(ctx, by, s)
 	if err != nil {
-		return v, err
+		return v, p.unreadable, err
+	}
+	if e := p.e; e != nil && !e.led && holdingMode(e.layers) != Forwarding {
+		v, err = r.registerAsSet(ctx, e)
+		return v, !errors.Is(err, errOvertaken), err
+	}
+	if p.of == nil {
+		return v, false, nil
+	}
+	if err := r.subjects.exact(ctx); err != nil {
+		return v, true, err
+	}
+	now, err := r.subjectIn(ctx, r.db, p.of.place)
+	return p.v, err == nil && now == p.of, nil
+}
+
+// errOvertaken is that what an entrant was prepared by is so no more: there is a
+// version since, later than the one of which something was taken, or the subject
+// has an alias. It is prepared anew.
+var errOvertaken = errors.New("there is something later")
+
+// plain reports whether a submission can be prepared by what memory had a moment
+// ago: it is a text alone, that leads to nothing else.
+func (s Submission) plain() bool {
+	return s.ID <= 0 && len(s.References) == 0 && !s.takes() && !s.retags()
+}
+
+// prepared is what can be told of a submission without its subject's lock.
+type prepared struct {
+	e  *entrant // who enters; nil: the subject has the version v
+	v  Version
+	of *state // the subject that has it, if nothing else bears on that
+
+	unreadable bool // what is wrong is the text, whatever there is
+}
+
+// prepare judges what can be told of a submission without its subject's lock.
+func (r *Registry) prepare(ctx context.Context, by access.Principal, s Submission) (p prepared, err error) {
+	at, st, err := r.subjectFor(ctx, by, s)
+	if err != nil {
+		return p, err
 	}
 	if err := s.RuleSet.check("ruleSet"); err != nil {
-		return v, err
+		return p, err
 	}
 	var after *int
 	if s.takes() {
 		after = new(st.newest())
 	}
-	if s, err = r.texted(ctx, p, s); err != nil {
-		return v, err
+	if s, err = r.texted(ctx, at.place, s); err != nil {
+		return p, err
 	}
 	if s.ID > 0 {
 		// An import brings everything that the content is: what it leaves out is
 		// not there.
 		s.Metadata, s.RuleSet = said(s.Metadata), said(s.RuleSet)
 	}
-	c, err := r.read(ctx, r.db, p.context, s)
+	c, err := r.read(ctx, r.db, at.context, s)
+	p.unreadable = err != nil && s.plain()
 	if err == nil && s.retags() {
-		c, err = r.retagged(ctx, p, s, c)
+		c, err = r.retagged(ctx, at.place, s, c)
 	}
 	if err != nil {
-		return v, err
+		return p, err
 	}
 	if s.Normalize {
 		c = c.normal()
 	}
 	v, found, err := r.known(ctx, r.db, st, s, c, Live)
+	if found && !at.led {
+		p.of = st
+	}
 	if err == nil && !found && s.ID <= 0 {
 		v, found, err = r.knownAsKept(ctx, st, s, c, Live)
 	}
 	if err != nil || found {
-		return v, asked(v, s, err)
+		p.v = v
+		return p, asked(v, s, err)
 	}
 	if err := r.reachable(); err != nil {
-		return v, err
+		return p, err
 	}
-	layers, err := r.subjects.over(p, st)
+	layers, err := r.subjects.over(at.place, st)
 	if err != nil {
-		return v, err
+		return p, err
 	}
-	e := &entrant{by: by, at: p, isNew: st == nil, layers: layers, s: s, c: c, after: after, told: make(chan bool, 1)}
-	return r.registerAsSet(ctx, e)
+	p.e = &entrant{by: by, at: at.place, led: at.led, isNew: st == nil, layers: layers, s: s, c: c, after: after, told: make(chan bool, 1)}
+	return p, nil
 }
 
 // registerAsSet registers an entrant here, or has another registry do it where
@@ -104,7 +163,7 @@ func (r *Registry) registerAsSet(ctx context.Context, e *entrant) (v Version, er
 		if e.layers, err = r.layers(ctx, e.at); err != nil {
 			return v, err
 		}
-		e = &entrant{by: e.by, at: e.at, isNew: e.isNew, layers: e.layers, s: e.s, c: e.c, after: e.after, told: make(chan bool, 1)}
+		e = &entrant{by: e.by, at: e.at, led: e.led, isNew: e.isNew, layers: e.layers, s: e.s, c: e.c, after: e.after, told: make(chan bool, 1)}
 	}
 }
 
@@ -118,23 +177,28 @@ func (r *Registry) meant(ctx context.Context, p place, s Submission) (place, err
 	return r.readAs(ctx, p)
 }
 
+// meaning is the place that a submission is for, and whether an alias led there.
+type meaning struct {
+	place
+	led bool
+}
+
 // subjectFor is the subject at the place that a submission is for, which is where
 // its alias leads; nil if it is new. It is refused whoever may not register there
 // whatever the schema.
-func (r *Registry) subjectFor(ctx context.Context, by access.Principal, s Submission) (place, *state, error) {
-	p, err := placeOf(s.Subject)
-	if err != nil {
-		return p, nil, err
+func (r *Registry) subjectFor(ctx context.Context, by access.Principal, s Submission) (is meaning, st *state, err error) {
+	if is.place, err = placeOf(s.Subject); err != nil {
+		return is, nil, err
 	}
-	st, err := r.subjectAt(ctx, p)
+	st, err = r.subjectIn(ctx, r.db, is.place)
 	if err == nil && s.ID <= 0 && st != nil && st.alias != nil {
-		p = *st.alias
-		st, err = r.subjectIn(ctx, r.db, p)
+		is = meaning{*st.alias, true}
+		st, err = r.subjectIn(ctx, r.db, is.place)
 	}
 	if err != nil {
-		return p, st, err
+		return is, st, err
 	}
-	return p, st, by.May(access.Register, p.String())
+	return is, st, by.May(access.Register, is.String())
 }
 
 // texted gives a submission that has only metadata or rules the text of the
@@ -212,6 +276,9 @@ func (to *successor) metadata() *Metadata {
 // the lock. What the subject has is found.
 func (r *Registry) admit(ctx context.Context, l *locked, e *entrant) (v Version, found bool, to successor, err error) {
 	by, s, c := e.by, e.s, e.c
+	if l.Led && !e.led && s.ID <= 0 {
+		return v, false, to, errOvertaken
+	}
 	if v, found, err = r.known(ctx, l.tx, l.st, s, c, Live); err != nil || found {
 		return v, found, to, asked(v, s, err)
 	}

@@ -18,6 +18,7 @@ type subject struct {
 	Name      string
 	ServiceID *uuid.UUID
 	Head      int64
+	Led       bool // to another, by an alias
 }
 
 func (s subject) place() place { return place{s.Context, s.Name} }
@@ -26,7 +27,7 @@ const (
 	qMade = `
 		INSERT INTO schemas_subject (id, context, name, created_at) VALUES ($1, $2, $3, $4)
 		    ON CONFLICT ON CONSTRAINT schemas_subject_name_taken DO NOTHING`
-	qLocked = `SELECT id, context, name, service_id, head FROM schemas_subject WHERE context = $1 AND name = $2 FOR UPDATE`
+	qLocked = `SELECT id, context, name, service_id, head, alias_name IS NOT NULL AS led FROM schemas_subject WHERE context = $1 AND name = $2 FOR UPDATE`
 )
 
 // lockSubject holds a subject until the unit of work ends, and makes it if

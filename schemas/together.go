@@ -31,6 +31,7 @@ const mostAlong = 15
 type entrant struct {
 	by     access.Principal
 	at     place
+	led    bool    // there by the alias of another subject
 	isNew  bool    // no such subject is in memory
 	layers []layer // that hold there, likewise
 	s      Submission
@@ -89,9 +90,16 @@ func (r *Registry) lead(ctx context.Context, e *entrant) {
 	defer r.queue.part(e) // after a panic
 	for {
 		var w written
-		e.err = postgres.Work(ctx, r.db, func(tx pgx.Tx) (err error) {
+		var around *scene
+		var take func()
+		e.err = postgres.WorkBriefly(ctx, r.db, func(first *postgres.Batch) {
 			r.queue.part(e) // from those of an attempt before
-			w, err = r.together(ctx, tx, e)
+			r.queue.see(e.at)
+			around = r.scene(nil, e.at, e.layers)
+			take = around.askTopics(first)
+		}, func(tx pgx.Tx, last *postgres.Batch) (err error) {
+			take()
+			w, err = r.together(ctx, tx, last, around, e)
 			return err
 		})
 		if r.subjects.settle(w, e.err == nil); e.err == nil {
@@ -105,13 +113,13 @@ func (r *Registry) lead(ctx context.Context, e *entrant) {
 	}
 }
 
-// together registers an entrant, and takes others along.
-func (r *Registry) together(ctx context.Context, tx pgx.Tx, e *entrant) (w written, err error) {
+// together registers an entrant, and takes others along. The topics around the
+// subject were asked for.
+func (r *Registry) together(ctx context.Context, tx pgx.Tx, last *postgres.Batch, around *scene, e *entrant) (w written, err error) {
 	own := *r
 	own.fresh = map[contentID]*fresh{}
 	r = &own
-	r.queue.see(e.at)
-	around := r.scene(tx, e.at, e.layers)
+	around.r, around.db = r, tx
 	if err := around.gather(ctx, e.enforced()); err != nil {
 		return w, err
 	}
@@ -143,7 +151,7 @@ func (r *Registry) together(ctx context.Context, tx pgx.Tx, e *entrant) (w writt
 		w = written{after: before, st: l.st, floor: floor, brought: r.fresh}
 		r.subjects.expect(w)
 	}
-	return w, audit.Append(ctx, tx, l.done...)
+	return w, audit.Queue(last, l.done...)
 }
 
 // place registers an entrant under the lock.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Batch is statements that are sent together and answered in one round trip, in
@@ -31,12 +32,34 @@ func (b *Batch) Explain(words func(error) error) { b.words = append(b.words, wor
 
 // Send sends the statements. After one that fails none is run.
 func (b *Batch) Send(ctx context.Context, db DB) error {
-	if b.statements.Len() == 0 {
+	if b.empty() {
 		return nil
 	}
-	err := legible(db.SendBatch(ctx, &b.statements).Close())
+	return b.end(db.SendBatch(ctx, &b.statements))
+}
+
+// end reads the answers.
+func (b *Batch) end(sent pgx.BatchResults) error {
+	err := legible(sent.Close())
 	for _, words := range b.words {
 		err = words(err)
+	}
+	return err
+}
+
+func (b *Batch) empty() bool { return b.statements.Len() == 0 }
+
+// commit sends the statements, and ends the transaction after them. After one that
+// fails it is not ended.
+func (b *Batch) commit(ctx context.Context, tx pgx.Tx) error {
+	done := ""
+	b.statements.Queue("commit").Exec(func(is pgconn.CommandTag) error {
+		done = is.String()
+		return nil
+	})
+	err := b.Send(ctx, tx)
+	if err == nil && done != "COMMIT" {
+		err = pgx.ErrTxCommitRollback
 	}
 	return err
 }

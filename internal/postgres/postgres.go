@@ -89,9 +89,27 @@ func Work(ctx context.Context, db *pgxpool.Pool, fn func(tx pgx.Tx) error) error
 }
 
 // WorkTx is Work with options of the transaction.
-func WorkTx(ctx context.Context, db *pgxpool.Pool, opts pgx.TxOptions, fn func(tx pgx.Tx) error) (err error) {
+func WorkTx(ctx context.Context, db *pgxpool.Pool, opts pgx.TxOptions, fn func(tx pgx.Tx) error) error {
+	return repeated(ctx, db, unit{opts: opts, do: func(tx pgx.Tx, _ *Batch) error { return fn(tx) }})
+}
+
+// WorkBriefly is Work for a unit of work that others wait for. What it asks first
+// goes with the beginning of the transaction, and the last statements of fn with
+// the commit, which saves two round trips.
+func WorkBriefly(ctx context.Context, db *pgxpool.Pool, ask func(first *Batch), fn func(tx pgx.Tx, last *Batch) error) error {
+	return repeated(ctx, db, unit{ask: ask, do: fn})
+}
+
+// unit is a unit of work.
+type unit struct {
+	opts pgx.TxOptions
+	ask  func(first *Batch) // nil for none
+	do   func(tx pgx.Tx, last *Batch) error
+}
+
+func repeated(ctx context.Context, db *pgxpool.Pool, u unit) (err error) {
 	for n := range attempts {
-		if err = once(ctx, db, opts, fn); !transient(err) {
+		if err = u.once(ctx, db); !transient(err) {
 			return legible(err)
 		}
 		select {
@@ -103,23 +121,49 @@ func WorkTx(ctx context.Context, db *pgxpool.Pool, opts pgx.TxOptions, fn func(t
 	return err
 }
 
-func once(ctx context.Context, db *pgxpool.Pool, opts pgx.TxOptions, fn func(tx pgx.Tx) error) error {
-	tx, err := db.BeginTx(ctx, opts)
+func (u unit) once(ctx context.Context, db *pgxpool.Pool) error {
+	conn, err := db.Acquire(ctx)
 	if err != nil {
 		return err
 	}
+	defer conn.Release() // which closes it where the transaction could not be ended
+	tx, err := u.begin(ctx, conn)
 	defer func() {
-		// After a commit this is a no-op; after a failure or a panic it must
-		// reach the server even though the caller has gone.
+		if tx == nil || conn.Conn().PgConn().TxStatus() == idle {
+			return
+		}
+		// It must reach the server even though the caller has gone.
 		free, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		_ = tx.Rollback(free)
 	}()
-	if err := fn(tx); err != nil {
+	if err != nil {
 		return err
 	}
-	return tx.Commit(ctx)
+	var last Batch
+	if err := u.do(tx, &last); err != nil {
+		return err
+	}
+	if last.empty() {
+		return tx.Commit(ctx)
+	}
+	return last.commit(ctx, tx)
 }
+
+func (u unit) begin(ctx context.Context, conn *pgxpool.Conn) (pgx.Tx, error) {
+	if u.ask == nil {
+		return conn.BeginTx(ctx, u.opts)
+	}
+	var first Batch
+	first.statements.BeginTx(u.opts)
+	u.ask(&first)
+	sent := conn.SendBatch(ctx, &first.statements)
+	tx := sent.Tx()
+	return tx, first.end(sent)
+}
+
+// idle is the state of a connection that is in no transaction.
+const idle = 'I'
 
 func transient(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
