@@ -34,6 +34,10 @@ func (s *snapshot) exact(ctx context.Context) error {
 		return nil
 	}
 	most, gone := s.waits(ctx, away)
+	if !away && gone == nil && most > 3*s.patience { // the look under way and the next one are over by then
+		<-t.done
+		return t.found()
+	}
 	enough := timers.Get().(*time.Timer)
 	enough.Reset(most)
 	defer func() {
@@ -42,10 +46,7 @@ func (s *snapshot) exact(ctx context.Context) error {
 	}()
 	select {
 	case <-t.done:
-		if t.err != nil && postgres.Away(t.err) {
-			return nil
-		}
-		return t.err
+		return t.found()
 	case <-enough.C:
 		if away {
 			return nil
@@ -54,6 +55,14 @@ func (s *snapshot) exact(ctx context.Context) error {
 	case <-gone:
 		return ctx.Err()
 	}
+}
+
+// found is what came of a look that is done. That the database is away is not told.
+func (t *turn) found() error {
+	if t.err != nil && postgres.Away(t.err) {
+		return nil
+	}
+	return t.err
 }
 
 // timers are those of requests that waited, stopped.
