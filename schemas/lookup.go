@@ -36,7 +36,7 @@ func (r *Registry) Lookup(ctx context.Context, by access.Principal, s Submission
 	}
 	v, found, err := r.known(ctx, r.db, st, s, c, which)
 	if err == nil && !found {
-		v, found, err = r.knownAsKept(ctx, st, s, c, which)
+		v, found, err = r.knownAsSet(ctx, st, s, c, which)
 	}
 	if err != nil || found {
 		return v, err
@@ -50,9 +50,8 @@ func (r *Registry) Lookup(ctx context.Context, by access.Principal, s Submission
 	return Version{}, fault.Missing("schema", "Schema not found. Subject '%s' has no version with it: register it first, or compare it with the latest version", p)
 }
 
-// knownAsKept finds a content as its subject would keep it: normalized, and
-// with the subject's metadata and rules under and over those that are named.
-func (r *Registry) knownAsKept(ctx context.Context, st *state, s Submission, c *content, which Which) (Version, bool, error) {
+// knownAsSet is knownAsKept by what memory has of what is set.
+func (r *Registry) knownAsSet(ctx context.Context, st *state, s Submission, c *content, which Which) (Version, bool, error) {
 	if st == nil {
 		return Version{}, false, nil
 	}
@@ -60,7 +59,12 @@ func (r *Registry) knownAsKept(ctx context.Context, st *state, s Submission, c *
 	if err != nil {
 		return Version{}, false, err
 	}
-	config := holding(layers)
+	return r.knownAsKept(ctx, r.db, st, s, c, holding(layers), which)
+}
+
+// knownAsKept finds a content as its subject would keep it: normalized, and
+// with the subject's metadata and rules under and over those that are named.
+func (r *Registry) knownAsKept(ctx context.Context, db postgres.DB, st *state, s Submission, c *content, config Config, which Which) (Version, bool, error) {
 	normal := config.normalizes() && !s.Normalize
 	if !normal && s.Metadata == nil && s.RuleSet == nil {
 		return Version{}, false, nil
@@ -74,7 +78,7 @@ func (r *Registry) knownAsKept(ctx context.Context, st *state, s Submission, c *
 	if s.RuleSet != nil {
 		s.RuleSet = config.OverrideRuleSet.over(s.RuleSet.over(config.DefaultRuleSet))
 	}
-	return r.known(ctx, r.db, st, s, c, which)
+	return r.known(ctx, db, st, s, c, which)
 }
 
 // known finds a content among the versions of a subject, a live one first and

@@ -60,7 +60,7 @@ func (r *Registry) prepare(ctx context.Context, by access.Principal, s Submissio
 		p.of = st
 	}
 	if err == nil && !found && s.ID <= 0 {
-		v, found, err = r.knownAsKept(ctx, st, s, c, Live)
+		v, found, err = r.knownAsSet(ctx, st, s, c, Live)
 	}
 	if err != nil || found {
 		p.v = v

@@ -149,7 +149,11 @@ func (r *Registry) admit(ctx context.Context, l *locked, e *entrant) (v Version,
 	if l.Led && !e.led && s.ID <= 0 {
 		return v, false, to, errOvertaken
 	}
-	if v, found, err = r.known(ctx, l.tx, l.st, s, c, Live); err != nil || found {
+	mode, config := holdingMode(l.layers), holding(l.layers)
+	if v, found, err = r.known(ctx, l.tx, l.st, s, c, Live); err == nil && !found && s.ID <= 0 {
+		v, found, err = r.knownAsKept(ctx, l.tx, l.st, s, c, config, Live)
+	}
+	if err != nil || found {
 		return v, found, to, asked(v, s, err)
 	}
 	if e.after != nil && *e.after != l.st.newest() {
@@ -159,7 +163,6 @@ func (r *Registry) admit(ctx context.Context, l *locked, e *entrant) (v Version,
 		return v, false, to, err
 	}
 	live := l.st.live()
-	mode, config := holdingMode(l.layers), holding(l.layers)
 	if c, err = r.asKept(ctx, l.tx, s, live, mode, config, c); err != nil {
 		return v, false, to, err
 	}
