@@ -50,7 +50,8 @@ const (
 
 // CanRead lists every reason why data written with writer cannot be read with
 // reader, by the schema resolution of the Avro specification and by what the
-// reader of Apache Avro for Java makes of it; none means that it can. Only two schemas of extraordinary size make it fail.
+// reader of Apache Avro for Java makes of it; none means that it can. Only two
+// schemas of extraordinary size make it fail.
 func CanRead(reader, writer *Schema) ([]Difference, error) {
 	c := &comparison{known: map[pair][]Difference{}, written: map[*Type]map[string]*Field{}, aliased: reader.aliased(), steps: mostSteps}
 	found := c.read(reader.Root, writer.Root)

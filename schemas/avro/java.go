@@ -23,6 +23,7 @@ type javaReader struct {
 	thrown     []*action // those that make Java throw before it reads
 	positions  map[*Type]map[string]int
 	unions     map[*Type]*branches
+	lost       map[pair]bool
 	encoded    map[defaultOf]bool
 	throws     *bool
 	equal      map[pair]bool
@@ -37,7 +38,7 @@ type javaReader struct {
 func (c *comparison) java(reader, writer *Type) []Difference {
 	j := &javaReader{
 		steps: c.steps, reader: reader, types: map[*Type]*Type{}, fields: map[*Field]*Field{}, failed: map[any][]Difference{},
-		seen: map[pair]*action{}, positions: map[*Type]map[string]int{}, unions: map[*Type]*branches{},
+		seen: map[pair]*action{}, positions: map[*Type]map[string]int{}, unions: map[*Type]*branches{}, lost: map[pair]bool{},
 		encoded: map[defaultOf]bool{}, equal: map[pair]bool{}, told: map[*action]bool{},
 	}
 	renamed := j.rename(writer)

@@ -5,6 +5,9 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/flowmart/lethe/internal/cputest"
 )
 
 const readerFile = "testdata/reader.txt"
@@ -65,5 +68,42 @@ func TestJavasReader(t *testing.T) {
 	}
 	if read[true] < 20 || read[false] < 20 {
 		t.Errorf("the table has %d pairs that are read, and %d that are not", read[true], read[false])
+	}
+}
+
+// What one type has much of is looked at once, however many places it is used
+// in: a long property, many symbols.
+func TestWhatIsUsedInManyPlacesIsLookedAtOnce(t *testing.T) {
+	t.Parallel()
+	used := func(typ, use string) string {
+		var fields strings.Builder
+		for i := range 5000 {
+			fmt.Fprintf(&fields, `,{"name":"f%d","type":%s}`, i, use)
+		}
+		return `{"type":"record","name":"R","fields":[{"name":"a","type":` + typ + `}` + fields.String() + `]}`
+	}
+	var symbols strings.Builder
+	for i := range 10_000 {
+		fmt.Fprintf(&symbols, `,"S%d"`, i)
+	}
+	property := used(`{"type":"record","name":"P","p":"`+strings.Repeat("x", 500_000)+`","fields":[]}`, `"P"`)
+	enum := `{"type":"enum","name":"E","symbols":["S"` + symbols.String() + `]}`
+	for name, pair := range map[string][2]string{
+		"a property": {strings.Replace(property, `"name":"R"`, `"name":"R","aliases":["Q"]`, 1), property},
+		"symbols":    {used(enum, `["E","null"]`), used(enum, `"E"`)},
+		"symbols of unions": {
+			used(`["null","int",`+enum+`]`, `["E","int"]`),
+			used(`["null",`+enum+`]`, `["E"]`),
+		},
+	} {
+		reader, writer := mustParse(t, pair[0]), mustParse(t, pair[1])
+		var found []Difference
+		var err error
+		if took := cputest.Thread(func() { found, err = CanRead(reader, writer) }); took > slack*time.Second {
+			t.Errorf("%s: took %v of a processor", name, took)
+		}
+		if err != nil || len(found) > 0 {
+			t.Errorf("%s: %v %s", name, err, told(found))
+		}
 	}
 }

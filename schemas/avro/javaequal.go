@@ -7,13 +7,16 @@ import "slices"
 func (j *javaReader) same(a, b *Type) bool { return j.alikeIn(a, b, map[pair]bool{}) }
 
 func (j *javaReader) alikeIn(a, b *Type, met map[pair]bool) bool {
-	if j.steps--; j.steps <= 0 || a.Kind != b.Kind || !sameProps(a.props, b.props) {
+	if j.steps--; j.steps <= 0 || a.Kind != b.Kind {
 		return false
 	}
 	if met[pair{a, b}] {
 		return true
 	}
 	met[pair{a, b}] = true
+	if !sameProps(a.props, b.props) { // which may be long, and the type used everywhere
+		return false
+	}
 	inner := func(a, b *Type) bool { return j.alikeIn(a, b, met) }
 	switch a.Kind {
 	case anArray, aMap:
@@ -36,11 +39,12 @@ func sameProps(a, b []member) bool {
 	return len(a)+len(b) == 0 || sameValue(&value{Kind: '{', Members: a}, &value{Kind: '{', Members: b})
 }
 
+// sameValue does not look at the order of members.
 func sameValue(a, b *value) bool {
 	if a == nil || b == nil || a == b {
 		return a == b
 	}
-	one, two := &printer{}, &printer{}
+	one, two := &printer{normal: true}, &printer{normal: true}
 	one.json(a)
 	two.json(b)
 	return one.out.String() == two.out.String()
@@ -74,7 +78,10 @@ func (j *javaReader) equalIn(a, b *Type) bool {
 	if found, met := j.equal[p]; met {
 		return found
 	}
-	j.equal[p], j.equalTrail = true, append(j.equalTrail, p)
+	j.equal[p] = true
+	if a.Kind != anEnum && a.Kind != aFixed { // these lean on no others
+		j.equalTrail = append(j.equalTrail, p)
+	}
 	j.equal[p] = j.equalParts(a, b)
 	return j.equal[p]
 }

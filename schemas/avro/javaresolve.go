@@ -85,14 +85,24 @@ func (j *javaReader) alike(a *action) *action {
 	case aFixed:
 		a.wrong = simpleName(reader.Name) != simpleName(writer.Name) || reader.Size != writer.Size
 	case anEnum:
-		j.steps -= len(writer.Symbols)
 		a.wrong = simpleName(reader.Name) != simpleName(writer.Name)
-		a.lost = reader.Default == nil && slices.ContainsFunc(writer.Symbols, func(s string) bool { return !reader.symbols[s] })
+		a.lost = j.loses(reader, writer)
 	}
 	if !a.wrong && !a.lost {
 		return nil
 	}
 	return a
+}
+
+// loses reports whether symbols of an enum are gone. There may be very many, in
+// very many places.
+func (j *javaReader) loses(reader, writer *Type) bool {
+	p := pair{reader, writer}
+	if _, met := j.lost[p]; !met {
+		j.steps -= len(writer.Symbols)
+		j.lost[p] = reader.Default == nil && slices.ContainsFunc(writer.Symbols, func(s string) bool { return !reader.symbols[s] })
+	}
+	return j.lost[p]
 }
 
 // record looks at no names of records. One that leads to itself is met while it
