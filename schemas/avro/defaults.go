@@ -150,8 +150,9 @@ func (c *fitting) fits(t *Type, v *value) bool {
 // its own default, which is tested where it stands.
 func (c *fitting) field(f *Field, v *value) bool {
 	if v == nil {
+		c.checks--
 		c.relies = append(c.relies, f)
-		return f.HasDefault()
+		return f.HasDefault() && c.checks > 0
 	}
 	return c.fits(f.Type, v)
 }

@@ -144,7 +144,7 @@ func TestHostileSchemasAreRefusedQuickly(t *testing.T) {
 	nested := func(n int, open, core, end string) string {
 		return strings.Repeat(open, n) + core + strings.Repeat(end, n)
 	}
-	var diamond, chain, symbols strings.Builder
+	var diamond, chain, symbols, wide strings.Builder
 	diamond.WriteString(`[{"type":"record","name":"A0","fields":[]}`)
 	chain.WriteString(`[{"type":"record","name":"A0","fields":[]}`)
 	for i := 1; i < 5000; i++ {
@@ -156,20 +156,24 @@ func TestHostileSchemasAreRefusedQuickly(t *testing.T) {
 	for i := range 60_000 {
 		fmt.Fprintf(&symbols, `,"S%d"`, i)
 	}
+	for i := range 10_000 {
+		fmt.Fprintf(&wide, `,{"name":"f%d","type":"W","default":{}}`, i)
+	}
 	tests := map[string]string{
-		"3,000 arrays":           nested(3000, `{"type":"array","items":`, `"int"`, `}`),
-		"3,000 records":          nested(3000, `{"type":"record","name":"R","fields":[{"name":"a","type":`, `"int"`, `}]}`),
-		"3,000 brackets":         nested(3000, `[`, ``, `]`),
-		"3,000 open brackets":    strings.Repeat(`[`, 3000),
-		"a million brackets":     strings.Repeat(`{"a":`, 1<<17),
-		"10 MB":                  `{"type":"int","p":"` + strings.Repeat("x", 10<<20) + `"}`,
-		"two to the 59th paths":  diamond.String() + `]`,
-		"a chain of 5,000 types": chain.String() + `]`,
-		"many wrong names":       `["` + strings.Repeat(`x","`, 200_000) + `y"]`,
-		"a long wrong name":      `"` + strings.Repeat("x", 1<<19) + `"`,
-		"a long given name":      `{"type":"fixed","size":1,"name":"` + strings.Repeat("x", 1<<19) + `"}`,
-		"many enum defaults":     record(`{"name":"a","type":{"type":"array","items":{"type":"enum","name":"E","symbols":["A"` + symbols.String() + `]}},"default":["B"` + symbols.String()[:200_000] + `"]}`),
-		"defaults that multiply": record(`{"name":"a","type":{"type":"record","name":"N","fields":[{"name":"n","type":["null","N",{"type":"map","values":"N"}]}]},"default":` + nested(150, `{"n":{"n":`, `1`, `}}`) + `}`),
+		"3,000 arrays":              nested(3000, `{"type":"array","items":`, `"int"`, `}`),
+		"3,000 records":             nested(3000, `{"type":"record","name":"R","fields":[{"name":"a","type":`, `"int"`, `}]}`),
+		"3,000 brackets":            nested(3000, `[`, ``, `]`),
+		"3,000 open brackets":       strings.Repeat(`[`, 3000),
+		"a million brackets":        strings.Repeat(`{"a":`, 1<<17),
+		"10 MB":                     `{"type":"int","p":"` + strings.Repeat("x", 10<<20) + `"}`,
+		"two to the 59th paths":     diamond.String() + `]`,
+		"a chain of 5,000 types":    chain.String() + `]`,
+		"many wrong names":          `["` + strings.Repeat(`x","`, 200_000) + `y"]`,
+		"a long wrong name":         `"` + strings.Repeat("x", 1<<19) + `"`,
+		"a long given name":         `{"type":"fixed","size":1,"name":"` + strings.Repeat("x", 1<<19) + `"}`,
+		"many enum defaults":        record(`{"name":"a","type":{"type":"array","items":{"type":"enum","name":"E","symbols":["A"` + symbols.String() + `]}},"default":["B"` + symbols.String()[:200_000] + `"]}`),
+		"defaults of many defaults": record(`{"name":"w","type":{"type":"record","name":"W","fields":[` + strings.ReplaceAll(wide.String()[1:], `"W","default":{}`, `"int","default":0`) + `]}}` + wide.String()),
+		"defaults that multiply":    record(`{"name":"a","type":{"type":"record","name":"N","fields":[{"name":"n","type":["null","N",{"type":"map","values":"N"}]}]},"default":` + nested(150, `{"n":{"n":`, `1`, `}}`) + `}`),
 	}
 	for name, text := range tests {
 		t.Run(name, func(t *testing.T) {
