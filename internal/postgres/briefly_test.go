@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/flowmart/lethe/internal/postgres"
+	"github.com/flowmart/lethe/internal/postgres/pgtest"
 )
 
 // What is asked first is there when the work begins, and the last statements are
@@ -83,5 +84,47 @@ func TestWorkBrieflyIsTriedAgain(t *testing.T) {
 	}
 	if err := errors.Join(<-errs, <-errs); err != nil || worth(t, db) != 204 {
 		t.Errorf("%v, worth %d; want 204", err, worth(t, db))
+	}
+}
+
+// What is checked only at the commit fails there, and what fails there for its
+// timing is tried again.
+func TestWorkBrieflyFailsAtTheCommit(t *testing.T) {
+	t.Parallel()
+	db, ctx := accounts(t), t.Context()
+	_, owner, _ := pgtest.URLs(t)
+	conn, err := pgx.Connect(ctx, owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = conn.Exec(ctx, `
+		CREATE SEQUENCE account_tried;
+		GRANT USAGE ON account_tried TO lethe_app;
+		CREATE FUNCTION account_checked() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN
+		    IF NEW.worth > 1000 THEN RAISE EXCEPTION 'too much' USING ERRCODE = '23514'; END IF;
+		    IF nextval('account_tried') < 3 THEN RAISE EXCEPTION 'again' USING ERRCODE = '40001'; END IF;
+		    RETURN NULL;
+		END $$;
+		CREATE CONSTRAINT TRIGGER account_checked AFTER UPDATE ON account DEFERRABLE INITIALLY DEFERRED
+		    FOR EACH ROW EXECUTE FUNCTION account_checked()`)
+	if err := errors.Join(err, conn.Close(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	earn := func(amount int) error {
+		return postgres.WorkBriefly(ctx, db, func(*postgres.Batch) {}, func(_ pgx.Tx, last *postgres.Batch) error {
+			const q = `UPDATE account SET worth = worth + $1 WHERE id = 1`
+			last.Do(q, amount)
+			return nil
+		})
+	}
+	if err := earn(1000); err == nil || worth(t, db) != 200 {
+		t.Errorf("too much was committed: %v", err)
+	}
+	if err := earn(10); err != nil || worth(t, db) != 210 {
+		t.Errorf("%v, worth %d; want 210", err, worth(t, db))
+	}
+	if open := openTransactions(t); open != 0 {
+		t.Errorf("%d transactions are still open", open)
 	}
 }
