@@ -71,7 +71,7 @@ func Find(ctx context.Context, db postgres.DB, by access.Principal, query string
 		    SELECT f.id, false, false
 		      FROM catalog_search_doc d
 		      JOIN catalog_field f ON f.dataset_id = d.entity_id
-		     WHERE d.kind = 'DATASET' AND d.haystack LIKE $9 AND lower(d.ref || '#' || f.path) LIKE $3),
+		     WHERE d.kind = 'DATASET' AND d.haystack LIKE $9 AND lower(f.path) LIKE $10 AND lower(d.ref || '#' || f.path) LIKE $3),
 		found AS (
 		    SELECT kind, entity_id AS id, ref, name, words @@ to_tsquery('simple', $1) AS begun, words @@ to_tsquery('simple', $6) AS whole
 		      FROM catalog_search_doc
@@ -93,7 +93,8 @@ func Find(ctx context.Context, db postgres.DB, by access.Principal, query string
 		 ORDER BY score DESC, id
 		 LIMIT $8`
 	words := tokens(query)
-	rows, err := postgres.Many[Hit](ctx, db, q, prefixes(words), strings.ToLower(query), contains(query), kinds, score, whole(words), after, p.First+1, within(query))
+	dataset, path := within(query)
+	rows, err := postgres.Many[Hit](ctx, db, q, prefixes(words), strings.ToLower(query), contains(query), kinds, score, whole(words), after, p.First+1, dataset, path)
 	if err != nil {
 		return page.Page[Hit]{}, err
 	}
@@ -150,12 +151,13 @@ func contains(query string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(query)) + "%"
 }
 
-// within asks for the datasets in which a query may mean a field (orders#email):
-// their names contain what stands before the #. It matches nothing where none does.
-func within(query string) string {
-	dataset, _, ok := strings.Cut(query, "#")
-	if !ok {
-		return ""
+// within asks for the fields that a query may mean by the names of both (orders#email):
+// the name of the dataset contains what stands before the first #, and the path what
+// stands behind the last. It matches nothing where there is none.
+func within(query string) (dataset, path string) {
+	first, last := strings.IndexByte(query, '#'), strings.LastIndexByte(query, '#')
+	if first < 0 {
+		return "", ""
 	}
-	return contains(dataset)
+	return contains(query[:first]), contains(query[last+1:])
 }
