@@ -203,16 +203,12 @@ func (m *Metadata) ofAny() *Metadata {
 	return &out
 }
 
-// versionProperty is the property of metadata that holds a version's number, so
-// that one text can be several versions.
-const versionProperty = "confluent:version"
-
 // numbered is a content with its version's number among its metadata: where who
 // registers it named the number, and from then on.
 func (c *content) numbered(version int, named bool) (*content, error) {
-	if _, has := said(c.Metadata).Properties[versionProperty]; !has && !named {
+	if _, has := said(c.Metadata).Properties[remote.VersionProperty]; !has && !named {
 		return c, nil
 	}
-	number := Metadata{Properties: map[string]string{versionProperty: strconv.Itoa(version)}}
+	number := Metadata{Properties: map[string]string{remote.VersionProperty: strconv.Itoa(version)}}
 	return c.with(number.over(c.Metadata), c.RuleSet)
 }

@@ -35,11 +35,13 @@ func marked(v Version) Version {
 	return v
 }
 
-// unmarked is metadata, decoded, without the mark.
+// unmarked is metadata, decoded, without the mark, and without the version's number:
+// versions are compared by their numbers, and some registries tell it of all.
 func unmarked(metadata any) any {
 	object, _ := metadata.(map[string]any)
 	properties, _ := object["properties"].(map[string]any)
 	delete(properties, remote.IDProperty)
+	delete(properties, remote.VersionProperty)
 	return bare(metadata)
 }
 

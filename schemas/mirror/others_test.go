@@ -69,6 +69,83 @@ func TestListsOfOtherRegistries(t *testing.T) {
 	}
 }
 
+// Some registries tell a version's number among its metadata, of every version or
+// when it is asked for in one way and not in another. It is the same version.
+func TestNumbersAmongMetadata(t *testing.T) {
+	t.Parallel()
+	named := func(metadata string) *mirror.Registry {
+		return giving(t, []string{"a"}, 0, func(string) mirror.Version {
+			return mirror.Version{ID: 1, Schema: `"long"`, Metadata: json.RawMessage(metadata)}
+		})
+	}
+	for metadata, differ := range map[string]int{`{"properties":{"confluent:version":"1"}}`: 0, `null`: 0, `{"properties":{"confluent:version":"1","team":"shop"}}`: 1} {
+		m := &mirror.Mirror{From: named(metadata), To: named(`null`)}
+		if plan, err := m.Plan(t.Context()); err != nil || len(plan) != differ {
+			t.Errorf("%s: %v %v", metadata, acts(plan), err)
+		}
+		if _, found, err := m.Compare(t.Context()); err != nil || (len(found) > 0) != (differ > 0) {
+			t.Errorf("%s: these differ: %+v %v", metadata, found, err)
+		}
+	}
+}
+
+// A registry that does not know the prefix of every subject in every context lists
+// none that starts so. It is not taken to be empty.
+func TestListsWithoutAPrefixOfAll(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		contexts []string // nil: it knows none
+		names    []string
+	}{
+		"without contexts": {nil, []string{"a", "b"}},
+		"with contexts":    {[]string{".", ".dev"}, []string{"a", "b", ":.dev:a"}},
+		"empty":            {[]string{"."}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			there := literal(t, c.contexts, c.names)
+			m := &mirror.Mirror{From: there, To: listing(t, nil, 0)}
+			if plan, err := m.Plan(t.Context()); err != nil || len(plan) != len(c.names) {
+				t.Errorf("%v %v", acts(plan), err)
+			}
+			m.To = listing(t, c.names, 0)
+			if plan, err := m.Plan(t.Context()); err != nil || len(plan) > 0 {
+				t.Errorf("of the same: %v %v", acts(plan), err)
+			}
+			if _, found, err := m.Compare(t.Context()); err != nil || len(found) > 0 {
+				t.Errorf("these differ: %+v %v", found, err)
+			}
+		})
+	}
+}
+
+// literal is a registry that takes a prefix by the letter: in a context what starts
+// with it, and in the default one otherwise.
+func literal(t *testing.T, contexts, names []string) *mirror.Registry {
+	t.Helper()
+	there := listing(t, names, 0)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch prefix := r.FormValue("subjectPrefix"); {
+		case r.URL.Path == "/contexts" && contexts != nil:
+			answer(w, contexts)
+		case r.URL.Path == "/subjects":
+			answer(w, slices.DeleteFunc(slices.Concat([]string{}, names), func(name string) bool {
+				return !strings.HasPrefix(name, prefix) || prefix == "" && strings.HasPrefix(name, ":")
+			}))
+		default:
+			raw, err := there.Raw(r.Context(), r.Method, r.URL.RequestURI(), nil)
+			if refused, ok := errors.AsType[*mirror.Refusal](err); ok {
+				w.WriteHeader(refused.Status)
+				answer(w, map[string]any{"error_code": refused.Code, "message": refused.Message})
+				return
+			}
+			_, _ = w.Write(raw)
+		}
+	}))
+	t.Cleanup(front.Close)
+	return &mirror.Registry{Registry: remote.Registry{URL: front.URL}}
+}
+
 // listing is a registry with one version of one schema under each name.
 func listing(t *testing.T, names []string, part int) *mirror.Registry {
 	t.Helper()

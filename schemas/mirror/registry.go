@@ -38,15 +38,54 @@ const everySubject = ":*:"
 const usualCut = 1000
 
 // subjects lists the subjects that start with prefix, deleted ones too if that is
-// asked. A registry may give a list in parts, so it is asked for more until nothing
-// new comes. One that does not know where to go on gives the same again, in whatever
-// order; it may know no prefix either.
+// asked; every one of them where there is none.
 func (r *Registry) subjects(ctx context.Context, prefix string, deleted bool) ([]string, error) {
+	asked := cmp.Or(prefix, everySubject)
+	names, err := r.listed(ctx, asked, deleted)
+	if err != nil || len(names) > 0 || asked != everySubject {
+		return ofPrefix(names, prefix), err
+	}
+	return r.byContext(ctx, deleted)
+}
+
+// byContext lists the subjects of one context after the other. A registry that does
+// not know the prefix of all of them has none that starts so, and seems to be empty.
+func (r *Registry) byContext(ctx context.Context, deleted bool) ([]string, error) {
+	names, err := r.listed(ctx, "", deleted)
+	if err != nil {
+		return nil, err
+	}
+	var contexts []string
+	if err := r.Ask(ctx, http.MethodGet, "/contexts", nil, &contexts); err != nil && !unknown(err) {
+		return nil, err
+	}
+	for _, c := range contexts {
+		if c == "." {
+			continue
+		}
+		prefix := ":" + c + ":"
+		more, err := r.listed(ctx, prefix, deleted)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, ofPrefix(more, prefix)...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// listed is what a registry lists under a prefix. It may give a list in parts, so it
+// is asked for more until nothing new comes. One that does not know where to go on
+// gives the same again, in whatever order; it may know no prefix either.
+func (r *Registry) listed(ctx context.Context, prefix string, deleted bool) ([]string, error) {
 	var names []string
 	seen := map[string]bool{}
 	for {
 		var more []string
-		q := url.Values{"deleted": {strconv.FormatBool(deleted)}, "subjectPrefix": {cmp.Or(prefix, everySubject)}}
+		q := url.Values{"deleted": {strconv.FormatBool(deleted)}}
+		if prefix != "" {
+			q.Set("subjectPrefix", prefix)
+		}
 		if len(names) > 0 {
 			q.Set("offset", strconv.Itoa(len(names)))
 		}
@@ -58,7 +97,7 @@ func (r *Registry) subjects(ctx context.Context, prefix string, deleted bool) ([
 			return nil, fmt.Errorf("it lists %d subjects and does not say whether there are more; have it list all (Apicurio Registry: apicurio.ccompat.max-subjects), for what is left out would seem to be gone", len(names))
 		}
 		if len(fresh) == 0 {
-			return ofPrefix(names, prefix), nil
+			return names, nil
 		}
 		for _, name := range fresh {
 			seen[name] = true

@@ -42,7 +42,7 @@ func (m *Mirror) open(ctx context.Context) (close func(context.Context) error, e
 		return close, nil
 	}
 	if err := m.To.setMode(ctx, "IMPORT", force); err != nil {
-		return nil, fmt.Errorf("the registry that is written to does not enter the mode IMPORT: %w", err)
+		return nil, fmt.Errorf("the registry that is written to does not enter the mode IMPORT; if that is because it has versions already, --force has it: %w", err)
 	}
 	return close, nil
 }

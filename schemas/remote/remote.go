@@ -37,6 +37,11 @@ const CopyHeader = "X-Lethe-Copy"
 // part of it.
 const IDProperty = "lethe:id"
 
+// VersionProperty is the property of a version's metadata that holds its number, so
+// that one text can be several versions, as Confluent's registry has it. Some tell it
+// of every version that is asked for by its number.
+const VersionProperty = "confluent:version"
+
 // Ours are the settings that Lethe has and no other registry: it would refuse them,
 // and that it has none says nothing.
 var Ours = []string{"gate", "topics"}
