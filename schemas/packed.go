@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"hash/maphash"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -26,6 +27,7 @@ type more struct {
 	references []Reference
 	metadata   *Metadata
 	ruleSet    *RuleSet
+	weight     int // of all this, in bytes
 }
 
 // pack packs a content, whose text is UTF-8 as any that PostgreSQL keeps.
@@ -34,7 +36,7 @@ func pack(s Schema) packed {
 	quoted, _ := jsontext.AppendQuote(nil, s.Text)
 	p.quoted = bytes.Clone(s2.EncodeBetter(nil, quoted)) // a buffer of the longest it could be would be kept
 	if s.References != nil || s.Metadata != nil || s.RuleSet != nil {
-		p.more = &more{s.References, s.Metadata, s.RuleSet}
+		p.more = &more{s.References, s.Metadata, s.RuleSet, weightBeside(s)}
 	}
 	return p
 }
@@ -59,10 +61,7 @@ func (p packed) beside() more {
 
 // weight is what it takes in memory, in bytes.
 func (p packed) weight() int {
-	if p.more == nil {
-		return 200 + len(p.quoted)
-	}
-	return 500 + len(p.quoted) + 100*len(p.more.references)
+	return 200 + len(p.quoted) + p.beside().weight
 }
 
 // schema is the content without its text.
@@ -159,6 +158,9 @@ func (r *Registry) at(id contentID) (s Schema, ok bool, err error) {
 		return s, false, nil
 	}
 	again := r.asked.again(id)
+	if again {
+		id.context = intern(strings.Clone(id.context)) // it may be a piece of a request, which would be kept whole
+	}
 	if r.spells && p.more == nil && !again {
 		s = p.schema(id)
 		s.spelling.packed = p.quoted
