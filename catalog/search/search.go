@@ -61,7 +61,7 @@ func Find(ctx context.Context, db postgres.DB, by access.Principal, query string
 		    UNION ALL
 		    SELECT id, false, true FROM catalog_field_searched WHERE words @@ to_tsquery('simple', $6)
 		    UNION ALL
-		    SELECT id, false, false FROM catalog_field_searched WHERE haystack LIKE $3
+		    SELECT id, false, false FROM catalog_field_searched WHERE haystack LIKE $3 OR haystack LIKE $10
 		    UNION ALL
 		    SELECT f.id, false, false
 		      FROM catalog_search_doc d
@@ -71,7 +71,7 @@ func Find(ctx context.Context, db postgres.DB, by access.Principal, query string
 		    SELECT f.id, false, false
 		      FROM catalog_search_doc d
 		      JOIN catalog_field f ON f.dataset_id = d.entity_id
-		     WHERE d.kind = 'DATASET' AND d.haystack LIKE $9 AND lower(f.path) LIKE $10 AND lower(d.ref || '#' || f.path) LIKE $3),
+		     WHERE d.kind = 'DATASET' AND d.haystack LIKE $9 AND lower(d.ref || '#' || f.path) LIKE $3),
 		found AS (
 		    SELECT kind, entity_id AS id, ref, name, words @@ to_tsquery('simple', $1) AS begun, words @@ to_tsquery('simple', $6) AS whole
 		      FROM catalog_search_doc
@@ -151,13 +151,16 @@ func contains(query string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(query)) + "%"
 }
 
-// within asks for the fields that a query may mean by the names of both (orders#email):
-// the name of the dataset contains what stands before the first #, and the path what
-// stands behind the last. It matches nothing where there is none.
+// within asks for the datasets in which a query may mean a field (orders#email):
+// their names contain what stands before the #. It matches nothing where none does.
+// Where nothing stands before it (#email), any will do: the path begins with the rest.
 func within(query string) (dataset, path string) {
-	first, last := strings.IndexByte(query, '#'), strings.LastIndexByte(query, '#')
-	if first < 0 {
-		return "", ""
+	path = contains(query)
+	if rest, found := strings.CutPrefix(query, "#"); found {
+		path = strings.TrimPrefix(contains(rest), "%")
 	}
-	return contains(query[:first]), contains(query[last+1:])
+	if at := strings.IndexByte(query[1:], '#'); at >= 0 {
+		dataset = contains(query[:1+at])
+	}
+	return dataset, path
 }
