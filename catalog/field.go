@@ -52,12 +52,12 @@ func (a *act) putFields(ctx context.Context, dataset uuid.UUID, fields []Field) 
 		return nil, err
 	}
 	const q = `
-		INSERT INTO catalog_field AS f (id, dataset_id, path, data_type, nullable, doc, opaque)
-		SELECT n.id, $1, n.path, n.data_type, n.nullable, n.doc, n.opaque
+		INSERT INTO catalog_field AS f (id, dataset_id, path, data_type, nullable, doc, opaque, words)
+		SELECT n.id, $1, n.path, n.data_type, n.nullable, n.doc, n.opaque, to_tsvector('simple', catalog_words(n.path || ' ' || n.doc))
 		  FROM unnest($2::uuid[], $3::text[], $4::text[], $5::boolean[], $6::text[], $7::boolean[])
 		       AS n (id, path, data_type, nullable, doc, opaque)
 		    ON CONFLICT (dataset_id, path) DO UPDATE
-		   SET data_type = excluded.data_type, nullable = excluded.nullable, doc = excluded.doc, opaque = excluded.opaque, updated_at = now()
+		   SET data_type = excluded.data_type, nullable = excluded.nullable, doc = excluded.doc, opaque = excluded.opaque, words = excluded.words, updated_at = now()
 		 WHERE (f.data_type, f.nullable, f.doc, f.opaque) IS DISTINCT FROM (excluded.data_type, excluded.nullable, excluded.doc, excluded.opaque)
 		RETURNING id, dataset_id, path, data_type, nullable, doc, opaque, source, first_version, last_version -- any order`
 	n := fieldColumns(fields)
@@ -139,15 +139,20 @@ func UpsertSchemaFields(b *postgres.Batch, dataset uuid.UUID, version int, field
 	if err := checkFields(fields); err != nil {
 		return nil, err
 	}
+	// To take a description apart costs as much as to enter it, so that is done of
+	// one that is new.
 	const q = `
-		INSERT INTO catalog_field AS f (id, dataset_id, path, data_type, nullable, doc, opaque, source, first_version, last_version)
-		SELECT n.id, $1, n.path, n.data_type, n.nullable, n.doc, n.opaque, 'SCHEMA', $8, $8
+		INSERT INTO catalog_field AS f (id, dataset_id, path, data_type, nullable, doc, opaque, source, first_version, last_version, words)
+		SELECT n.id, $1, n.path, n.data_type, n.nullable, n.doc, n.opaque, 'SCHEMA', $8, $8,
+		       CASE WHEN n.doc IN (known.doc, '') AND known.words <> '' THEN known.words ELSE to_tsvector('simple', catalog_words(n.path || ' ' || n.doc)) END
 		  FROM unnest($2::uuid[], $3::text[], $4::text[], $5::boolean[], $6::text[], $7::boolean[])
 		       AS n (id, path, data_type, nullable, doc, opaque)
+		  LEFT JOIN catalog_field known ON known.dataset_id = $1 AND known.path = n.path
 		 ORDER BY n.path
 		    ON CONFLICT (dataset_id, path) DO UPDATE
 		   SET data_type = CASE WHEN excluded.data_type = '' THEN f.data_type ELSE excluded.data_type END,
 		       doc = CASE WHEN excluded.doc = '' THEN f.doc ELSE excluded.doc END,
+		       words = CASE WHEN excluded.doc = '' AND f.words <> '' THEN f.words ELSE excluded.words END,
 		       nullable = excluded.nullable, opaque = f.opaque OR excluded.opaque,
 		       first_version = least(f.first_version, excluded.first_version),
 		       last_version = greatest(f.last_version, excluded.last_version), updated_at = now()

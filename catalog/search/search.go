@@ -57,18 +57,16 @@ func Find(ctx context.Context, db postgres.DB, by access.Principal, query string
 	// are found by what they say themselves, and by the name of their dataset.
 	const q = `
 		WITH said AS (
-		    SELECT id, true AS begun, false AS whole FROM catalog_field_searched WHERE words @@ to_tsquery('simple', $1)
-		    UNION ALL
-		    SELECT id, false, true FROM catalog_field_searched WHERE words @@ to_tsquery('simple', $6)
-		    UNION ALL
-		    SELECT id, false, false FROM catalog_field_searched WHERE haystack LIKE $3 OR haystack LIKE $10
-		    UNION ALL
-		    SELECT f.id, false, false
+		    SELECT id FROM catalog_field WHERE words @@ to_tsquery('simple', $1)
+		    UNION
+		    SELECT id FROM catalog_field WHERE lower(path) LIKE $3 OR lower(path) LIKE $10
+		    UNION
+		    SELECT f.id
 		      FROM catalog_search_doc d
 		      JOIN catalog_field f ON f.dataset_id = d.entity_id
 		     WHERE d.kind = 'DATASET' AND d.haystack LIKE $3
-		    UNION ALL
-		    SELECT f.id, false, false
+		    UNION
+		    SELECT f.id
 		      FROM catalog_search_doc d
 		      JOIN catalog_field f ON f.dataset_id = d.entity_id
 		     WHERE d.kind = 'DATASET' AND d.haystack LIKE $9 AND lower(d.ref || '#' || f.path) LIKE $3),
@@ -77,9 +75,9 @@ func Find(ctx context.Context, db postgres.DB, by access.Principal, query string
 		      FROM catalog_search_doc
 		     WHERE (words @@ to_tsquery('simple', $1) OR haystack LIKE $3) AND kind = ANY ($4)
 		    UNION ALL
-		    SELECT 'FIELD', f.id, d.namespace || '/' || d.name || '#' || f.path, f.path, s.begun, s.whole
-		      FROM (SELECT id, bool_or(begun) AS begun, bool_or(whole) AS whole FROM said GROUP BY id) AS s
-		      JOIN catalog_field f ON f.id = s.id
+		    SELECT 'FIELD', f.id, d.namespace || '/' || d.name || '#' || f.path, f.path, f.words @@ to_tsquery('simple', $1), f.words @@ to_tsquery('simple', $6)
+		      FROM said
+		      JOIN catalog_field f ON f.id = said.id
 		      JOIN catalog_dataset d ON d.id = f.dataset_id
 		     WHERE 'FIELD' = ANY ($4))
 		SELECT kind, id, ref, name, score
