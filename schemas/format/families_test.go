@@ -93,7 +93,8 @@ func beside(name string, f family, file string, files int) family {
 // nextFile stands between the files of a text.
 const nextFile = "\x1c"
 
-// atMost is a family with no more than so many pieces.
+// atMost is a family with no more than so many pieces, for another to go behind it:
+// by itself it never grows to its end.
 func (f family) atMost(most int) family {
 	of := f.of
 	f.of = func(n int) string { return of(min(n, most)) }
