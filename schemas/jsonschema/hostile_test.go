@@ -90,6 +90,7 @@ var hostile = []struct{ name, text, want string }{
 	{"a number of a billion digits", `{"multipleOf":1e-999999999,"enum":[1e999999999]}`, "refused"},
 	{"a value of a billion digits", `{"enum":[1e999999999,1e-999999999,-0.0]}`, "compared"},
 	{"unevaluated through many", `{"$schema":"https://json-schema.org/draft/2020-12/schema","allOf":[` + many(2000, `{"properties":{"aN":{"type":"string"}}}`) + `],"unevaluatedProperties":false}`, "too large"},
+	{"recursive references to the whole in each of 8,000 properties", `{"$schema":"https://json-schema.org/draft/2019-09/schema","$recursiveAnchor":true,"properties":{` + many(8_000, `"pN":{"$recursiveRef":"#"}`) + `}}`, "too large"},
 	{"dynamic references that are each of the whole", dynamic(2000), "compared"},
 	{"required of one another", `{"$schema":"https://json-schema.org/draft/2020-12/schema","required":["p0"],"properties":{"p1":{"type":"string"}},"dependentRequired":{` + many(5000, `"pN":["qN","pNN"]`) + `}}`, "too large"},
 	{"each required by the one before", `{"$schema":"https://json-schema.org/draft/2020-12/schema","required":["p1000000"],"dependentRequired":{` + backwards(25_000) + `},"properties":{"a":{"type":"string"}}}`, "too large"},
@@ -160,6 +161,7 @@ func TestDynamicReferencesAreShort(t *testing.T) {
 var hostilePairs = []struct{ name, writer, reader, want string }{
 	{"60,000 required of a closed object", `{"additionalProperties":false,"properties":{` + many(9_900, `"pN":{}`) + `}}`, `{"required":[` + many(60_000, `"qN"`) + `]}`, "compared"},
 	{"60,000 required under 15,000 claims", `{"additionalProperties":false,"allOf":[` + many(15_000, `{"title":"N"}`) + `]}`, `{"required":[` + many(60_000, `"qN"`) + `]}`, "too large"},
+	{"1,000 long numbers that must divide 1,000", `{"allOf":[` + many(1000, `{"multipleOf":1N.00000000000000000000000001}`) + `]}`, `{"allOf":[` + many(1000, `{"multipleOf":1N.00000000000000000000000003}`) + `]}`, "too large"},
 	{"circles of coprime length", circle(31), circle(32), "too large"},
 }
 

@@ -149,23 +149,37 @@ func (d *judging) multiples(whole bool) {
 		if m == nil {
 			continue
 		}
-		if new(big.Rat).Quo(m, is).IsInt() {
+		if d.steps -= 1 + size(m, is)/500; d.steps <= 0 || divides(is, m) {
 			return
 		}
 		was = m
 	}
-	if whole && new(big.Rat).Quo(big.NewRat(1, 1), is).IsInt() {
+	if whole && divides(is, big.NewRat(1, 1)) {
 		return
 	}
 	now := bound{at: is}.String()
 	switch {
 	case was == nil:
 		d.tell("MULTIPLE_OF_ADDED", "/multipleOf", now, "multipleOf is new; old data need not keep to it: leave it out")
-	case new(big.Rat).Quo(is, was).IsInt():
+	case divides(was, is):
 		d.tell("MULTIPLE_OF_EXPANDED", "/multipleOf", bound{at: was}.String()+" to "+now, "old data are multiples of "+bound{at: was}.String()+"; ask for no more than that")
 	default:
 		d.tell("MULTIPLE_OF_CHANGED", "/multipleOf", bound{at: was}.String()+" to "+now, "old data are multiples of "+bound{at: was}.String()+"; say that, or a divisor of it")
 	}
+}
+
+// divides reports whether b is a whole number of times a, without working out how
+// often.
+func divides(a, b *big.Rat) bool {
+	var times, of big.Int
+	times.Mul(b.Num(), a.Denom())
+	of.Mul(b.Denom(), a.Num())
+	return of.Sign() != 0 && times.Rem(&times, &of).Sign() == 0
+}
+
+// size is how long two numbers are, in bits.
+func size(a, b *big.Rat) int {
+	return a.Num().BitLen() + a.Denom().BitLen() + b.Num().BitLen() + b.Denom().BitLen()
 }
 
 func count(n int64) string { return fmt.Sprint(n) }

@@ -8,8 +8,11 @@ import (
 const (
 	// mostPairs bounds the pairs of schemas that one call of Warnings looks at.
 	mostPairs = 20_000
-	// mostLooked bounds the schemas in them: many may describe one place.
+	// mostLooked bounds the schemas and properties in them: many may describe one
+	// place.
 	mostLooked = 10 * mostPairs
+	// longestPath, in bytes, is where a schema within itself is not followed on.
+	longestPath = 4000
 )
 
 // Warnings implements format.Schema: a default or a format that is another one.
@@ -29,7 +32,7 @@ type warner struct {
 // nodes compares what two schemas of one place say beside what they validate.
 // It goes along names that both have; into branches it does not look.
 func (w *warner) nodes(reader, writer *node, path string) {
-	if len(w.seen) > mostPairs || w.looked > mostLooked || w.seen[[2]*node{reader, writer}] {
+	if len(w.seen) > mostPairs || w.looked > mostLooked || len(path) > longestPath || w.seen[[2]*node{reader, writer}] {
 		return
 	}
 	w.seen[[2]*node{reader, writer}] = true
@@ -38,13 +41,16 @@ func (w *warner) nodes(reader, writer *node, path string) {
 	w.meaning(is, was, path)
 	properties := map[string]*node{}
 	for _, one := range was {
+		w.looked += len(one.object.properties)
 		for _, p := range one.object.properties {
 			properties[p.name] = p.schema
 		}
 	}
 	for _, one := range is {
+		w.looked += len(one.object.properties)
 		for _, p := range one.object.properties {
-			if old := properties[p.name]; old != nil {
+			// The path is as long as the schemas are deep: it is written for what is new.
+			if old := properties[p.name]; old != nil && !w.seen[[2]*node{p.schema, old}] {
 				w.nodes(p.schema, old, path+"."+fieldpath.Escape(p.name))
 			}
 		}
