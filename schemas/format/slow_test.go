@@ -199,12 +199,15 @@ type taken struct {
 func (l language) slowest(f family) (worst taken) {
 	largest := 64
 	try := func(n int) (fits bool) {
-		text, before := f.of(n), ""
-		if len(text) > l.most {
+		if n > l.most { // no text is shorter than what it has many of
 			return false
 		}
+		text, before := f.of(n), ""
 		if f.was != nil {
 			before = f.was(n)
+		}
+		if max(len(text), len(before)) > l.most {
+			return false
 		}
 		read := l.ready(text, before)
 		runtime.GC()

@@ -4,7 +4,6 @@ import (
 	"math"
 	"math/big"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -206,19 +205,6 @@ func (k *keywords) count(name string) *int64 {
 		n = r.Num().Int64()
 	}
 	return &n
-}
-
-// mostDigits bounds the numbers that are worked with: 1e1000000000 is short to
-// write.
-const mostDigits = 400
-
-func rational(text string) (*big.Rat, bool) {
-	mantissa, exponent, _ := strings.Cut(strings.ToLower(text), "e")
-	n, err := strconv.Atoi(exponent)
-	if len(mantissa) > mostDigits || exponent != "" && (err != nil || n > mostDigits || n < -mostDigits) {
-		return nil, false
-	}
-	return new(big.Rat).SetString(text)
 }
 
 // identity is one text for values that are one by the specification: numbers

@@ -168,20 +168,6 @@ func (d *judging) multiples(whole bool) {
 	}
 }
 
-// divides reports whether b is a whole number of times a, without working out how
-// often.
-func divides(a, b *big.Rat) bool {
-	var times, of big.Int
-	times.Mul(b.Num(), a.Denom())
-	of.Mul(b.Denom(), a.Num())
-	return of.Sign() != 0 && times.Rem(&times, &of).Sign() == 0
-}
-
-// size is how long two numbers are, in bits.
-func size(a, b *big.Rat) int {
-	return a.Num().BitLen() + a.Denom().BitLen() + b.Num().BitLen() + b.Denom().BitLen()
-}
-
 func count(n int64) string { return fmt.Sprint(n) }
 
 // least asks for a smallest number of things, if it asks for any.

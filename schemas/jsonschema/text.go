@@ -95,10 +95,8 @@ func (p *printer) object(members []member) {
 }
 
 func (p *printer) number(text string) {
-	if p.exact && strings.ContainsAny(text, ".eE-") {
-		if r, ok := rational(text); ok {
-			text = r.RatString()
-		}
+	if p.exact {
+		text = worthOf(text)
 	}
 	p.out = append(p.out, text...)
 }

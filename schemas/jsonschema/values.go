@@ -1,7 +1,6 @@
 package jsonschema
 
 import (
-	"math/big"
 	"regexp"
 	"slices"
 	"strings"
@@ -141,18 +140,18 @@ func (c *comparison) exactlyOne(v *value, branches []*node) answer {
 }
 
 func (n *node) admitsNumber(v *value) answer {
+	low, high, of := n.lowest(false), n.highest(false), n.number.multipleOf
+	if low == nil && high == nil && of == nil {
+		return yes
+	}
 	x, ok := rational(v.Text)
 	if !ok {
 		return unknown
 	}
-	if low := n.lowest(false); low != nil && !beyond(bound{at: x}, *low) {
+	if low != nil && !beyond(bound{at: x}, *low) || high != nil && !short(bound{at: x}, *high) {
 		return no
 	}
-	if high := n.highest(false); high != nil && !short(bound{at: x}, *high) {
-		return no
-	}
-	m := n.number.multipleOf
-	return answerOf(m == nil || new(big.Rat).Quo(x, m).IsInt())
+	return answerOf(of == nil || divides(of, x))
 }
 
 func (c *comparison) admitsText(s string, n *node) answer {

@@ -212,11 +212,11 @@ func kindOf(v *value) kinds {
 	case '"':
 		return isString
 	}
-	r, ok := rational(v.Text)
+	d, ok := decimalOf(v.Text)
 	switch {
 	case !ok:
 		return isNumber // nobody looks that far
-	case r.IsInt():
+	case d.isWhole():
 		return isInteger
 	}
 	return isFraction

@@ -11,6 +11,7 @@ func (d *judging) named() []string {
 	if d.isNamed == nil {
 		d.isNamed = map[string]bool{}
 		for _, n := range d.describing() {
+			d.steps -= len(n.object.properties) / 5
 			for _, p := range n.object.properties {
 				if !d.isNamed[p.name] {
 					d.isNamed[p.name] = true
