@@ -68,9 +68,9 @@ func (t *turn) found() error {
 // timers are those of requests that waited, stopped.
 var timers = sync.Pool{New: func() any { return time.NewTimer(time.Hour) }}
 
-// lately reports whether the snapshot held all that was committed a moment ago.
+// recent reports whether the snapshot held all that was committed a moment ago.
 // Who reads everything again under a lock need not wait for a look.
-func (s *snapshot) lately() bool {
+func (s *snapshot) recent() bool {
 	const moment = 100 * time.Millisecond
 	return !s.away.Load() && time.Since(time.Unix(0, s.exactAt.Load())) < moment
 }

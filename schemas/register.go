@@ -27,7 +27,7 @@ func (r *Registry) Register(ctx context.Context, by access.Principal, s Submissi
 	if err := by.Require(access.CI, access.Service, access.Steward, access.Admin); err != nil {
 		return v, err
 	}
-	if s.plain() && r.subjects.lately() {
+	if s.plain() && r.subjects.recent() {
 		if v, done, err := r.registerAtOnce(ctx, by, s); done {
 			return v, err
 		}

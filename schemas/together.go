@@ -119,7 +119,7 @@ func (r *Registry) together(ctx context.Context, tx pgx.Tx, last *postgres.Batch
 	own := *r
 	own.fresh = map[contentID]*fresh{}
 	r = &own
-	around.r, around.db = r, tx
+	around.r, around.db = r, tx // what is gathered from here on is of this transaction
 	if err := around.gather(ctx, e.enforced()); err != nil {
 		return w, err
 	}

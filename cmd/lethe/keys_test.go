@@ -161,3 +161,79 @@ func TestAuditKeyRotates(t *testing.T) {
 		t.Errorf("without its anchor: %d %s", r.code, r.err)
 	}
 }
+
+func TestKeysAreMadeOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, args := range [][]string{
+		{"key", "kek", filepath.Join(dir, "kek")},
+		{"key", "signing", filepath.Join(dir, "signing")},
+		{"audit", "key", "generate", filepath.Join(dir, "checkpoint"), "--name", "shop.example/lethe"},
+	} {
+		path := args[len(args)-1]
+		if args[0] == "audit" {
+			path = args[3]
+		}
+		if r := lethe(t, env{}, args...); r.code != exitOK {
+			t.Errorf("%v: %d %s", args, r.code, r.err)
+		}
+		info, err := os.Stat(path)
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%v: mode %v, %v", args, info.Mode(), err)
+		}
+		if r := lethe(t, env{}, args...); r.code != exitNo || !strings.Contains(r.err, "already") {
+			t.Errorf("again: %v: %d %s", args, r.code, r.err)
+		}
+	}
+	if r := lethe(t, env{}, "key", "signing", filepath.Join(dir, "signing"), "--rotate"); r.code != exitOK {
+		t.Errorf("rotate: %d %s", r.code, r.err)
+	}
+}
+
+// What is shown is what was printed when the key was made; no private half is.
+func TestKeysAreShown(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	signing, checkpoint := filepath.Join(dir, "signing"), filepath.Join(dir, "checkpoint")
+	made := func(args ...string) string {
+		t.Helper()
+		var out struct{ Fingerprint string }
+		r := lethe(t, env{}, append(args, "-o", "json")...)
+		if err := json.Unmarshal([]byte(r.out), &out); err != nil || len(out.Fingerprint) != 64 {
+			t.Fatalf("%v: %d %s%s", args, r.code, r.out, r.err)
+		}
+		return out.Fingerprint
+	}
+	first, second := made("key", "signing", signing), made("key", "signing", signing, "--rotate")
+	audited := made("audit", "key", "generate", checkpoint, "--name", "shop.example/lethe")
+	e := env{environ: []string{"LETHE_SIGNING_KEY_FILE=" + signing, "LETHE_CHECKPOINT_KEY_FILE=" + checkpoint}}
+	for line, want := range map[string][]string{
+		"key show":                              {second, first},
+		"key show " + signing:                   {second, first},
+		"audit key show":                        {audited, "shop.example/lethe"},
+		"audit key show " + checkpoint + ".pub": {audited, "shop.example/lethe"},
+	} {
+		for _, as := range []string{"", " -o json"} {
+			r := lethe(t, e, strings.Fields(line+as)...)
+			at := 0
+			for _, w := range want {
+				if i := strings.Index(r.out, w); i < 0 || (strings.HasPrefix(line, "key") && i < at) {
+					t.Errorf("lethe %s%s: %d lacks %s, or in another order\n%s%s", line, as, r.code, w, r.out, r.err)
+				} else {
+					at = i
+				}
+			}
+			raw, _ := os.ReadFile(signing)
+			for _, secret := range strings.Fields(string(raw)) {
+				if strings.Contains(r.out, secret) {
+					t.Error("a private key is shown")
+				}
+			}
+		}
+	}
+	for _, line := range []string{"key show " + dir + "/none", "audit key show " + dir + "/none", "key show", "audit key show"} {
+		if r := lethe(t, env{}, strings.Fields(line)...); r.code != exitUsage {
+			t.Errorf("lethe %s: %d %s", line, r.code, r.err)
+		}
+	}
+}

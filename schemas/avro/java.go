@@ -24,7 +24,7 @@ type javaReader struct {
 	positions  map[*Type]map[string]int
 	unions     map[*Type]*branches
 	lost       map[pair]bool
-	encoded    map[defaultOf]bool
+	encoded    tested
 	throws     *bool
 	equal      map[pair]bool
 	equalTrail []pair
@@ -39,7 +39,7 @@ func (c *comparison) java(reader, writer *Type) []Difference {
 	j := &javaReader{
 		steps: c.steps, reader: reader, types: map[*Type]*Type{}, fields: map[*Field]*Field{}, failed: map[any][]Difference{},
 		seen: map[pair]*action{}, positions: map[*Type]map[string]int{}, unions: map[*Type]*branches{}, lost: map[pair]bool{},
-		encoded: map[defaultOf]bool{}, equal: map[pair]bool{}, told: map[*action]bool{},
+		encoded: tested{}, equal: map[pair]bool{}, told: map[*action]bool{},
 	}
 	renamed := j.rename(writer)
 	if len(j.failed) > 0 {
@@ -62,7 +62,7 @@ func (j *javaReader) rename(writer *Type) *Type {
 		if by.none() || len(j.failed) > 0 || j.same(writer, j.reader) {
 			break
 		}
-		n := &renaming{j: j, by: by, done: map[*Type]*Type{}, open: map[*Type]bool{}, valid: map[defaultOf]bool{}}
+		n := &renaming{j: j, by: by, done: map[*Type]*Type{}, open: map[*Type]bool{}, valid: tested{}}
 		writer = n.of(writer)
 	}
 	return writer

@@ -64,14 +64,8 @@ type renaming struct {
 	by    *renames
 	done  map[*Type]*Type
 	open  map[*Type]bool // records whose fields are being copied
-	valid map[defaultOf]bool
+	valid tested
 	early bool // a default was of a record that is open
-}
-
-// defaultOf is a value where it stands for a type.
-type defaultOf struct {
-	t *Type
-	v *value
 }
 
 func (n *renaming) of(t *Type) *Type {
@@ -186,16 +180,7 @@ func (j *javaReader) renamed(t *Type, seen map[*Type]bool) *Field {
 // fits is Java's test of a default. It is less strict than ours about enums and
 // fixed, and follows the defaults of fields that the value leaves out.
 func (n *renaming) fits(t *Type, v *value) bool {
-	at := defaultOf{t, v}
-	if fits, met := n.valid[at]; met || v == nil {
-		return fits
-	}
-	if n.j.steps--; n.j.steps <= 0 {
-		return true
-	}
-	n.valid[at] = false // what leads to itself has no end
-	n.valid[at] = n.look(t, v)
-	return n.valid[at]
+	return v != nil && n.valid.once(n.j, t, v, n.look)
 }
 
 func (n *renaming) look(t *Type, v *value) bool {

@@ -12,6 +12,30 @@ const (
 	takenNever        // it throws, whatever data there are
 )
 
+// defaultOf is a value where it stands for a type.
+type defaultOf struct {
+	t *Type
+	v *value
+}
+
+// tested are the values that a test was made of, and what came of it.
+type tested map[defaultOf]bool
+
+// once tests a value for a type, unless that was done before. One that leads to
+// itself has no end, and does not pass.
+func (d tested) once(j *javaReader, t *Type, v *value, test func(*Type, *value) bool) bool {
+	at := defaultOf{t, v}
+	if passes, met := d[at]; met {
+		return passes
+	}
+	if j.steps--; j.steps <= 0 {
+		return true
+	}
+	d[at] = false
+	d[at] = test(t, v)
+	return d[at]
+}
+
 // takes says how Java takes a default. It writes it as data first, and looks
 // for the branch of a union by the first kind that may be meant, where the
 // specification takes any branch that the value fits.
@@ -32,16 +56,7 @@ func (j *javaReader) takes(f *Field) taking {
 
 // encodes reports whether Java can write a default, and read that again.
 func (j *javaReader) encodes(t *Type, v *value) bool {
-	at := defaultOf{t, v}
-	if ok, met := j.encoded[at]; met {
-		return ok
-	}
-	if j.steps--; j.steps <= 0 {
-		return true
-	}
-	j.encoded[at] = false // what leads to itself has no end
-	j.encoded[at] = j.encode(t, v)
-	return j.encoded[at]
+	return j.encoded.once(j, t, v, j.encode)
 }
 
 func (j *javaReader) encode(t *Type, v *value) bool {
