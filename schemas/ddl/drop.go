@@ -1,6 +1,8 @@
 package ddl
 
 import (
+	"slices"
+
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas/tables"
 )
@@ -95,7 +97,7 @@ func (p *parser) dropType(n tables.Name) error {
 		return err
 	}
 	for _, t := range all {
-		for _, c := range t.Columns {
+		for _, c := range slices.Clone(t.Columns) { // which loses them on the way
 			if !isOf(c, gone) {
 				continue
 			}

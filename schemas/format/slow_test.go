@@ -84,29 +84,40 @@ func filesOf(first, text string) (out []migration.File) {
 	return out
 }
 
-// pushed is all that becomes of a store: it is read, and held in both directions
-// against what it was before, against one in which all is called otherwise, and
-// against none.
+// pushed is all that becomes of a store: it is read, and what is no larger than a
+// store may be is held in both directions against what it was before, against one
+// in which all is called otherwise, and against none.
 func pushed(read func(string) (*tables.State, error)) func(text, before string) func() error {
 	return func(text, before string) func() error {
 		if before == "" {
 			before = text
 		}
 		others := []*tables.State{tables.New()}
-		if was, _ := read(before); was != nil {
+		if was, err := read(before); err == nil && isStore(was) {
 			others = append(others, tables.Of(was.All()), tables.Of(otherwise(was.All())))
 		}
 		return func() error {
 			now, err := read(text)
-			for _, o := range others {
-				if now != nil {
-					tables.Diff(o, now)
-					tables.Diff(now, o)
-				}
+			if err != nil || !isStore(now) {
+				return err
 			}
-			return err
+			for _, o := range others {
+				tables.Diff(o, now)
+				tables.Diff(now, o)
+			}
+			return nil
 		}
 	}
+}
+
+// isStore reports whether tables are no more than a store may have (STORE_TOO_LARGE).
+func isStore(s *tables.State) bool {
+	const mostTables, mostColumns = 2_000, 20_000
+	n := 0
+	for _, t := range s.All() {
+		n += len(t.Columns)
+	}
+	return len(s.All()) <= mostTables && n <= mostColumns
 }
 
 // otherwise are tables whose columns have other names and types.

@@ -1,6 +1,9 @@
 package tables
 
-import "slices"
+import (
+	"slices"
+	"sync"
+)
 
 // Kind is what a change does.
 type Kind string
@@ -143,18 +146,14 @@ func (s *State) Former(t Table, now *State) *Table {
 // columns says what became of columns, and what they are called now, by what
 // they were.
 func (d *difference) columns(was, t *Table) (called map[string]string) {
-	called = map[string]string{}
-	gone := map[string]bool{}
-	for _, c := range was.Columns {
-		gone[c.Name] = true
-	}
+	called = make(map[string]string, len(was.Columns))
+	before, now := was.byName(), sync.OnceValue(t.byName)
 	for _, c := range t.Columns {
-		old := FormerColumn(was, t, c)
+		old := before.former(c, now)
 		if old == nil {
 			d.did(ColumnAdded, t.Name, c.Name, "", c.Type, c.At)
 			continue
 		}
-		delete(gone, old.Name)
 		called[old.Name] = c.Name
 		if old.Name != c.Name {
 			d.did(ColumnRenamed, t.Name, c.Name, old.Name, c.Name, c.At)
@@ -170,22 +169,33 @@ func (d *difference) columns(was, t *Table) (called map[string]string) {
 		}
 	}
 	for _, c := range was.Columns {
-		if gone[c.Name] {
+		if _, stays := called[c.Name]; !stays {
 			d.ask(ColumnDropped, t.Name, c.Name, c.Type, "", t.At)
 		}
 	}
 	return called
 }
 
-// FormerColumn finds what a column of a table was in an earlier state of the
-// table, nil if it was not there.
-func FormerColumn(was, now *Table, c Column) *Column {
-	if i := was.Index(c.Name); i >= 0 {
-		return &was.Columns[i]
+// named are columns by their names: a collection may have ten thousand.
+type named map[string]*Column
+
+func (t *Table) byName() named {
+	out := make(named, len(t.Columns))
+	for i := range t.Columns {
+		out[t.Columns[i].Name] = &t.Columns[i]
 	}
-	for _, n := range c.Former {
-		if i := was.Index(n); i >= 0 && now.Index(n) < 0 {
-			return &was.Columns[i]
+	return out
+}
+
+// former finds what a column was, nil if it was not there: by its name, else by one
+// that it had and that no other has now.
+func (n named) former(c Column, now func() named) *Column {
+	if was := n[c.Name]; was != nil {
+		return was
+	}
+	for _, name := range c.Former {
+		if was := n[name]; was != nil && now()[name] == nil {
+			return was
 		}
 	}
 	return nil

@@ -112,7 +112,7 @@ func (s *State) Index(n Name, name string, columns []string) error {
 		return fault.New(fault.TooLarge, TooLarge, "a table has at most %d unique indexes; take those away that say the same", MostKeys)
 	}
 	s.looked += copied * len(t.indexes)
-	t.indexes = slices.DeleteFunc(slices.Clone(t.indexes), func(k Key) bool { return k.Name == name })
+	t.indexes = slices.DeleteFunc(t.indexes, func(k Key) bool { return k.Name == name })
 	t.indexes = append(t.indexes, Key{Name: name, Kind: Unique, Columns: columns})
 	return s.spend(1)
 }
@@ -173,7 +173,7 @@ func (s *State) DropKey(n Name, name string, at Place) (found bool, err error) {
 
 func (s *State) dropKeys(t *Table, which func(Key) bool, at Place) (found bool) {
 	s.looked += copied * len(t.Keys)
-	t.Keys = slices.DeleteFunc(slices.Clone(t.Keys), func(k Key) bool {
+	t.Keys = slices.DeleteFunc(t.Keys, func(k Key) bool {
 		if !which(k) {
 			return false
 		}

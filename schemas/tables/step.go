@@ -213,11 +213,11 @@ func (s *State) dropColumn(t *Table, column string, at Place) {
 	s.looked += copiedColumn*len(t.Columns) + copied*len(t.indexes)
 	i := t.Index(column)
 	was := t.Columns[i].Type
-	t.Columns = slices.Delete(slices.Clone(t.Columns), i, i+1)
+	t.Columns = slices.Delete(t.Columns, i, i+1)
 	s.did(ColumnDropped, t.Name, column, was, "", at)
 	has := func(k Key) bool { return slices.Contains(k.Columns, column) }
 	s.dropKeys(t, has, at)
-	t.indexes = slices.DeleteFunc(slices.Clone(t.indexes), has)
+	t.indexes = slices.DeleteFunc(t.indexes, has)
 	s.dropKeysTo(t.Name, func(k Key) bool { return slices.Contains(k.ToColumns, column) }, at)
 	for _, h := range s.below(t.Name) {
 		i := h.Index(column)
