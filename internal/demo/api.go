@@ -11,8 +11,21 @@ import (
 	"time"
 )
 
-// ask sends a GraphQL document as one of the people, as any other client does.
+// errTooLong is a query that took too long, and may be asked again later.
+var errTooLong = errors.New("graphql: the query took too long")
+
+// ask sends a GraphQL document as one of the people, as any other client does. A
+// query that took too long on a busy machine is asked again; a mutation is not, as
+// it may have been done.
 func (s *stack) ask(ctx context.Context, as, document string, variables map[string]any, into any) error {
+	err := s.askOnce(ctx, as, document, variables, into)
+	for again := 0; again < 5 && errors.Is(err, errTooLong) && strings.HasPrefix(document, "query"); again++ {
+		err = s.askOnce(ctx, as, document, variables, into)
+	}
+	return err
+}
+
+func (s *stack) askOnce(ctx context.Context, as, document string, variables map[string]any, into any) error {
 	body, err := json.Marshal(map[string]any{"query": document, "variables": variables})
 	if err != nil {
 		return err
@@ -23,10 +36,16 @@ func (s *stack) ask(ctx context.Context, as, document string, variables map[stri
 	}
 	var answer struct {
 		Data   json.RawMessage
-		Errors []struct{ Message string }
+		Errors []struct {
+			Message    string
+			Extensions struct{ Code string }
+		}
 	}
 	if err := json.Unmarshal(raw, &answer); err != nil || status != http.StatusOK {
 		return fmt.Errorf("graphql answered %d: %.300s", status, raw)
+	}
+	if len(answer.Errors) > 0 && answer.Errors[0].Extensions.Code == "TIMEOUT" {
+		return errTooLong
 	}
 	if len(answer.Errors) > 0 {
 		return errors.New("graphql: " + answer.Errors[0].Message)
