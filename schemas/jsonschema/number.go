@@ -26,8 +26,9 @@ func parts(text string) (mantissa string, power int, ok bool) {
 	if at < 0 {
 		return text, 0, true
 	}
+	const largest = 1e12
 	power, err := strconv.Atoi(text[at+1:])
-	return text[:at], power, err == nil && max(power, -power) < 1e12
+	return text[:at], power, err == nil && -largest < power && power < largest
 }
 
 // decimal is a number as digits × 10^power, with no zero at either end of the
@@ -40,14 +41,11 @@ type decimal struct {
 
 func decimalOf(text string) (d decimal, ok bool) {
 	mantissa, power, ok := parts(text)
-	if !ok {
-		return decimal{}, false
-	}
 	mantissa, negative := strings.CutPrefix(mantissa, "-")
 	whole, fraction, _ := strings.Cut(mantissa, ".")
 	digits := strings.TrimLeft(whole+fraction, "0")
-	if digits == "" {
-		return decimal{}, true
+	if digits == "" || !ok {
+		return decimal{}, digits == "" // nothing has no power
 	}
 	d = decimal{strings.TrimRight(digits, "0"), power - len(fraction)}
 	d.power += len(digits) - len(d.digits)
