@@ -135,6 +135,7 @@ var ofMigrations = map[string][]family{
 		row("placeholders", "", "SELECT ${flyway:timestamp} AS a@, ${user@};\n", "", ""),
 		nest("placeholders in one another", "SELECT ", "${", "a", "}", ";"),
 		row("placeholders on one line", "SELECT ", "${a@} ", "", ";\n"),
+		row("placeholders in a comment", "-- ", "${a@} ", "", "\n"),
 		long("a placeholder on one line", "SELECT ", "${a} ", ";\n"),
 		long("a placeholder with a value", "SELECT ", "${flyway:timestamp} ", ";\n"),
 		long("dollars and braces", "SELECT ", "${", ";\n"),

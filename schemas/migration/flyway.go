@@ -99,11 +99,9 @@ func filled(f File, fill *filler, value func(string) (string, bool)) (string, er
 	line := 0
 	for text := range strings.Lines(f.Text) {
 		line++
-		done, err := fill.fill(text, value, func(found string) {
-			if len(faults) == most {
-				return // a line can be all of the file, and looking for each takes long
-			}
-			if at := strings.Index(text, found); !strings.Contains(text[:at], "--") {
+		comment := strings.Index(text, "--")
+		done, err := fill.fill(text, value, func(found string, at int) {
+			if len(faults) < most && (comment < 0 || at < comment) {
 				faults = append(faults, fault.New(fault.Invalid, "PLACEHOLDER_UNKNOWN", "the placeholder %s has no value; give it with --placeholder %s=…", found, found[2:len(found)-1]).
 					At(tables.Place{File: f.Path, Line: line, Column: at + 1}.String()))
 			}

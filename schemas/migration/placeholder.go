@@ -17,31 +17,42 @@ const mostFilled = 4 << 20
 // filler puts values in the place of placeholders.
 type filler struct{ added int }
 
-// fill fills a text. What has no value stays, and missing is told of it.
-func (f *filler) fill(text string, value func(name string) (string, bool), missing func(found string)) (string, error) {
+// fill fills a text. What has no value stays, and missing is told of it and where
+// it stands.
+func (f *filler) fill(text string, value func(name string) (string, bool), missing func(found string, at int)) (string, error) {
 	if !strings.Contains(text, "${") {
 		return text, nil
 	}
 	before := f.added
-	text = placeholder.ReplaceAllStringFunc(text, func(found string) string {
-		v, ok := value(found[2 : len(found)-1])
-		if !ok {
-			missing(found)
-			return found
-		}
-		if f.added += len(v); f.added > mostFilled {
-			return found
-		}
-		return v
-	})
-	if before <= mostFilled && f.added > mostFilled {
-		return text, fault.New(fault.TooLarge, "VALUES_TOO_LARGE", "the values of placeholders add more than %d MiB to the files; write out what is long, or leave it out", mostFilled>>20)
+	var b strings.Builder
+	end := 0
+	for _, at := range placeholder.FindAllStringIndex(text, -1) {
+		b.WriteString(text[end:at[0]])
+		b.WriteString(f.filled(text[at[0]:at[1]], at[0], value, missing))
+		end = at[1]
 	}
-	return text, nil
+	b.WriteString(text[end:])
+	if before <= mostFilled && f.added > mostFilled {
+		return b.String(), fault.New(fault.TooLarge, "VALUES_TOO_LARGE", "the values of placeholders add more than %d MiB to the files; write out what is long, or leave it out", mostFilled>>20)
+	}
+	return b.String(), nil
+}
+
+// filled is what goes in the place of a placeholder.
+func (f *filler) filled(found string, at int, value func(name string) (string, bool), missing func(string, int)) string {
+	v, ok := value(found[2 : len(found)-1])
+	if !ok {
+		missing(found, at)
+		return found
+	}
+	if f.added += len(v); f.added > mostFilled {
+		return found
+	}
+	return v
 }
 
 // stay is for a placeholder that may be without a value.
-func stay(string) {}
+func stay(string, int) {}
 
 // among looks values up.
 func among(values map[string]string) func(string) (string, bool) {
