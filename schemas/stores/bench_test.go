@@ -21,6 +21,15 @@ func many(n int) string {
 	return b.String()
 }
 
+// each is a text as often as that, numbered.
+func each(n int, text string) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, text, i)
+	}
+	return b.String()
+}
+
 // A store of 200 tables is checked against what was pushed, one column more.
 func BenchmarkCheck(b *testing.B) {
 	s, ctx := setup(b), b.Context()
@@ -45,7 +54,13 @@ func TestLargeStore(t *testing.T) {
 	if a := b.push(t, many(500), "ALTER TABLE t7 ADD weight int;"); a.Version != 2 || len(a.Changes) != 1 {
 		t.Errorf("version %d, %d changes", a.Version, len(a.Changes))
 	}
-	for _, script := range []string{many(2_001), many(5_000)} { // known when all is read, and while reading
+	parts := "CREATE TYPE parts AS (" + each(1500, ", p%d int")[2:] + ");"
+	for _, script := range []string{
+		many(2_001), many(5_000), // known when all is read, and while reading
+		parts + "CREATE TABLE t (a parts, b parts, c parts, d parts, e parts, f parts, g parts, h parts, i parts, j parts, k parts, l parts, m parts, n parts);",
+		"CREATE TABLE t (a int); COMMENT ON COLUMN t.a IS '" + strings.Repeat("word ", 200_000) + "';" + each(20, "CREATE TABLE t%d (LIKE t INCLUDING ALL);"),
+		"CREATE TABLE t (a int); COMMENT ON COLUMN t.a IS '" + strings.Repeat("@tags(user.name)", 101) + "';",
+	} {
 		_, err := b.Check(t.Context(), b.viewer, "orders-db", scripts(script))
 		wants(t, err, "STORE_TOO_LARGE")
 	}

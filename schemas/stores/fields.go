@@ -1,6 +1,7 @@
 package stores
 
 import (
+	"iter"
 	"net/url"
 	"slices"
 	"strconv"
@@ -87,20 +88,45 @@ func cut(s string, most int) string {
 // tagsIn finds the categories that a description names: @tags(user.name, …).
 // The rest is the description.
 func tagsIn(doc string) (rest string, tags []string) {
-	const mark = "@tags("
-	for {
-		before, after, found := strings.Cut(doc, mark)
-		if !found {
-			return strings.TrimSpace(doc), tags
+	var said []string
+	for before, inside := range marked(doc) {
+		if before = strings.TrimSpace(before); before != "" {
+			said = append(said, before)
 		}
-		inside, behind, _ := strings.Cut(after, ")")
 		for tag := range strings.SplitSeq(inside, ",") {
 			if tag = strings.TrimSpace(tag); tag != "" && !slices.Contains(tags, tag) {
 				tags = append(tags, tag)
 			}
 		}
-		doc = strings.TrimSpace(before) + " " + strings.TrimSpace(behind)
 	}
+	return strings.Join(said, " "), tags
+}
+
+// marked takes a description apart at its @tags(…): what stands before each, and
+// within it; the last has nothing within.
+func marked(doc string) iter.Seq2[string, string] {
+	return func(yield func(before, inside string) bool) {
+		for {
+			before, after, found := strings.Cut(doc, "@tags(")
+			inside, behind, _ := strings.Cut(after, ")")
+			if !yield(before, inside) || !found {
+				return
+			}
+			doc = behind
+		}
+	}
+}
+
+// countTags is how many tags a description names at most, each as often as it
+// does.
+func countTags(doc string) int {
+	n := 0
+	for _, inside := range marked(doc) {
+		if inside != "" {
+			n += 1 + strings.Count(inside, ",")
+		}
+	}
+	return n
 }
 
 // datasetName is the name of a table's dataset. The catalog has no spaces in

@@ -180,12 +180,6 @@ type reading struct {
 	wrong []finding // files that cannot be read
 }
 
-// Bounds of one store.
-const (
-	mostTables  = 2_000
-	mostColumns = 20_000
-)
-
 // readAll reads a source. What is wrong with its files are findings; what is
 // wrong with the request is an error.
 func readAll(src migration.Source) (reading, error) {
@@ -208,12 +202,5 @@ func readAll(src migration.Source) (reading, error) {
 	if err != nil && r.wrong == nil {
 		return r, err
 	}
-	columns := 0
-	for _, t := range found.State.All() {
-		columns += len(t.Columns)
-	}
-	if len(found.State.All()) > mostTables || columns > mostColumns {
-		return r, fault.New(fault.TooLarge, "STORE_TOO_LARGE", "a store has at most %d tables with %d columns together; describe the rest as another store", mostTables, mostColumns)
-	}
-	return r, nil
+	return r, bound(found.State.All())
 }
