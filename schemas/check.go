@@ -316,6 +316,7 @@ func (a Answer) unreadable(s Submission, err error) (Answer, error) {
 	if faults == nil {
 		return a, err
 	}
+	locate := locator(s)
 	for _, f := range faults {
 		if f.Kind == fault.Unavailable || f.Kind == fault.Internal {
 			return a, err
@@ -324,19 +325,24 @@ func (a Answer) unreadable(s Submission, err error) (Answer, error) {
 		if len(f.Path) > 0 && f.Path[0] == "references" {
 			finding.Code, finding.Mend = "CG050", "register what it refers to first, or check both together"
 		}
-		finding.Line, finding.Column = 1, 1
-		switch s.Type {
-		case "", Avro:
-			finding.Line, finding.Column = avro.Locate(s.Text, f.Path)
-		case "JSON":
-			finding.Line, finding.Column = jsonschema.Locate(s.Text, f.Path)
-		case "PROTOBUF":
-			finding.Line, finding.Column = protobuf.Locate(s.Text, f.Path)
-		}
+		finding.Line, finding.Column = locate(f.Path)
 		a.Findings = append(a.Findings, finding)
 	}
 	a.Verdict = gate.Fail
 	return a, nil
+}
+
+// locator finds places in the text of a submission.
+func locator(s Submission) format.Locator {
+	switch s.Type {
+	case "", Avro:
+		return avro.Locate(s.Text)
+	case "JSON":
+		return jsonschema.Locate(s.Text)
+	case "PROTOBUF":
+		return protobuf.Locate(s.Text)
+	}
+	return func([]string) (line, column int) { return 1, 1 }
 }
 
 // placed gives each finding the line of its field, or of the nearest one that

@@ -21,7 +21,7 @@ func TestMistakesAreLocated(t *testing.T) {
 		_, err := Parse(c.text, nil)
 		got := ""
 		for _, f := range fault.All(err) {
-			line, column := Locate(c.text, f.Path)
+			line, column := Locate(c.text)(f.Path)
 			got += fmt.Sprintf(" %d:%d", line, column)
 		}
 		if got != " "+c.want {
@@ -43,7 +43,7 @@ func TestABareWordIsToldToBeQuoted(t *testing.T) {
 func FuzzLocate(f *testing.F) {
 	seeds(f, func(text string) { f.Add(text, "fields", "0") })
 	f.Fuzz(func(t *testing.T, text, one, two string) {
-		if line, column := Locate(text, []string{one, two}); line < 1 || column < 1 {
+		if line, column := Locate(text)([]string{one, two}); line < 1 || column < 1 {
 			t.Fatalf("%d:%d", line, column)
 		}
 	})

@@ -121,27 +121,34 @@ func (j JSON) Read(text string) (*Value, error) {
 	return nil, fault.New(fault.Invalid, codeInvalid, "the schema is not JSON, at byte %d%s", at, hint)
 }
 
-// Locate finds the line and the column, from 1, of what the path of a fault names
-// in a text. What is not there is placed at what it would be in; of a text that
-// is not JSON, where it stops being so.
-func (j JSON) Locate(text string, path []string) (line, column int) {
+// Locator finds the line and the column, from 1, of what the path of a fault names
+// in a text.
+type Locator func(path []string) (line, column int)
+
+// Locate reads a text in which to find places. What is not there is placed at what
+// it would be in; of a text that is not JSON, everything where it stops being so.
+func (j JSON) Locate(text string) Locator {
 	if len(text) > MaxBytes || !utf8.ValidString(text) || deeperThan(text, maxDepth) {
-		return 1, 1
+		return func([]string) (line, column int) { return 1, 1 }
 	}
 	l := LinesOf(text)
 	r := j.reader(text)
-	v, err := r.value()
+	whole, err := r.value()
 	if err != nil {
-		return l.Place(min(r.stopped(err), max(0, len(text)-1)))
+		at := min(r.stopped(err), max(0, len(text)-1))
+		return func([]string) (line, column int) { return l.Place(at) }
 	}
-	for _, step := range path {
-		inner := v.Child(step)
-		if inner == nil {
-			break
+	return func(path []string) (line, column int) {
+		v := whole
+		for _, step := range path {
+			inner := v.Child(step)
+			if inner == nil {
+				break
+			}
+			v = inner
 		}
-		v = inner
+		return l.Place(v.At)
 	}
-	return l.Place(v.At)
 }
 
 func (j JSON) reader(text string) *jsonReader {

@@ -1,5 +1,6 @@
 package jsonschema
 
-// Locate finds the line and the column, from 1, of what the path of a fault of
-// Read names in a text.
-func Locate(text string, path []string) (line, column int) { return written.Locate(text, path) }
+import "github.com/flowmart/lethe/schemas/format"
+
+// Locate reads a text in which to find what the paths of faults of Read name.
+func Locate(text string) format.Locator { return written.Locate(text) }

@@ -89,13 +89,13 @@ func TestLocate(t *testing.T) {
 	t.Parallel()
 	const text = "{\n \"properties\": {\n  \"a/b\": {\n   \"type\": \"x\"\n  }\n }\n}"
 	_, err := Read(text, nil)
-	if line, column := Locate(text, fault.All(err)[0].Path); line != 4 || column != 12 {
+	if line, column := Locate(text)(fault.All(err)[0].Path); line != 4 || column != 12 {
 		t.Errorf("%d:%d of %v", line, column, fault.All(err)[0].Path)
 	}
-	if line, column := Locate("{\n x}", nil); line != 2 || column != 2 {
+	if line, column := Locate("{\n x}")(nil); line != 2 || column != 2 {
 		t.Errorf("not JSON at %d:%d", line, column)
 	}
-	if line, _ := Locate(text, []string{"properties", "nothing"}); line != 2 {
+	if line, _ := Locate(text)([]string{"properties", "nothing"}); line != 2 {
 		t.Errorf("what is not there stands at line %d", line)
 	}
 }

@@ -205,7 +205,7 @@ func TestLocate(t *testing.T) {
 			t.Errorf("%q was taken", c.text)
 			continue
 		}
-		if line, column := Locate(c.text, faults[0].Path); line != c.line || column != c.column {
+		if line, column := Locate(c.text)(faults[0].Path); line != c.line || column != c.column {
 			t.Errorf("%q: %v is at %d:%d, want %d:%d", c.text, faults[0], line, column, c.line, c.column)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/bufbuild/protocompile"
 	"github.com/bufbuild/protocompile/linker"
@@ -219,20 +220,26 @@ func mistake(e reporter.ErrorWithPos, l *layout) *fault.Fault {
 // atLine is how the path of a fault says where in a text it is.
 const atLine = "line %d, column %d"
 
-// Locate finds the line and the column, from 1, of what the path of a fault of
-// Read names in a text.
-func Locate(text string, path []string) (line, column int) {
-	if len(path) == 0 {
-		return 1, 1
+// Locate reads a text in which to find what the paths of faults of Read name.
+func Locate(text string) format.Locator {
+	read := sync.OnceValues(func() (*layout, error) { return scan(text) })
+	return func(path []string) (line, column int) {
+		if len(path) == 0 {
+			return 1, 1
+		}
+		if n, err := fmt.Sscanf(path[0], atLine, &line, &column); err == nil && n == 2 {
+			return line, column
+		}
+		l, err := read()
+		if err != nil || path[0] != "references" {
+			return 1, 1
+		}
+		return l.quoted(strings.Join(path[1:], "."))
 	}
-	if n, err := fmt.Sscanf(path[0], atLine, &line, &column); err == nil && n == 2 {
-		return line, column
-	}
-	l, err := scan(text)
-	if err != nil || path[0] != "references" {
-		return 1, 1
-	}
-	name := strings.Join(path[1:], ".")
+}
+
+// quoted finds a text in quotes.
+func (l *layout) quoted(name string) (line, column int) {
 	for _, quoted := range []string{`"` + name + `"`, "'" + name + "'"} {
 		if at := strings.Index(l.parsed, quoted); at >= 0 {
 			return l.place(at)
