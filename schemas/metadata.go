@@ -127,10 +127,14 @@ func (s *RuleSet) over(below *RuleSet) *RuleSet {
 
 // without is a rule set without the rules of some names.
 func (s *RuleSet) without(names []string) *RuleSet {
+	dropped := map[string]bool{}
+	for _, name := range names {
+		dropped[name] = true
+	}
 	drop := func(rules []Rule) []Rule {
 		return slices.DeleteFunc(slices.Clone(rules), func(r Rule) bool {
 			name, _ := r["name"].(string)
-			return slices.Contains(names, name)
+			return dropped[name]
 		})
 	}
 	return &RuleSet{drop(s.MigrationRules), drop(s.DomainRules), drop(s.EncodingRules), s.EnableAt}

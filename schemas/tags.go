@@ -32,6 +32,9 @@ func (r *Registry) retagged(ctx context.Context, p place, s Submission, c *conte
 		}
 		add = append(before, add...)
 	}
+	if err := tooMany(s.AddTags); err != nil {
+		return nil, err
+	}
 	text, err := schema.Retag(add, s.RemoveTags)
 	if err != nil {
 		return nil, err
@@ -55,12 +58,33 @@ func (r *Registry) tagsBefore(ctx context.Context, p place, schema format.Taggab
 	if err != nil || !ok {
 		return nil, err
 	}
-	untagged := schema.Entities()
+	untagged := map[entity]bool{}
+	for _, is := range schema.Entities() {
+		if len(is.Tags) == 0 {
+			untagged[entity{is.Path, is.Field}] = true
+		}
+	}
 	return slices.DeleteFunc(before.Entities(), func(was format.Tagged) bool {
-		return len(was.Tags) == 0 || !slices.ContainsFunc(untagged, func(is format.Tagged) bool {
-			return is.Path == was.Path && is.Field == was.Field && len(is.Tags) == 0
-		})
+		return len(was.Tags) == 0 || !untagged[entity{was.Path, was.Field}]
 	}), nil
+}
+
+// entity is what is tagged, whatever the tags.
+type entity struct {
+	path  string
+	field bool
+}
+
+// tooMany refuses to add more tags at one place than may stand there.
+func tooMany(add []format.Tagged) error {
+	at := map[entity]int{}
+	for _, t := range add {
+		e := entity{t.Path, t.Field}
+		if at[e] += len(t.Tags); at[e] > format.MostTags {
+			return fault.Bad("schemaTagsToAdd", "INVALID_SCHEMA", "more than %d tags are added at one place; keep those that say something", format.MostTags)
+		}
+	}
+	return nil
 }
 
 // Amend registers a version of a subject anew with other tags, metadata or

@@ -1,0 +1,55 @@
+package schemas_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/flowmart/lethe/schemas"
+	"github.com/flowmart/lethe/schemas/format"
+)
+
+// No more tags are added at one place than may stand there, in whatever portions.
+func TestTagsThatAreAddedAreBounded(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	at := func(tags ...string) format.Tagged {
+		return format.Tagged{Path: "shop.Order.a", Field: true, Tags: tags}
+	}
+	add := []format.Tagged{at("user.name")}
+	for i := range format.MostTags {
+		add = append(add, at(fmt.Sprintf("t%d", i)))
+	}
+	s := schemas.Submission{Subject: "orders-value", Text: record("a?"), AddTags: add}
+	if _, err := b.Register(t.Context(), b.admin, s); err == nil || !strings.Contains(err.Error(), "more than 100 tags") {
+		t.Errorf("101 tags: %v", err)
+	}
+	s.AddTags = []format.Tagged{at("user.name"), at("user.name")}
+	if _, err := b.Register(t.Context(), b.admin, s); err != nil {
+		t.Error(err)
+	}
+}
+
+// Of very many fields that are no longer reserved some are told.
+func TestReservedFieldsAreToldInPart(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	must(b.SetConfig(t.Context(), b.admin, "orders-value", schemas.Patch{"validateFields": []byte(`true`)}))(t)
+	reserving := func(names []string) schemas.Submission {
+		return schemas.Submission{Subject: "orders-value", Text: record("a?"), Metadata: &schemas.Metadata{Properties: map[string]string{"confluent:reserved": strings.Join(names, ",")}}}
+	}
+	names := make([]string, 100_000)
+	for i := range names {
+		names[i] = fmt.Sprintf("f%d", i)
+	}
+	if _, err := b.Register(t.Context(), b.admin, reserving(names)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := b.Register(t.Context(), b.admin, reserving(names[:10]))
+	if err == nil || len(err.Error()) > 20_000 {
+		t.Errorf("fields that are no longer reserved: %.200v", err)
+	}
+	if _, err := b.Register(t.Context(), b.admin, reserving(append(names, "g"))); err != nil {
+		t.Error(err)
+	}
+}
