@@ -187,6 +187,9 @@ func (r *Registry) compared(ctx context.Context, db postgres.DB, c *content, con
 		return known, nil
 	}
 	for _, e := range live {
+		if err := ctx.Err(); err != nil {
+			return verdict, err // a thousand versions in memory are read without asking anybody
+		}
 		id := contentID{e.Context, e.SchemaID}
 		stored, err := r.load(ctx, db, id)
 		if err != nil {
