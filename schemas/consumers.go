@@ -148,6 +148,9 @@ func (s *scene) harms(ctx context.Context, all consumers, before format.Schema, 
 	for _, one := range all.known {
 		h := harm{consumer: one}
 		for _, n := range one.readers {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
 			lost, err := s.unreadable(ctx, n, before, c, o)
 			if fault.KindOf(err) == fault.Invalid { // what it refers to was deleted
 				h.untold = true

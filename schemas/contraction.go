@@ -171,18 +171,28 @@ func nameOf(n contract.Reader) string {
 // readsField finds the place at which a reader's schema takes a field: itself,
 // one inside of it, or one that had its name.
 func readsField(s format.Schema, of topic.Part, field string) (string, bool) {
+	last := lastOf(field)
 	for _, f := range s.Places() {
 		path := of.At(f.Path)
 		if path == field || slices.Contains(gate.Enclosing(path), field) {
 			return path, true
 		}
 		for _, alias := range f.Aliases {
-			if renamed(path, alias) == field {
+			if alias == last && renamed(path, alias) == field {
 				return path, true
 			}
 		}
 	}
 	return "", false
+}
+
+// lastOf is the last name of a path, "" if there is none.
+func lastOf(path string) string {
+	q, err := fieldpath.Parse(path)
+	if err != nil || len(q.Steps) == 0 {
+		return ""
+	}
+	return q.Steps[len(q.Steps)-1].Name
 }
 
 // renamed is a path with another last name.
