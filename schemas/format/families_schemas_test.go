@@ -1,5 +1,7 @@
 package format_test
 
+import "strings"
+
 var ofAvro = []family{
 	row("fields", `{"type":"record","name":"R","fields":[`, `{"name":"f@","type":"int"}`, ",", `]}`),
 	row("optional documented fields", `{"type":"record","name":"R","fields":[`, `{"name":"f@","type":["null","string"],"default":null,"doc":"what @ is"}`, ",", `]}`),
@@ -164,6 +166,13 @@ var ofJSON = []family{
 	row("numbers against multiples", `{"multipleOf":0.00000000000000000003}`+"", "", "", "").after(row("", `{"enum":[`, `@e399`, ",", `]}`)),
 	row("keys that stand twice", `{"title":"a"`, `,"title":"@"`, "", `}`),
 	long("classes of a pattern", `{"pattern":"`, `[a-z]{1,9}`, `"}`),
+	then("a long value among others", long("", `{"const":"`, "wordword", ``), row("", `","enum":[`, `"v@"`, ",", `]}`)),
+	then("branches of one long title", long("", `{"definitions":{"a":{"title":"`, strings.Repeat("word ", 50), `"}},`), row("", `"anyOf":[`, `{"$ref":"#/definitions/a"}`, ",", `]}`)),
+	row("references through bases", `{"$id":"http://a.example/`+strings.Repeat("a", 430)+`/x",`+strings.Repeat(`"a":{"$id":"x",`, 390)+`"a":{}`+strings.Repeat("}", 390)+`,"allOf":[`, `{"$ref":"#`+strings.Repeat("/a", 390)+`"}`, ",", `]}`),
+	row("patterns that lead back", `{"patternProperties":{`, `"p@":{"$ref":"#"}`, ",", `}}`),
+	row("branches that lead back", `{"anyOf":[`, `{"properties":{"a@":{"$ref":"#"}}}`, ",", `]}`),
+	both("places with many tags", `{"definitions":{"d":{"allOf":[`, `{"tags":[`+row("", "", `"T@"`, ",", "").of(100)+`]}`, `]}},"properties":{`, `"p@":{"$ref":"#/definitions/d"}`, `}}`),
+	row("long names under free ones", `{"definitions":{"d":{"properties":{"`+strings.Repeat("name", 225)+`":{}}}},"patternProperties":{`, `"p@":{"$ref":"#/definitions/d"}`, ",", `}}`),
 }
 
 const p2, p3 = `syntax = "proto2";`, `syntax = "proto3";`

@@ -50,10 +50,11 @@ func ofSpecification(uri string) bool {
 // changes once it is made.
 type document struct {
 	root    *value
-	base    string          // the root's $id, or ""
-	parts   map[string]part // by URI: what has an $id; with a fragment: what has an anchor
-	dynamic map[string]int  // how often a $dynamicAnchor stands there
-	sum     string          // stands for the whole text, where a $dynamicRef may depend on all of it
+	base    string           // the root's $id, or ""
+	parts   map[string]part  // by URI: what has an $id; with a fragment: what has an anchor
+	scopes  map[*value]scope // what holds inside of those that have a $schema or an $id
+	dynamic map[string]int   // how often a $dynamicAnchor stands there
+	sum     string           // stands for the whole text, where a $dynamicRef may depend on all of it
 	given   []reference
 }
 
@@ -77,8 +78,8 @@ type scope struct {
 }
 
 func newDocument(root *value, given []format.Reference) *document {
-	d := &document{root: root, parts: map[string]part{}, dynamic: map[string]int{}}
-	d.index(root, d.scope())
+	d := &document{root: root, parts: map[string]part{}, scopes: map[*value]scope{}, dynamic: map[string]int{}}
+	d.index(root, d.scope(), false)
 	d.base = d.scope().within(root).base
 	d.parts[d.base] = part{root, d.scope()}
 	for _, g := range given {
@@ -97,8 +98,12 @@ func newDocument(root *value, given []format.Reference) *document {
 func (d *document) scope() scope { return scope{d, "", draft7} }
 
 // within is what holds inside of a schema that may have a $schema or an $id of
-// its own.
+// its own. Nothing is resolved against a base that is too long: no schema within
+// it is taken.
 func (s scope) within(v *value) scope {
+	if len(s.base) > maxURI {
+		return s
+	}
 	if named := v.Get("$schema"); named != nil && named.Kind == '"' {
 		s.draft = draftOf(named.Text, s.draft)
 	}
@@ -121,30 +126,42 @@ func (s scope) id(v *value) string {
 	return id.Text
 }
 
-// index notes every schema with an $id or an anchor. What only quotes values
-// has none.
-func (d *document) index(v *value, outer scope) {
+// index notes every schema with an $id or an anchor, and the scope within it:
+// pointers that lead through it are many. What is only quoted as a value has no
+// name by which it can be referred to.
+func (d *document) index(v *value, outer scope, quoted bool) {
 	for _, item := range v.Items {
-		d.index(item, outer)
+		d.index(item, outer, quoted)
 	}
 	if v.Kind != '{' {
 		return
 	}
 	s := outer.within(v)
+	if s != outer {
+		d.scopes[v] = s
+	}
 	if len(s.base) > maxURI {
 		return // nothing in it can be referred to; where it is a schema, it is refused
 	}
+	if !quoted {
+		d.names(v, s, outer)
+	}
+	for _, m := range v.Members {
+		switch m.Name {
+		case "enum", "const", "default", "examples":
+			d.index(m.Value, s, true)
+		default:
+			d.index(m.Value, s, quoted)
+		}
+	}
+}
+
+// names notes what a schema can be referred to by.
+func (d *document) names(v *value, s, outer scope) {
 	if s.base != outer.base {
 		d.parts[s.base] = part{v, outer}
 	}
 	d.anchors(v, s, part{v, outer})
-	for _, m := range v.Members {
-		switch m.Name {
-		case "enum", "const", "default", "examples":
-		default:
-			d.index(m.Value, s)
-		}
-	}
 }
 
 func (d *document) anchors(v *value, s scope, here part) {
@@ -204,7 +221,9 @@ func (d *document) inside(uri, fragment string) (found part, at string, ok bool)
 		return found, "#", true
 	}
 	for step := range strings.SplitSeq(fragment[1:], "/") {
-		found.outer = found.outer.within(found.v)
+		if s, other := d.scopes[found.v]; other {
+			found.outer = s
+		}
 		if found.v = found.v.Child(unescaped(step)); found.v == nil {
 			return found, "", false
 		}

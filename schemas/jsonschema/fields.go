@@ -20,7 +20,7 @@ const mostVisits = 100 * maxFields
 // of its definition, its title or its number. What allOf, if, then and else
 // bring is of the object around.
 func unfold(root *node, text string) ([]format.Field, error) {
-	w := &unfolding{lines: format.LinesOf(text), index: map[string]int{}, open: map[*node]bool{}, views: map[*node]*view{}}
+	w := &unfolding{lines: format.LinesOf(text), index: map[string]int{}, open: map[*node]bool{}, views: map[*node]*view{}, names: map[*node]string{}}
 	if err := w.add(root, format.Field{}); err != nil {
 		return nil, err
 	}
@@ -33,6 +33,7 @@ type unfolding struct {
 	index  map[string]int // path → place in out
 	open   map[*node]bool // schemas that we are inside of
 	views  map[*node]*view
+	names  map[*node]string // in the grammar of paths
 	visits int
 }
 
@@ -114,6 +115,7 @@ func (w *unfolding) note(at format.Field) error {
 	}
 	i, there := w.index[at.Path]
 	if there {
+		w.visits += len(w.out[i].Tags) * len(at.Tags) / format.MostTags
 		at = merged(w.out[i], at)
 	}
 	if len(at.Tags) > format.MostTags {

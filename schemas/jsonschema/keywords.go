@@ -216,3 +216,10 @@ func identity(v *value) string {
 }
 
 func equal(a, b *value) bool { return a.Kind == b.Kind && identity(a) == identity(b) }
+
+// among reports whether a value is one of a list. What it is, is worked out once,
+// however many there are.
+func among(v *value, list []*value) bool {
+	is := identity(v)
+	return slices.ContainsFunc(list, func(one *value) bool { return one.Kind == v.Kind && identity(one) == is })
+}

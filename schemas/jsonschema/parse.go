@@ -270,7 +270,7 @@ func (k *keywords) values() {
 	}
 	if one := k.v.Get("const"); one != nil && k.scope.draft >= draft6 {
 		both := []*value{one}
-		if k.n.hasEnum && !slices.ContainsFunc(k.n.enum, func(v *value) bool { return equal(v, one) }) {
+		if k.n.hasEnum && !among(one, k.n.enum) {
 			both = nil
 		}
 		k.n.hasEnum, k.n.enum = true, both

@@ -33,14 +33,14 @@ func (w *unfolding) look(n *node) *view {
 	}
 	w.views[n] = v
 	v.gather(n, map[*node]bool{})
-	w.visits += len(v.parts)
+	w.visits += len(v.parts) + len(v.branches)
 	taken := map[string]bool{}
 	some := kinds(0)
 	for i, b := range v.branches {
 		if w.visits > mostVisits {
 			return v
 		}
-		name := branchName(b)
+		name := w.branchName(b)
 		if name == "" || taken[name] {
 			name = strconv.Itoa(i + 1)
 		}
@@ -52,7 +52,7 @@ func (w *unfolding) look(n *node) *view {
 	}
 	v.set = v.kinds(some)
 	for _, n := range v.parts {
-		v.within = v.within || len(n.object.properties)+len(n.freeValues())+len(n.items()) > 0
+		v.within = v.within || len(n.object.properties) > 0 || n.hasFreeValues() || n.hasItems()
 	}
 	return v
 }
@@ -97,25 +97,39 @@ func (n *node) onlyNull() bool {
 }
 
 // branchName is the name of a branch in the grammar of paths, or "".
-func branchName(b *node) string {
-	for _, n := range b.chain() {
-		for _, name := range []string{n.named, n.title} {
-			clean := strings.Trim(strings.Map(func(r rune) rune {
-				if unicode.IsLetter(r) || unicode.IsDigit(r) {
-					return r
-				}
-				return '_'
-			}, name), "_")
-			if clean != "" && len(clean) <= 100 {
-				return clean
-			}
+func (w *unfolding) branchName(b *node) string {
+	for ; b != nil; b = b.ref {
+		name, known := w.names[b]
+		if !known { // many branches lead to one schema, whose title may be long
+			name = firstOf(inPaths(b.named), inPaths(b.title))
+			w.names[b] = name
+		}
+		if name != "" {
+			return name
 		}
 	}
 	return ""
 }
 
-// describe fills in what the schemas say of a place.
+// inPaths is a name in the grammar of paths, or "" for one that is too long.
+func inPaths(name string) string {
+	clean := strings.Trim(strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return '_'
+	}, name), "_")
+	if len(clean) > 100 {
+		return ""
+	}
+	return clean
+}
+
+// describe fills in what the schemas say of a place. Beside its parts, what it
+// takes goes by its branches, its tags, and what its path is long: each of many
+// places may have many.
 func (w *unfolding) describe(v *view, at format.Field) format.Field {
+	w.visits += len(v.branches) + len(at.Path)/20
 	set := v.set
 	at.Nullable = v.nullable || set&isNull != 0 && set&^isNull != 0 && set != isAny
 	enum := false
@@ -124,6 +138,7 @@ func (w *unfolding) describe(v *view, at format.Field) format.Field {
 		at.Logical = firstOf(at.Logical, n.format)
 		enum = enum || n.hasEnum
 		at.Opaque = at.Opaque || n.encoded
+		w.visits += len(at.Tags) * len(n.tags) / format.MostTags
 		at.Tags = withTags(at.Tags, n.tags)
 	}
 	for _, n := range v.parts {
@@ -188,14 +203,33 @@ func (n *node) kinds() kinds {
 // meant are the types that a schema speaks of, whether or not it asks for them.
 func (n *node) meant() kinds {
 	set := kinds(0)
-	if len(n.object.properties)+len(n.freeValues())+len(n.object.required) > 0 {
+	if len(n.object.properties)+len(n.object.required) > 0 || n.hasFreeValues() {
 		set |= isObject
 	}
-	if len(n.items()) > 0 {
+	if n.hasItems() {
 		set |= isArray
 	}
 	return set
 }
+
+// hasFreeValues reports whether there are freeValues. It does not list them: it is
+// asked of one schema beside each of many others.
+func (n *node) hasFreeValues() bool {
+	o := n.object
+	return len(o.patterns) > 0 || o.additional.saysMore() || o.unevaluated.saysMore()
+}
+
+// hasItems reports whether there are items, likewise.
+func (n *node) hasItems() bool {
+	a := n.array
+	return len(a.prefix) > 0 || a.rest.isObject() || a.unevaluated.isObject() || a.contains.isObject()
+}
+
+// isObject reports whether there is a schema, and it is neither true nor false.
+func (n *node) isObject() bool { return n != nil && n.raw.Kind == '{' }
+
+// saysMore reports whether there is a schema that is more than an empty object.
+func (n *node) saysMore() bool { return n.isObject() && len(n.raw.Members) > 0 }
 
 // kindOf is the type of a value. A number without a fraction is whole, however
 // it is written.
@@ -232,12 +266,13 @@ func (w *unfolding) holdsAnything(v *view) bool {
 	known, items := false, false
 	for _, n := range v.parts {
 		for _, free := range n.freeValues() {
+			w.visits++
 			if f := w.look(free); f.set&^isNull == isString && !f.isClear() {
 				return true
 			}
 		}
-		known = known || len(n.object.properties)+len(n.freeValues()) > 0 || n.object.additional != nil && n.object.additional.never
-		items = items || len(n.items()) > 0
+		known = known || len(n.object.properties) > 0 || n.hasFreeValues() || n.object.additional != nil && n.object.additional.never
+		items = items || n.hasItems()
 	}
 	if slices.ContainsFunc(v.branches, func(b *node) bool { return w.look(b).within }) {
 		return false
