@@ -2,6 +2,7 @@ package protobuf
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -26,7 +27,10 @@ const (
 //
 // It also returns where each message stands first.
 func unfold(file protoreflect.FileDescriptor, text *layout) ([]format.Field, map[protoreflect.FullName]string, error) {
-	w := &unfolding{file: file, text: text, open: map[protoreflect.FullName]bool{}, records: map[protoreflect.FullName]string{}}
+	w := &unfolding{
+		file: file, text: text, open: map[protoreflect.FullName]bool{}, records: map[protoreflect.FullName]string{},
+		said: map[protoreflect.Descriptor]said{},
+	}
 	for i, m := range rootsOf(file) {
 		at := ""
 		if i > 0 {
@@ -88,6 +92,38 @@ type unfolding struct {
 	records map[protoreflect.FullName]string
 
 	line, column int // of the field of this file that we are at, or in
+
+	said map[protoreflect.Descriptor]said
+}
+
+// said is what a file says of a field or a message, wherever data of it stand.
+type said struct {
+	doc          string
+	tags         []string
+	line, column int // of a field of this file
+}
+
+// of is what is said of a field or a message. It is read once: it may be long, and
+// the places many.
+func (w *unfolding) of(d protoreflect.Descriptor) said {
+	known, ok := w.said[d]
+	if ok {
+		return known
+	}
+	s := said{}
+	switch d := d.(type) {
+	case protoreflect.FieldDescriptor:
+		s.tags, s.doc = saidIn(fieldOptions(d))
+		l := d.ParentFile().SourceLocations().ByDescriptor(d)
+		s.doc = cmp.Or(commentOf(l.LeadingComments, l.TrailingComments), s.doc)
+		if d.ParentFile() == w.file {
+			s.line, s.column = w.text.found(l.StartLine, l.StartColumn)
+		}
+	case protoreflect.MessageDescriptor:
+		s.tags, s.doc = saidIn(messageOptions(d))
+	}
+	w.said[d] = s
+	return s
 }
 
 func (w *unfolding) message(m protoreflect.MessageDescriptor, path string) error {
@@ -106,16 +142,14 @@ func (w *unfolding) message(m protoreflect.MessageDescriptor, path string) error
 
 // field notes a field, and what is inside it.
 func (w *unfolding) field(f protoreflect.FieldDescriptor, within string) error {
+	of := w.of(f)
 	if f.ParentFile() == w.file {
-		l := w.file.SourceLocations().ByDescriptor(f)
-		w.line, w.column = w.text.found(l.StartLine, l.StartColumn)
+		w.line, w.column = of.line, of.column
 	}
-	at := format.Field{Path: string(f.Name()), Record: string(f.ContainingMessage().FullName()), Doc: docOf(f), Nullable: f.HasPresence()}
+	at := format.Field{Path: string(f.Name()), Record: string(f.ContainingMessage().FullName()), Doc: of.doc, Tags: of.tags, Nullable: f.HasPresence()}
 	if within != "" {
 		at.Path = within + "." + at.Path
 	}
-	tags, doc := saidIn(fieldOptions(f))
-	at.Tags, at.Doc = tags, cmp.Or(at.Doc, doc)
 	switch {
 	case f.IsMap():
 		at.Type, at.Opaque = "map", rawMap(f)
@@ -146,8 +180,8 @@ func (w *unfolding) value(f protoreflect.FieldDescriptor, at format.Field) error
 		return w.note(at)
 	}
 	at.Type, at.Recursive = "message", w.open[m.FullName()]
-	tags, doc := saidIn(messageOptions(m))
-	at.Tags, at.Doc = append(at.Tags, tags...), cmp.Or(at.Doc, doc)
+	of := w.of(m)
+	at.Tags, at.Doc = append(slices.Clip(at.Tags), of.tags...), cmp.Or(at.Doc, of.doc)
 	if err := w.note(at); err != nil || at.Recursive {
 		return err
 	}
@@ -202,15 +236,12 @@ func (w *unfolding) note(at format.Field) error {
 	if len(at.Path) > maxPath {
 		return fault.New(fault.Invalid, codeInvalid, "a field path of the schema has more than %d characters; nest its messages less deep", maxPath)
 	}
+	if len(at.Tags) > format.MostTags {
+		return fault.New(fault.Invalid, codeInvalid, "more than %d tags stand at one field and its type; keep those that say something", format.MostTags)
+	}
 	at.Line, at.Column = w.line, w.column
 	w.out = append(w.out, at)
 	return nil
-}
-
-// docOf is the comment of a field.
-func docOf(f protoreflect.FieldDescriptor) string {
-	l := f.ParentFile().SourceLocations().ByDescriptor(f)
-	return commentOf(l.LeadingComments, l.TrailingComments)
 }
 
 // commentOf is what stands before and behind a declaration, line by line, as it
