@@ -246,4 +246,12 @@ var ofProtobuf = []family{
 	long("statements of nothing", p3+"message M {", ";", "}"),
 	long("a name of parts", p3+"message M { ", "a.", "b c = 1; }"),
 	row("comments of many sorts", p3+"message M {\n", "/* a */ // b\n/* c */ string f@ = @; /* d */ // e\n", "", "}"),
+	row("comments on one line", p3+"message M {", "string f@ = @;/*"+strings.Repeat("word", 20)+"*/", "", "}"),
+	row("comments on one line, and spaces", p3+"message M {", "string f@ = @;"+strings.Repeat(" ", 90)+"/*a*/", "", "}"),
+	row("comments between all on one line", p3+"message M {", "/**/string/**/f@/**/=/**/@/**/;", "", "}"),
+	long("comments of nothing on one line", p3+"message M { string a = 1;", "/**/", " string b = 2; }"),
+	then("uses of one long comment", long("", p3+"message M { /* ", strings.Repeat("word ", 40), "*/ string a = 1; }"), row("", "message N {", "M f@ = @;\n", "", "}")),
+	then("uses of one comment of many lines", long("", p3+"message M {\n", strings.Repeat("//a\n", 40), "string a = 1; }"), row("", "message N {", "M f@ = @;\n", "", "}")),
+	then("uses of many tags", row("", p3+`import "confluent/meta.proto"; message M { string a = 1 [(confluent.field_meta) = {tags: ["a"`, `, "T@"`, "", "]}]; }").atMost(99), row("", "message N {", "M f@ = @;\n", "", "}")),
+	then("uses of long words on an option", long("", p3+`import "confluent/meta.proto"; message M { string a = 1 [(confluent.field_meta) = {doc: "`, strings.Repeat("word ", 40), `"}]; }`), row("", "message N {", "M f@ = @;\n", "", "}")),
 }

@@ -224,7 +224,12 @@ func TestBrokenLinesKeepComments(t *testing.T) {
 			t.Fatal(err)
 		}
 		block := comment.ReplaceAllString(string(b), "$1/*$2 */")
-		for name, text := range map[string]string{"as it is": string(b), "in one line": strings.ReplaceAll(block, "\n", " "), "in two": strings.Replace(strings.ReplaceAll(block, "\n", "  "), "message", "\nmessage", 1)} {
+		for name, text := range map[string]string{
+			"as it is":                string(b),
+			"in one line":             strings.ReplaceAll(block, "\n", " "),
+			"in two":                  strings.Replace(strings.ReplaceAll(block, "\n", "  "), "message", "\nmessage", 1),
+			"in one line of comments": strings.ReplaceAll(strings.ReplaceAll(block, ";\n", ";/* behind */"), "\n", " "),
+		} {
 			l, err := scan(text)
 			if err != nil {
 				t.Fatal(err)

@@ -26,10 +26,13 @@ const (
 	// longLine is how long a line gets before it is broken for the parser, which
 	// counts columns from the start of the line each time it needs one.
 	longLine = 200
+	// maxCounted is how many columns it may have to count, roughly: where comments
+	// stand between all that there is on a line, it cannot be broken.
+	maxCounted = 100_000_000
 )
 
 // layout is a text as the parser gets it: the same, but that long lines are
-// broken between two statements. It knows where each byte came from.
+// broken between two tokens. It knows where each byte came from.
 type layout struct {
 	text   string // as it was sent
 	parsed string
@@ -58,17 +61,22 @@ func scan(text string) (*layout, error) {
 // scanner goes over a text, token by token as far as it needs to tell them
 // apart.
 type scanner struct {
-	text     string
-	at       int
-	line     int // where the line starts
-	depth    int
-	declared int   // of maxDeclarations
-	last     byte  // of the token before
-	cuts     []int // where a line may be broken
+	text      string
+	at        int
+	line      int // where the line starts
+	depth     int
+	declared  int   // of maxDeclarations
+	counted   int   // of maxCounted
+	last      byte  // of the token before
+	commented bool  // a comment stands behind it
+	cuts      []int // where a line may be broken
 }
 
 func (s *scanner) step() error {
 	c := s.text[s.at]
+	if s.at-s.line > longLine && s.mayBreak(c) {
+		s.cuts, s.line = append(s.cuts, s.at), s.at
+	}
 	if isWord(c) {
 		return s.pastWord()
 	}
@@ -80,10 +88,7 @@ func (s *scanner) step() error {
 	case '"', '\'':
 		s.at = min(len(s.text), pastString(s.text, start)+1)
 	case '/':
-		s.at = min(len(s.text), pastComment(s.text, start)+1)
-		if i := strings.LastIndexByte(s.text[start:s.at], '\n'); i >= 0 {
-			s.line = start + i + 1
-		}
+		s.pastSlash()
 	case '{', '[':
 		s.depth++
 		if s.last != '=' { // the value of an option counts with the option
@@ -96,20 +101,46 @@ func (s *scanner) step() error {
 	case ';', ',':
 		s.declared++
 	}
-	if strings.IndexByte(";{},", c) >= 0 && s.at-s.line > longLine && s.mayBreak() {
-		s.cuts, s.line = append(s.cuts, s.at), s.at
+	if strings.IndexByte(";{},[", c) >= 0 {
+		s.count(10) // what is declared has parts, each with a place
 	}
 	if c > ' ' && c != '/' {
-		s.last = c
+		s.last, s.commented = c, false
 	}
 	switch {
 	case s.depth > maxDepth:
 		return fault.New(fault.Invalid, codeInvalid, "the schema nests more than %d deep", maxDepth)
 	case s.declared > maxDeclarations:
-		before := s.text[:start]
-		return tooMany().At(fmt.Sprintf(atLine, 1+strings.Count(before, "\n"), start-strings.LastIndexByte(before, '\n')))
+		return tooMany().At(s.place(start))
+	case s.counted > maxCounted:
+		return fault.New(fault.Invalid, codeInvalid, "too much stands on one line, with comments between all of it; begin a new line behind each declaration").At(s.place(start))
 	}
 	return nil
+}
+
+// place is that of a byte for the path of a fault.
+func (s *scanner) place(at int) string {
+	before := s.text[:at]
+	return fmt.Sprintf(atLine, 1+strings.Count(before, "\n"), at-strings.LastIndexByte(before, '\n'))
+}
+
+// count notes that the parser will ask for the column where we are, so often.
+func (s *scanner) count(times int) {
+	if column := s.at - s.line; column > longLine {
+		s.counted += times * column
+	}
+}
+
+// pastSlash passes a comment, or the slash itself where none begins.
+func (s *scanner) pastSlash() {
+	s.count(1)
+	start := s.at - 1
+	s.at = min(len(s.text), pastComment(s.text, start)+1)
+	if i := strings.LastIndexByte(s.text[start:s.at], '\n'); i >= 0 {
+		s.line = start + i + 1
+	}
+	s.commented = s.at > start+1
+	s.count(1)
 }
 
 func tooMany() *fault.Fault {
@@ -125,7 +156,7 @@ func (s *scanner) pastWord() error {
 	for s.at < len(s.text) && isWord(s.text[s.at]) {
 		s.at++
 	}
-	s.last = s.text[start]
+	s.last, s.commented = s.text[start], false
 	if s.text[start:s.at] == "oneof" {
 		s.declared++
 	}
@@ -135,10 +166,11 @@ func (s *scanner) pastWord() error {
 	return nil
 }
 
-// mayBreak reports whether a line feed here leaves every comment where it is.
-func (s *scanner) mayBreak() bool {
-	rest := strings.TrimLeft(s.text[s.at:min(len(s.text), s.at+longLine)], " \t\r")
-	return rest != "" && rest[0] != '/' && rest[0] != '\n'
+// mayBreak reports whether a line feed here, before a byte, stands between two
+// tokens and leaves every comment where it is. Which of two tokens a comment is
+// of goes by the lines of all three: between these there must be none.
+func (s *scanner) mayBreak(c byte) bool {
+	return c > ' ' && c != '/' && !s.commented && strings.IndexByte(" \t\r;{},=", s.text[s.at-1]) >= 0
 }
 
 // pastString finds the end of a string, or of the line that it cannot pass.
