@@ -31,6 +31,9 @@ const (
 	maxFaults = 8
 	// maxFault is how much of one mistake is told, in bytes.
 	maxFault = 200
+	// maxNames is how many bytes the full names of a file have together, roughly:
+	// each has the names of all around it.
+	maxNames = 16 << 20
 )
 
 const codeInvalid = "INVALID_SCHEMA"
@@ -326,13 +329,16 @@ func nameInJSON(messages []*descriptorpb.DescriptorProto) {
 // could be.
 func bound(d *descriptorpb.FileDescriptorProto) error {
 	b := &burden{total: len(d.EnumType) + len(d.Extension) + len(d.Dependency)}
-	b.enums(d.EnumType)
-	b.messages(d.MessageType, maxDepth)
+	within := len(d.GetPackage())
+	b.enums(d.EnumType, within)
+	b.messages(d.MessageType, maxDepth, within)
 	switch {
 	case b.deep:
 		return fault.New(fault.Invalid, codeInvalid, "the schema nests more than %d deep", maxDepth)
 	case b.total > 2*maxDeclarations:
 		return tooMany()
+	case b.names > maxNames:
+		return fault.New(fault.Invalid, codeInvalid, "the names of the schema are too long, with those of all around them; give its messages shorter ones, or nest them less deep")
 	case b.nameless:
 		return fault.New(fault.Invalid, codeInvalid, "the name of a map has no letter and no digit; give it one: the message that stands for the map's entries is called after it")
 	case b.oneofs > maxOneofs*maxOneofs:
@@ -344,6 +350,7 @@ func bound(d *descriptorpb.FileDescriptorProto) error {
 // burden is how much there is in a descriptor.
 type burden struct {
 	total  int // of declarations
+	names  int // in bytes
 	oneofs int // times the fields of their messages
 	deep   bool
 	// nameless is whether there is a map whose entries the compiler has no name
@@ -351,13 +358,16 @@ type burden struct {
 	nameless bool
 }
 
-func (b *burden) enums(list []*descriptorpb.EnumDescriptorProto) {
+// enums adds enums, within a full name of so many bytes.
+func (b *burden) enums(list []*descriptorpb.EnumDescriptorProto, within int) {
 	for _, e := range list {
 		b.total += len(e.Value) + len(e.ReservedRange)
+		b.names += len(e.Value) * within
 	}
 }
 
-func (b *burden) messages(list []*descriptorpb.DescriptorProto, most int) {
+// messages adds messages and what stands in them, likewise.
+func (b *burden) messages(list []*descriptorpb.DescriptorProto, most, within int) {
 	b.total, b.deep = b.total+len(list), b.deep || most == 0 && len(list) > 0
 	if b.deep || b.total > 2*maxDeclarations {
 		return
@@ -366,8 +376,10 @@ func (b *burden) messages(list []*descriptorpb.DescriptorProto, most int) {
 		b.nameless = b.nameless || strings.HasPrefix(m.GetName(), "\uFFFD")
 		b.total += len(m.Field) + len(m.Extension) + len(m.OneofDecl) + len(m.ReservedRange) + len(m.ExtensionRange) + len(m.EnumType)
 		b.oneofs += len(m.OneofDecl) * len(m.Field)
-		b.enums(m.EnumType)
-		b.messages(m.NestedType, most-1)
+		inside := within + 1 + len(m.GetName())
+		b.names += (1 + len(m.Field) + len(m.Extension) + len(m.OneofDecl) + len(m.EnumType)) * inside
+		b.enums(m.EnumType, inside)
+		b.messages(m.NestedType, most-1, inside)
 	}
 }
 
