@@ -251,6 +251,10 @@ var ofProtobuf = []family{
 	row("comments between all on one line", p3+"message M {", "/**/string/**/f@/**/=/**/@/**/;", "", "}"),
 	long("comments of nothing on one line", p3+"message M { string a = 1;", "/**/", " string b = 2; }"),
 	row("values within long names", p3+row("", "", "message M@"+strings.Repeat("name", 225)+" {", "", "").of(30)+"enum E { Z = 0;", "V@ = @;\n", "", strings.Repeat("}", 31)),
+	then("one message beside many", row("", p2+"message N {", "required string g@ = @0000; oneof o@ { string h@ = @0001; }\n", "", ""), row("", "", "optional N f@ = @;\n", "", "}")).
+		after(then("", row("", p2, "message S@ { message N {} }\n", "", ""), row("", "message N {", "optional S@.N f@ = @;\n", "", "}"))),
+	then("one enum beside many", row("", p2+"enum E { ", "V@ = @;\n", "", "}"), row("", "message M {", "optional E f@ = @;\n", "", "}")).
+		after(then("", row("", p2, "enum E@ { A@ = 1; }\n", "", ""), row("", "message M {", "optional E@ f@ = @;\n", "", "}"))),
 	then("uses of one long comment", long("", p3+"message M { /* ", strings.Repeat("word ", 40), "*/ string a = 1; }"), row("", "message N {", "M f@ = @;\n", "", "}")),
 	then("uses of one comment of many lines", long("", p3+"message M {\n", strings.Repeat("//a\n", 40), "string a = 1; }"), row("", "message N {", "M f@ = @;\n", "", "}")),
 	then("uses of many tags", row("", p3+`import "confluent/meta.proto"; message M { string a = 1 [(confluent.field_meta) = {tags: ["a"`, `, "T@"`, "", "]}]; }").atMost(99), row("", "message N {", "M f@ = @;\n", "", "}")),

@@ -58,6 +58,7 @@ type comparison struct {
 	seen                 map[pair]bool
 	open                 []opened
 	unknown              map[enums]protoreflect.EnumValueDescriptor
+	values               map[protoreflect.EnumDescriptor]map[protoreflect.EnumNumber]bool
 	numbered             map[protoreflect.MessageDescriptor]map[protoreflect.FieldNumber]protoreflect.FieldDescriptor
 	steps                int
 	found                []format.Difference
@@ -87,6 +88,7 @@ func compare(reader, writer *Schema) *comparison {
 		readerOut: sync.OnceValue(func() *printer { return newPrinter(reader, false) }),
 		writerOut: sync.OnceValue(func() *printer { return newPrinter(writer, false) }),
 		seen:      map[pair]bool{}, unknown: map[enums]protoreflect.EnumValueDescriptor{}, steps: mostSteps,
+		values:   map[protoreflect.EnumDescriptor]map[protoreflect.EnumNumber]bool{},
 		numbered: map[protoreflect.MessageDescriptor]map[protoreflect.FieldNumber]protoreflect.FieldDescriptor{},
 	}
 	if reader.file.Package() != writer.file.Package() {
@@ -186,6 +188,7 @@ func (c *comparison) add(to []format.Difference, kind DifferenceKind, at place, 
 
 // messages compares two messages that stand for each other.
 func (c *comparison) messages(r, w protoreflect.MessageDescriptor, at spot) {
+	c.steps -= r.Fields().Len() / 10 // may be many beside few
 	for i := range w.Fields().Len() {
 		c.steps--
 		old := w.Fields().Get(i)

@@ -82,10 +82,7 @@ func (c *comparison) constants(r, w protoreflect.FieldDescriptor, here place) {
 
 // missing finds a value that a reader's enum does not have.
 func (c *comparison) missing(e enums) protoreflect.EnumValueDescriptor {
-	has := make(map[protoreflect.EnumNumber]bool, e.reader.Values().Len())
-	for i := range e.reader.Values().Len() {
-		has[e.reader.Values().Get(i).Number()] = true
-	}
+	has := c.numbersOf(e.reader)
 	for i := range e.writer.Values().Len() {
 		c.steps--
 		if v := e.writer.Values().Get(i); !has[v.Number()] {
@@ -93,4 +90,17 @@ func (c *comparison) missing(e enums) protoreflect.EnumValueDescriptor {
 		}
 	}
 	return nil
+}
+
+// numbersOf are the numbers that an enum has. It may be held against many others.
+func (c *comparison) numbersOf(e protoreflect.EnumDescriptor) map[protoreflect.EnumNumber]bool {
+	has, met := c.values[e]
+	if !met {
+		has = make(map[protoreflect.EnumNumber]bool, e.Values().Len())
+		for i := range e.Values().Len() {
+			has[e.Values().Get(i).Number()] = true
+		}
+		c.values[e] = has
+	}
+	return has
 }
