@@ -169,6 +169,7 @@ var ofJSON = []family{
 	then("a long value among others", long("", `{"const":"`, "wordword", ``), row("", `","enum":[`, `"v@"`, ",", `]}`)),
 	then("branches of one long title", long("", `{"definitions":{"a":{"title":"`, strings.Repeat("word ", 50), `"}},`), row("", `"anyOf":[`, `{"$ref":"#/definitions/a"}`, ",", `]}`)),
 	row("references through bases", `{"$id":"http://a.example/`+strings.Repeat("a", 430)+`/x",`+strings.Repeat(`"a":{"$id":"x",`, 390)+`"a":{}`+strings.Repeat("}", 390)+`,"allOf":[`, `{"$ref":"#`+strings.Repeat("/a", 390)+`"}`, ",", `]}`),
+	row("a tuple behind a long name", `{"properties":{"`+strings.Repeat("name", 900)+`":{"items":[`, `{}`, ",", `]}}}`),
 	row("patterns that lead back", `{"patternProperties":{`, `"p@":{"$ref":"#"}`, ",", `}}`),
 	row("branches that lead back", `{"anyOf":[`, `{"properties":{"a@":{"$ref":"#"}}}`, ",", `]}`),
 	both("places with many tags", `{"definitions":{"d":{"allOf":[`, `{"tags":[`+row("", "", `"T@"`, ",", "").of(100)+`]}`, `]}},"properties":{`, `"p@":{"$ref":"#/definitions/d"}`, `}}`),

@@ -86,6 +86,7 @@ var hostile = []struct{ name, text, want string }{
 	{"a pattern that backtracking engines hang", `{"properties":{"` + strings.Repeat("a", 900) + `!":{"type":"string"}},"patternProperties":{"^(a+)+$":{"type":"string"},"^(([a-z])+.)+[A-Z]([a-z])+$":{}}}`, "compared"},
 	{"a pattern that grows", `{"properties":{"a":{}},"patternProperties":{"((((a{100}){100}){100}){100})":{},"(((x{1,999})*)*)*":{}}}`, "compared"},
 	{"a tuple of 300,000", `{"items":[` + many(300_000, `{}`) + `]}`, "refused"},
+	{"one schema more than are taken, behind false", `{"definitions":{` + many(23_998, `"dN":{}`) + `,"x":{"additionalProperties":false},"y":{"type":"nothing"}}}`, "refused"},
 	{"a tuple of 20,000", `{"items":[` + many(20_000, `{"type":"string"}`) + `]}`, "compared"},
 	{"a number of a billion digits", `{"multipleOf":1e-999999999,"enum":[1e999999999]}`, "refused"},
 	{"a value of a billion digits", `{"enum":[1e999999999,1e-999999999,-0.0]}`, "compared"},

@@ -111,12 +111,11 @@ func (k *keywords) dependencies(name string) {
 		return
 	}
 	for _, one := range m.Members {
-		at := pointer(k.at, name, one.Name)
 		if one.Value.Kind == '[' && name != "dependentSchemas" || name == "dependentRequired" {
 			k.n.object.requiredWith = append(k.n.object.requiredWith, dependency{one.Name, k.words(one.Value, name)})
 			continue
 		}
-		k.n.object.schemasWith = append(k.n.object.schemasWith, property{one.Name, k.schema(one.Value, k.scope, at)})
+		k.n.object.schemasWith = append(k.n.object.schemasWith, property{one.Name, k.inner(one.Value, name, one.Name)})
 	}
 }
 

@@ -16,6 +16,7 @@ const mostFaults = 20
 type parser struct {
 	nodes    map[*value]*node
 	order    []*node // as they were met
+	crowded  bool    // there are more than are taken
 	pointers int     // how many bytes they have together
 	refs     []pendingRef
 	faults   []error
@@ -76,11 +77,11 @@ func (p *parser) schema(v *value, outer scope, at string) *node {
 	}
 	n := &node{raw: v, at: at}
 	p.order = append(p.order, n)
-	switch {
-	case len(p.order) == mostSchemas+1:
-		p.fail("#", "the schema holds more than %d schemas; describe less in one", mostSchemas)
-		fallthrough
-	case len(p.order) > mostSchemas:
+	if len(p.order) > mostSchemas {
+		if !p.crowded {
+			p.fail("#", "the schema holds more than %d schemas; describe less in one", mostSchemas)
+		}
+		p.crowded = true
 		return n
 	}
 	p.nodes[v] = n
@@ -316,7 +317,17 @@ func (k *keywords) one(name string) *node {
 	if m == nil {
 		return nil
 	}
-	return k.schema(m, k.scope, pointer(k.at, name))
+	return k.inner(m, name)
+}
+
+// inner reads a schema some steps further in. The way to it may be long: it is
+// not written for what is refused already, however many there are; the schema
+// around then stands for each.
+func (k *keywords) inner(v *value, steps ...string) *node {
+	if k.crowded || k.pointers > mostPointers {
+		return k.n
+	}
+	return k.schema(v, k.scope, pointer(k.at, steps...))
 }
 
 // several reads a member that is an array of schemas.
@@ -331,7 +342,7 @@ func (k *keywords) several(name string) []*node {
 	}
 	out := make([]*node, len(m.Items))
 	for i, item := range m.Items {
-		out[i] = k.schema(item, k.scope, pointer(k.at, name, strconv.Itoa(i)))
+		out[i] = k.inner(item, name, strconv.Itoa(i))
 	}
 	return out
 }
@@ -344,7 +355,7 @@ func (k *keywords) named(name string) []property {
 	}
 	out := make([]property, len(m.Members))
 	for i, one := range m.Members {
-		out[i] = property{one.Name, k.schema(one.Value, k.scope, pointer(k.at, name, one.Name))}
+		out[i] = property{one.Name, k.inner(one.Value, name, one.Name)}
 	}
 	return out
 }
