@@ -66,6 +66,7 @@ func TestRefused(t *testing.T) {
 		"reserved number":             {`syntax = "proto3"; message A { int32 a = 1; reserved 1; }`, "line 1"},
 		"type unknown":                {"syntax = \"proto3\";\nmessage A {\n  B b = 1;\n}", "line 3, column 3"},
 		"long name":                   {`syntax = "proto3"; message ` + long + ` { ` + long + ` x = 1; }`, "more than 1000 characters"},
+		"long names of all around":    {`syntax = "proto3"; message ` + strings.Repeat("a", 999) + ` { message ` + strings.Repeat("b", 999) + `{` + strings.Repeat("message M { int32 a = 1; }", 4_900) + `} }`, "names of the schema are too long"},
 		"long string":                 {`syntax = "` + long + `";`, "line 1"},
 		"required in proto3":          {`syntax = "proto3"; message A { required int32 a = 1; }`, "required"},
 		"enum without zero":           {`syntax = "proto3"; enum E { A = 1; }`, "zero"},

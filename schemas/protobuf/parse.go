@@ -328,10 +328,11 @@ func nameInJSON(messages []*descriptorpb.DescriptorProto) {
 // bound refuses what would take long to resolve, and a descriptor that no text
 // could be.
 func bound(d *descriptorpb.FileDescriptorProto) error {
-	b := &burden{total: len(d.EnumType) + len(d.Extension) + len(d.Dependency)}
 	within := len(d.GetPackage())
+	b := &burden{total: len(d.EnumType) + len(d.Extension) + len(d.Dependency), names: len(d.Extension) * within}
 	b.enums(d.EnumType, within)
 	b.messages(d.MessageType, maxDepth, within)
+	b.services(d.Service, within)
 	switch {
 	case b.deep:
 		return fault.New(fault.Invalid, codeInvalid, "the schema nests more than %d deep", maxDepth)
@@ -362,7 +363,15 @@ type burden struct {
 func (b *burden) enums(list []*descriptorpb.EnumDescriptorProto, within int) {
 	for _, e := range list {
 		b.total += len(e.Value) + len(e.ReservedRange)
-		b.names += len(e.Value) * within
+		b.names += (1 + len(e.Value)) * within
+	}
+}
+
+// services adds services and their calls, likewise.
+func (b *burden) services(list []*descriptorpb.ServiceDescriptorProto, within int) {
+	for _, s := range list {
+		b.total += 1 + len(s.Method)
+		b.names += (1 + len(s.Method)) * (within + 1 + len(s.GetName()))
 	}
 }
 
