@@ -125,9 +125,9 @@ func inPaths(name string) string {
 	return clean
 }
 
-// describe fills in what the schemas say of a place. Beside its parts, what it
-// takes goes by its branches, its tags, and what its path is long: each of many
-// places may have many.
+// describe fills in what the schemas say of a place. Its branches, its tags, the
+// free names and a long path count as looked at: each of many places may have
+// many.
 func (w *unfolding) describe(v *view, at format.Field) format.Field {
 	w.visits += len(v.branches) + len(at.Path)/20
 	set := v.set
