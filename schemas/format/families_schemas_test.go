@@ -122,6 +122,14 @@ var ofJSON = []family{
 	row("references abroad", `{"allOf":[`, `{"$ref":"http://host@.example/a.json"}`, ",", `]}`),
 	long("a pointer", `{"$ref":"#`, "/a", `"}`),
 	row("wrong types", `{"properties":{`, `"p@":{"type":"strin"}`, ",", `}}`),
+	then("a long value among others", long("", `{"const":"`, "wordword", ``), row("", `","enum":[`, `"v@"`, ",", `]}`)),
+	then("branches of one long title", long("", `{"definitions":{"a":{"title":"`, strings.Repeat("word ", 50), `"}},`), row("", `"anyOf":[`, `{"$ref":"#/definitions/a"}`, ",", `]}`)),
+	row("references through bases", `{"$id":"http://a.example/`+strings.Repeat("a", 430)+`/x",`+strings.Repeat(`"a":{"$id":"x",`, 390)+`"a":{}`+strings.Repeat("}", 390)+`,"allOf":[`, `{"$ref":"#`+strings.Repeat("/a", 390)+`"}`, ",", `]}`),
+	row("a tuple behind a long name", `{"properties":{"`+strings.Repeat("name", 900)+`":{"items":[`, `{}`, ",", `]}}}`),
+	row("patterns that lead back", `{"patternProperties":{`, `"p@":{"$ref":"#"}`, ",", `}}`),
+	row("branches that lead back", `{"anyOf":[`, `{"properties":{"a@":{"$ref":"#"}}}`, ",", `]}`),
+	both("places with many tags", `{"definitions":{"d":{"allOf":[`, `{"tags":[`+row("", "", `"T@"`, ",", "").of(100)+`]}`, `]}},"properties":{`, `"p@":{"$ref":"#/definitions/d"}`, `}}`),
+	row("long names under free ones", `{"definitions":{"d":{"properties":{"`+strings.Repeat("name", 225)+`":{}}}},"patternProperties":{`, `"p@":{"$ref":"#/definitions/d"}`, ",", `}}`),
 
 	row("anyOf, the other way round", `{"anyOf":[`, `{"properties":{"k":{"const":"k@"}},"required":["k"]}`, ",", `]}`).
 		after(back("", `{"anyOf":[`, `{"properties":{"k":{"const":"k@"},"j":{"type":"integer"}},"required":["k"]}`, ",", `]}`)),
@@ -166,14 +174,6 @@ var ofJSON = []family{
 	row("numbers against multiples", `{"multipleOf":0.00000000000000000003}`+"", "", "", "").after(row("", `{"enum":[`, `@e399`, ",", `]}`)),
 	row("keys that stand twice", `{"title":"a"`, `,"title":"@"`, "", `}`),
 	long("classes of a pattern", `{"pattern":"`, `[a-z]{1,9}`, `"}`),
-	then("a long value among others", long("", `{"const":"`, "wordword", ``), row("", `","enum":[`, `"v@"`, ",", `]}`)),
-	then("branches of one long title", long("", `{"definitions":{"a":{"title":"`, strings.Repeat("word ", 50), `"}},`), row("", `"anyOf":[`, `{"$ref":"#/definitions/a"}`, ",", `]}`)),
-	row("references through bases", `{"$id":"http://a.example/`+strings.Repeat("a", 430)+`/x",`+strings.Repeat(`"a":{"$id":"x",`, 390)+`"a":{}`+strings.Repeat("}", 390)+`,"allOf":[`, `{"$ref":"#`+strings.Repeat("/a", 390)+`"}`, ",", `]}`),
-	row("a tuple behind a long name", `{"properties":{"`+strings.Repeat("name", 900)+`":{"items":[`, `{}`, ",", `]}}}`),
-	row("patterns that lead back", `{"patternProperties":{`, `"p@":{"$ref":"#"}`, ",", `}}`),
-	row("branches that lead back", `{"anyOf":[`, `{"properties":{"a@":{"$ref":"#"}}}`, ",", `]}`),
-	both("places with many tags", `{"definitions":{"d":{"allOf":[`, `{"tags":[`+row("", "", `"T@"`, ",", "").of(100)+`]}`, `]}},"properties":{`, `"p@":{"$ref":"#/definitions/d"}`, `}}`),
-	row("long names under free ones", `{"definitions":{"d":{"properties":{"`+strings.Repeat("name", 225)+`":{}}}},"patternProperties":{`, `"p@":{"$ref":"#/definitions/d"}`, ",", `}}`),
 }
 
 const p2, p3 = `syntax = "proto2";`, `syntax = "proto3";`
