@@ -174,6 +174,12 @@ var ofJSON = []family{
 	row("numbers against multiples", `{"multipleOf":0.00000000000000000003}`+"", "", "", "").after(row("", `{"enum":[`, `@e399`, ",", `]}`)),
 	row("keys that stand twice", `{"title":"a"`, `,"title":"@"`, "", `}`),
 	long("classes of a pattern", `{"pattern":"`, `[a-z]{1,9}`, `"}`),
+
+	row("dependencies of values", `{"dependencies":{`, `"v@":[]`, ",", `}}`).after(row("", `{"enum":[`, `{"w":@}`, ",", `]}`)),
+	row("dependent schemas of values", draft+`"dependentSchemas":{`, `"v@":true`, ",", `}}`).after(row("", `{"enum":[`, `{"w":@}`, ",", `]}`)),
+	row("one name required of values", `{"required":[`, `"a"`, ",", `]}`).after(row("", `{"enum":[`, `{"a":@}`, ",", `]}`)),
+	row("names that one of a value asks for", `{"dependencies":{"a":[`, `"a"`, ",", `]}}`).after(row("", `{"enum":[`, `{"a":@}`, ",", `]}`)),
+	row("patterns for a value's members", `{"patternProperties":{`, `"^b@$":true`, ",", `}}`).after(row("", `{"enum":[{`, `"a@":1`, ",", `}]}`)),
 }
 
 const p2, p3 = `syntax = "proto2";`, `syntax = "proto3";`

@@ -166,7 +166,7 @@ func (c *comparison) admitsText(s string, n *node) answer {
 }
 
 func (c *comparison) admitsArray(v *value, n *node) answer {
-	o, length := n.array, int64(len(v.Items))
+	o, length := &n.array, int64(len(v.Items))
 	if o.min != nil && length < *o.min || o.max != nil && length > *o.max {
 		return no
 	}
@@ -211,7 +211,10 @@ func (c *comparison) admitsArray(v *value, n *node) answer {
 }
 
 func (c *comparison) admitsObject(v *value, n *node) answer {
-	o, size := n.object, int64(len(v.Members))
+	o, size := &n.object, int64(len(v.Members))
+	if c.steps -= (len(o.required) + len(o.requiredWith) + len(o.schemasWith)) / 20; c.steps <= 0 {
+		return unknown
+	}
 	if o.min != nil && size < *o.min || o.max != nil && size > *o.max {
 		return no
 	}
@@ -225,10 +228,17 @@ func (c *comparison) admitsObject(v *value, n *node) answer {
 		a = unknown
 	}
 	for _, m := range v.Members {
+		if c.steps <= 0 {
+			return unknown
+		}
 		a = min(a, c.admitsMember(m, n))
 	}
 	for _, with := range o.requiredWith {
-		if v.Get(with.name) != nil && slices.ContainsFunc(with.needs, func(name string) bool { return v.Get(name) == nil }) {
+		if v.Get(with.name) == nil {
+			continue
+		}
+		c.steps -= len(with.needs) / 20
+		if slices.ContainsFunc(with.needs, func(name string) bool { return v.Get(name) == nil }) {
 			return no
 		}
 	}
@@ -241,7 +251,7 @@ func (c *comparison) admitsObject(v *value, n *node) answer {
 }
 
 func (c *comparison) admitsMember(m member, n *node) answer {
-	o, a := n.object, yes
+	o, a := &n.object, yes
 	described, perhaps := false, false
 	if p := o.byName[m.Name]; p != nil {
 		described = true
