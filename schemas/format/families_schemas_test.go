@@ -180,6 +180,22 @@ var ofJSON = []family{
 	row("one name required of values", `{"required":[`, `"a"`, ",", `]}`).after(row("", `{"enum":[`, `{"a":@}`, ",", `]}`)),
 	row("names that one of a value asks for", `{"dependencies":{"a":[`, `"a"`, ",", `]}}`).after(row("", `{"enum":[`, `{"a":@}`, ",", `]}`)),
 	row("patterns for a value's members", `{"patternProperties":{`, `"^b@$":true`, ",", `}}`).after(row("", `{"enum":[{`, `"a@":1`, ",", `}]}`)),
+	then("required over and over, with no default far off",
+		row("", `{"required":[`, `"a"`, ",", `],`), steps("", `"properties":{"a":{"$ref":"#/definitions/d1"}},"definitions":{`, `"d@":{"$ref":"#/definitions/d@@"}`, ",", `,"d@@":{}}}`).atMost(12_000)).
+		after(row("", `{}`, "", "", "")),
+	row("dependent schemas of other names", draft+`"dependentSchemas":{`, `"a long name in front of a@":true`, ",", `}}`).
+		after(row("", draft+`"dependentSchemas":{`, `"a long name in front of b@":true`, ",", `}}`)),
+	row("dependencies beside one of many names", `{"dependencies":{`, `"a@":[]`, ",", `}}`).after(row("", `{"dependencies":{"b":[`, `"p@"`, ",", `]}}`)),
+	row("dependencies on one of many names", `{"dependencies":{`, `"a@":["p"]`, ",", `}}`).
+		after(both("", `{"dependencies":{`, `"a@":["b"]`, `,"b":[`, `"q"`, `]}}`)),
+	row("patterns of a closed object", `{"additionalProperties":false,"patternProperties":{`, `"^a@$":{}`, ",", `}}`).
+		after(row("", `{"additionalProperties":false,"patternProperties":{`, `"^b@$":{}`, ",", `}}`)),
+	row("patterns beside allOf", `{"patternProperties":{`, `"^a@$":{}`, ",", `}}`).after(row("", `{"allOf":[`, `{"title":"@"}`, ",", `]}`)),
+	row("names of no property", draft+`"allOf":[`, `{"propertyNames":{"maxLength":@}}`, ",", `]}`).
+		after(row("", draft+`"additionalProperties":false,"properties":{`, `"p@":false`, ",", `}}`)),
+	both("unevaluated beside many properties", draft+`"allOf":[`, `{"unevaluatedProperties":false,"allOf":[{"$ref":"#/$defs/d"}]}`, `],"$defs":{"d":{"properties":{`, `"p@":{}`, `}}}}`).
+		after(row("", draft+`"additionalProperties":false}`, "", "", "")),
+	both("unevaluated beside many schemas", draft+`"allOf":[`, `{"unevaluatedProperties":false,"unevaluatedItems":false,"allOf":[{"$ref":"#/$defs/d"}]}`, `],"$defs":{"d":{"allOf":[`, `{"title":"@"}`, `]}}}`),
 }
 
 const p2, p3 = `syntax = "proto2";`, `syntax = "proto3";`

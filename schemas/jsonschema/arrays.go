@@ -55,9 +55,12 @@ func (d *judging) unique(most *int64) bool {
 
 // itemAt is what holds of the item at a position.
 func (c *comparison) itemAt(w conjunction, i int) conjunction {
+	if c.steps -= len(w) / 10; c.steps <= 0 {
+		return nil
+	}
 	var out conjunction
 	for _, one := range w {
-		a := one.array
+		a := &one.array
 		switch {
 		case i < len(a.prefix):
 			out = append(out, claim{node: a.prefix[i]})
@@ -84,6 +87,9 @@ func (c *comparison) mayEvaluateItem(n *node, i int) bool {
 
 // everythingInPlace lists a schema and all that it may apply to the same value.
 func (c *comparison) everythingInPlace(n *node) []*node {
+	if c.steps <= 0 {
+		return []*node{n}
+	}
 	out, known := c.inPlace[n]
 	if !known {
 		seen := map[*node]bool{n: true}
@@ -119,17 +125,26 @@ func (c *comparison) described(w conjunction) int {
 // items compares every position that can be told from the others, and then
 // those that follow. A rest that is nil asks for nothing.
 func (d *judging) items(prefix []*node, rest *node, keyword string) {
+	if len(prefix) == 0 && rest == nil {
+		return
+	}
 	old := d.described(d.w)
 	end := math.MaxInt
 	if most := d.w.mostItems(); most != nil && *most < math.MaxInt32 {
 		end = int(*most)
+	}
+	if rest == nil {
+		end = min(end, len(prefix))
 	}
 	for i := range min(max(len(prefix), old), end) {
 		reader := rest
 		if i < len(prefix) {
 			reader = prefix[i]
 		}
-		if reader == nil || d.steps <= 0 {
+		if d.steps <= 0 {
+			return
+		}
+		if reader == nil {
 			continue
 		}
 		writer := d.itemAt(d.w, i)
@@ -171,6 +186,9 @@ func (d *judging) items(prefix []*node, rest *node, keyword string) {
 func (d *judging) unevaluatedItems(u *node) {
 	most := 0
 	for _, one := range flatten(conjunction{{node: d.r}}) {
+		if d.steps--; d.steps <= 0 {
+			return
+		}
 		if one.array.rest != nil || one.node != d.r && one.array.unevaluated != nil {
 			return
 		}

@@ -233,8 +233,8 @@ func (c *comparison) keywords(w conjunction, r *node, whole conjunction, facts *
 	d := &judging{comparison: c, facts: facts, w: w, r: r, whole: whole}
 	d.constant()
 	before := kindsOf(w)
-	if meant := w.meant(); c.lenient && c.exact == 0 && before == isAny && meant != 0 {
-		before = meant // who describes properties means an object
+	if c.lenient && c.exact == 0 && before == isAny {
+		before = d.speaksOf() // who describes properties means an object
 	}
 	if !d.types(before) {
 		return d.found
@@ -269,15 +269,22 @@ type judging struct {
 	found []difference
 }
 
-// facts are what is known of the objects that a conjunction lets pass, once it
-// was asked for.
+// facts are what is known of what a conjunction lets pass, once it was asked for.
 type facts struct {
+	meant  *kinds // the types that it speaks of
+	place  *value // what stands in the place
+	placed bool   // that was looked for
+
 	names   []string        // the properties that w names
 	isNamed map[string]bool // likewise
 	sure    map[string]bool // those that it requires
 
 	patterned []string // the patterns for names that w has
 	byPattern map[string]conjunction
+
+	needs   map[string][]string    // what each property asks for beside it
+	schemas map[string]conjunction // likewise, of the object
+	free    *conjunction           // what holds of the properties that are neither named nor of a pattern
 }
 
 // lenient lists what the policy LENIENT lets pass: that data may hold more than
@@ -311,12 +318,26 @@ func (d *judging) add(found ...difference) {
 
 // writer is what stands in the writer's schema in the place of the reader's.
 func (d *judging) writer() *value {
-	for _, one := range d.w {
-		if one.ref == nil {
-			return one.raw
-		}
+	if d.placed {
+		return d.place
 	}
-	return nil
+	d.placed = true
+	if i := slices.IndexFunc(d.w, func(one claim) bool { return one.ref == nil }); i >= 0 {
+		d.place = d.w[i].raw
+	}
+	return d.place
+}
+
+// speaksOf are the types that the writer speaks of, or all if it speaks of none.
+func (d *judging) speaksOf() kinds {
+	if d.meant == nil {
+		set := d.w.meant()
+		if set == 0 {
+			set = isAny
+		}
+		d.meant = &set
+	}
+	return *d.meant
 }
 
 // types compares the types, and reports whether any is left to look at.

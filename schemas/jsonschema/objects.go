@@ -53,6 +53,23 @@ func (d *judging) known() map[string]bool {
 	return d.sure
 }
 
+// beside are the properties that a written object has beside one, and beside those
+// that are known. What holds where that one is there may ask for more.
+func (d *judging) beside(name string) map[string]bool {
+	if len(d.schemasBeside(name)) > 0 {
+		there := d.present(name)
+		d.steps -= there.weight()
+		return there.required()
+	}
+	if d.needs == nil {
+		d.steps -= d.w.weight()
+		d.needs = d.w.needs()
+	}
+	more, looked := following([]string{name}, d.needs, d.known())
+	d.steps -= looked / 2
+	return more
+}
+
 // mostProperties is how many properties an object can have at most:
 // maxProperties, or as many as are named where no others may stand.
 func (d *judging) mostProperties() *int64 {
@@ -69,22 +86,38 @@ func (d *judging) mostProperties() *int64 {
 
 // required lists the properties that a written object surely has.
 func (w conjunction) required() map[string]bool {
-	var todo []string
-	needs := map[string][]string{}
+	var all []string
 	for _, one := range w {
-		todo = append(todo, one.object.required...)
-		for _, with := range one.object.requiredWith {
-			needs[with.name] = append(needs[with.name], with.needs...)
-		}
+		all = append(all, one.object.required...)
 	}
-	out := map[string]bool{}
-	for i := 0; i < len(todo); i++ {
-		if name := todo[i]; !out[name] {
-			out[name] = true
-			todo = append(todo, needs[name]...)
+	sure, _ := following(all, w.needs(), nil)
+	return sure
+}
+
+// needs are the properties that each property asks for beside it.
+func (w conjunction) needs() map[string][]string {
+	out := map[string][]string{}
+	for _, one := range w {
+		for _, with := range one.object.requiredWith {
+			out[with.name] = append(out[with.name], with.needs...)
 		}
 	}
 	return out
+}
+
+// following lists names with all that they ask for, but for those that are known,
+// and how many it looked at.
+func following(names []string, needs map[string][]string, known map[string]bool) (out map[string]bool, looked int) {
+	out = map[string]bool{}
+	for looked < len(names) {
+		name := names[looked]
+		looked++
+		if !out[name] && !known[name] {
+			out[name] = true
+			names = append(names, needs[name]...)
+		}
+	}
+	return out, looked
 }
 
 // required compares what must be there. A default stands in for what old data
@@ -96,7 +129,7 @@ func (d *judging) required() {
 	known := d.known()
 	d.named()
 	for _, name := range d.r.object.required {
-		if d.steps -= (len(d.w) + len(d.whole)) / 10; d.steps <= 0 {
+		if d.steps -= 1 + (len(d.w)+len(d.whole))/10; d.steps <= 0 {
 			return
 		}
 		if known[name] || d.hasDefault(name) {
@@ -117,13 +150,24 @@ func (d *judging) hasDefault(name string) bool {
 	}
 	for _, one := range d.whole {
 		p := one.object.byName[name]
-		for _, n := range p.chain() {
-			if n.fallback != nil {
-				return d.admits(n.fallback, p) != no
-			}
+		if fallback := d.fallback(p); fallback != nil {
+			return d.admits(fallback, p) != no
 		}
 	}
 	return false
+}
+
+// fallback is the default that a schema has, or else what its $ref leads to.
+func (c *comparison) fallback(n *node) *value {
+	hops := 0
+	for ; n != nil && n.fallback == nil; n = n.ref {
+		hops++
+	}
+	c.steps -= hops / 10
+	if n == nil {
+		return nil
+	}
+	return n.fallback
 }
 
 // properties compares the properties that the reader names.
@@ -153,6 +197,7 @@ func (d *judging) property(kind, name string, reader *node, message string) {
 	if reader != nil {
 		one.at, one.reader = reader.at, reader.raw
 	}
+	d.steps -= len(d.w) / 10
 	for _, w := range d.w {
 		if p := w.object.byName[name]; p != nil {
 			one.writer = p.raw
@@ -183,13 +228,13 @@ func (d *judging) patterns() {
 			found = append(found, d.inside(d.ofPattern(other), p.schema, "{}")...)
 		}
 		if len(d.ofPattern(p.name)) == 0 {
-			found = append(found, d.inside(d.others(d.w), p.schema, "{}")...)
+			found = append(found, d.inside(d.unnamed(), p.schema, "{}")...)
 		}
 		switch {
 		case len(found) == 0:
 		case len(d.ofPattern(p.name)) > 0:
 			d.add(found...)
-		case len(d.others(d.w)) == 0:
+		case len(d.unnamed()) == 0:
 			d.property("PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL", p.name, p.schema, "the old schema lets anything stand under names of the pattern "+quote(p.name)+"; close it before, or set the compatibilityPolicy LENIENT")
 		default:
 			d.property("PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL", p.name, p.schema, "the pattern "+quote(p.name)+" is new and does not take what other properties could be: "+found[0].message)
@@ -205,22 +250,32 @@ func (d *judging) content(names map[string]*node, patterns []property, rest *nod
 		kind, why = "PROPERTY_REMOVED_FROM_CLOSED_CONTENT_MODEL", " is gone and no other properties may stand; keep it, or open the model"
 	}
 	for _, name := range d.named() {
-		if d.steps <= 0 || names[name] != nil || slices.ContainsFunc(patterns, func(p property) bool { return d.matches(p.name, name) == yes }) {
+		if d.steps <= 0 {
+			return
+		}
+		if names[name] != nil || slices.ContainsFunc(patterns, func(p property) bool { return d.matches(p.name, name) == yes }) {
 			continue
 		}
 		if found := d.inside(d.value(name), rest, ""); len(found) > 0 {
 			d.property(kind, name, nil, quote(name)+why)
 		}
 	}
+	own := make(map[string]bool, len(patterns))
+	for _, p := range patterns {
+		own[p.name] = true
+	}
 	for _, pattern := range d.patternsOf() {
-		if slices.ContainsFunc(patterns, func(p property) bool { return p.name == pattern }) {
+		if d.steps <= 0 {
+			return
+		}
+		if own[pattern] {
 			continue
 		}
 		if found := d.inside(d.ofPattern(pattern), rest, "{}"); len(found) > 0 {
 			d.property(kind, pattern, nil, "the pattern "+quote(pattern)+why)
 		}
 	}
-	found := d.inside(d.others(d.w), rest, "{}")
+	found := d.inside(d.unnamed(), rest, "{}")
 	switch {
 	case len(found) == 0:
 	case rest.never:
@@ -236,7 +291,10 @@ func (d *judging) unevaluatedProperties(u *node) {
 	names := map[string]*node{}
 	var patterns []property
 	for _, one := range flatten(conjunction{{node: d.r}}) {
-		o := one.object
+		o := &one.object
+		if d.steps -= 1 + len(o.properties)/5; d.steps <= 0 {
+			return
+		}
 		if o.additional != nil || one.node != d.r && o.unevaluated != nil {
 			return
 		}
@@ -258,7 +316,10 @@ func (d *judging) propertyNames() {
 	}
 	fits := d.closed() && len(d.patternsOf()) == 0
 	for _, name := range d.named() {
-		fits = fits && (d.hopeless(d.value(name)) || d.admits(&value{Kind: '"', Text: name}, is) == yes)
+		if d.steps--; !fits || d.steps <= 0 {
+			break
+		}
+		fits = d.hopeless(d.value(name)) || d.admits(&value{Kind: '"', Text: name}, is) == yes
 	}
 	if !fits && len(d.inside(conjunction{{node: anyText}}, is, "")) > 0 {
 		d.tell("PROPERTY_NAMES_NARROWED", "/propertyNames", "", "old data may hold properties of other names; leave propertyNames as it was, or out")
@@ -271,23 +332,28 @@ var anyText = &node{raw: &value{Kind: '{'}, at: "#", types: isString}
 // dependencies compares what a property asks for beside it.
 func (d *judging) dependencies() {
 	for _, with := range d.r.object.requiredWith {
-		if d.steps -= 1 + d.w.weight(); d.steps <= 0 {
+		if d.steps--; d.steps <= 0 {
 			return
 		}
-		there := d.present(with.name)
-		if there == nil {
+		if d.absent(with.name) {
 			continue
 		}
-		known := there.required()
+		known, more := d.known(), d.beside(with.name)
 		for _, name := range with.needs {
-			if !known[name] {
+			if d.steps--; d.steps <= 0 {
+				return
+			}
+			if !known[name] && !more[name] {
 				d.tell("DEPENDENCY_ARRAY_EXTENDED", "/dependentRequired", format.Cut(with.name, 60)+": "+format.Cut(name, 60), "old data with "+quote(with.name)+" may lack "+quote(name)+"; do not ask for it")
 			}
 		}
 	}
 	for _, with := range d.r.object.schemasWith {
-		if there := d.present(with.name); there != nil {
-			d.add(d.covers(there, with.schema)...)
+		if d.steps--; d.steps <= 0 {
+			return
+		}
+		if !d.absent(with.name) {
+			d.add(d.covers(d.present(with.name), with.schema)...)
 		}
 	}
 }
@@ -297,24 +363,32 @@ func (d *judging) dependencies() {
 func (w conjunction) weight() int {
 	n := 0
 	for _, one := range w {
-		n += len(one.object.requiredWith) + len(one.object.required)
+		n += len(one.object.required)
+		for _, with := range one.object.requiredWith {
+			n += 1 + len(with.needs)/2
+		}
 	}
 	return n / 5
 }
 
-// present is what holds of a written object that has a property; nil if none
-// has it.
+// absent reports whether no written object has a property.
+func (d *judging) absent(name string) bool { return d.hopeless(d.value(name)) }
+
+// present is what holds of a written object that has a property.
 func (d *judging) present(name string) conjunction {
-	if d.hopeless(d.value(name)) {
-		return nil
-	}
 	out := d.w.and(&node{raw: &value{Kind: '{'}, at: "#", object: objects{required: []string{name}}})
-	for _, one := range d.w {
-		for _, with := range one.object.schemasWith {
-			if with.name == name {
-				out = append(out, claim{node: with.schema})
+	return append(out, d.schemasBeside(name)...)
+}
+
+// schemasBeside are those that hold of an object that has a property.
+func (d *judging) schemasBeside(name string) conjunction {
+	if d.schemas == nil {
+		d.schemas = map[string]conjunction{}
+		for _, one := range d.w {
+			for _, with := range one.object.schemasWith {
+				d.schemas[with.name] = append(d.schemas[with.name], claim{node: with.schema})
 			}
 		}
 	}
-	return out
+	return d.schemas[name]
 }

@@ -4,7 +4,16 @@ import "slices"
 
 // closed reports whether a written object has no properties but those that are
 // named.
-func (d *judging) closed() bool { return d.hopeless(d.others(d.w)) }
+func (d *judging) closed() bool { return d.hopeless(d.unnamed()) }
+
+// unnamed is what holds of the properties that are neither named nor of a pattern.
+func (d *judging) unnamed() conjunction {
+	if d.free == nil {
+		free := d.others(d.w)
+		d.free = &free
+	}
+	return *d.free
+}
 
 // named lists the properties that the writer's schemas name, each once.
 func (d *judging) named() []string {
@@ -56,10 +65,20 @@ func (d *judging) ofPattern(pattern string) conjunction {
 // those that hold, and where one asks what the others looked at, those too.
 func (d *judging) describing() []*node {
 	var out []*node
+	seen := map[*node]bool{}
+	add := func(n *node) {
+		if !seen[n] {
+			seen[n] = true
+			out = append(out, n)
+		}
+	}
 	for _, one := range d.w {
-		out = append(out, one.node)
-		if one.object.unevaluated != nil {
-			out = append(out, d.everythingInPlace(one.node)...)
+		add(one.node)
+		if one.object.unevaluated == nil {
+			continue
+		}
+		for _, n := range d.everythingInPlace(one.node) {
+			add(n)
 		}
 	}
 	return out
@@ -70,9 +89,11 @@ func (d *judging) value(name string) conjunction { return d.valueIn(d.w, name) }
 
 func (c *comparison) valueIn(w conjunction, name string) conjunction {
 	var out conjunction
-	c.steps -= len(w) / 10
+	if c.steps -= len(w) / 10; c.steps <= 0 {
+		return nil
+	}
 	for _, one := range w {
-		o := one.object
+		o := &one.object
 		c.steps -= len(o.patterns) / 5
 		known, uncertain := o.byName[name], false
 		if known != nil {
@@ -104,7 +125,7 @@ func (c *comparison) valueIn(w conjunction, name string) conjunction {
 // object, may have looked at a property.
 func (c *comparison) mayEvaluate(n *node, name string) bool {
 	for _, one := range c.everythingInPlace(n) {
-		o := one.object
+		o := &one.object
 		if o.byName[name] != nil || o.additional != nil || one != n && o.unevaluated != nil {
 			return true
 		}
