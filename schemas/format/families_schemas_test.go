@@ -188,6 +188,8 @@ var ofJSON = []family{
 	row("dependencies beside one of many names", `{"dependencies":{`, `"a@":[]`, ",", `}}`).after(row("", `{"dependencies":{"b":[`, `"p@"`, ",", `]}}`)),
 	row("dependencies on one of many names", `{"dependencies":{`, `"a@":["p"]`, ",", `}}`).
 		after(both("", `{"dependencies":{`, `"a@":["b"]`, `,"b":[`, `"q"`, `]}}`)),
+	row("schemas within words without a meaning", nest("", draft, `"x":{"y":{"z":{"$anchor":"a@",`, `"x":[`, "", "").of(120), `{"a":1}`, ",",
+		nest("", "", "", `]`, `}}}`, "").of(120)+row("", `,"allOf":[`, `{"$ref":"#a@"}`, ",", `]}`).of(120)),
 	row("patterns of a closed object", `{"additionalProperties":false,"patternProperties":{`, `"^a@$":{}`, ",", `}}`).
 		after(row("", `{"additionalProperties":false,"patternProperties":{`, `"^b@$":{}`, ",", `}}`)),
 	row("patterns beside allOf", `{"patternProperties":{`, `"^a@$":{}`, ",", `}}`).after(row("", `{"allOf":[`, `{"title":"@"}`, ",", `]}`)),

@@ -24,7 +24,7 @@ func (c *comparison) class(n *node) int {
 		return known
 	}
 	c.classes[n] = -len(c.classes) - 1 // if it is met within itself
-	if c.nodes(n.raw) != n || n.foreign != "" || len(n.refs) > 1 {
+	if c.steps <= 0 || c.nodes(n.raw) != n || n.foreign != "" || len(n.refs) > 1 {
 		c.looping = true
 		return c.classes[n]
 	}
@@ -33,6 +33,7 @@ func (c *comparison) class(n *node) int {
 	p := &printer{sorted: true, exact: true}
 	p.text(strconv.Itoa(int(n.draft)))
 	c.spell(p, n)
+	c.steps -= len(p.out) / 50 // what no keyword says is written in full, with the schemas in it
 	if !c.looping {
 		text := string(p.out)
 		if c.texts[text] == 0 {

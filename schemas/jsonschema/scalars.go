@@ -45,6 +45,9 @@ func (c *comparison) enumOf(n *node) map[string]bool {
 	if c.listed[n] == nil {
 		c.listed[n] = make(map[string]bool, len(n.enum))
 		for _, v := range n.enum {
+			if c.steps -= v.Size / 50; c.steps <= 0 {
+				break
+			}
 			c.listed[n][identity(v)] = true
 		}
 	}
