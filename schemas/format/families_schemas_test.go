@@ -190,6 +190,9 @@ var ofJSON = []family{
 		after(both("", `{"dependencies":{`, `"a@":["b"]`, `,"b":[`, `"q"`, `]}}`)),
 	row("schemas within words without a meaning", nest("", draft, `"x":{"y":{"z":{"$anchor":"a@",`, `"x":[`, "", "").of(120), `{"a":1}`, ",",
 		nest("", "", "", `]`, `}}}`, "").of(120)+row("", `,"allOf":[`, `{"$ref":"#a@"}`, ",", `]}`).of(120)),
+	then("differences deep within",
+		steps("", `{"$ref":"#/definitions/d1","definitions":{`, `"d@":{"items":{"$ref":"#/definitions/d@@"}}`, ",", `,"d@@":{"properties":{`).atMost(480), row("", "", `"p@":{"type":"string"}`, ",", `}}}}`)),
+	steps("reasons within reasons", `{"not":{"$ref":"#/definitions/d1"},"definitions":{`, `"d@":{"additionalProperties":{"$ref":"#/definitions/d@@"}}`, ",", `,"d@@":{"type":"string"}}}`),
 	row("patterns of a closed object", `{"additionalProperties":false,"patternProperties":{`, `"^a@$":{}`, ",", `}}`).
 		after(row("", `{"additionalProperties":false,"patternProperties":{`, `"^b@$":{}`, ",", `}}`)),
 	row("patterns beside allOf", `{"patternProperties":{`, `"^a@$":{}`, ",", `}}`).after(row("", `{"allOf":[`, `{"title":"@"}`, ",", `]}`)),

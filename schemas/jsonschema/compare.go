@@ -11,8 +11,10 @@ import (
 )
 
 const (
-	mostDifferences = 50      // told of one comparison
-	mostSteps       = 200_000 // taken by one comparison
+	mostDifferences = 50                   // told of one comparison
+	mostKept        = 10 * mostDifferences // of one pair: some may be told twice
+	mostReason      = 2000                 // bytes of a message within another one
+	mostSteps       = 200_000              // taken by one comparison
 )
 
 // CanRead implements format.Schema: whether every instance that the writer's
@@ -133,6 +135,9 @@ func (c *comparison) covers(w conjunction, r *node) []difference {
 	mark := len(c.trail)
 	c.known[key], c.trail = known{under: true, depth: c.depth}, append(c.trail, key)
 	found := c.reasons(w, r)
+	if len(found) > mostKept { // they are moved at every place around
+		found = slices.Clone(found[:mostKept])
+	}
 	if len(found) == 0 {
 		c.known[key] = known{}
 		return nil
@@ -142,7 +147,7 @@ func (c *comparison) covers(w conjunction, r *node) []difference {
 		delete(c.known, later)
 	}
 	c.trail = c.trail[:mark]
-	c.known[key] = known{found: found[:min(len(found), mostDifferences)]}
+	c.known[key] = known{found: slices.Clone(found[:min(len(found), mostDifferences)])}
 	return found
 }
 
@@ -172,6 +177,10 @@ func under(found []difference, path string) []difference {
 	return out
 }
 
+// because is why, for a message. A reason may have another one in it, and that
+// one another.
+func because(found []difference) string { return format.Cut(found[0].message, mostReason) }
+
 // reasons is covers without what is remembered: as the writer's schemas stand,
 // and if that is not enough, for each of their choices alone.
 func (c *comparison) reasons(w conjunction, r *node) []difference {
@@ -194,9 +203,10 @@ func (c *comparison) reasons(w conjunction, r *node) []difference {
 		return found
 	}
 	var narrowed []difference
+	choosy := hasChoice(reader)
 	for k, option := range s.options {
 		f := c.covers(w.taking(s, k), r)
-		if len(f) > 0 && hasChoice(reader) && !closeTo(f) {
+		if len(f) > 0 && choosy && !closeTo(f) {
 			f = []difference{{kind: "SUM_TYPE_NARROWED", at: r.at, detail: option.at, reader: r.raw, writer: option.raw,
 				message: "no branch takes what the old branch " + place(option.at) + " let pass; keep that branch"}}
 		}

@@ -186,7 +186,7 @@ func (d *judging) properties() {
 		case len(writer) == 0:
 			d.property("PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL", p.name, p.schema, "the old schema lets anything stand under "+quote(p.name)+", so that old data may not fit; close the old model (additionalProperties: false) before adding properties, let this one hold anything, or set the compatibilityPolicy LENIENT")
 		default:
-			d.property("PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL", p.name, p.schema, quote(p.name)+" is new and does not take what other properties could be: "+found[0].message)
+			d.property("PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL", p.name, p.schema, quote(p.name)+" is new and does not take what other properties could be: "+because(found))
 		}
 	}
 }
@@ -237,7 +237,7 @@ func (d *judging) patterns() {
 		case len(d.unnamed()) == 0:
 			d.property("PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL", p.name, p.schema, "the old schema lets anything stand under names of the pattern "+quote(p.name)+"; close it before, or set the compatibilityPolicy LENIENT")
 		default:
-			d.property("PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL", p.name, p.schema, "the pattern "+quote(p.name)+" is new and does not take what other properties could be: "+found[0].message)
+			d.property("PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL", p.name, p.schema, "the pattern "+quote(p.name)+" is new and does not take what other properties could be: "+because(found))
 		}
 	}
 }
@@ -281,7 +281,7 @@ func (d *judging) content(names map[string]*node, patterns []property, rest *nod
 	case rest.never:
 		d.tell("ADDITIONAL_PROPERTIES_REMOVED", "/"+keyword, "", "old data may hold other properties; leave the model open, or set the compatibilityPolicy LENIENT")
 	default:
-		d.tell("ADDITIONAL_PROPERTIES_NARROWED", "/"+keyword, "", "other properties of old data are not taken: "+found[0].message)
+		d.tell("ADDITIONAL_PROPERTIES_NARROWED", "/"+keyword, "", "other properties of old data are not taken: "+because(found))
 	}
 }
 
