@@ -193,6 +193,12 @@ var ofJSON = []family{
 	then("differences deep within",
 		steps("", `{"$ref":"#/definitions/d1","definitions":{`, `"d@":{"items":{"$ref":"#/definitions/d@@"}}`, ",", `,"d@@":{"properties":{`).atMost(480), row("", "", `"p@":{"type":"string"}`, ",", `}}}}`)),
 	steps("reasons within reasons", `{"not":{"$ref":"#/definitions/d1"},"definitions":{`, `"d@":{"additionalProperties":{"$ref":"#/definitions/d@@"}}`, ",", `,"d@@":{"type":"string"}}}`),
+	row("bounds of whole numbers", `{"type":"integer","allOf":[`, `{"minimum":@}`, ",", `]}`).after(row("", `{"type":"integer","allOf":[`, `{"maximum":@.5,"minimum":@.5}`, ",", `]}`)),
+	both("patterns that grow beside long names", `{"patternProperties":{`, `"^(n?a?m?e?){200}b@$":{"type":"string"}`, `},"properties":{`, `"`+long("", "", "name", "").of(200)+`@":{}`, `}}`),
+	row("patterns that grow", `{"patternProperties":{`, `"a{999}b@":{"type":"string"}`, ",", `}}`).after(row("", `{"properties":{"a":{}}}`, "", "", "")),
+	then("places of one default", row("", `{"properties":{`, `"p@":{"$ref":"#/definitions/d"}`, ",", `},`).atMost(9_000), long("", `"definitions":{"d":{"default":["`, "word ", `","string"]}}}`)),
+	then("long names beneath not", row("", `{"not":{"properties":{`, `"`+long("", "", "name", "").of(950)+`@":{"minLength":@}`, ",", `},`).atMost(200),
+		row("", `"allOf":[`, `{"patternProperties":{"":{"minLength":@}}}`, ",", `]}}`)),
 	row("patterns of a closed object", `{"additionalProperties":false,"patternProperties":{`, `"^a@$":{}`, ",", `}}`).
 		after(row("", `{"additionalProperties":false,"patternProperties":{`, `"^b@$":{}`, ",", `}}`)),
 	row("patterns beside allOf", `{"patternProperties":{`, `"^a@$":{}`, ",", `}}`).after(row("", `{"allOf":[`, `{"title":"@"}`, ",", `]}`)),

@@ -159,11 +159,11 @@ func (d *judging) items(prefix []*node, rest *node, keyword string) {
 		case i < len(prefix) && len(writer) == 0:
 			d.tell("ITEM_ADDED_TO_OPEN_CONTENT_MODEL", "", what, "the old schema lets anything stand for "+what+", and the new one does not; let no further items follow (items: false), or set the compatibilityPolicy LENIENT")
 		case i < len(prefix):
-			d.tell("ITEM_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL", "", what, what+" is new and does not take what further items could be: "+because(found))
+			d.tell("ITEM_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL", "", what, what+" is new and does not take what further items could be: "+d.because(found))
 		case rest.never:
 			d.tell("ITEM_REMOVED_FROM_CLOSED_CONTENT_MODEL", "", what, what+" is gone and no further items may follow; keep it")
 		default:
-			d.tell("ITEM_REMOVED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL", "", what, what+" is gone, and what may stand there now does not take it: "+because(found))
+			d.tell("ITEM_REMOVED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL", "", what, what+" is gone, and what may stand there now does not take it: "+d.because(found))
 		}
 	}
 	if rest == nil || end <= max(len(prefix), old) {
@@ -177,7 +177,7 @@ func (d *judging) items(prefix []*node, rest *node, keyword string) {
 	case rest.never:
 		d.tell("ADDITIONAL_ITEMS_REMOVED", "/"+keyword, "", "old arrays may be longer; let further items follow")
 	default:
-		d.tell("ADDITIONAL_ITEMS_NARROWED", "/"+keyword, "", "further items of old arrays are not taken: "+because(found))
+		d.tell("ADDITIONAL_ITEMS_NARROWED", "/"+keyword, "", "further items of old arrays are not taken: "+d.because(found))
 	}
 }
 

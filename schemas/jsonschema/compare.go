@@ -2,19 +2,19 @@ package jsonschema
 
 import (
 	"encoding/binary"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/flowmart/lethe/catalog/fieldpath"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas/format"
 )
 
 const (
-	mostDifferences = 50                   // told of one comparison
-	mostKept        = 10 * mostDifferences // of one pair: some may be told twice
-	mostReason      = 2000                 // bytes of a message within another one
-	mostSteps       = 200_000              // taken by one comparison
+	mostDifferences = 50                  // told of one comparison
+	mostKept        = 4 * mostDifferences // of one pair: some may be told twice
+	mostReason      = 2000                // bytes of a message within another one
+	mostSteps       = 200_000             // taken by one comparison
 )
 
 // CanRead implements format.Schema: whether every instance that the writer's
@@ -26,7 +26,7 @@ func (s *schema) CanRead(writer format.Schema, o format.Options) ([]format.Diffe
 	w := writer.(*schema)
 	c := &comparison{
 		lenient: o.Lenient, steps: mostSteps, reader: s.nodes, writer: w.nodes,
-		ids: map[*node]uint32{}, known: map[string]known{}, regexps: map[string]*regexp.Regexp{}, denials: map[*node]*node{},
+		ids: map[*node]uint32{}, known: map[string]known{}, regexps: map[string]expression{}, denials: map[*node]*node{},
 		inPlace: map[*node][]*node{}, listed: map[*node]map[string]bool{}, classes: make(map[*node]int, len(s.nodes)+len(w.nodes)), texts: make(map[string]int, len(s.nodes)), places: map[*node]map[int]int{},
 	}
 	found := c.covers(conjunction{{node: w.root}}, s.root)
@@ -73,7 +73,7 @@ type comparison struct {
 	ids     map[*node]uint32
 	known   map[string]known
 	trail   []string // keys found readable, or under way, in the order they were met
-	regexps map[string]*regexp.Regexp
+	regexps map[string]expression
 	denials map[*node]*node
 	inPlace map[*node][]*node
 	listed  map[*node]map[string]bool
@@ -135,8 +135,8 @@ func (c *comparison) covers(w conjunction, r *node) []difference {
 	mark := len(c.trail)
 	c.known[key], c.trail = known{under: true, depth: c.depth}, append(c.trail, key)
 	found := c.reasons(w, r)
-	if len(found) > mostKept { // they are moved at every place around
-		found = slices.Clone(found[:mostKept])
+	if most := c.kept(); len(found) > most {
+		found = slices.Clone(found[:most])
 	}
 	if len(found) == 0 {
 		c.known[key] = known{}
@@ -149,6 +149,32 @@ func (c *comparison) covers(w conjunction, r *node) []difference {
 	c.trail = c.trail[:mark]
 	c.known[key] = known{found: slices.Clone(found[:min(len(found), mostDifferences)])}
 	return found
+}
+
+// kept is how many differences of one pair are wanted: they are moved at every place
+// around. Beneath a not it only counts that there is one.
+func (c *comparison) kept() int {
+	if c.exact > 0 {
+		return 1
+	}
+	return mostKept
+}
+
+// inProperty runs a comparison of the values of a property.
+func (c *comparison) inProperty(w conjunction, r *node, name string) []difference {
+	found := c.inside(w, r, "")
+	if len(found) > 0 {
+		found = under(found, c.step(name))
+	}
+	return found
+}
+
+// step leads to a property. Beneath a not no path is told.
+func (c *comparison) step(name string) string {
+	if c.exact > 0 {
+		return ""
+	}
+	return "." + fieldpath.Escape(name)
 }
 
 // inside runs a comparison of parts of a value.
@@ -178,8 +204,13 @@ func under(found []difference, path string) []difference {
 }
 
 // because is why, for a message. A reason may have another one in it, and that
-// one another.
-func because(found []difference) string { return format.Cut(found[0].message, mostReason) }
+// one another; beneath a not none is told.
+func (c *comparison) because(found []difference) string {
+	if c.exact > 0 {
+		return ""
+	}
+	return format.Cut(found[0].message, mostReason)
+}
 
 // reasons is covers without what is remembered: as the writer's schemas stand,
 // and if that is not enough, for each of their choices alone.
@@ -188,7 +219,7 @@ func (c *comparison) reasons(w conjunction, r *node) []difference {
 		return nil
 	}
 	var found []difference
-	reader, facts := flatten(conjunction{{node: r}}), &facts{}
+	reader, facts := flatten(conjunction{{node: r}}), &facts{ranges: map[bool]span{}}
 	for _, one := range reader {
 		if c.steps -= 1 + len(w)/10; c.steps <= 0 {
 			break
@@ -295,6 +326,8 @@ type facts struct {
 	needs   map[string][]string    // what each property asks for beside it
 	schemas map[string]conjunction // likewise, of the object
 	free    *conjunction           // what holds of the properties that are neither named nor of a pattern
+
+	ranges map[bool]span // of numbers, and of whole ones
 }
 
 // lenient lists what the policy LENIENT lets pass: that data may hold more than

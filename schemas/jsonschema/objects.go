@@ -3,7 +3,6 @@ package jsonschema
 import (
 	"slices"
 
-	"github.com/flowmart/lethe/catalog/fieldpath"
 	"github.com/flowmart/lethe/schemas/format"
 )
 
@@ -178,7 +177,7 @@ func (d *judging) properties() {
 			return
 		}
 		writer := d.value(p.name)
-		found := d.inside(writer, p.schema, "."+fieldpath.Escape(p.name))
+		found := d.inProperty(writer, p.schema, p.name)
 		switch {
 		case len(found) == 0:
 		case d.isNamed[p.name]:
@@ -186,14 +185,14 @@ func (d *judging) properties() {
 		case len(writer) == 0:
 			d.property("PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL", p.name, p.schema, "the old schema lets anything stand under "+quote(p.name)+", so that old data may not fit; close the old model (additionalProperties: false) before adding properties, let this one hold anything, or set the compatibilityPolicy LENIENT")
 		default:
-			d.property("PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL", p.name, p.schema, quote(p.name)+" is new and does not take what other properties could be: "+because(found))
+			d.property("PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL", p.name, p.schema, quote(p.name)+" is new and does not take what other properties could be: "+d.because(found))
 		}
 	}
 }
 
 // property notes a difference about a property as a whole.
 func (d *judging) property(kind, name string, reader *node, message string) {
-	one := difference{kind: kind, path: "." + fieldpath.Escape(name), at: d.r.at, detail: format.Cut(name, 100), message: message, reader: d.r.raw, writer: d.writer()}
+	one := difference{kind: kind, path: d.step(name), at: d.r.at, detail: format.Cut(name, 100), message: message, reader: d.r.raw, writer: d.writer()}
 	if reader != nil {
 		one.at, one.reader = reader.at, reader.raw
 	}
@@ -221,7 +220,7 @@ func (d *judging) patterns() {
 			if d.steps <= 0 || d.matches(p.name, name) == no {
 				continue
 			}
-			d.add(d.inside(d.value(name), p.schema, "."+fieldpath.Escape(name))...)
+			d.add(d.inProperty(d.value(name), p.schema, name)...)
 		}
 		var found []difference
 		for _, other := range d.patternsOf() {
@@ -237,7 +236,7 @@ func (d *judging) patterns() {
 		case len(d.unnamed()) == 0:
 			d.property("PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL", p.name, p.schema, "the old schema lets anything stand under names of the pattern "+quote(p.name)+"; close it before, or set the compatibilityPolicy LENIENT")
 		default:
-			d.property("PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL", p.name, p.schema, "the pattern "+quote(p.name)+" is new and does not take what other properties could be: "+because(found))
+			d.property("PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL", p.name, p.schema, "the pattern "+quote(p.name)+" is new and does not take what other properties could be: "+d.because(found))
 		}
 	}
 }
@@ -281,7 +280,7 @@ func (d *judging) content(names map[string]*node, patterns []property, rest *nod
 	case rest.never:
 		d.tell("ADDITIONAL_PROPERTIES_REMOVED", "/"+keyword, "", "old data may hold other properties; leave the model open, or set the compatibilityPolicy LENIENT")
 	default:
-		d.tell("ADDITIONAL_PROPERTIES_NARROWED", "/"+keyword, "", "other properties of old data are not taken: "+because(found))
+		d.tell("ADDITIONAL_PROPERTIES_NARROWED", "/"+keyword, "", "other properties of old data are not taken: "+d.because(found))
 	}
 }
 

@@ -68,6 +68,9 @@ func (b bound) String() string {
 	return format.Cut(s, 60)
 }
 
+// span is a range of numbers; an end that is nil is open.
+type span struct{ low, high *bound }
+
 // lowest is the lower bound that a schema sets; of whole numbers it is one.
 func (n *node) lowest(whole bool) *bound {
 	return tighter(n.number.min, n.number.above, whole, 1)
@@ -133,7 +136,12 @@ func (w conjunction) highest(whole bool) *bound {
 // numbers compares the keywords on numbers; where none but whole ones were
 // written, the bounds count as whole.
 func (d *judging) numbers(whole bool) {
-	low, high := d.w.lowest(whole), d.w.highest(whole)
+	was, known := d.ranges[whole]
+	if !known {
+		was = span{d.w.lowest(whole), d.w.highest(whole)}
+		d.ranges[whole] = was
+	}
+	low, high := was.low, was.high
 	c := d.r.number
 	bounded(d, "MINIMUM", "minimum", low, tighter(c.min, nil, whole, 1), beyond, "INCREASED", bound.String)
 	bounded(d, "EXCLUSIVE_MINIMUM", "exclusiveMinimum", low, tighter(nil, c.above, whole, 1), beyond, "INCREASED", bound.String)

@@ -2,6 +2,7 @@ package jsonschema
 
 import (
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -280,27 +281,60 @@ func (c *comparison) admitsMember(m member, n *node) answer {
 // matches runs a regular expression of ECMA-262 against a text. It answers only
 // where Go's engine, which takes linear time, means the same.
 func (c *comparison) matches(pattern, s string) answer {
-	if c.steps -= 1 + len(s)*len(pattern)/2000; c.steps <= 0 || !plainPattern(pattern) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+	const longest = 1000
+	if c.steps--; c.steps <= 0 || len(s) > longest || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return unknown
 	}
-	re, known := c.regexps[pattern]
+	e := c.expression(pattern)
+	if c.steps -= len(s) * e.size / 300; c.steps <= 0 || e.re == nil {
+		return unknown
+	}
+	return answerOf(e.re.MatchString(s))
+}
+
+// expression is a regular expression that was read; re is nil where it is none of
+// those that are run.
+type expression struct {
+	re   *regexp.Regexp
+	size int // of its program: x{100} is short to write
+}
+
+// mostPattern is the longest pattern that is run.
+const mostPattern = 300
+
+func (c *comparison) expression(pattern string) expression {
+	if len(pattern) > mostPattern {
+		return expression{}
+	}
+	e, known := c.regexps[pattern]
 	if !known {
-		re, _ = regexp.Compile(pattern)
-		c.regexps[pattern] = re
+		e = expressionOf(pattern)
+		c.steps -= e.size / 3
+		c.regexps[pattern] = e
 	}
-	if re == nil || len(s) > 1000 {
-		return unknown
+	return e
+}
+
+func expressionOf(pattern string) (e expression) {
+	if !plainPattern(pattern) {
+		return e
 	}
-	return answerOf(re.MatchString(s))
+	tree, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return e
+	}
+	program, err := syntax.Compile(tree.Simplify())
+	if err != nil {
+		return e
+	}
+	e.size = len(program.Inst)
+	e.re, _ = regexp.Compile(pattern)
+	return e
 }
 
 // plainPattern reports whether a pattern has only what ECMA-262 and Go's
 // expressions both have.
 func plainPattern(p string) bool {
-	const longest = 300
-	if len(p) > longest {
-		return false
-	}
 	class := false
 	for i := 0; i < len(p); i++ {
 		switch ch := p[i]; {

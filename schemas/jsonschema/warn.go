@@ -18,15 +18,29 @@ const (
 // Warnings implements format.Schema: a default or a format that is another one.
 // No validator sees them, and data mean something else.
 func (s *schema) Warnings(writer format.Schema) []format.Difference {
-	w := &warner{seen: map[[2]*node]bool{}}
+	w := &warner{seen: map[[2]*node]bool{}, defaults: map[*value]fallback{}}
 	w.nodes(s.root, writer.(*schema).root, "")
 	return finish(w.out)
 }
 
 type warner struct {
-	seen   map[[2]*node]bool
-	looked int
-	out    []difference
+	seen     map[[2]*node]bool
+	looked   int
+	defaults map[*value]fallback
+	out      []difference
+}
+
+// fallback is a default as it is told apart, and as it is told.
+type fallback struct{ identity, short string }
+
+// fallback reads a default once, in however many places it stands.
+func (w *warner) fallback(v *value) fallback {
+	f, known := w.defaults[v]
+	if !known {
+		f = fallback{identity(v), format.Cut(compact(v), 80)}
+		w.defaults[v] = f
+	}
+	return f
 }
 
 // nodes compares what two schemas of one place say beside what they validate.
@@ -71,16 +85,23 @@ func restOf(all conjunction) *node {
 
 func (w *warner) meaning(is, was conjunction, path string) {
 	a, b := annotated(is), annotated(was)
-	if a.fallback != nil && b.fallback != nil && !equal(a.fallback, b.fallback) {
-		from, to := format.Cut(compact(b.fallback), 80), format.Cut(compact(a.fallback), 80)
-		w.out = append(w.out, difference{kind: "DEFAULT_CHANGED", path: path, at: a.at, detail: from + " to " + to, reader: a.raw, writer: b.raw,
-			message: "the default was " + from + " and is " + to + "; a reader that needs it sees the other value from now on"})
+	if a.fallback != nil && b.fallback != nil {
+		w.defaulted(a, b, path)
 	}
 	if a.format != b.format {
 		from, to := firstOf(b.format, "none"), firstOf(a.format, "none")
 		w.out = append(w.out, difference{kind: "FORMAT_CHANGED", path: path, at: a.at, detail: format.Cut(from, 80) + " to " + format.Cut(to, 80), reader: a.raw, writer: b.raw,
 			message: "the format was " + quote(from) + " and is " + quote(to) + "; a validator that checks formats may refuse old data"})
 	}
+}
+
+func (w *warner) defaulted(is, was node, path string) {
+	from, to := w.fallback(was.fallback), w.fallback(is.fallback)
+	if from.identity == to.identity {
+		return
+	}
+	w.out = append(w.out, difference{kind: "DEFAULT_CHANGED", path: path, at: is.at, detail: from.short + " to " + to.short, reader: is.raw, writer: was.raw,
+		message: "the default was " + from.short + " and is " + to.short + "; a reader that needs it sees the other value from now on"})
 }
 
 // annotated gathers the first default and the first format of what holds at a
