@@ -69,8 +69,12 @@ func (d *judging) oneOf() {
 	if i < 0 || len(d.found) > before {
 		return
 	}
+	chosen := d.w.chosen()
 	for k, other := range d.r.oneOf {
-		if k != i && !d.refuted(d.w, other) && !d.nothing(d.w.and(other), 0) {
+		if d.steps -= len(chosen) / 20; d.steps <= 0 {
+			return
+		}
+		if k != i && !d.refutedBy(chosen, other) && !d.nothing(d.w.and(other), 0) {
 			d.tell("SUM_TYPE_OVERLAPS", "/oneOf", other.at, "what "+place(d.r.oneOf[i].at)+" takes, "+place(other.at)+" may take as well, and oneOf refuses what two branches take; tell them apart by a required property with a const, close them, use anyOf, or set the compatibilityPolicy LENIENT")
 			return
 		}
@@ -138,7 +142,9 @@ func (c *comparison) nothing(w conjunction, level int) bool {
 	if c.steps -= 1 + len(w); c.steps <= 0 || level > mostDeep {
 		return false
 	}
+	given := len(w)
 	w = flatten(w)
+	c.steps -= (len(w) - given) / 5
 	if c.hopeless(w) {
 		return true
 	}
@@ -188,6 +194,9 @@ func (w conjunction) noNumber(whole bool) bool {
 func (c *comparison) noObject(w conjunction, level int) bool {
 	c.steps -= w.weight()
 	for name := range w.required() {
+		if c.steps <= 0 {
+			return false
+		}
 		c.depth++
 		none := c.nothing(c.valueIn(w, name), level+1)
 		c.depth--

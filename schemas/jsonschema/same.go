@@ -114,9 +114,6 @@ func (c *comparison) sameBranch(w conjunction, branches []*node) int {
 	return -1
 }
 
-// refuted reports whether a schema is one that a choice which was made denies.
-func (c *comparison) refuted(w conjunction, n *node) bool { return c.refutedBy(w.chosen(), n) }
-
 // refutesItself reports whether one of a conjunction's schemas is refuted.
 func (c *comparison) refutesItself(w conjunction) bool {
 	by := w.chosen()
@@ -134,6 +131,7 @@ func (w conjunction) chosen() (out conjunction) {
 	return out
 }
 
+// refutedBy reports whether a schema is one that choices which were made deny.
 func (c *comparison) refutedBy(chosen conjunction, n *node) bool {
 	is := c.class(n)
 	for _, one := range chosen {

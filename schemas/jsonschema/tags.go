@@ -24,22 +24,37 @@ func (s *schema) Entities() []format.Tagged {
 	return out
 }
 
-// Retag implements format.Taggable. A tag is added once.
+// Retag implements format.Taggable. A tag is added once: of those that speak of a
+// tag at one place, the last one holds.
 func (s *schema) Retag(add, remove []format.Tagged) (string, error) {
 	at := map[entity]*value{}
 	s.eachEntity(func(t format.Tagged, v *value) { at[entity{t.Path, t.Field}] = v })
-	tags := map[*value][]string{}
+	last := map[*value]map[string]int{}
 	for i, t := range slices.Concat(remove, add) {
 		v := at[entity{t.Path, t.Field}]
 		if v == nil {
 			return "", fault.New(fault.Invalid, codeInvalid, "nothing in the schema is called %s; a property is called like object.address.object.city, and what it is a record of like object.address.object", quote(t.Path))
 		}
-		if _, changed := tags[v]; !changed {
-			tags[v] = tagsIn(v)
+		if last[v] == nil {
+			last[v] = map[string]int{}
 		}
-		tags[v] = slices.DeleteFunc(tags[v], func(tag string) bool { return slices.Contains(t.Tags, tag) })
-		if i >= len(remove) {
-			tags[v] = append(tags[v], t.Tags...)
+		for _, tag := range t.Tags {
+			last[v][tag] = i
+		}
+	}
+	tags := map[*value][]string{}
+	for v, spoken := range last {
+		tags[v] = slices.DeleteFunc(tagsIn(v), func(tag string) bool {
+			_, changed := spoken[tag]
+			return changed
+		})
+	}
+	for i, t := range add {
+		v := at[entity{t.Path, t.Field}]
+		for _, tag := range t.Tags {
+			if last[v][tag] == len(remove)+i {
+				tags[v] = append(tags[v], tag)
+			}
 		}
 	}
 	return compact(retagged(s.doc.root, tags)), nil

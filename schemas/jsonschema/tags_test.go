@@ -37,6 +37,11 @@ func TestTags(t *testing.T) {
 	if err != nil || back != strings.Replace(text, `["A","B"]`, `["A","B"]`, 1) {
 		t.Errorf("%s, %v", back, err)
 	}
+	id := func(tags ...string) format.Tagged { return format.Tagged{Path: "object.id", Field: true, Tags: tags} }
+	again, err := s.Retag([]format.Tagged{id("C", "A"), id("D"), id("C")}, []format.Tagged{id("D")})
+	if err != nil || again != strings.Replace(text, `["A","B"]`, `["B","A","D","C"]`, 1) {
+		t.Errorf("%s, %v", again, err)
+	}
 	if _, err := s.Retag([]format.Tagged{{Path: "object.none", Field: true, Tags: []string{"A"}}}, nil); err == nil {
 		t.Error("what is not there was tagged")
 	}
