@@ -219,7 +219,7 @@ func (c *comparison) reasons(w conjunction, r *node) []difference {
 		return nil
 	}
 	var found []difference
-	reader, facts := flatten(conjunction{{node: r}}), &facts{ranges: map[bool]span{}}
+	reader, facts := flatten(conjunction{{node: r}}), &facts{}
 	for _, one := range reader {
 		if c.steps -= 1 + len(w)/10; c.steps <= 0 {
 			break

@@ -163,6 +163,10 @@ var hostilePairs = []struct{ name, writer, reader, want string }{
 	{"60,000 required of a closed object", `{"additionalProperties":false,"properties":{` + many(9_900, `"pN":{}`) + `}}`, `{"required":[` + many(60_000, `"qN"`) + `]}`, "compared"},
 	{"60,000 required under 15,000 claims", `{"additionalProperties":false,"allOf":[` + many(15_000, `{"title":"N"}`) + `]}`, `{"required":[` + many(60_000, `"qN"`) + `]}`, "too large"},
 	{"1,000 long numbers that must divide 1,000", `{"allOf":[` + many(1000, `{"multipleOf":1N.00000000000000000000000001}`) + `]}`, `{"allOf":[` + many(1000, `{"multipleOf":1N.00000000000000000000000003}`) + `]}`, "too large"},
+	{"60,000 dependencies of as many values", `{"enum":[` + many(60_000, `{"w":N}`) + `]}`, `{"dependencies":{` + many(60_000, `"vN":[]`) + `}}`, "too large"},
+	{"one name required 100,000 times", `{}`, strings.Replace(chain(12_000, `NEXT`), `"$ref":"#/definitions/d0"`, `"required":[`+many(100_000, `"a"`)+`],"properties":{"a":{"$ref":"#/definitions/d0"}}`, 1), "too large"},
+	{"20,000 bounds", `{"type":"integer","allOf":[` + many(20_000, `{"minimum":N.5}`) + `]}`, `{"type":"integer","allOf":[` + many(20_000, `{"minimum":1N}`) + `]}`, "too large"},
+	{"long programs of patterns", `{"properties":{` + many(500, `"`+strings.Repeat("a", 900)+`N":{}`) + `}}`, `{"patternProperties":{` + many(400, `"^(a?){999}bN$":{"type":"string"}`) + `}}`, "too large"},
 	{"circles of coprime length", circle(31), circle(32), "too large"},
 }
 

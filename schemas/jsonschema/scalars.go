@@ -136,11 +136,7 @@ func (w conjunction) highest(whole bool) *bound {
 // numbers compares the keywords on numbers; where none but whole ones were
 // written, the bounds count as whole.
 func (d *judging) numbers(whole bool) {
-	was, known := d.ranges[whole]
-	if !known {
-		was = span{d.w.lowest(whole), d.w.highest(whole)}
-		d.ranges[whole] = was
-	}
+	was := d.span(whole)
 	low, high := was.low, was.high
 	c := d.r.number
 	bounded(d, "MINIMUM", "minimum", low, tighter(c.min, nil, whole, 1), beyond, "INCREASED", bound.String)
@@ -150,6 +146,19 @@ func (d *judging) numbers(whole bool) {
 	if c.multipleOf != nil {
 		d.multiples(whole)
 	}
+}
+
+// span is the range that the writer keeps to.
+func (d *judging) span(whole bool) span {
+	was, known := d.ranges[whole]
+	if !known {
+		was = span{d.w.lowest(whole), d.w.highest(whole)}
+		if d.ranges == nil {
+			d.ranges = map[bool]span{}
+		}
+		d.ranges[whole] = was
+	}
+	return was
 }
 
 func (d *judging) multiples(whole bool) {
