@@ -214,8 +214,6 @@ func identity(v *value) string {
 	return string(p.out)
 }
 
-func equal(a, b *value) bool { return a.Kind == b.Kind && identity(a) == identity(b) }
-
 // among reports whether a value is one of a list. What it is, is worked out once,
 // however many there are.
 func among(v *value, list []*value) bool {
