@@ -14,6 +14,7 @@
 package fieldpath
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -47,6 +48,7 @@ func Parse(s string) (Path, error) {
 	if err != nil || rest == "" {
 		return p, err
 	}
+	p.Steps = slices.Grow(p.Steps, 1+strings.Count(rest, "."))
 	for {
 		var step Step
 		if step, rest, err = readStep(rest); err != nil {
@@ -87,25 +89,11 @@ func part(s string) (Path, string, error) {
 
 // readStep reads a name and what follows it up to the next dot.
 func readStep(s string) (Step, string, error) {
-	var name strings.Builder
-	i := 0
-	for i < len(s) && !strings.ContainsRune(special[:len(special)-1], rune(s[i])) {
-		r, size := utf8.DecodeRuneInString(s[i:])
-		if r == '\\' {
-			if i+1 == len(s) || !strings.ContainsRune(special, rune(s[i+1])) {
-				return Step{}, "", bad("a backslash stands only before one of %s", special)
-			}
-			i++
-			r, size = rune(s[i]), 1
-		}
-		if unicode.IsControl(r) {
-			return Step{}, "", bad("a field path has no control characters")
-		}
-		name.WriteRune(r)
-		i += size
+	name, rest, err := readName(s)
+	if err != nil {
+		return Step{}, "", err
 	}
-	step := Step{Name: name.String()}
-	rest := s[i:]
+	step := Step{Name: name}
 	for rest != "" && rest[0] != '.' {
 		suffix, after, ok := readSuffix(rest)
 		if !ok {
@@ -115,6 +103,41 @@ func readStep(s string) (Step, string, error) {
 		rest = after
 	}
 	return step, rest, nil
+}
+
+// readName reads a name up to what has a meaning of its own. Most names have no
+// backslash, and are a piece of the path.
+func readName(s string) (name, rest string, err error) {
+	i, marked := 0, false
+	for i < len(s) && strings.IndexByte(special[:len(special)-1], s[i]) < 0 {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r == '\\' {
+			if i+1 == len(s) || strings.IndexByte(special, s[i+1]) < 0 {
+				return "", "", bad("a backslash stands only before one of %s", special)
+			}
+			marked, size = true, 2
+		}
+		if unicode.IsControl(r) {
+			return "", "", bad("a field path has no control characters")
+		}
+		i += size
+	}
+	if marked {
+		return unescape(s[:i]), s[i:], nil
+	}
+	return s[:i], s[i:], nil
+}
+
+// unescape is a name without the backslashes before its characters.
+func unescape(written string) string {
+	var name strings.Builder
+	for i := 0; i < len(written); i++ {
+		if written[i] == '\\' {
+			i++
+		}
+		name.WriteByte(written[i])
+	}
+	return name.String()
 }
 
 func readSuffix(s string) (suffix, rest string, ok bool) {
@@ -148,6 +171,33 @@ func (p Path) String() string {
 		parts = append(parts, Escape(s.Name)+strings.Join(s.Suffixes, ""))
 	}
 	return strings.Join(parts, ".")
+}
+
+// Outer is what a field path lies in, which is how its text begins: the path
+// without its last suffix, or without its last name where that has none; "" where
+// nothing is left.
+func Outer(path string) string {
+	last := len(path) - 1
+	if last > 0 && !escaped(path, last) {
+		switch path[last] {
+		case ']', '}':
+			return path[:last-1]
+		case '>':
+			return path[:max(strings.LastIndexByte(path, '<'), 0)]
+		}
+	}
+	for i := last; i >= 0; i-- {
+		if path[i] == '.' && !escaped(path, i) {
+			return path[:i]
+		}
+	}
+	return ""
+}
+
+// escaped reports whether a character of a path has a backslash of its own.
+func escaped(path string, at int) bool {
+	before := strings.TrimRight(path[:at], `\`)
+	return (at-len(before))%2 == 1
 }
 
 // Escape writes any name so that it is one name of a path.
