@@ -59,85 +59,20 @@ const (
 // The fields are those of one schema: each is judged by those beside it, too.
 func Fields(fields []Field) []Suggestion { return new(Memory).Fields(fields) }
 
-// Memory remembers what was said of fields, for schemas that have some in common:
-// versions of one have most, and those of one company the same few. The zero Memory
-// remembers nothing yet. It is for one goroutine at a time, and forgets everything
-// once that is more than 4 MiB.
-type Memory struct {
-	known  map[Field]*seen
-	weight int // bytes, about
-}
-
-const (
-	mostRemembered = 4 << 20
-	weightOfField  = 800 // without what is said in it
-	weightOfWord   = 200 // what was said of it beside others
-)
-
-// seen is a field as it was looked at by itself, and what was said of it beside
-// others.
-type seen struct {
-	place place
-	said  map[context]Suggestion // the zero Suggestion for none
-}
-
-// context is what the fields beside a field say of it.
-type context struct {
-	prefix                           string
-	program, personal, subject, card bool
-	lone, patient, gender            bool
-}
-
-// Fields is the function of that name.
-func (m *Memory) Fields(fields []Field) []Suggestion {
-	if m.known == nil || m.weight > mostRemembered {
-		m.known, m.weight = map[Field]*seen{}, 0
-	}
-	all := make([]*seen, len(fields))
-	for i, f := range fields {
-		all[i] = m.look(f)
-	}
-	var out []Suggestion
-	at := map[string]string{} // path → category
-	for i, c := range together(fields, all) {
-		if s := m.suggest(all[i], fields[i], c); s != (Suggestion{}) {
-			out = append(out, s)
-			at[s.Path] = s.Category
-		}
-	}
-	return slices.DeleteFunc(out, func(s Suggestion) bool {
-		return at[s.Path+"[]"] == s.Category || at[s.Path+"{}"] == s.Category
-	})
+// cut is a field with no more of its texts than is looked at. They may be long,
+// and one text be that of many fields.
+func (f Field) cut() Field {
+	f.Record = tail(f.Record)
+	f.Type = f.Type[:min(len(f.Type), longestName)]
+	f.Logical = f.Logical[:min(len(f.Logical), longestName)]
+	f.Doc = f.Doc[:min(len(f.Doc), longestName)]
+	return f
 }
 
 // One suggests a category for one field by itself, or none.
-func One(f Field) (Suggestion, bool) { return look(f, "").suggest(f) }
-
-// look looks at a field by itself, once.
-func (m *Memory) look(f Field) *seen {
-	known, ok := m.known[f]
-	if !ok {
-		known = &seen{look(f, ""), map[context]Suggestion{}}
-		m.known[f] = known
-		m.weight += weightOfField + len(f.Record) + len(f.Path) + len(f.Type) + len(f.Logical) + len(f.Doc)
-	}
-	return known
-}
-
-// suggest suggests a category for a field beside others, once for each that they
-// say of it.
-func (m *Memory) suggest(known *seen, f Field, c context) Suggestion {
-	s, ok := known.said[c]
-	if !ok {
-		p := known.place
-		if c.prefix != "" {
-			p = look(f, c.prefix)
-		}
-		s, _ = p.beside(c).suggest(f)
-		known.said[c] = s
-		m.weight += weightOfWord
-	}
-	return s
+func One(f Field) (Suggestion, bool) {
+	f = f.cut()
+	return new(Memory).place(f, "").suggest(f)
 }
 
 func (c place) suggest(f Field) (Suggestion, bool) {
@@ -406,7 +341,6 @@ const longestClause = 8
 
 // firstClause is how a description begins, up to where it goes into detail.
 func firstClause(doc string) []string {
-	doc = doc[:min(len(doc), longestName)]
 	if i := strings.IndexAny(doc, ".,;:(\n"); i >= 0 {
 		doc = doc[:i]
 	}

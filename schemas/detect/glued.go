@@ -15,6 +15,9 @@ var (
 	vocabulary = readVocabulary()
 	// skeletons are words that phrases and classes know by their consonants.
 	skeletons = readSkeletons()
+	// longestPart is that of a word that is part of a longer one, in bytes: its
+	// plural may be two longer.
+	longestPart = longestOf(vocabulary) + 2
 )
 
 func readVocabulary() map[string]bool {
@@ -35,6 +38,13 @@ func readVocabulary() map[string]bool {
 		m[w] = true
 	}
 	return m
+}
+
+func longestOf(words map[string]bool) (n int) {
+	for w := range words {
+		n = max(n, len(w))
+	}
+	return n
 }
 
 func readSkeletons() map[string]string {
@@ -70,18 +80,21 @@ const shortest = 4
 
 var short = []string{"id", "ip", "url", "uid", "dob", "ssn", "zip"}
 
+// mostParts is how many words one is taken apart into.
+const mostParts = 3
+
 // unglue takes a word apart into as few as can be, all of them known; nil if it
 // cannot be.
 func unglue(word string) []string {
-	if vocabulary[word] || len(word) < shortest+2 {
+	if vocabulary[word] || len(word) < shortest+2 || len(word) > mostParts*longestPart {
 		return nil
 	}
 	best := make([][]string, len(word)+1)
 	best[0] = []string{}
 	for end := 2; end <= len(word); end++ {
-		for start := range end - 1 {
+		for start := max(0, end-longestPart); start < end-1; start++ {
 			part := word[start:end]
-			if best[start] == nil || len(best[start]) > 2 || best[end] != nil && len(best[end]) <= len(best[start])+1 {
+			if best[start] == nil || len(best[start]) >= mostParts || best[end] != nil && len(best[end]) <= len(best[start])+1 {
 				continue
 			}
 			if !piece(part, start == 0) {

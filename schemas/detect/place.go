@@ -15,6 +15,7 @@ type place struct {
 	leaf    []string
 	around  [][]string // words of what it lies in, the nearest first
 	inner   int        // how many of these are on the path: what is left is the record
+	few     int        // how many of these, the outermost, hold no sums over people
 	kind    kind
 	implied bool // by what stands beside it, it is of a person
 	subject bool // somebody is named beside it, of whom it may speak
@@ -26,9 +27,13 @@ type place struct {
 	first, outer class // what the innermost record says that it is, or else the first of the others that says anything
 }
 
-// look takes a field's names apart, without the word that begins all names
+// furthest is how many names are looked at of what a field lies in, the nearest
+// first. What people write is not that deep.
+const furthest = 50
+
+// place takes a field's names apart, without the word that begins all names
 // beside it.
-func look(f Field, prefix string) place {
+func (m *Memory) place(f Field, prefix string) place {
 	c := place{kind: kindOf(f.Type, f.Logical)}
 	steps := names(f.Path)
 	if n := len(steps); n > 0 {
@@ -38,16 +43,24 @@ func look(f Field, prefix string) place {
 			c.begins = raw[0]
 		}
 		c.leaf = read(raw)
-		for _, s := range slices.Backward(steps[:n-1]) {
-			c.around = append(c.around, words(s))
+		for _, s := range slices.Backward(steps[max(n-1-furthest, 0) : n-1]) {
+			c.lies(m.outer(s))
 		}
 		c.inner = len(c.around)
 	}
 	// Namespaces say whose the schema is, not of whom it speaks.
 	if record := f.Record[strings.LastIndexAny(f.Record, "./")+1:]; record != "" {
-		c.around = append(c.around, words(record))
+		c.lies(m.outer(record))
 	}
 	return c.settled()
+}
+
+// lies notes what is around all that was noted before.
+func (c *place) lies(in outer) {
+	c.around = append(c.around, in.words)
+	if c.few++; in.many {
+		c.few = 0
+	}
 }
 
 // unsaid is a name without the words that what it lies in begins with, too, but
@@ -108,11 +121,7 @@ func names(path string) []string {
 }
 
 // ofMany reports whether the record holds sums over people.
-func (c place) ofMany() bool {
-	return len(c.around) > 0 && slices.ContainsFunc(c.around, func(ws []string) bool {
-		return len(ws) > 0 && slices.ContainsFunc(ws, func(w string) bool { return is(w, aggregate) })
-	})
-}
+func (c place) ofMany() bool { return len(c.around) > c.few }
 
 // nearest is what the innermost record that says anything says it is.
 func (c place) nearest() class {

@@ -19,7 +19,7 @@ const (
 )
 
 // together tells of each field of one schema what the others say of it.
-func together(fields []Field, all []*seen) []context {
+func (m *Memory) together(fields []Field, all []*seen) []context {
 	places := make([]place, len(fields))
 	in := map[string][]int{}
 	for i := range fields {
@@ -28,7 +28,7 @@ func together(fields []Field, all []*seen) []context {
 	}
 	out := make([]context, len(fields))
 	for _, own := range in {
-		c := contextOf(fields, places, own)
+		c := m.contextOf(fields, places, own)
 		for _, i := range own {
 			out[i] = c
 		}
@@ -37,10 +37,10 @@ func together(fields []Field, all []*seen) []context {
 }
 
 // contextOf is what the fields of one container say of one another.
-func contextOf(fields []Field, places []place, own []int) (c context) {
+func (m *Memory) contextOf(fields []Field, places []place, own []int) (c context) {
 	if c.prefix = prefixOf(places, own); c.prefix != "" {
 		for _, i := range own {
-			places[i] = look(fields[i], c.prefix)
+			places[i] = m.place(fields[i], c.prefix)
 		}
 	}
 	c.program = slices.ContainsFunc(own, func(i int) bool { return signsIn(places[i].leaf) })
