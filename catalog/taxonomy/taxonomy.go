@@ -47,6 +47,8 @@ var file string
 var (
 	terms = parse(file)
 	byKey = index(terms)
+
+	longestKey = longest(terms)
 )
 
 // space makes the ids of terms; it is a random uuid, fixed for ever.
@@ -82,6 +84,13 @@ func index(terms []Term) map[string]Term {
 	return m
 }
 
+func longest(terms []Term) (n int) {
+	for _, t := range terms {
+		n = max(n, len(t.Key))
+	}
+	return n
+}
+
 // All lists the terms of a kind by key, or of every kind for "".
 func All(kind Kind) []Term {
 	var out []Term
@@ -111,6 +120,15 @@ func Find(path, key string, kinds ...Kind) (Term, error) {
 			"a "+strings.ToLower(string(t.Kind))+" does not apply here", key, known))
 	}
 	return Term{}, fault.Bad(path, "UNKNOWN_TERM", "%s", fault.Suggest("the vocabulary has no such term", key, known))
+}
+
+// Has reports whether a key is of a term of a kind.
+func Has(key string, kind Kind) bool {
+	if len(key) > longestKey {
+		return false
+	}
+	t, ok := byKey[key]
+	return ok && t.Kind == kind
 }
 
 // Personal reports whether a category is of personal data: user or below it.

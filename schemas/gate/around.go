@@ -49,7 +49,9 @@ func (c Consumer) reads(path string) bool {
 }
 
 // lies reports whether a path is another or inside of it.
-func lies(path, in string) bool { return path == in || slices.Contains(Enclosing(path), in) }
+func lies(path, in string) bool {
+	return path == in || strings.HasPrefix(path, in) && slices.Contains(Enclosing(path), in)
+}
 
 // of lists the uses of a field.
 func (a Around) of(path string) []Use {

@@ -42,13 +42,17 @@ func (c Change) holds(fields []Field, guesses []detect.Suggestion, t tags) map[s
 	suggestions := c.standing(guesses)
 	out := map[string][]held{}
 	for _, f := range fields {
+		here := slices.Grow(out[f.Path], len(t.at[f.Path]))
 		for _, tag := range t.at[f.Path] {
 			if taxonomy.Personal(tag.Category) {
-				out[f.Path] = append(out[f.Path], held{f.Path, tag.Category, false, tag.Source == Inherited})
+				here = append(here, held{f.Path, tag.Category, false, tag.Source == Inherited})
 			}
 		}
 		if s, ok := suggestions[f.Path]; ok && !t.classify(f.Path, s.Category) {
-			out[f.Path] = append(out[f.Path], held{f.Path, s.Category, true, false})
+			here = append(here, held{f.Path, s.Category, true, false})
+		}
+		if len(here) > 0 {
+			out[f.Path] = here
 		}
 	}
 	return out
@@ -62,26 +66,30 @@ func (c Change) difference(before, now tags) []Difference {
 	left := c.leaving(was, now)
 	var out []Difference
 	for _, f := range c.New {
+		if slices.Equal(was[f.Path], is[f.Path]) {
+			continue
+		}
 		for _, w := range was[f.Path] {
 			kept := slices.ContainsFunc(is[f.Path], func(h held) bool { return covers(w.category, h.category) })
 			if !kept && !w.guessed && !w.inherited {
 				out = append(out, Difference{Kind: Downgraded, Path: w.path, Category: w.category})
 			}
 		}
+		names := left.names(f, before)
 		for _, h := range is[f.Path] {
 			if slices.ContainsFunc(was[f.Path], func(w held) bool { return related(w.category, h.category) }) {
 				continue
 			}
 			d := Difference{Kind: Added, Path: h.path, Category: h.category, Guessed: h.guessed}
-			if from, ok := left.take(f, h.category, before); ok {
+			if from, ok := left.take(names, h.category); ok {
 				d.Kind, d.From = Moved, from
 			}
 			out = append(out, d)
 		}
 	}
 	for _, f := range c.Old {
-		for _, w := range left[lastName(f.Path)] {
-			if w.path == f.Path {
+		for _, w := range left.at[f.Path] {
+			if !w.taken {
 				out = append(out, Difference{Kind: Removed, Path: w.path, Category: w.category, Guessed: w.guessed})
 			}
 		}
@@ -89,37 +97,70 @@ func (c Change) difference(before, now tags) []Difference {
 	return out
 }
 
-// leaving is what was held at paths that are no more, by the last name of the
-// path.
-type leaving map[string][]held
+// leaving is what was held at paths that are no more.
+type leaving struct {
+	at     map[string][]*leaver            // by path
+	called map[string]map[string][]*leaver // by the last name of the path, and by category
+}
+
+// leaver is a piece of it, which may have moved.
+type leaver struct {
+	held
+	turn  int // before those that left later
+	taken bool
+}
 
 func (c Change) leaving(was map[string][]held, now tags) leaving {
-	l := leaving{}
+	l := leaving{map[string][]*leaver{}, map[string]map[string][]*leaver{}}
+	turn := 0
 	for _, f := range c.Old {
-		if now.has[f.Path] {
+		if now.has[f.Path] || len(was[f.Path]) == 0 {
 			continue
 		}
 		name := lastName(f.Path)
-		l[name] = append(l[name], was[f.Path]...)
+		if l.called[name] == nil {
+			l.called[name] = map[string][]*leaver{}
+		}
+		for _, h := range was[f.Path] {
+			one := &leaver{held: h, turn: turn}
+			l.at[f.Path] = append(l.at[f.Path], one)
+			l.called[name][h.category] = append(l.called[name][h.category], one)
+			turn++
+		}
 	}
 	return l
 }
 
-// take finds what a new field was before, and takes it out: of the same
-// category, under the same name or one of its aliases.
-func (l leaving) take(f Field, category string, before tags) (from string, ok bool) {
-	if before.has[f.Path] {
-		return "", false
+// names are what a new field can have been called before: its last name and its
+// aliases.
+func (l leaving) names(f Field, before tags) []string {
+	if before.has[f.Path] || len(l.called) == 0 {
+		return nil
 	}
-	for _, name := range append([]string{lastName(f.Path)}, f.Aliases...) {
-		i := slices.IndexFunc(l[name], func(g held) bool { return related(g.category, category) })
-		if i >= 0 {
-			from = l[name][i].path
-			l[name] = slices.Delete(l[name], i, i+1)
-			return from, true
+	return append([]string{lastName(f.Path)}, f.Aliases[:min(len(f.Aliases), mostFormer)]...)
+}
+
+// take finds what a new field was before, and takes it out: of the same
+// category, under one of its names.
+func (l leaving) take(names []string, category string) (from string, ok bool) {
+	for _, name := range names {
+		if first := l.first(name, category); first != nil {
+			first.taken = true
+			l.called[name][first.category] = l.called[name][first.category][1:]
+			return first.path, true
 		}
 	}
 	return "", false
+}
+
+// first is what left first of a name and of one category with another.
+func (l leaving) first(name, category string) (first *leaver) {
+	for of, left := range l.called[name] {
+		if len(left) > 0 && (first == nil || left[0].turn < first.turn) && related(of, category) {
+			first = left[0]
+		}
+	}
+	return first
 }
 
 // lastName is the name of a field without its path.

@@ -124,6 +124,8 @@ type Change struct {
 	// GuessedNew and GuessedOld are the guesses of the fields, where whoever asks
 	// remembers them; nil: the detector is asked.
 	GuessedNew, GuessedOld []detect.Suggestion
+
+	unknown slips // of this check
 }
 
 // Guess is what the detector suggests of the fields of one version, by what it
@@ -148,6 +150,7 @@ type Result struct {
 // with these by Judge.
 func Check(c Change) Result {
 	c.guess()
+	c.unknown = slips{}
 	now, before := c.tagsOf(c.New), c.tagsOf(c.Old)
 	r := Result{Tags: now.list(), Difference: c.difference(before, now)}
 	if c.Policy != Off {
@@ -197,6 +200,11 @@ func Judge(policy Policy, findings []Finding) Verdict {
 	return v
 }
 
+// mostCompared bounds how many bytes of texts two versions are compared by: a
+// definition that is used in many places brings its texts to each. What says more
+// counts as touched.
+const mostCompared = 1 << 30
+
 // untouched reports whether two versions say the same of the same fields, in
 // whatever order. Who changes anything in a schema answers for all of it.
 func untouched(before, now []Field) bool {
@@ -207,10 +215,21 @@ func untouched(before, now []Field) bool {
 	for _, f := range before {
 		was[f.Path] = f
 	}
+	left := mostCompared
 	return !slices.ContainsFunc(now, func(f Field) bool {
 		w, ok := was[f.Path]
-		return !ok || w.Field != f.Field || !slices.Equal(w.Tags, f.Tags) || !slices.Equal(w.Assigned, f.Assigned)
+		left -= f.weight()
+		return !ok || left < 0 || w.Field != f.Field || !slices.Equal(w.Tags, f.Tags) || !slices.Equal(w.Assigned, f.Assigned)
 	})
+}
+
+// weight is how many bytes of texts a field brings.
+func (f Field) weight() int {
+	n := len(f.Record) + len(f.Type) + len(f.Logical) + len(f.Doc)
+	for _, tag := range f.Tags {
+		n += len(tag)
+	}
+	return n
 }
 
 // find lists what is amiss with the new version.
@@ -302,9 +321,9 @@ func (c Change) inline(f Field) []Finding {
 
 // tagged checks one tag of a field against the vocabulary and the catalog.
 func (c Change) tagged(path, key, what, says string) []Finding {
-	if _, err := taxonomy.Find("", key, taxonomy.Category); err != nil {
+	if !taxonomy.Has(key, taxonomy.Category) {
 		return []Finding{{Code: "CG012", Severity: Error, Path: path,
-			Message: what + " is no category: " + fault.All(err)[0].Message, Mend: "write a key of the vocabulary"}}
+			Message: what + " is no category: " + c.unknown.why(key), Mend: "write a key of the vocabulary"}}
 	}
 	confirmed := c.Confirmed[path]
 	if len(confirmed) == 0 || slices.ContainsFunc(confirmed, func(known string) bool { return related(known, key) }) {
@@ -313,6 +332,27 @@ func (c Change) tagged(path, key, what, says string) []Finding {
 	return []Finding{{Code: "CG013", Severity: Error, Path: path, Category: key,
 		Message: fmt.Sprintf("%s %s, and the catalog %s", says, key, strings.Join(confirmed, ", ")),
 		Mend:    "take the catalog's category, or have a steward change it there first"}}
+}
+
+// slips remember what was said of tags that are no categories: to look for the
+// category that is meant takes long, and one definition is used in many places.
+type slips map[string]string
+
+const (
+	longestSlip = 200   // bytes; nothing is near to what is longer
+	mostSlips   = 1_000 // for the others nothing near is looked for
+)
+
+func (s slips) why(key string) string {
+	key = key[:min(len(key), longestSlip+1)]
+	if _, known := s[key]; !known && len(s) >= mostSlips {
+		key = ""
+	}
+	if _, known := s[key]; !known {
+		_, err := taxonomy.Find("", key, taxonomy.Category)
+		s[key] = fault.All(err)[0].Message
+	}
+	return s[key]
 }
 
 // denied reports whether somebody rejected a category of a field, and nobody

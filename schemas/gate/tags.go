@@ -31,6 +31,7 @@ type tags struct {
 	order []string
 	has   map[string]bool // every path of the version
 	at    map[string][]Tag
+	from  map[string]string // path → the nearest of it and what it lies in that has tags of its own
 }
 
 // Tags are those that the new version of a change would have, in the order of
@@ -39,6 +40,9 @@ func Tags(c Change) []Tag { return c.tagsOf(c.New).list() }
 
 // says lists the tags of a field, in the text and by the metadata.
 func (f Field) says() []string {
+	if len(f.Assigned) == 0 {
+		return f.Tags
+	}
 	out := slices.Clone(f.Tags)
 	for _, a := range f.Assigned {
 		out = append(out, a.Tag)
@@ -49,17 +53,20 @@ func (f Field) says() []string {
 // tagsOf collects what the schema and the catalog say of fields. A field that
 // has no tag of its own has those of what it lies in.
 func (c Change) tagsOf(fields []Field) tags {
-	t := tags{has: make(map[string]bool, len(fields)), at: map[string][]Tag{}}
-	aliases := map[string][]string{}
+	t := tags{has: make(map[string]bool, len(fields)), at: map[string][]Tag{}, from: map[string]string{}}
+	past := former{aliases: map[string][]string{}, known: map[string][]string{}}
 	for _, f := range fields {
 		t.has[f.Path] = true
 		if len(f.Aliases) > 0 {
-			aliases[f.Path] = f.Aliases
+			past.aliases[f.Path] = f.Aliases
 		}
 	}
+	var read reading
 	for _, f := range fields {
 		t.order = append(t.order, f.Path)
-		c.said(t, f, aliases)
+		if own := c.said(t, f, read.categories(f.says()), past); len(own) > 0 {
+			t.at[f.Path] = own
+		}
 	}
 	for _, f := range fields {
 		if len(t.at[f.Path]) == 0 {
@@ -69,47 +76,100 @@ func (c Change) tagsOf(fields []Field) tags {
 	return t
 }
 
+// reading reads lists of tags. One definition is used in many places, and its
+// list is the same in all of them.
+type reading struct{ written, found []string }
+
+// categories are the tags of a list that are categories, each once.
+func (r *reading) categories(written []string) []string {
+	if slices.Equal(written, r.written) {
+		return r.found
+	}
+	r.written, r.found = written, nil
+	for _, key := range written {
+		if taxonomy.Has(key, taxonomy.Category) && !slices.Contains(r.found, key) {
+			r.found = append(r.found, key)
+		}
+	}
+	return r.found
+}
+
 // said collects what is said of a field itself, under its name and its former
 // ones.
-func (c Change) said(t tags, f Field, aliases map[string][]string) {
-	for _, key := range f.says() {
-		if _, err := taxonomy.Find("", key, taxonomy.Category); err == nil && !c.denied(f.Path, key) {
-			t.add(Tag{f.Path, key, Inline, f.Path})
+func (c Change) said(t tags, f Field, inline []string, past former) []Tag {
+	own := t.at[f.Path] // of another part of the same header
+	add := func(tag Tag) {
+		if !slices.ContainsFunc(own, func(o Tag) bool { return o.Category == tag.Category }) {
+			own = append(own, tag)
+		}
+	}
+	if len(own) == 0 && len(inline) > 0 {
+		own = make([]Tag, 0, len(inline))
+	}
+	fresh := len(own) == 0
+	for _, key := range inline {
+		switch tag := (Tag{f.Path, key, Inline, f.Path}); {
+		case c.denied(f.Path, key):
+		case fresh:
+			own = append(own, tag) // each once
+		default:
+			add(tag)
 		}
 	}
 	for _, key := range c.Confirmed[f.Path] {
-		t.add(Tag{f.Path, key, Confirmed, f.Path})
+		add(Tag{f.Path, key, Confirmed, f.Path})
 	}
-	for _, from := range formerPaths(f, aliases, t.has) {
+	for _, from := range past.paths(f.Path, t.has) {
 		for _, key := range slices.Concat(c.Confirmed[from], c.Earlier[from]) {
 			if !c.denied(f.Path, key) {
-				t.add(Tag{f.Path, key, Confirmed, from})
+				add(Tag{f.Path, key, Confirmed, from})
 			}
 		}
 	}
+	return own
 }
 
 // inherit gives a field the tags of the nearest thing around it that has any.
 func (t tags) inherit(path string) {
-	for _, outer := range Enclosing(path) {
-		own := slices.DeleteFunc(slices.Clone(t.at[outer]), func(o Tag) bool { return o.Source == Inherited })
-		for _, o := range own {
-			t.add(Tag{path, o.Category, Inherited, outer})
-		}
-		if len(own) > 0 {
-			return
-		}
+	from := t.nearest(path)
+	if from == "" {
+		return
 	}
+	own := t.at[from]
+	inherited := make([]Tag, len(own))
+	for i, o := range own {
+		inherited[i] = Tag{path, o.Category, Inherited, from}
+	}
+	t.at[path] = inherited
 }
 
-func (t tags) add(tag Tag) {
-	if !slices.ContainsFunc(t.at[tag.Path], func(o Tag) bool { return o.Category == tag.Category }) {
-		t.at[tag.Path] = append(t.at[tag.Path], tag)
+// nearest is the nearest thing around a path that has tags of its own, "" for
+// none. What lies beside one another lies in the same.
+func (t tags) nearest(path string) string {
+	outer := fieldpath.Outer(path)
+	if outer == "" {
+		return ""
 	}
+	if from, known := t.from[outer]; known {
+		return from
+	}
+	from := outer
+	if own := t.at[outer]; len(own) == 0 || own[0].Source == Inherited {
+		from = t.nearest(outer)
+	}
+	t.from[outer] = from
+	return from
 }
 
 func (t tags) list() []Tag {
-	var out []Tag
+	n := 0
+	for _, path := range t.order {
+		n += len(t.at[path])
+	}
+	if n == 0 {
+		return nil
+	}
+	out := make([]Tag, 0, n)
 	for _, path := range t.order {
 		out = append(out, t.at[path]...)
 	}
@@ -127,7 +187,8 @@ func (t tags) classify(path, category string) bool {
 
 // covers reports whether a category is another or above it.
 func covers(general, key string) bool {
-	return key == general || strings.HasPrefix(key, general+".")
+	rest, below := strings.CutPrefix(key, general)
+	return below && (rest == "" || rest[0] == '.')
 }
 
 // related reports whether one of two categories is or covers the other.
@@ -137,63 +198,78 @@ func related(a, b string) bool { return covers(a, b) || covers(b, a) }
 // the way to it may have had others.
 const mostFormer = 16
 
-// formerPaths are the paths that a field had under its aliases and those of what
-// it lies in, unless another field has one of them now.
-func formerPaths(f Field, aliases map[string][]string, here map[string]bool) []string {
-	if len(aliases) == 0 {
+// former are the paths that fields had under their aliases and those of what
+// they lie in.
+type former struct {
+	aliases map[string][]string // by path
+	known   map[string][]string // path → all it can have had, itself before the others
+}
+
+// paths are the former paths of a field, unless another field has one of them
+// now.
+func (p former) paths(path string, here map[string]bool) []string {
+	if len(p.aliases) == 0 {
 		return nil
 	}
-	p, err := fieldpath.Parse(f.Path)
-	if err != nil {
-		return nil
+	return slices.DeleteFunc(slices.Clone(p.ways(path)), func(way string) bool { return way == path || here[way] })
+}
+
+// ways are a path and its former ones. What lies beside one another has the way
+// there in common.
+func (p former) ways(path string) []string {
+	if ways, known := p.known[path]; known {
+		return ways
 	}
-	ways := []fieldpath.Path{{Part: p.Part}}
-	for i, step := range p.Steps {
-		names := append([]string{step.Name}, aliases[upTo(p, i)]...)
-		var longer []fieldpath.Path
-		for _, way := range ways {
-			for _, name := range names {
-				if len(longer) < mostFormer {
-					steps := append(slices.Clone(way.Steps), fieldpath.Step{Name: name, Suffixes: step.Suffixes})
-					longer = append(longer, fieldpath.Path{Part: p.Part, Steps: steps})
-				}
-			}
+	named := bare(path)
+	outer := fieldpath.Outer(named)
+	others, before := p.aliases[named], []string{""}
+	if outer != "" {
+		before = p.ways(outer)
+	}
+	ways := []string{path}
+	if named != "" && (outer != "" || path[0] != '#') && len(others)+len(before) > 1 {
+		ways = longer(before, named[len(outer):], others, path[len(named):])
+	}
+	p.known[path] = ways
+	return ways
+}
+
+// longer are the ways on from others, by a name as it is written with what stands
+// before it, and by its aliases.
+func longer(before []string, name string, aliases []string, suffixes string) (out []string) {
+	dot := name[:len(name)-len(strings.TrimPrefix(name, "."))]
+	for _, way := range before {
+		out = append(out, way+name+suffixes)
+		for _, alias := range aliases[:min(len(aliases), mostFormer)] {
+			out = append(out, way+dot+fieldpath.Escape(alias)+suffixes)
 		}
-		ways = longer
-	}
-	var out []string
-	for _, way := range ways {
-		if s := way.String(); s != f.Path && !here[s] {
-			out = append(out, s)
+		if len(out) >= mostFormer {
+			return out[:mostFormer]
 		}
 	}
 	return out
 }
 
-// upTo is the path of the field that a step of a path names.
-func upTo(p fieldpath.Path, step int) string {
-	q := fieldpath.Path{Part: p.Part, Steps: slices.Clone(p.Steps[:step+1])}
-	q.Steps[step].Suffixes = nil
-	return q.String()
+// bare is a path without the suffixes of its last name.
+func bare(path string) string {
+	for path != "" {
+		outer := fieldpath.Outer(path)
+		if strings.IndexByte("[{<", path[len(outer)]) < 0 {
+			return path
+		}
+		path = outer
+	}
+	return ""
 }
 
 // Enclosing lists what a field lies in, the nearest first.
 func Enclosing(path string) []string {
-	p, err := fieldpath.Parse(path)
-	if err != nil {
+	if _, err := fieldpath.Parse(path); err != nil {
 		return nil
 	}
 	var out []string
-	for len(p.Steps) > 0 {
-		last := &p.Steps[len(p.Steps)-1]
-		if n := len(last.Suffixes); n > 0 {
-			last.Suffixes = last.Suffixes[:n-1]
-		} else {
-			p.Steps = p.Steps[:len(p.Steps)-1]
-		}
-		if s := p.String(); s != "" {
-			out = append(out, s)
-		}
+	for outer := fieldpath.Outer(path); outer != ""; outer = fieldpath.Outer(outer) {
+		out = append(out, outer)
 	}
 	return out
 }
