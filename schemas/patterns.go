@@ -74,6 +74,10 @@ func assign(to []gate.Assigned, f format.Field, pattern string, tags []string) (
 	return to, nil
 }
 
+// longestRecord is how much of a record's full name, in bytes, is held against
+// patterns: the end of what is longer. Each of its fields has that name, too.
+const longestRecord = 1000
+
 func sortedKeys(m map[string][]string) []string {
 	out := make([]string, 0, len(m))
 	for key := range m {
@@ -99,7 +103,7 @@ func fullName(kind string, f format.Field) string {
 		return ""
 	}
 	if kind != "JSON" {
-		return f.Record + "." + last.Name
+		return f.Record[max(0, len(f.Record)-longestRecord):] + "." + last.Name
 	}
 	names := []string{"$"}
 	for _, step := range p.Steps {

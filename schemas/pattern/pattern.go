@@ -7,6 +7,7 @@ package pattern
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Pattern is a pattern that was read.
@@ -50,16 +51,17 @@ func (p Pattern) Plain() bool {
 }
 
 // Matches reports whether a pattern is of a name as a whole. It takes the steps
-// that it goes from those that are left, and gives up where none are.
+// that it goes from those that are left, one at least, and gives up where none
+// are.
 //
 // A wildcard takes as little as goes. Where the rest does not fit, the last one
 // takes a character more, or, if that is a dot that it may not take, the last
 // "**" before it.
 func (p Pattern) Matches(name string, left *int) bool {
-	text := []rune(name)
 	within, across := nowhere, nowhere
 	i, j := 0, 0
-	for ; *left >= 0; *left-- {
+	for *left--; *left >= 0; *left-- {
+		r, size := utf8.DecodeRuneInString(name[j:])
 		switch {
 		case i < len(p) && p[i] == all:
 			i++
@@ -67,15 +69,15 @@ func (p Pattern) Matches(name string, left *int) bool {
 		case i < len(p) && p[i] == some:
 			i++
 			within = choice{i, j}
-		case i == len(p) && j == len(text):
+		case i == len(p) && j == len(name):
 			return true
-		case i < len(p) && j < len(text) && (p[i] == text[j] || p[i] == one && text[j] != '.'):
-			i, j = i+1, j+1
-		case within.more(text) && text[within.taken] != '.':
-			within.taken++
+		case i < len(p) && j < len(name) && (p[i] == r || p[i] == one && r != '.'):
+			i, j = i+1, j+size
+		case within.more(name) && name[within.taken] != '.':
+			within.take(name)
 			i, j = within.at, within.taken
-		case across.more(text):
-			across.taken++
+		case across.more(name):
+			across.take(name)
 			within = nowhere
 			i, j = across.at, across.taken
 		default:
@@ -86,10 +88,16 @@ func (p Pattern) Matches(name string, left *int) bool {
 }
 
 // choice is a wildcard that was passed: where the pattern goes on after it, and
-// how much of the text it and all before it took.
+// how much of the name, in bytes, it and all before it took.
 type choice struct{ at, taken int }
 
 var nowhere = choice{-1, 0}
 
 // more reports whether there is a character that it could take.
-func (c choice) more(text []rune) bool { return c.at >= 0 && c.taken < len(text) }
+func (c choice) more(name string) bool { return c.at >= 0 && c.taken < len(name) }
+
+// take takes one character more.
+func (c *choice) take(name string) {
+	_, size := utf8.DecodeRuneInString(name[c.taken:])
+	c.taken += size
+}
