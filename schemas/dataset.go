@@ -171,11 +171,9 @@ func (s *scene) tellCatalog(ctx context.Context, last *postgres.Batch, by access
 	return s.say(ctx, last, say, fields, now, version)
 }
 
-// catalogFields turns field paths into the catalog's fields. A description
-// longer than the catalog keeps is cut there; the schema has it whole. What lies
-// in a header is of the header.
+// catalogFields turns field paths into the catalog's fields. What lies in a
+// header is of the header.
 func catalogFields(fields []format.Field, of topic.Part) []catalog.Field {
-	const most = 4000
 	out := make([]catalog.Field, 0, len(fields))
 	seen := map[string]bool{"": true}
 	for _, f := range fields {
@@ -184,13 +182,21 @@ func catalogFields(fields []format.Field, of topic.Part) []catalog.Field {
 			continue
 		}
 		seen[path] = true
-		doc := strings.ReplaceAll(f.Doc, "\x00", "")
-		if len(doc) > most {
-			doc = strings.ToValidUTF8(doc[:most-len("…")], "") + "…"
-		}
-		out = append(out, catalog.Field{Path: path, DataType: f.Type, Nullable: f.Nullable, Doc: doc, Opaque: f.Opaque})
+		out = append(out, catalog.Field{Path: path, DataType: f.Type, Nullable: f.Nullable, Doc: shortDoc(f.Doc), Opaque: f.Opaque})
 	}
 	return out
+}
+
+// shortDoc cuts a description that is longer than the catalog keeps; the schema
+// has it whole. It is cut before it is copied: one may be that of many fields.
+func shortDoc(doc string) string {
+	const most = 4000
+	begins := doc[:min(len(doc), 2*most)]
+	short := strings.ReplaceAll(begins, "\x00", "")
+	if len(short) > most || len(begins) < len(doc) {
+		short = strings.ToValidUTF8(short[:min(len(short), most-len("…"))], "") + "…"
+	}
+	return short
 }
 
 // fillAtOnce is how many subjects one call of Fill takes on.
