@@ -13,7 +13,9 @@ import (
 	"github.com/flowmart/lethe/internal/cputest"
 	"github.com/flowmart/lethe/schemas/avro"
 	"github.com/flowmart/lethe/schemas/ddl"
+	"github.com/flowmart/lethe/schemas/detect"
 	"github.com/flowmart/lethe/schemas/format"
+	"github.com/flowmart/lethe/schemas/gate"
 	"github.com/flowmart/lethe/schemas/jsonschema"
 	"github.com/flowmart/lethe/schemas/manifest"
 	"github.com/flowmart/lethe/schemas/migration"
@@ -44,8 +46,8 @@ const mostScript = 7 << 20
 // and whatever is told of it is told.
 func languages() []language {
 	all := []language{
-		{"Avro", ofAvro, 1 << 20, true, registered(avro.Read, "bytes")},
-		{"JSON Schema", ofJSON, 1 << 20, true, registered(jsonschema.Read, "integer")},
+		{"Avro", slices.Concat(ofAvro, ofFieldsInAvro), 1 << 20, true, registered(avro.Read, "bytes")},
+		{"JSON Schema", slices.Concat(ofJSON, ofFieldsInJSON), 1 << 20, true, registered(jsonschema.Read, "integer")},
 		{"Protobuf", ofProtobuf, 1 << 20, true, registered(protobuf.Read, "int32")},
 		{"DDL", ofDDL, mostScript, false, pushed(func(text string) (*tables.State, error) {
 			d := ddl.New()
@@ -139,7 +141,7 @@ var formats = map[string]string{
 }
 
 // registered is all that becomes of a schema when it follows one that is kept, in
-// both directions.
+// both directions, and what the gate says of its fields.
 func registered(read format.Read, other string) func(text, before string) func() error {
 	return func(text, before string) func() error {
 		if before == "" {
@@ -168,9 +170,19 @@ func registered(read format.Read, other string) func(text, before string) func()
 			if t, ok := s.(format.Taggable); ok {
 				t.Entities()
 			}
+			gate.Check(gate.Change{Old: fieldsOf(before), New: fieldsOf(s), Policy: gate.Enforce})
 			return err
 		}
 	}
+}
+
+// fieldsOf are the places of a schema as the gate takes them.
+func fieldsOf(s format.Schema) (out []gate.Field) {
+	for _, f := range s.Places() {
+		of := detect.Field{Record: f.Record, Path: f.Path, Type: f.Type, Logical: f.Logical, Doc: f.Doc, Opaque: f.Opaque}
+		out = append(out, gate.Field{Field: of, Tags: f.Tags, Aliases: f.Aliases})
+	}
+	return out
 }
 
 // imported is what becomes of a small file that imports one.
