@@ -34,15 +34,15 @@ type Step struct {
 	Suffixes []string // "[]", "{}" or "<Full.Name>", in order
 }
 
-// longest is the longest path, in bytes.
-const longest = 1000
+// Longest is the longest path, in bytes.
+const Longest = 1000
 
 const special = `.[]{}<>#\`
 
 // Parse takes a path apart, or says where it stops being one.
 func Parse(s string) (Path, error) {
-	if len(s) == 0 || len(s) > longest || !utf8.ValidString(s) {
-		return Path{}, bad("a field path has 1 to %d bytes of UTF-8", longest)
+	if len(s) == 0 || len(s) > Longest || !utf8.ValidString(s) {
+		return Path{}, bad("a field path has 1 to %d bytes of UTF-8", Longest)
 	}
 	p, rest, err := part(s)
 	if err != nil || rest == "" {
@@ -192,6 +192,22 @@ func Outer(path string) string {
 		}
 	}
 	return ""
+}
+
+// Split cuts a field path before its last name, as it is written, and behind it.
+func Split(path string) (in, name, suffixes string) {
+	for rest := path; rest != ""; {
+		outer := Outer(rest)
+		switch rest[len(outer)] {
+		case '[', '{', '<':
+			rest = outer
+		case '.':
+			return outer, rest[len(outer)+1:], path[len(rest):]
+		default:
+			return "", rest, path[len(rest):]
+		}
+	}
+	return "", "", path
 }
 
 // escaped reports whether a character of a path has a backslash of its own.

@@ -1,6 +1,7 @@
 package fieldpath_test
 
 import (
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -99,4 +100,42 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What a path lies in is what is left of it, taken apart and written anew without
+// its last suffix or name.
+func TestOuterIsHowThePathBegins(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(1, 2))
+	pieces := []string{"a", "ü", `\.`, `\[`, `\]`, `\\`, `\>`, `\<`, `\#`, ".", ".", "[]", "{}", "<a.B>", "#key", "#header."}
+	tried := 0
+	for range 200_000 {
+		var b strings.Builder
+		for range 1 + r.IntN(9) {
+			b.WriteString(pieces[r.IntN(len(pieces))])
+		}
+		path := b.String()
+		p, err := fieldpath.Parse(path)
+		if err != nil || len(p.Steps) == 0 {
+			continue
+		}
+		tried++
+		last := &p.Steps[len(p.Steps)-1]
+		suffixes, name := strings.Join(last.Suffixes, ""), fieldpath.Escape(last.Name)
+		if n := len(last.Suffixes); n > 0 {
+			last.Suffixes = last.Suffixes[:n-1]
+		} else {
+			p.Steps = p.Steps[:len(p.Steps)-1]
+		}
+		if got, want := fieldpath.Outer(path), p.String(); got != want {
+			t.Fatalf("%q lies in %q, want %q", path, got, want)
+		}
+		in, cut, behind := fieldpath.Split(path)
+		if whole := strings.TrimPrefix(in+"."+cut+behind, "."); cut != name || behind != suffixes || whole != path {
+			t.Fatalf("%q is %q, %q and %q, want %q and %q at the end", path, in, cut, behind, name, suffixes)
+		}
+	}
+	if tried < 10_000 {
+		t.Errorf("only %d are paths; the test sees too little", tried)
+	}
 }

@@ -9,6 +9,7 @@ import "slices"
 type Memory struct {
 	known  map[Field]*seen
 	read   map[string]outer // of what fields lie in, by its name
+	ways   map[string]place // of what fields lie in, by its path
 	weight int              // bytes, about
 }
 
@@ -35,7 +36,7 @@ type context struct {
 // Fields is the function of that name.
 func (m *Memory) Fields(fields []Field) []Suggestion {
 	if m.known == nil || m.weight > mostRemembered {
-		*m = Memory{known: map[Field]*seen{}, read: map[string]outer{}}
+		*m = Memory{known: map[Field]*seen{}, read: map[string]outer{}, ways: map[string]place{}}
 	}
 	fields = slices.Clone(fields)
 	all := make([]*seen, len(fields))

@@ -34,25 +34,57 @@ const furthest = 50
 // place takes a field's names apart, without the word that begins all names
 // beside it.
 func (m *Memory) place(f Field, prefix string) place {
-	c := place{kind: kindOf(f.Type, f.Logical)}
-	steps := names(f.Path)
-	if n := len(steps); n > 0 {
-		c.in = strings.Join(steps[:n-1], "\x00")
-		raw := split(tail(without(prefix, steps[n-1])))
+	c, name := m.way(f.Path)
+	c.kind = kindOf(f.Type, f.Logical)
+	if name != "" {
+		raw := split(tail(without(prefix, name)))
 		if len(raw) > 1 {
 			c.begins = raw[0]
 		}
 		c.leaf = read(raw)
-		for _, s := range slices.Backward(steps[max(n-1-furthest, 0) : n-1]) {
-			c.lies(m.outer(s))
-		}
-		c.inner = len(c.around)
 	}
 	// Namespaces say whose the schema is, not of whom it speaks.
 	if record := f.Record[strings.LastIndexAny(f.Record, "./")+1:]; record != "" {
 		c.lies(m.outer(record))
 	}
 	return c.settled()
+}
+
+// way is a place with what a path says of what it lies in, and its name. What
+// many fields lie in is looked at once.
+func (m *Memory) way(path string) (c place, name string) {
+	in, last, suffixes := fieldpath.Split(path)
+	own := names(last)
+	if in == "" || last == "" || len(own) != 1 || len(path) > fieldpath.Longest || strings.Contains(suffixes, "<") {
+		return m.wayOf(names(path))
+	}
+	c, known := m.ways[in]
+	if !known {
+		if _, err := fieldpath.Parse(in); err != nil { // a header lies in nothing
+			return m.wayOf(names(path))
+		}
+		c, _ = m.wayOf(append(names(in), ""))
+		if m.ways != nil {
+			m.ways[in] = c
+			m.weight += weightOfField + len(in)
+		}
+	}
+	c.around = slices.Clip(c.around) // the record comes behind it
+	return c, own[0]
+}
+
+// wayOf is way of the names that lead to a field, itself the last.
+func (m *Memory) wayOf(steps []string) (c place, name string) {
+	n := len(steps) - 1
+	if n < 0 {
+		return c, ""
+	}
+	c.in = strings.Join(steps[:n], "\x00")
+	for _, s := range slices.Backward(steps[max(n-furthest, 0):n]) {
+		c.lies(m.outer(s))
+	}
+	c.inner = len(c.around)
+	return c, steps[n]
 }
 
 // lies notes what is around all that was noted before.

@@ -72,7 +72,7 @@ func (c Change) difference(before, now tags) []Difference {
 		for _, w := range was[f.Path] {
 			kept := slices.ContainsFunc(is[f.Path], func(h held) bool { return covers(w.category, h.category) })
 			if !kept && !w.guessed && !w.inherited {
-				out = append(out, Difference{Kind: Downgraded, Path: w.path, Category: w.category})
+				out = append(roomy(out), Difference{Kind: Downgraded, Path: w.path, Category: w.category})
 			}
 		}
 		names := left.names(f, before)
@@ -84,7 +84,7 @@ func (c Change) difference(before, now tags) []Difference {
 			if from, ok := left.take(names, h.category); ok {
 				d.Kind, d.From = Moved, from
 			}
-			out = append(out, d)
+			out = append(roomy(out), d)
 		}
 	}
 	for _, f := range c.Old {
@@ -95,6 +95,15 @@ func (c Change) difference(before, now tags) []Difference {
 		}
 	}
 	return out
+}
+
+// roomy is a list with room for one more, and for as many again where it has to
+// grow: what is long is copied seldom.
+func roomy[T any](list []T) []T {
+	if len(list) == cap(list) {
+		return slices.Grow(list, len(list)+1)
+	}
+	return list
 }
 
 // leaving is what was held at paths that are no more.

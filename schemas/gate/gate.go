@@ -252,8 +252,8 @@ func (c Change) find(now tags, changes []Difference) []Finding {
 			out = append(out, envelope(f.Path, now.at[f.Path], suggestions[f.Path])...)
 		}
 		for _, category := range lost[f.Path] {
-			out = append(out, Finding{Code: "CG016", Severity: Error, Path: f.Path, Category: category,
-				Message: fmt.Sprintf("the version before says %s; this one says less", category),
+			out = append(roomy(out), Finding{Code: "CG016", Severity: Error, Path: f.Path, Category: category,
+				Message: "the version before says " + category + "; this one says less",
 				Mend:    "leave the tag, or have a steward confirm the other category in the catalog first"})
 		}
 	}

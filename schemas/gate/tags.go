@@ -220,46 +220,35 @@ func (p former) ways(path string) []string {
 	if ways, known := p.known[path]; known {
 		return ways
 	}
-	named := bare(path)
-	outer := fieldpath.Outer(named)
-	others, before := p.aliases[named], []string{""}
-	if outer != "" {
-		before = p.ways(outer)
+	in, name, suffixes := fieldpath.Split(path)
+	aliases, before := p.aliases[strings.TrimSuffix(path, suffixes)], []string{""}
+	if in != "" {
+		before = p.ways(in)
 	}
 	ways := []string{path}
-	if named != "" && (outer != "" || path[0] != '#') && len(others)+len(before) > 1 {
-		ways = longer(before, named[len(outer):], others, path[len(named):])
+	if len(aliases)+len(before) > 1 {
+		ways = longer(before, name, aliases, suffixes)
 	}
 	p.known[path] = ways
 	return ways
 }
 
-// longer are the ways on from others, by a name as it is written with what stands
-// before it, and by its aliases.
+// longer are the ways on from others, by a name as it is written and by its
+// aliases.
 func longer(before []string, name string, aliases []string, suffixes string) (out []string) {
-	dot := name[:len(name)-len(strings.TrimPrefix(name, "."))]
 	for _, way := range before {
+		if way != "" {
+			way += "."
+		}
 		out = append(out, way+name+suffixes)
 		for _, alias := range aliases[:min(len(aliases), mostFormer)] {
-			out = append(out, way+dot+fieldpath.Escape(alias)+suffixes)
+			out = append(out, way+fieldpath.Escape(alias)+suffixes)
 		}
 		if len(out) >= mostFormer {
 			return out[:mostFormer]
 		}
 	}
 	return out
-}
-
-// bare is a path without the suffixes of its last name.
-func bare(path string) string {
-	for path != "" {
-		outer := fieldpath.Outer(path)
-		if strings.IndexByte("[{<", path[len(outer)]) < 0 {
-			return path
-		}
-		path = outer
-	}
-	return ""
 }
 
 // Enclosing lists what a field lies in, the nearest first.
