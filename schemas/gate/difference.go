@@ -108,8 +108,14 @@ func roomy[T any](list []T) []T {
 
 // leaving is what was held at paths that are no more.
 type leaving struct {
-	at     map[string][]*leaver            // by path
-	called map[string]map[string][]*leaver // by the last name of the path, and by category
+	at     map[string][]*leaver   // by path
+	called map[string][]*category // by the last name of the path
+}
+
+// category is what left of one.
+type category struct {
+	key  string
+	left []*leaver
 }
 
 // leaver is a piece of it, which may have moved.
@@ -120,24 +126,34 @@ type leaver struct {
 }
 
 func (c Change) leaving(was map[string][]held, now tags) leaving {
-	l := leaving{map[string][]*leaver{}, map[string]map[string][]*leaver{}}
+	l := leaving{map[string][]*leaver{}, map[string][]*category{}}
 	turn := 0
 	for _, f := range c.Old {
 		if now.has[f.Path] || len(was[f.Path]) == 0 {
 			continue
 		}
 		name := lastName(f.Path)
-		if l.called[name] == nil {
-			l.called[name] = map[string][]*leaver{}
-		}
 		for _, h := range was[f.Path] {
 			one := &leaver{held: h, turn: turn}
 			l.at[f.Path] = append(l.at[f.Path], one)
-			l.called[name][h.category] = append(l.called[name][h.category], one)
+			of := l.category(name, h.category)
+			of.left = append(of.left, one)
 			turn++
 		}
 	}
 	return l
+}
+
+// category is what left under a name of a category, which may be nothing yet.
+func (l leaving) category(name, key string) *category {
+	for _, of := range l.called[name] {
+		if of.key == key {
+			return of
+		}
+	}
+	of := &category{key: key}
+	l.called[name] = append(l.called[name], of)
+	return of
 }
 
 // names are what a new field can have been called before: its last name and its
@@ -153,20 +169,21 @@ func (l leaving) names(f Field, before tags) []string {
 // category, under one of its names.
 func (l leaving) take(names []string, category string) (from string, ok bool) {
 	for _, name := range names {
-		if first := l.first(name, category); first != nil {
-			first.taken = true
-			l.called[name][first.category] = l.called[name][first.category][1:]
+		if of := l.first(name, category); of != nil {
+			first := of.left[0]
+			first.taken, of.left = true, of.left[1:]
 			return first.path, true
 		}
 	}
 	return "", false
 }
 
-// first is what left first of a name and of one category with another.
-func (l leaving) first(name, category string) (first *leaver) {
-	for of, left := range l.called[name] {
-		if len(left) > 0 && (first == nil || left[0].turn < first.turn) && related(of, category) {
-			first = left[0]
+// first is the category of what left first under a name, of those that are one
+// category with another.
+func (l leaving) first(name, key string) (first *category) {
+	for _, of := range l.called[name] {
+		if len(of.left) > 0 && (first == nil || of.left[0].turn < first.left[0].turn) && related(of.key, key) {
+			first = of
 		}
 	}
 	return first

@@ -14,7 +14,6 @@ import (
 	"strings"
 
 	"github.com/flowmart/lethe/catalog/taxonomy"
-	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas/detect"
 )
 
@@ -125,7 +124,7 @@ type Change struct {
 	// remembers them; nil: the detector is asked.
 	GuessedNew, GuessedOld []detect.Suggestion
 
-	unknown slips // of this check
+	slips slips // of this check
 }
 
 // Guess is what the detector suggests of the fields of one version, by what it
@@ -150,7 +149,7 @@ type Result struct {
 // with these by Judge.
 func Check(c Change) Result {
 	c.guess()
-	c.unknown = slips{}
+	c.slips = slips{map[string]string{}, map[slip]string{}}
 	now, before := c.tagsOf(c.New), c.tagsOf(c.Old)
 	r := Result{Tags: now.list(), Difference: c.difference(before, now)}
 	if c.Policy != Off {
@@ -244,7 +243,7 @@ func (c Change) find(now tags, changes []Difference) []Finding {
 		}
 	}
 	for _, f := range c.New {
-		out = append(out, c.inline(f)...)
+		out = c.inline(out, f)
 		if s, ok := suggestions[f.Path]; ok && !now.classify(f.Path, s.Category) {
 			out = append(out, unclassified(s, personal)...)
 		}
@@ -303,10 +302,11 @@ func (c Change) personal(now tags, suggestions map[string]detect.Suggestion) boo
 // inline checks the tags that stand in the schema itself, and those that its
 // metadata give by patterns. What somebody rejected of a field is an exception
 // from a pattern, and a contradiction to a tag that stands at it.
-func (c Change) inline(f Field) []Finding {
-	var out []Finding
+func (c Change) inline(out []Finding, f Field) []Finding {
 	for _, key := range f.Tags {
-		out = append(out, c.tagged(f.Path, key, "a tag in the schema", "the schema says")...)
+		if found, ok := c.tagged(f.Path, key, ""); ok {
+			out = append(roomy(out), found)
+		}
 		if c.denied(f.Path, key) {
 			out = append(out, Finding{Code: "CG013", Severity: Error, Path: f.Path, Category: key,
 				Message: fmt.Sprintf("the schema says %s, and somebody rejected that in the catalog", key),
@@ -314,45 +314,30 @@ func (c Change) inline(f Field) []Finding {
 		}
 	}
 	for _, a := range f.Assigned {
-		out = append(out, c.tagged(f.Path, a.Tag, fmt.Sprintf("a tag of %q in the metadata", a.Pattern), fmt.Sprintf("the metadata say by %q", a.Pattern))...)
+		if found, ok := c.tagged(f.Path, a.Tag, a.Pattern); ok {
+			out = append(roomy(out), found)
+		}
 	}
 	return out
 }
 
-// tagged checks one tag of a field against the vocabulary and the catalog.
-func (c Change) tagged(path, key, what, says string) []Finding {
+// tagged checks one tag of a field, which stands there or is of a pattern,
+// against the vocabulary and the catalog.
+func (c Change) tagged(path, key, pattern string) (Finding, bool) {
 	if !taxonomy.Has(key, taxonomy.Category) {
-		return []Finding{{Code: "CG012", Severity: Error, Path: path,
-			Message: what + " is no category: " + c.unknown.why(key), Mend: "write a key of the vocabulary"}}
+		return Finding{Code: "CG012", Severity: Error, Path: path, Message: c.slips.why(key, pattern), Mend: "write a key of the vocabulary"}, true
 	}
 	confirmed := c.Confirmed[path]
 	if len(confirmed) == 0 || slices.ContainsFunc(confirmed, func(known string) bool { return related(known, key) }) {
-		return nil
+		return Finding{}, false
 	}
-	return []Finding{{Code: "CG013", Severity: Error, Path: path, Category: key,
+	says := "the schema says"
+	if pattern != "" {
+		says = fmt.Sprintf("the metadata say by %q", pattern)
+	}
+	return Finding{Code: "CG013", Severity: Error, Path: path, Category: key,
 		Message: fmt.Sprintf("%s %s, and the catalog %s", says, key, strings.Join(confirmed, ", ")),
-		Mend:    "take the catalog's category, or have a steward change it there first"}}
-}
-
-// slips remember what was said of tags that are no categories: to look for the
-// category that is meant takes long, and one definition is used in many places.
-type slips map[string]string
-
-const (
-	longestSlip = 200   // bytes; nothing is near to what is longer
-	mostSlips   = 1_000 // for the others nothing near is looked for
-)
-
-func (s slips) why(key string) string {
-	key = key[:min(len(key), longestSlip+1)]
-	if _, known := s[key]; !known && len(s) >= mostSlips {
-		key = ""
-	}
-	if _, known := s[key]; !known {
-		_, err := taxonomy.Find("", key, taxonomy.Category)
-		s[key] = fault.All(err)[0].Message
-	}
-	return s[key]
+		Mend:    "take the catalog's category, or have a steward change it there first"}, true
 }
 
 // denied reports whether somebody rejected a category of a field, and nobody
