@@ -6,3 +6,6 @@ func (r *Registry) Waiting(subject string) int {
 	defer r.queue.mu.Unlock()
 	return len(r.queue.at[split(subject)])
 }
+
+// ShortDoc is what the catalog keeps of a description.
+func ShortDoc(doc string) string { return shortDoc(doc) }
