@@ -106,3 +106,16 @@ func TestMatchingEnds(t *testing.T) {
 		t.Errorf("%d steps are left", left)
 	}
 }
+
+// What does not match at once is a step all the same, so that the patterns are
+// bounded that are held against many names.
+func TestEachNameIsAStep(t *testing.T) {
+	t.Parallel()
+	left := 2
+	for range 3 {
+		pattern.Read("z?").Matches(strings.Repeat("name", 200), &left)
+	}
+	if left >= 0 {
+		t.Errorf("%d steps are left", left)
+	}
+}
