@@ -16,8 +16,16 @@ import (
 const mostSteps = 50_000_000
 
 // assigned lists for each field the tags that metadata give it, and the names
-// without a wildcard that no field has.
+// without a wildcard that no field has. With those that stand at the fields they
+// may not be too many.
 func (m *Metadata) assigned(kind string, fields []format.Field) (tags [][]gate.Assigned, dangling []string, err error) {
+	room := format.MostTagsInAll
+	for _, f := range fields {
+		room -= len(f.Tags)
+	}
+	if room < 0 {
+		return nil, nil, manyTags()
+	}
 	if m == nil || len(m.Tags) == 0 {
 		return nil, nil, nil
 	}
@@ -41,15 +49,23 @@ func (m *Metadata) assigned(kind string, fields []format.Field) (tags [][]gate.A
 		}
 		for _, i := range found {
 			left -= len(m.Tags[written])
+			room -= len(m.Tags[written])
 			if tags[i], err = assign(tags[i], fields[i], written, m.Tags[written]); err != nil {
 				return nil, nil, err
 			}
+		}
+		if room < 0 {
+			return nil, nil, manyTags()
 		}
 		if left < 0 {
 			return nil, nil, fault.New(fault.Invalid, "INVALID_SCHEMA", "to hold the patterns of metadata.tags against the fields of the schema takes too long; write fewer or plainer ones")
 		}
 	}
 	return tags, dangling, nil
+}
+
+func manyTags() error {
+	return fault.New(fault.Invalid, "INVALID_SCHEMA", "the fields of the schema have more than %d tags together, those of what they are defined by in each; keep those that say something", format.MostTagsInAll)
 }
 
 // matching lists which names a pattern means, in as many steps as are left.

@@ -162,9 +162,23 @@ func TestHostilePatterns(t *testing.T) {
 	for i := range 100 {
 		names = append(names, strings.Repeat("e", 200)+fmt.Sprintf("x%d", i))
 	}
+	var uses []string
+	for i := range 1200 {
+		uses = append(uses, fmt.Sprintf(`"p%d":{"$ref":"#/definitions/d"}`, i))
+	}
+	used := `{"properties":{` + strings.Join(uses, ",") + `},"definitions":{"d":{"type":"string"`
+	tagged := `,"tags":["` + strings.Join(many[:84], `","`) + `"]}}}`
+	some := map[string][]string{"**p1*": many[:90], "**p2*": many[:90], "**p3*": many[:90], "**p4*": many[:90], "**p5*": many[:90], "**p6*": many[:90], "**p7*": many[:90], "**p8*": many[:90], "**p9*": many[:90]}
+	short := map[string][]string{}
+	for i := range 60_000 {
+		short[fmt.Sprintf("z%d?", i)] = []string{"x"}
+	}
 	for name, s := range map[string]schemas.Submission{
-		"many tags":     {Text: record("a"), Metadata: &schemas.Metadata{Tags: map[string][]string{"**": many}}},
-		"slow patterns": {Text: record(names...), Metadata: &schemas.Metadata{Tags: slow}},
+		"many uses of tags":     {Type: "JSON", Text: used + tagged},
+		"many short patterns":   {Type: "JSON", Text: used + "}}}", Metadata: &schemas.Metadata{Tags: short}},
+		"many uses of patterns": {Type: "JSON", Text: used + "}}}", Metadata: &schemas.Metadata{Tags: some}},
+		"many tags":             {Text: record("a"), Metadata: &schemas.Metadata{Tags: map[string][]string{"**": many}}},
+		"slow patterns":         {Text: record(names...), Metadata: &schemas.Metadata{Tags: slow}},
 	} {
 		s.Subject = "orders-value"
 		if a := b.checked(t, s); a.Verdict != gate.Fail || len(a.Findings) != 1 || a.Findings[0].Code != "CG001" || len(a.Findings[0].Message) > 500 {

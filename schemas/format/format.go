@@ -41,6 +41,10 @@ type Options struct {
 // many places, and each place has the tags of its type.
 const MostTags = 100
 
+// MostTagsInAll is how many tags all places of a schema may have together, with
+// those that its metadata give them. Each is judged, and kept in the catalog.
+const MostTagsInAll = 100_000
+
 // Field is one place in the data that a schema describes.
 type Field struct {
 	// Path names the place in the grammar of package catalog/fieldpath; "#value"

@@ -1,6 +1,7 @@
 package format_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -170,10 +171,24 @@ func registered(read format.Read, other string) func(text, before string) func()
 			if t, ok := s.(format.Taggable); ok {
 				t.Entities()
 			}
+			if tagged(s) || tagged(before) {
+				return errors.Join(err, errTags)
+			}
 			gate.Check(gate.Change{Old: fieldsOf(before), New: fieldsOf(s), Policy: gate.Enforce})
 			return err
 		}
 	}
+}
+
+var errTags = errors.New("too many tags together")
+
+// tagged reports whether the places of a schema have more tags than they may.
+func tagged(s format.Schema) bool {
+	n := 0
+	for _, f := range s.Places() {
+		n += len(f.Tags)
+	}
+	return n > format.MostTagsInAll
 }
 
 // fieldsOf are the places of a schema as the gate takes them.
