@@ -69,7 +69,7 @@ var ofFieldsInJSON = []family{
 var ofFieldsInAvro = []family{
 	long("a doc of many fields", `{"type":"record","name":"R","fields":[{"name":"a","type":{"type":"record","name":"A","fields":[{"name":"x","type":"int","doc":"`, "word ", `"}]}}`+uses(4900, `,{"name":"f@","type":"A"}`, "")+`]}`),
 	row("aliases of a field in many records", `{"type":"record","name":"R","fields":[{"name":"a","type":{"type":"record","name":"A","fields":[{"name":"x","type":"int","aliases":[`, `"a@"`, ",", `]}]}}`+uses(4900, `,{"name":"f@","type":"A"}`, "")+`]}`),
-	then("renamed fields far in", nest("", "", `{"type":"record","name":"R@","fields":[{"name":"f","aliases":["g","h"],"type":`, "", "", "").atMost(150), family{of: func(n int) string {
-		return row("", `{"type":"record","name":"R","fields":[`, `{"name":"f@","type":"int","aliases":["g@","h@"]}`, ",", `]}`).of(n) + strings.Repeat(`}]}`, min(n, 150))
+	then("renamed fields far in", nest("", "", `{"type":"record","name":"R@","fields":[{"name":"f","aliases":["g","h"],"type":`, "", "", "").atMost(120), family{of: func(n int) string {
+		return row("", `{"type":"record","name":"R","fields":[`, `{"name":"f@","type":"int","aliases":["g@","h@"]}`, ",", `]}`).of(n) + strings.Repeat(`}]}`, min(n, 120))
 	}}),
 }
