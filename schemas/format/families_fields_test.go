@@ -9,11 +9,19 @@ import (
 // What the gate and the detector do with fields is slow where many have something
 // in common: what they lie in, a definition's texts, its tags.
 
-// uses are pieces of a number, all but the one that grows.
-func uses(n int, piece, between string) string { return row("", "", piece, between, "").of(n) }
+// mostUses are nearly as many as there may be fields.
+const mostUses = 9900
 
-// many are uses of one definition, which is left open.
-var many = `{"properties":{` + uses(9900, `"p@":{"$ref":"#/definitions/d"}`, ",") + `},"definitions":{"d":{"type":"string",`
+// described are uses of one definition with a long text.
+func described(name, begin, word, end string) family {
+	return then(name, long("", `{"definitions":{"d":{"type":"string",`+begin, word, end+`}},"properties":{`),
+		row("", "", `"p@":{"$ref":"#/definitions/d"}`, ",", `}}`).atMost(mostUses))
+}
+
+// titled are properties of a schema with a long title.
+func titled(name, word string) family {
+	return then(name, long("", `{"title":"`, word, `","properties":{`), row("", "", `"p@":{"type":"string"}`, ",", `}}`).atMost(mostUses))
+}
 
 // deep leads through definitions, each with one property of a name, to one with
 // many properties.
@@ -48,13 +56,13 @@ var (
 var ofFieldsInJSON = []family{
 	deep("properties far in", "abc", 240),
 	deep("properties far in, in capitals", strings.Repeat("aB", 55), 8),
-	long("a title of many properties", `{"properties":{`+uses(9900, `"p@":{"type":"string"}`, ",")+`},"title":"`, "word ", `"}`),
-	long("a title of one word", `{"properties":{`+uses(9900, `"p@":{"type":"string"}`, ",")+`},"title":"`, "word", `"}`),
-	long("a format of many properties", many+`"format":"`, "WORD ", `"}}}`),
-	long("a description of many properties", many+`"description":"`, "word ", `"}}}`),
-	long("a description of many properties with a null in it", many+`"description":"`, "word ", `\u0000"}}}`),
-	long("a tag of many properties", many+`"tags":["`, "word", `"]}}}`),
-	row("tags of many properties", many+`"tags":[`, `"T@"`, ",", `]}}}`),
+	titled("a title of many properties", "word "),
+	titled("a title of one word", "word"),
+	described("a format of many properties", `"format":"`, "WORD ", `"`),
+	described("a description of many properties", `"description":"`, "word ", `"`),
+	described("a description of many properties with a null in it", `"description":"`, "word ", `\u0000"`),
+	described("a tag of many properties", `"tags":["`, "word", `"]`),
+	row("tags of many properties", row("", `{"definitions":{"d":{"tags":[`, `"T@"`, ",", `]}},"properties":{`).of(10), `"p@":{"$ref":"#/definitions/d"}`, ",", `}}`),
 	categorised("categories of many properties", outside, all),
 	categorised("other categories of many properties", outside, odd).after(categorised("", outside, even)),
 	categorised("categories that many fields lose", outside, odd).after(categorised("", outside, all)),
@@ -66,9 +74,11 @@ var ofFieldsInJSON = []family{
 	glued("long words of words", "emailName"),
 }
 
+var usesOfA = row("", "", `,{"name":"f@","type":"A"}`, "", `]}`).atMost(mostUses / 2)
+
 var ofFieldsInAvro = []family{
-	long("a doc of many fields", `{"type":"record","name":"R","fields":[{"name":"a","type":{"type":"record","name":"A","fields":[{"name":"x","type":"int","doc":"`, "word ", `"}]}}`+uses(4900, `,{"name":"f@","type":"A"}`, "")+`]}`),
-	row("aliases of a field in many records", `{"type":"record","name":"R","fields":[{"name":"a","type":{"type":"record","name":"A","fields":[{"name":"x","type":"int","aliases":[`, `"a@"`, ",", `]}]}}`+uses(4900, `,{"name":"f@","type":"A"}`, "")+`]}`),
+	then("a doc of many fields", long("", `{"type":"record","name":"R","fields":[{"name":"a","type":{"type":"record","name":"A","fields":[{"name":"x","type":"int","doc":"`, "word ", `"}]}}`), usesOfA),
+	then("aliases of a field in many records", row("", `{"type":"record","name":"R","fields":[{"name":"a","type":{"type":"record","name":"A","fields":[{"name":"x","type":"int","aliases":[`, `"a@"`, ",", `]}]}}`), usesOfA),
 	then("renamed fields far in", nest("", "", `{"type":"record","name":"R@","fields":[{"name":"f","aliases":["g","h"],"type":`, "", "", "").atMost(120), family{of: func(n int) string {
 		return row("", `{"type":"record","name":"R","fields":[`, `{"name":"f@","type":"int","aliases":["g@","h@"]}`, ",", `]}`).of(n) + strings.Repeat(`}]}`, min(n, 120))
 	}}),

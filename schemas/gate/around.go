@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flowmart/lethe/catalog/fieldpath"
 	"github.com/flowmart/lethe/catalog/taxonomy"
 )
 
@@ -50,7 +51,10 @@ func (c Consumer) reads(path string) bool {
 
 // lies reports whether a path is another or inside of it.
 func lies(path, in string) bool {
-	return path == in || strings.HasPrefix(path, in) && slices.Contains(Enclosing(path), in)
+	for in != "" && len(path) > len(in) && strings.HasPrefix(path, in) {
+		path = fieldpath.Outer(path)
+	}
+	return path == in
 }
 
 // of lists the uses of a field.
