@@ -226,7 +226,8 @@ func (p former) ways(path string) []string {
 		before = p.ways(in)
 	}
 	ways := []string{path}
-	if len(aliases)+len(before) > 1 {
+	part := in == "" && strings.HasPrefix(path, "#") // which has no name of its own
+	if !part && len(aliases)+len(before) > 1 {
 		ways = longer(before, name, aliases, suffixes)
 	}
 	p.known[path] = ways
