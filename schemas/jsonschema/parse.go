@@ -9,8 +9,12 @@ import (
 	"github.com/flowmart/lethe/schemas/format"
 )
 
-// mostFaults is how many mistakes one answer tells of.
-const mostFaults = 20
+// One answer tells of so many mistakes, and in so many bytes: clients get them as
+// one message.
+const (
+	mostFaults = 20
+	mostTold   = 2000
+)
 
 // parser reads values as schemas, each once, whatever leads to it.
 type parser struct {
@@ -20,6 +24,7 @@ type parser struct {
 	pointers int     // how many bytes they have together
 	refs     []pendingRef
 	faults   []error
+	told     int // how many bytes they have together
 }
 
 // pendingRef is a $ref that waits until every schema around it is read.
@@ -32,9 +37,12 @@ type pendingRef struct {
 
 // fail notes a mistake and lets the walk go on, to find the others.
 func (p *parser) fail(at, message string, args ...any) {
-	if len(p.faults) < mostFaults {
-		f := fault.New(fault.Invalid, codeInvalid, message, args...)
-		f.Path = pathOf(at)
+	if p.told > mostTold || len(p.faults) >= mostFaults {
+		return
+	}
+	f := fault.New(fault.Invalid, codeInvalid, message, args...)
+	f.Path = pathOf(at)
+	if p.told += len(f.Error()) + len("; "); p.told <= mostTold || len(p.faults) == 0 {
 		p.faults = append(p.faults, f)
 	}
 }

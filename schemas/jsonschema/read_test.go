@@ -79,8 +79,8 @@ func TestAllMistakesAreToldAtOnce(t *testing.T) {
 	for i := range args {
 		args[i] = i
 	}
-	if _, err = Read(fmt.Sprintf(many, args...), nil); len(fault.All(err)) != mostFaults {
-		t.Errorf("%d mistakes are told", len(fault.All(err)))
+	if _, err = Read(fmt.Sprintf(many, args...), nil); len(fault.All(err)) < mostFaults/2 || len(err.Error()) > mostTold {
+		t.Errorf("%d mistakes are told in %d bytes", len(fault.All(err)), len(err.Error()))
 	}
 }
 
