@@ -204,15 +204,8 @@ func (r *Registry) compared(ctx context.Context, db postgres.DB, c *content, con
 		if err != nil {
 			return verdict, err
 		}
-		if level.backward() {
-			if err := verdict.hold(e.Version, NewReadsOld, c.schema, old, options); err != nil {
-				return verdict, err
-			}
-		}
-		if level.forward() {
-			if err := verdict.hold(e.Version, OldReadsNew, old, c.schema, options); err != nil {
-				return verdict, err
-			}
+		if err := verdict.holdAs(level, e.Version, c.schema, old, options); err != nil {
+			return verdict, err
 		}
 		if !verdict.Compatible() {
 			verdict.Old = cmp.Or(verdict.Old, stored.Text)
@@ -260,6 +253,20 @@ func otherType(now, before string) format.Difference {
 		Kind: "SCHEMA_TYPE_CHANGED", Pointer: "/", Detail: before + " to " + now,
 		Message: fmt.Sprintf("the subject holds %s schemas and this is one of the type %s; register it under a subject of its own, or set the level NONE", before, now),
 	}
+}
+
+// holdAs holds a new schema against that of a version, in the directions of a
+// level.
+func (v *Verdict) holdAs(level Level, version int, now, old format.Schema, o format.Options) error {
+	if level.backward() {
+		if err := v.hold(version, NewReadsOld, now, old, o); err != nil {
+			return err
+		}
+	}
+	if level.forward() {
+		return v.hold(version, OldReadsNew, old, now, o)
+	}
+	return nil
 }
 
 func (v *Verdict) hold(version int, d Direction, reader, writer format.Schema, o format.Options) error {
