@@ -43,7 +43,9 @@ type target struct {
 // Most references a schema may have, and how deep they may follow one another.
 const (
 	mostReferences = 100
-	mostLevels     = 10
+	// longestReference is how long the name of one is at most, in bytes.
+	longestReference = 1000
+	mostLevels       = 10
 )
 
 // weigh estimates the memory of a parsed schema from its text.
@@ -160,8 +162,8 @@ func (r *Registry) resolve(ctx context.Context, db postgres.DB, home string, ref
 	var out []target
 	seen := map[string]bool{}
 	for _, ref := range references {
-		if ref.Name == "" || seen[ref.Name] {
-			return nil, fault.Bad("references", "INVALID_SCHEMA", "each reference has a name of its own, the full name of the type it takes")
+		if ref.Name == "" || seen[ref.Name] || len(ref.Name) > longestReference {
+			return nil, fault.Bad("references", "INVALID_SCHEMA", "each reference has a name of its own, the full name of the type it takes, in %d bytes at most", longestReference)
 		}
 		seen[ref.Name] = true
 		unknown := fault.Bad("references."+ref.Name, "INVALID_SCHEMA", "there is no such version of the subject it refers to; register that first")

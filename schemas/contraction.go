@@ -177,10 +177,8 @@ func readsField(s format.Schema, of topic.Part, field string) (string, bool) {
 		if path == field || slices.Contains(gate.Enclosing(path), field) {
 			return path, true
 		}
-		for _, alias := range f.Aliases {
-			if alias == last && renamed(path, alias) == field {
-				return path, true
-			}
+		if len(f.Aliases) > 0 && renamed(path, last) == field && slices.Contains(f.Aliases, last) {
+			return path, true
 		}
 	}
 	return "", false

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/format"
 )
@@ -22,7 +23,7 @@ func TestTagsThatAreAddedAreBounded(t *testing.T) {
 		add = append(add, at(fmt.Sprintf("t%d", i)))
 	}
 	s := schemas.Submission{Subject: "orders-value", Text: record("a?"), AddTags: add}
-	if _, err := b.Register(t.Context(), b.admin, s); err == nil || !strings.Contains(err.Error(), "more than 100 tags") {
+	if _, err := b.Register(t.Context(), b.admin, s); err == nil || !strings.Contains(err.Error(), "more than 100 tags are named") {
 		t.Errorf("101 tags: %v", err)
 	}
 	s.AddTags = []format.Tagged{at("user.name"), at("user.name")}
@@ -52,5 +53,17 @@ func TestReservedFieldsAreToldInPart(t *testing.T) {
 	}
 	if _, err := b.Register(t.Context(), b.admin, reserving(slices.Concat(names, []string{"g"}))); err != nil {
 		t.Error(err)
+	}
+}
+
+// Rules whose names are no texts are refused, and nothing is made of them.
+func TestRulesWithoutATextForAName(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.put(t, b.admin, "orders-value", record("a?"))
+	odd := schemas.Submission{Subject: "orders-value", RuleSet: &schemas.RuleSet{DomainRules: []schemas.Rule{{"name": []any{"x"}}}}}
+	_, err := b.Amend(t.Context(), b.admin, 1, odd, &schemas.RuleSet{DomainRules: []schemas.Rule{{"name": "x"}}}, []string{"x"})
+	if len(fault.All(err)) != 1 || fault.All(err)[0].Code != "INVALID_RULE_SET" {
+		t.Errorf("%v", err)
 	}
 }

@@ -31,6 +31,12 @@ type RuleSet struct {
 	EnableAt       string `json:"enableAt,omitempty"`
 }
 
+// name is the name of a rule, "" where it has none that is a text.
+func (r Rule) name() string {
+	name, _ := r["name"].(string)
+	return name
+}
+
 // check refuses a set in which a rule could not be told from another.
 func (s *RuleSet) check(path string) error {
 	if s == nil {
@@ -39,7 +45,7 @@ func (s *RuleSet) check(path string) error {
 	for _, rules := range [][]Rule{s.MigrationRules, s.DomainRules, s.EncodingRules} {
 		seen := map[string]bool{}
 		for _, rule := range rules {
-			name, _ := rule["name"].(string)
+			name := rule.name()
 			if name == "" || seen[name] {
 				return fault.Bad(path, "INVALID_RULE_SET", "each rule of a set has a name of its own; name those that have none, or another's")
 			}
@@ -132,20 +138,17 @@ func (s *RuleSet) without(names []string) *RuleSet {
 		dropped[name] = true
 	}
 	drop := func(rules []Rule) []Rule {
-		return slices.DeleteFunc(slices.Clone(rules), func(r Rule) bool {
-			name, _ := r["name"].(string)
-			return dropped[name]
-		})
+		return slices.DeleteFunc(slices.Clone(rules), func(r Rule) bool { return dropped[r.name()] })
 	}
 	return &RuleSet{drop(s.MigrationRules), drop(s.DomainRules), drop(s.EncodingRules), s.EnableAt}
 }
 
 func rulesOver(above, below []Rule) []Rule {
-	named := map[any]bool{}
+	named := map[string]bool{}
 	for _, r := range above {
-		named[r["name"]] = true
+		named[r.name()] = true
 	}
-	out := slices.DeleteFunc(slices.Clone(below), func(r Rule) bool { return named[r["name"]] })
+	out := slices.DeleteFunc(slices.Clone(below), func(r Rule) bool { return named[r.name()] })
 	return append(out, above...)
 }
 

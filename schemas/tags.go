@@ -32,7 +32,7 @@ func (r *Registry) retagged(ctx context.Context, p place, s Submission, c *conte
 		}
 		add = append(before, add...)
 	}
-	if err := tooMany(s.AddTags); err != nil {
+	if err := errors.Join(tooMany("schemaTagsToAdd", s.AddTags), tooMany("schemaTagsToRemove", s.RemoveTags)); err != nil {
 		return nil, err
 	}
 	text, err := schema.Retag(add, s.RemoveTags)
@@ -75,13 +75,13 @@ type entity struct {
 	field bool
 }
 
-// tooMany refuses to add more tags at one place than may stand there.
-func tooMany(add []format.Tagged) error {
+// tooMany refuses to change more tags at one place than may stand there.
+func tooMany(member string, tags []format.Tagged) error {
 	at := map[entity]int{}
-	for _, t := range add {
+	for _, t := range tags {
 		e := entity{t.Path, t.Field}
-		if at[e] += len(t.Tags); at[e] > format.MostTags {
-			return fault.Bad("schemaTagsToAdd", "INVALID_SCHEMA", "more than %d tags are added at one place; keep those that say something", format.MostTags)
+		if at[e] += max(1, len(t.Tags)); at[e] > format.MostTags {
+			return fault.Bad(member, "INVALID_SCHEMA", "more than %d tags are named at one place; keep those that say something", format.MostTags)
 		}
 	}
 	return nil
@@ -105,6 +105,9 @@ func (r *Registry) Amend(ctx context.Context, by access.Principal, version int, 
 	}
 	if s.RuleSet == nil {
 		s.RuleSet = said(v.RuleSet)
+	}
+	if err := s.RuleSet.check("ruleSet"); err != nil {
+		return Version{}, err
 	}
 	s.RuleSet = merge.over(s.RuleSet.without(drop))
 	if s.Version <= 0 {

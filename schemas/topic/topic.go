@@ -90,11 +90,11 @@ var legal = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 func parse(declared string) (topic string, p Part, err error) {
 	i := strings.IndexAny(declared, "#<")
 	if i < 0 {
-		return "", p, bad("%q does not say which part of the topic's records is meant", declared)
+		return "", p, bad("%q does not say which part of the topic's records is meant", shown(declared))
 	}
 	switch topic, rest := declared[:i], declared[i:]; {
 	case !legal.MatchString(topic) || topic == "." || topic == "..":
-		return "", p, bad("%q is no name of a topic: those are of letters, digits, dots, underscores and hyphens, 249 at most", topic)
+		return "", p, bad("%q is no name of a topic: those are of letters, digits, dots, underscores and hyphens, 249 at most", shown(topic))
 	case rest == "#value":
 		return topic, p, nil
 	case rest == "#key":
@@ -104,10 +104,15 @@ func parse(declared string) (topic string, p Part, err error) {
 	default:
 		path, err := fieldpath.Parse(rest)
 		if err != nil || len(path.Steps) != 1 || path.Steps[0].Name != "" || len(path.Steps[0].Suffixes) != 1 || rest[0] != '<' {
-			return "", p, bad("%q: behind the topic stands #value, #key, #header, or the full name of a record in <>", declared)
+			return "", p, bad("%q: behind the topic stands #value, #key, #header, or the full name of a record in <>", shown(declared))
 		}
 		return topic, Part{Record: strings.Trim(rest, "<>")}, nil
 	}
+}
+
+// shown is how a topic begins that is told of, which may be of any length.
+func shown(declared string) string {
+	return strings.ToValidUTF8(declared[:min(len(declared), 300)], "")
 }
 
 func bad(format string, args ...any) error {
@@ -164,7 +169,7 @@ func alike(subject string, declared []string) error {
 	for _, one := range declared {
 		_, of, err := parse(one)
 		if err == nil && ok && of != first {
-			err = bad("%q: by its name and what else is declared the subject describes %s of its topics, and it describes the same of each; the rest is for another subject", one, first)
+			err = bad("%q: by its name and what else is declared the subject describes %s of its topics, and it describes the same of each; the rest is for another subject", shown(one), shown(first.String()))
 		}
 		if err != nil {
 			return err
