@@ -55,6 +55,7 @@ func (s *Schema) CanRead(writer format.Schema, _ format.Options) ([]format.Diffe
 type comparison struct {
 	reader, writer       *Schema
 	readerOut, writerOut func() *printer // for what is shown of them
+	shown                map[protoreflect.Descriptor]string
 	seen                 map[pair]bool
 	open                 []opened
 	unknown              map[enums]protoreflect.EnumValueDescriptor
@@ -85,6 +86,7 @@ type spot struct {
 func compare(reader, writer *Schema) *comparison {
 	c := &comparison{
 		reader: reader, writer: writer,
+		shown:     map[protoreflect.Descriptor]string{},
 		readerOut: sync.OnceValue(func() *printer { return newPrinter(reader, false) }),
 		writerOut: sync.OnceValue(func() *printer { return newPrinter(writer, false) }),
 		seen:      map[pair]bool{}, unknown: map[enums]protoreflect.EnumValueDescriptor{}, steps: mostSteps,
@@ -182,7 +184,7 @@ func (c *comparison) add(to []format.Difference, kind DifferenceKind, at place, 
 	return append(to, format.Difference{
 		Kind: string(kind), Path: format.Cut(at.where(), maxPath), Pointer: format.Cut(at.pointer(), maxPath), Detail: format.Cut(detail, maxFault),
 		Message: format.Cut(fmt.Sprintf(message, args...), 2*maxFault),
-		Reader:  fragment(c.readerOut, r), Writer: fragment(c.writerOut, w),
+		Reader:  c.fragment(c.readerOut, r), Writer: c.fragment(c.writerOut, w),
 	})
 }
 
@@ -356,8 +358,21 @@ func extensionsOf(c container) []protoreflect.FieldDescriptor {
 	return out
 }
 
-// fragment is a declaration as it stands in the canonical text, cut.
-func fragment(p func() *printer, d protoreflect.Descriptor) string {
+// fragment is a declaration as it stands in the canonical text, cut. It is written
+// once: one may be long, and stand for many.
+func (c *comparison) fragment(p func() *printer, d protoreflect.Descriptor) string {
+	if d == nil {
+		return ""
+	}
+	text, known := c.shown[d]
+	if !known {
+		text = written(p, d)
+		c.shown[d] = text
+	}
+	return text
+}
+
+func written(p func() *printer, d protoreflect.Descriptor) string {
 	switch d := d.(type) {
 	case protoreflect.FieldDescriptor:
 		return format.Cut(fieldFragment(p(), mapOf(d)), mostFragment)
