@@ -39,13 +39,20 @@ func describe(t *Type) string {
 	case t.Kind != aUnion:
 		return leaf(t)
 	}
-	var names []string
-	for _, branch := range t.Oneof {
-		names = append(names, leaf(branch))
-	}
-	s := "union<" + strings.Join(names, ",") + ">"
 	const most = 190
-	return format.Cut(s, most)
+	var b strings.Builder
+	b.WriteString("union<")
+	for i, branch := range t.Oneof {
+		if b.Len() > most {
+			break // the rest would be cut off
+		}
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(leaf(branch))
+	}
+	b.WriteByte('>')
+	return format.Cut(b.String(), most)
 }
 
 // leaf names a type in a word.

@@ -17,7 +17,7 @@ const maxPath = 1000
 // Of a path, "a<shop.Card>" is a branch of a union that has several, and
 // "#value" the whole where the schema is not of parts.
 func unfold(text string, root *Type, given Types) ([]format.Field, error) {
-	w := &unfolding{open: map[*Type]bool{}, given: given, lines: format.LinesOf(text)}
+	w := &unfolding{open: map[*Type]bool{}, types: map[*Type]*outline{}, tags: map[*Field][]string{}, given: given, lines: format.LinesOf(text)}
 	if err := w.add(root, format.Field{Line: 1, Column: 1}); err != nil {
 		return nil, err
 	}
@@ -27,19 +27,21 @@ func unfold(text string, root *Type, given Types) ([]format.Field, error) {
 type unfolding struct {
 	out   []format.Field
 	open  map[*Type]bool // records that we are inside of
-	given Types          // of other texts
+	types map[*Type]*outline
+	tags  map[*Field][]string
+	given Types // of other texts
 	lines format.Lines
 }
 
 // add notes a place and everything inside it.
 func (w *unfolding) add(t *Type, at format.Field) error {
-	branches, nullable := withoutNull(t)
-	if len(branches) == 1 {
-		t = branches[0]
+	o := w.outline(t)
+	at.Nullable = at.Nullable || o.nullable
+	if o.only != nil {
+		t, o = o.only, w.outline(o.only)
 	}
-	at.Nullable = at.Nullable || nullable
-	at.Type, at.Logical, at.Opaque, at.Recursive = typeName(t), t.Logical, opaque(t), w.open[t]
-	at.Tags = distinct(append(at.Tags, tagsOf(t.props)...))
+	at.Type, at.Logical, at.Opaque, at.Recursive = o.name, t.Logical, o.opaque, w.open[t]
+	at.Tags = distinct(slices.Concat(at.Tags, o.tags)) // those of a field and a type belong to all their places
 	if len(at.Tags) > format.MostTags {
 		return fault.New(fault.Invalid, codeInvalid, "more than %d tags stand at one field and its type; keep those that say something", format.MostTags)
 	}
@@ -54,7 +56,7 @@ func (w *unfolding) add(t *Type, at format.Field) error {
 	case aMap:
 		return w.add(t.Items, inside(at, "{}"))
 	case aUnion:
-		return w.branches(branches, at)
+		return w.branches(o.parts, at)
 	}
 	return nil
 }
@@ -88,7 +90,7 @@ func (w *unfolding) record(t *Type, at format.Field) error {
 	defer delete(w.open, t)
 	foreign := w.given[t.Name] == t
 	for _, f := range t.Fields {
-		inner := format.Field{Path: f.Name, Record: t.Name, Doc: f.Doc, Tags: tagsOf(f.props), Aliases: f.Aliases, Line: at.Line, Column: at.Column}
+		inner := format.Field{Path: f.Name, Record: t.Name, Doc: f.Doc, Tags: w.tagsOf(f), Aliases: f.Aliases, Line: at.Line, Column: at.Column}
 		if at.Path != "" {
 			inner.Path = at.Path + "." + f.Name
 		}
@@ -104,16 +106,51 @@ func (w *unfolding) record(t *Type, at format.Field) error {
 
 // branches adds those branches of a union that have parts of their own, by
 // their full name. A simple one needs no path: it is the union's place itself.
-func (w *unfolding) branches(branches []*Type, at format.Field) error {
-	for _, b := range branches {
-		if b.Kind != aRecord && b.Kind != anArray && b.Kind != aMap {
-			continue
-		}
+func (w *unfolding) branches(parts []*Type, at format.Field) error {
+	for _, b := range parts {
 		if err := w.add(b, inside(at, "<"+cmpName(b)+">")); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// outline is what all places of a type have in common. It is worked out once: a
+// type with very many branches or tags can be used in very many places.
+type outline struct {
+	name             string
+	tags             []string
+	nullable, opaque bool
+	only             *Type   // the branch of a union that has one other than null
+	parts            []*Type // branches with parts of their own
+}
+
+func (w *unfolding) outline(t *Type) *outline {
+	if o := w.types[t]; o != nil {
+		return o
+	}
+	branches, nullable := withoutNull(t)
+	o := &outline{name: typeName(t), tags: distinct(tagsOf(t.props)), nullable: nullable, opaque: opaque(t)}
+	if len(branches) == 1 {
+		o.only = branches[0]
+	}
+	for _, b := range branches {
+		if b.Kind == aRecord || b.Kind == anArray || b.Kind == aMap {
+			o.parts = append(o.parts, b)
+		}
+	}
+	w.types[t] = o
+	return o
+}
+
+// tagsOf are the tags of a field, which stands wherever its record does.
+func (w *unfolding) tagsOf(f *Field) []string {
+	tags, met := w.tags[f]
+	if !met {
+		tags = distinct(tagsOf(f.props))
+		w.tags[f] = tags
+	}
+	return tags
 }
 
 // withoutNull lists the branches of a union other than null.
