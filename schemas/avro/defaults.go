@@ -72,8 +72,9 @@ func (p *parser) checkDefaults() {
 		}
 		relies[d.field] = c.relies
 	}
+	inside := map[*Field]bool{} // of all: one default can lead to very many others
 	for _, d := range p.defaults {
-		if endless(d.field, relies, map[*Field]bool{}) {
+		if endless(d.field, relies, inside) {
 			p.at = d.at
 			p.fail("the default of field %s holds itself without end; give it the fields it leaves out, or another value", quote(d.field.Name))
 			return
