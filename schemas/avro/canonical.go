@@ -214,6 +214,9 @@ func (p *printer) aliases(names []string, space string) {
 
 func (p *printer) properties(props []member) {
 	for _, m := range p.sorted(props) {
+		if p.full() {
+			return
+		}
 		p.key(m.Name)
 		p.json(m.Value)
 	}
@@ -261,6 +264,9 @@ func (p *printer) json(v *value) {
 	case '{':
 		p.out.WriteByte('{')
 		for i, m := range p.sorted(v.Members) {
+			if p.full() {
+				return
+			}
 			if i > 0 {
 				p.out.WriteByte(',')
 			}

@@ -22,13 +22,16 @@ const mostLooked = mostSteps
 // Warnings lists what CanRead lets pass and people should know of. They say
 // nothing about parts that cannot be read, and never change a verdict.
 func Warnings(reader, writer *Schema) []Difference {
-	w := &warner{}
+	w := &warner{texts: map[*Field]string{}}
 	enough := func() bool { return len(w.out) >= mostDifferences }
 	(&walk{seen: map[pair]bool{}, types: w.logical, field: w.defaults, enough: enough}).pair(reader.Root, writer.Root, place{})
 	return finish(reader, writer, w.out)
 }
 
-type warner struct{ out []Difference }
+type warner struct {
+	out   []Difference
+	texts map[*Field]string // defaults: one field can be held against very many
+}
 
 func (w *warner) tell(at place, d Difference) {
 	d.Path, d.Pointer = at.path, at.pointer
@@ -69,7 +72,7 @@ func (w *warner) defaults(reader, writer *Type, now, before *Field, at place) {
 	if before.fallback == nil || now.fallback == nil {
 		return // a new field needs one; that one is gone shows where it is needed
 	}
-	from, to := defaultText(before), defaultText(now)
+	from, to := w.defaultText(before), w.defaultText(now)
 	if from == to {
 		return
 	}
@@ -78,8 +81,13 @@ func (w *warner) defaults(reader, writer *Type, now, before *Field, at place) {
 }
 
 // defaultText writes a default, cut.
-func defaultText(f *Field) string {
-	p := &printer{most: mostFragment}
-	p.json(f.fallback)
-	return format.Cut(p.out.String(), 80)
+func (w *warner) defaultText(f *Field) string {
+	text, met := w.texts[f]
+	if !met {
+		p := &printer{most: mostFragment}
+		p.json(f.fallback)
+		text = format.Cut(p.out.String(), 80)
+		w.texts[f] = text
+	}
+	return text
 }
