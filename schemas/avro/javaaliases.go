@@ -184,6 +184,7 @@ func (n *renaming) fits(t *Type, v *value) bool {
 }
 
 func (n *renaming) look(t *Type, v *value) bool {
+	n.j.steps -= len(v.Text) / 100
 	switch t.Kind {
 	case aString, aBytes, anEnum, aFixed:
 		return v.Kind == '"'
