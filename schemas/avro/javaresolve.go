@@ -10,6 +10,8 @@ type action struct {
 	wrong          bool // an ErrorAction, in Java's words
 	lost           bool // an enum some of whose symbols are gone, which is none
 	lacks          []lack
+	missing        bool // a field is lacking that has no default
+	throws         bool // Java throws at it, whatever data there are
 	parts          []part
 	instead        *action // what it turned out to be, for those who met it before
 }
@@ -126,31 +128,27 @@ func (j *javaReader) record(a *action) *action {
 			continue
 		}
 		switch how := j.takes(f); {
-		case how == taken, how == takenNever && a.missing():
+		case how == taken, how == takenNever && a.missing:
 			continue // at the first that is missing Java looks no further
 		default:
-			a.lacks = append(a.lacks, lack{i, how})
+			a.lack(i, how)
 		}
 	}
 	out := a
-	if a.missing() {
-		out = &action{reader: reader, writer: writer, wrong: true, lacks: a.lacks}
+	if a.missing {
+		out = &action{reader: reader, writer: writer, wrong: true, lacks: a.lacks, missing: a.missing, throws: a.throws}
 		a.instead, j.seen[p] = out, out
 	}
-	if a.throws() {
+	if a.throws {
 		j.thrown = append(j.thrown, out)
 	}
 	return out
 }
 
-// missing reports whether a field is lacking that has no default.
-func (a *action) missing() bool { return a.lacking(notTaken) }
-
-// throws reports whether Java throws at the action, whatever data there are.
-func (a *action) throws() bool { return a.lacking(takenNever) }
-
-func (a *action) lacking(how taking) bool {
-	return slices.ContainsFunc(a.lacks, func(l lack) bool { return l.how == how })
+func (a *action) lack(at int, how taking) {
+	a.lacks = append(a.lacks, lack{at, how})
+	a.missing = a.missing || how == notTaken
+	a.throws = a.throws || how == takenNever
 }
 
 // fieldsOf indexes the fields of a record.
