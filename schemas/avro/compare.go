@@ -175,6 +175,9 @@ func (c *comparison) writerUnion(reader, writer *Type) []Difference {
 			found = []Difference{missing(reader, branch)}
 		}
 		out = append(out, under(found, "", "/"+strconv.Itoa(i))...)
+		if len(out) > mostDifferences || c.steps <= 0 {
+			break // no more are told
+		}
 	}
 	return out
 }
