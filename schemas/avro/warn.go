@@ -22,15 +22,16 @@ const mostLooked = mostSteps
 // Warnings lists what CanRead lets pass and people should know of. They say
 // nothing about parts that cannot be read, and never change a verdict.
 func Warnings(reader, writer *Schema) []Difference {
-	w := &warner{texts: map[*Field]string{}}
+	w := &warner{texts: map[*Field]string{}, meanings: map[*Type]string{}}
 	enough := func() bool { return len(w.out) >= mostDifferences }
 	(&walk{seen: map[pair]bool{}, types: w.logical, field: w.defaults, enough: enough}).pair(reader.Root, writer.Root, place{})
 	return finish(reader, writer, w.out)
 }
 
 type warner struct {
-	out   []Difference
-	texts map[*Field]string // defaults: one field can be held against very many
+	out      []Difference
+	meanings map[*Type]string  // of decimals: one can be held against very many
+	texts    map[*Field]string // of defaults, likewise
 }
 
 func (w *warner) tell(at place, d Difference) {
@@ -39,12 +40,25 @@ func (w *warner) tell(at place, d Difference) {
 }
 
 func (w *warner) logical(reader, writer *Type, at place) {
-	from, to := meaning(writer), meaning(reader)
+	from, to := w.meaning(writer), w.meaning(reader)
 	if from == to || reader.Kind != writer.Kind && !promotes(writer.Kind, reader.Kind) {
 		return
 	}
 	w.tell(at, Difference{Kind: LogicalChanged, reader: reader, writer: writer, Detail: from + " to " + to,
 		Message: fmt.Sprintf("the old data are %s and are read as %s, without a conversion; add a new field instead", from, to)})
+}
+
+// meaning is that of a type, worked out once where it takes its properties.
+func (w *warner) meaning(t *Type) string {
+	if t.Logical != "decimal" {
+		return meaning(t)
+	}
+	words, met := w.meanings[t]
+	if !met {
+		words = meaning(t)
+		w.meanings[t] = words
+	}
+	return words
 }
 
 // meaning is the logical type with what it depends on, or the kind where it
