@@ -35,15 +35,27 @@ func (s *Schema) Retag(add, remove []format.Tagged) (string, error) {
 			}
 		}
 	}
-	for _, t := range remove {
-		props := at[entityOf(t)]
-		setTags(props, slices.DeleteFunc(tagsIn(*props), func(tag string) bool { return slices.Contains(t.Tags, tag) }))
+	for e, tags := range byEntity(remove) {
+		gone := map[string]bool{}
+		for _, tag := range tags {
+			gone[tag] = true
+		}
+		setTags(at[e], slices.DeleteFunc(tagsIn(*at[e]), func(tag string) bool { return gone[tag] }))
 	}
-	for _, t := range add {
-		props := at[entityOf(t)]
-		setTags(props, distinct(append(tagsIn(*props), t.Tags...)))
+	for e, tags := range byEntity(add) {
+		setTags(at[e], distinct(append(tagsIn(*at[e]), tags...)))
 	}
 	return own.Canonical(), nil
+}
+
+// byEntity gathers the tags of each entity, in their order: one may be listed
+// very often, and is written once.
+func byEntity(list []format.Tagged) map[entity][]string {
+	out := map[entity][]string{}
+	for _, t := range list {
+		out[entityOf(t)] = append(out[entityOf(t)], t.Tags...)
+	}
+	return out
 }
 
 // entity is what is tagged, whatever the tags.
