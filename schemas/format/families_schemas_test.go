@@ -73,6 +73,21 @@ var ofAvro = []family{
 	row("words that are not known", `{"type":"record","name":"R","fields":[`, `{"name":"f@","type":"strin"}`, ",", `]}`),
 	row("names that are not allowed", `{"type":"record","name":"R","fields":[`, `{"name":"f-@","type":"int"}`, ",", `]}`),
 	row("keys that stand twice", `{"type":"record","name":"R","fields":[]`, `,"doc":"@"`, "", `}`),
+	both("uses of a tag that stands many times", `{"type":"record","name":"R","fields":[{"name":"f","type":{"type":"enum","name":"T","symbols":["A"],"tags":[`, `"a"`, `]}},`, `{"name":"f@","type":"T"}`, `]}`),
+	both("uses of a large union", `{"type":"record","name":"R","fields":[{"name":"f","type":{"type":"record","name":"I","fields":[{"name":"u","type":[`, `{"type":"enum","name":"E@","symbols":["A"]}`, `]}]}},`, `{"name":"f@","type":"I"}`, `]}`),
+	steps("defaults that lead on", `[{"type":"record","name":"R1","fields":[]},`, `{"type":"record","name":"R@@","fields":[{"name":"a","type":"R@","default":{}}]}`, ",", `]`),
+	then("fixed branches and a long default", row("", `{"type":"record","name":"R","fields":[{"name":"f","type":[`, `{"type":"fixed","name":"F@","size":1}`, ",", `],"default":"`).atMost(9_000), long("", "", "word", `"}]}`)),
+	then("records of numbers and a long one", row("", `{"type":"record","name":"R","fields":[{"name":"f","type":[`, `{"type":"record","name":"R@","fields":[{"name":"x","type":"double"},{"name":"y","type":"int"}]}`, ",", `],"default":{"x":0.`).atMost(4_000), long("", "", "1111", `}}]}`)),
+	row("a default of keys against many", `{"type":"record","name":"R","fields":[{"name":"f","type":{"type":"map","values":"int"},"default":{`, `"a long key in front of @":1`, ",", `}}]}`).
+		after(row("", `[`, `{"type":"record","name":"a@.R","fields":[{"name":"f","type":{"type":"map","values":"int"},"default":{"a":1}}]}`, ",", `]`).atMost(3_000)),
+	row("defaults that Java takes for others against many", `{"type":"record","name":"R","fields":[{"name":"g","type":["null",{"type":"enum","name":"E","symbols":["A"]}],"default":null},`, `{"name":"f@","type":["E","null"],"default":null}`, ",", `]}`).
+		after(row("", `[`, `{"type":"record","name":"a@.R","fields":[]}`, ",", `]`).atMost(98)),
+	row("branches that lack fields of long names", row("", `{"type":"record","name":"R","fields":[`, `{"name":"f@`+strings.Repeat("x", 900)+`","type":"int"}`, ",", "").of(50), "", "", `]}`).
+		after(row("", `[`, `{"type":"record","name":"a@.R","fields":[]}`, ",", `]`)),
+	row("branches whose fields have long names, and one that reads", row("", `[`, `{"type":"record","name":"r@.R","fields":[`+row("", "", `{"name":"f@`+strings.Repeat("x", 900)+`","type":"int"}`, ",", `]}`).of(50), ",", "").of(20), "", "", `,{"type":"record","name":"s.R","fields":[]}]`).
+		after(row("", `[`, `{"type":"record","name":"a@.R","fields":[]}`, ",", `]`)),
+	row("a decimal of many properties against many", `{"type":"fixed","name":"T","size":2,"logicalType":"decimal","precision":2`, `,"@":1`, "", `}`).
+		after(row("", `[`, `{"type":"fixed","name":"a@.T","size":2,"logicalType":"decimal","precision":2}`, ",", `]`)),
 }
 
 var ofJSON = []family{
