@@ -71,7 +71,8 @@ func (m *Memory) look(f Field) *seen {
 // outer is the name of what a field lies in.
 type outer struct {
 	words []string
-	many  bool // of sums over people
+	many  bool  // of sums over people
+	class class // what it says that it is
 }
 
 // outer reads a name, once: many fields lie in what has it.
@@ -79,7 +80,7 @@ func (m *Memory) outer(name string) outer {
 	o, ok := m.read[name]
 	if !ok {
 		ws := words(name)
-		o = outer{ws, slices.ContainsFunc(ws, func(w string) bool { return is(w, aggregate) })}
+		o = outer{ws, slices.ContainsFunc(ws, func(w string) bool { return is(w, aggregate) }), classOf(ws)}
 	}
 	if !ok && m.read != nil {
 		m.read[name] = o

@@ -47,7 +47,7 @@ func (m *Memory) place(f Field, prefix string) place {
 	if record := f.Record[strings.LastIndexAny(f.Record, "./")+1:]; record != "" {
 		c.lies(m.outer(record))
 	}
-	return c.settled()
+	return c
 }
 
 // way is a place with what a path says of what it lies in, and its name. What
@@ -89,6 +89,12 @@ func (m *Memory) wayOf(steps []string) (c place, name string) {
 
 // lies notes what is around all that was noted before.
 func (c *place) lies(in outer) {
+	switch {
+	case len(c.around) == 0:
+		c.first = in.class
+	case c.first == 0 && c.outer == 0:
+		c.outer = in.class
+	}
 	c.around = append(c.around, in.words)
 	if c.few++; in.many {
 		c.few = 0
@@ -113,7 +119,8 @@ func (c place) unsaid() []string {
 	return rest
 }
 
-// settled is a place that knows of what is around it what classes that is of.
+// settled is a place whose surroundings were changed, and what classes that is of
+// found anew.
 func (c place) settled() place {
 	c.first, c.outer = 0, 0
 	for i, ws := range c.around {
