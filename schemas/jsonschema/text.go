@@ -3,6 +3,7 @@ package jsonschema
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -101,8 +102,13 @@ func (p *printer) number(text string) {
 	p.out = append(p.out, text...)
 }
 
-// text writes a string and escapes no more than JSON asks for.
+// text writes a string and escapes no more than JSON asks for. Of one that is
+// longer than all that is wanted it writes no more than that, and a rune that is
+// cut is not within it.
 func (p *printer) text(s string) {
+	if wanted := p.most + utf8.UTFMax; p.most > 0 && len(s) > wanted {
+		s = s[:wanted]
+	}
 	p.out, _ = jsontext.AppendQuote(p.out, s) // fails on what is not UTF-8 alone, and decode let none pass
 }
 
