@@ -16,7 +16,7 @@ func TestTagsThatAreAddedAreBounded(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	at := func(tags ...string) format.Tagged {
-		return format.Tagged{Path: "shop.Order.a", Field: true, Tags: tags}
+		return format.Tagged{Entity: format.Entity{Path: "shop.Order.a", Field: true}, Tags: tags}
 	}
 	add := []format.Tagged{at("user.name")}
 	for i := range format.MostTags {

@@ -26,7 +26,7 @@ func TestNobodyTakesWhatIsOvertaken(t *testing.T) {
 	var all sync.WaitGroup
 	for i, name := range names {
 		all.Go(func() {
-			tag := format.Tagged{Path: "shop.Order." + strings.TrimSuffix(name, "?"), Field: true, Tags: []string{"user.contact.email"}}
+			tag := format.Tagged{Entity: format.Entity{Path: "shop.Order." + strings.TrimSuffix(name, "?"), Field: true}, Tags: []string{"user.contact.email"}}
 			_, err := b.Register(t.Context(), b.admin, schemas.Submission{Subject: "orders-value", Text: text, AddTags: []format.Tagged{tag}, KeepTags: true})
 			if err != nil {
 				t.Errorf("%d: %v", i, err)

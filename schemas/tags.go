@@ -58,29 +58,22 @@ func (r *Registry) tagsBefore(ctx context.Context, p place, schema format.Taggab
 	if err != nil || !ok {
 		return nil, err
 	}
-	untagged := map[entity]bool{}
+	untagged := map[format.Entity]bool{}
 	for _, is := range schema.Entities() {
 		if len(is.Tags) == 0 {
-			untagged[entity{is.Path, is.Field}] = true
+			untagged[is.Entity] = true
 		}
 	}
 	return slices.DeleteFunc(before.Entities(), func(was format.Tagged) bool {
-		return len(was.Tags) == 0 || !untagged[entity{was.Path, was.Field}]
+		return len(was.Tags) == 0 || !untagged[was.Entity]
 	}), nil
-}
-
-// entity is what is tagged, whatever the tags.
-type entity struct {
-	path  string
-	field bool
 }
 
 // tooMany refuses to change more tags at one place than may stand there.
 func tooMany(member string, tags []format.Tagged) error {
-	at := map[entity]int{}
+	at := map[format.Entity]int{}
 	for _, t := range tags {
-		e := entity{t.Path, t.Field}
-		if at[e] += max(1, len(t.Tags)); at[e] > format.MostTags {
+		if at[t.Entity] += max(1, len(t.Tags)); at[t.Entity] > format.MostTags {
 			return fault.Bad(member, "INVALID_SCHEMA", "more than %d tags are named at one place; keep those that say something", format.MostTags)
 		}
 	}

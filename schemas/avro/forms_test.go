@@ -83,10 +83,10 @@ func TestRetag(t *testing.T) {
 	const text = `{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":{"type":"record","name":"I","fields":[{"name":"x","type":"int","confluent:tags":["OLD","X"]}]}},{"name":"b","type":"string","p":1}]}`
 	s := mustParse(t, text)
 	field := func(path string, tags ...string) format.Tagged {
-		return format.Tagged{Path: path, Field: true, Tags: tags}
+		return format.Tagged{Entity: format.Entity{Path: path, Field: true}, Tags: tags}
 	}
 	got, err := s.Retag(
-		[]format.Tagged{{Path: "n.R", Tags: []string{"PII"}}, field("n.R.b", "B", "A"), field("n.I.x", "X", "NEW")},
+		[]format.Tagged{{Entity: format.Entity{Path: "n.R"}, Tags: []string{"PII"}}, field("n.R.b", "B", "A"), field("n.I.x", "X", "NEW")},
 		[]format.Tagged{field("n.I.x", "OLD", "NEVER")})
 	const want = `{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":{"type":"record","name":"I","fields":[{"name":"x","type":"int","confluent:tags":["X","NEW"]}]}},{"name":"b","type":"string","p":1,"confluent:tags":["B","A"]}],"confluent:tags":["PII"]}`
 	if err != nil || got != want {
@@ -95,11 +95,11 @@ func TestRetag(t *testing.T) {
 	if s.Canonical() != text {
 		t.Errorf("the schema itself is now %s", s.Canonical())
 	}
-	back, err := mustParse(t, got).Retag(nil, []format.Tagged{{Path: "n.R", Tags: []string{"PII"}}, field("n.R.b", "A", "B")})
+	back, err := mustParse(t, got).Retag(nil, []format.Tagged{{Entity: format.Entity{Path: "n.R"}, Tags: []string{"PII"}}, field("n.R.b", "A", "B")})
 	if err != nil || strings.Contains(back, "PII") || strings.Contains(back, `"B"`) {
 		t.Errorf("got %s %v", back, err)
 	}
-	for _, wrong := range []format.Tagged{{Path: "n.R.b"}, field("n.R"), field("R.b"), field("n.R.c")} {
+	for _, wrong := range []format.Tagged{{Entity: format.Entity{Path: "n.R.b"}}, field("n.R"), field("R.b"), field("n.R.c")} {
 		if _, err := s.Retag([]format.Tagged{wrong}, nil); len(fault.All(err)) != 1 || fault.All(err)[0].Code != codeInvalid {
 			t.Errorf("%v: %v", wrong, err)
 		}

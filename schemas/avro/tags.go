@@ -13,9 +13,8 @@ const inlineTags = "confluent:tags"
 // defines itself, and their fields.
 func (s *Schema) Entities() []format.Tagged {
 	var out []format.Tagged
-	s.eachEntity(func(at format.Tagged, props *[]member) {
-		at.Tags = tagsIn(*props)
-		out = append(out, at)
+	s.eachEntity(func(e format.Entity, props *[]member) {
+		out = append(out, format.Tagged{Entity: e, Tags: tagsIn(*props)})
 	})
 	return out
 }
@@ -26,13 +25,11 @@ func (s *Schema) Retag(add, remove []format.Tagged) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	at := map[entity]*[]member{}
-	own.eachEntity(func(t format.Tagged, props *[]member) { at[entityOf(t)] = props })
-	for _, list := range [][]format.Tagged{add, remove} {
-		for _, t := range list {
-			if at[entityOf(t)] == nil {
-				return "", invalid(nil, "nothing in the schema is called %s; a record is called by its full name, a field by that and its own name after a dot", quote(t.Path))
-			}
+	at := map[format.Entity]*[]member{}
+	own.eachEntity(func(e format.Entity, props *[]member) { at[e] = props })
+	for _, t := range slices.Concat(add, remove) {
+		if at[t.Entity] == nil {
+			return "", invalid(nil, "nothing in the schema is called %s; a record is called by its full name, a field by that and its own name after a dot", quote(t.Path))
 		}
 	}
 	for e, tags := range byEntity(remove) {
@@ -50,23 +47,15 @@ func (s *Schema) Retag(add, remove []format.Tagged) (string, error) {
 
 // byEntity gathers the tags of each entity, in their order: one may be listed
 // very often, and is written once.
-func byEntity(list []format.Tagged) map[entity][]string {
-	out := map[entity][]string{}
+func byEntity(list []format.Tagged) map[format.Entity][]string {
+	out := map[format.Entity][]string{}
 	for _, t := range list {
-		out[entityOf(t)] = append(out[entityOf(t)], t.Tags...)
+		out[t.Entity] = append(out[t.Entity], t.Tags...)
 	}
 	return out
 }
 
-// entity is what is tagged, whatever the tags.
-type entity struct {
-	path  string
-	field bool
-}
-
-func entityOf(t format.Tagged) entity { return entity{t.Path, t.Field} }
-
-func (s *Schema) eachEntity(visit func(format.Tagged, *[]member)) {
+func (s *Schema) eachEntity(visit func(format.Entity, *[]member)) {
 	seen := s.namedElsewhere()
 	var walk func(t *Type)
 	walk = func(t *Type) {
@@ -83,9 +72,9 @@ func (s *Schema) eachEntity(visit func(format.Tagged, *[]member)) {
 		if t.Kind != aRecord {
 			return
 		}
-		visit(format.Tagged{Path: t.Name}, &t.props)
+		visit(format.Entity{Path: t.Name}, &t.props)
 		for _, f := range t.Fields {
-			visit(format.Tagged{Path: t.Name + "." + f.Name, Field: true}, &f.props)
+			visit(format.Entity{Path: t.Name + "." + f.Name, Field: true}, &f.props)
 			walk(f.Type)
 		}
 	}

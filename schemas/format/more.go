@@ -40,10 +40,15 @@ type Taggable interface {
 	Retag(add, remove []Tagged) (string, error)
 }
 
-// Tagged is a record, by its full name, or one of its fields, by that and its
-// own name after a dot, with tags that stand at it.
-type Tagged struct {
+// Entity is a record, by its full name, or one of its fields, by that and its own
+// name after a dot.
+type Entity struct {
 	Path  string
 	Field bool
-	Tags  []string
+}
+
+// Tagged is an entity with tags that stand at it.
+type Tagged struct {
+	Entity
+	Tags []string
 }

@@ -17,21 +17,18 @@ const inlineTags = "confluent:tags"
 // "oneof.0" to a branch, "object.definitions.B" to a definition.
 func (s *schema) Entities() []format.Tagged {
 	var out []format.Tagged
-	s.eachEntity(func(at format.Tagged, v *value) {
-		at.Tags = tagsIn(v)
-		out = append(out, at)
-	})
+	s.eachEntity(func(e format.Entity, v *value) { out = append(out, format.Tagged{Entity: e, Tags: tagsIn(v)}) })
 	return out
 }
 
 // Retag implements format.Taggable. A tag is added once: of those that speak of a
 // tag at one place, the last one holds.
 func (s *schema) Retag(add, remove []format.Tagged) (string, error) {
-	at := map[entity]*value{}
-	s.eachEntity(func(t format.Tagged, v *value) { at[entity{t.Path, t.Field}] = v })
+	at := map[format.Entity]*value{}
+	s.eachEntity(func(e format.Entity, v *value) { at[e] = v })
 	last := map[*value]map[string]int{}
 	for i, t := range slices.Concat(remove, add) {
-		v := at[entity{t.Path, t.Field}]
+		v := at[t.Entity]
 		if v == nil {
 			return "", fault.New(fault.Invalid, codeInvalid, "nothing in the schema is called %s; a property is called like object.address.object.city, and what it is a record of like object.address.object", quote(t.Path))
 		}
@@ -50,7 +47,7 @@ func (s *schema) Retag(add, remove []format.Tagged) (string, error) {
 		})
 	}
 	for i, t := range add {
-		v := at[entity{t.Path, t.Field}]
+		v := at[t.Entity]
 		for _, tag := range t.Tags {
 			if last[v][tag] == len(remove)+i {
 				tags[v] = append(tags[v], tag)
@@ -58,12 +55,6 @@ func (s *schema) Retag(add, remove []format.Tagged) (string, error) {
 		}
 	}
 	return compact(retagged(s.doc.root, tags)), nil
-}
-
-// entity is what is tagged, whatever the tags.
-type entity struct {
-	path  string
-	field bool
 }
 
 // tagsIn reads the tags of a schema. What is no list of texts is none.
@@ -109,7 +100,7 @@ func retagged(v *value, tags map[*value][]string) *value {
 
 // eachEntity visits everything that can be tagged, in the order of the text. A
 // definition is visited where it stands, not where it is referred to.
-func (s *schema) eachEntity(visit func(format.Tagged, *value)) {
+func (s *schema) eachEntity(visit func(format.Entity, *value)) {
 	seen := map[*node]bool{}
 	var walk func(n *node, path string)
 	each := func(all []*node, path string) {
@@ -124,12 +115,12 @@ func (s *schema) eachEntity(visit func(format.Tagged, *value)) {
 		seen[n] = true
 		inner := path
 		if len(n.object.properties) > 0 || n.types&isObject != 0 {
-			visit(format.Tagged{Path: path + "object"}, n.raw)
+			visit(format.Entity{Path: path + "object"}, n.raw)
 			inner = path + "object."
 		}
 		for _, p := range n.object.properties {
 			if p.schema.raw.Kind == '{' {
-				visit(format.Tagged{Path: inner + p.name, Field: true}, p.schema.raw)
+				visit(format.Entity{Path: inner + p.name, Field: true}, p.schema.raw)
 				walk(p.schema, inner+p.name+".")
 			}
 		}

@@ -21,8 +21,8 @@ func TestTags(t *testing.T) {
 	if g := strings.Join(got, " "); g != want {
 		t.Errorf("got  %s\nwant %s", g, want)
 	}
-	add := []format.Tagged{{Path: "object.definitions.Card.object.number", Field: true, Tags: []string{"PII"}}, {Path: "object.id", Field: true, Tags: []string{"C", "B"}}, {Path: "object", Tags: []string{"R"}}}
-	remove := []format.Tagged{{Path: "object.id", Field: true, Tags: []string{"A", "Z"}}}
+	add := []format.Tagged{{Entity: format.Entity{Path: "object.definitions.Card.object.number", Field: true}, Tags: []string{"PII"}}, {Entity: format.Entity{Path: "object.id", Field: true}, Tags: []string{"C", "B"}}, {Entity: format.Entity{Path: "object"}, Tags: []string{"R"}}}
+	remove := []format.Tagged{{Entity: format.Entity{Path: "object.id", Field: true}, Tags: []string{"A", "Z"}}}
 	now, err := s.Retag(add, remove)
 	if err != nil {
 		t.Fatal(err)
@@ -33,16 +33,18 @@ func TestTags(t *testing.T) {
 	if now != wanted {
 		t.Errorf("got  %s\nwant %s", now, wanted)
 	}
-	back, err := mustRead(t, now).Retag([]format.Tagged{{Path: "object.id", Field: true, Tags: []string{"A", "B"}}}, []format.Tagged{add[0], add[2], {Path: "object.id", Field: true, Tags: []string{"C"}}})
+	back, err := mustRead(t, now).Retag([]format.Tagged{{Entity: format.Entity{Path: "object.id", Field: true}, Tags: []string{"A", "B"}}}, []format.Tagged{add[0], add[2], {Entity: format.Entity{Path: "object.id", Field: true}, Tags: []string{"C"}}})
 	if err != nil || back != strings.Replace(text, `["A","B"]`, `["A","B"]`, 1) {
 		t.Errorf("%s, %v", back, err)
 	}
-	id := func(tags ...string) format.Tagged { return format.Tagged{Path: "object.id", Field: true, Tags: tags} }
+	id := func(tags ...string) format.Tagged {
+		return format.Tagged{Entity: format.Entity{Path: "object.id", Field: true}, Tags: tags}
+	}
 	again, err := s.Retag([]format.Tagged{id("C", "A"), id("D"), id("C")}, []format.Tagged{id("D")})
 	if err != nil || again != strings.Replace(text, `["A","B"]`, `["B","A","D","C"]`, 1) {
 		t.Errorf("%s, %v", again, err)
 	}
-	if _, err := s.Retag([]format.Tagged{{Path: "object.none", Field: true, Tags: []string{"A"}}}, nil); err == nil {
+	if _, err := s.Retag([]format.Tagged{{Entity: format.Entity{Path: "object.none", Field: true}, Tags: []string{"A"}}}, nil); err == nil {
 		t.Error("what is not there was tagged")
 	}
 	if s.Canonical() != text {

@@ -228,7 +228,7 @@ func TestASchemaIsShared(t *testing.T) {
 					t.Error(form)
 				}
 			}
-			if _, err := a.Retag([]format.Tagged{{Path: "shop.Thing.name", Field: true, Tags: []string{"T"}}}, nil); err != nil {
+			if _, err := a.Retag([]format.Tagged{{Entity: format.Entity{Path: "shop.Thing.name", Field: true}, Tags: []string{"T"}}}, nil); err != nil {
 				t.Error(err)
 			}
 			if _, err := Read(`syntax = "proto3"; import "a.proto"; message Z { shop.Thing t = 1; }`, given); err != nil {

@@ -22,9 +22,9 @@ const metaNumber = 1088
 // their fields.
 func (s *Schema) Entities() []format.Tagged {
 	var out []format.Tagged
-	eachEntity(s.descriptor, func(path string, field bool, options func() proto.Message) {
+	eachEntity(s.descriptor, func(e format.Entity, options func() proto.Message) {
 		tags, _ := saidIn(options())
-		out = append(out, format.Tagged{Path: path, Field: field, Tags: tags})
+		out = append(out, format.Tagged{Entity: e, Tags: tags})
 	})
 	return out
 }
@@ -32,25 +32,21 @@ func (s *Schema) Entities() []format.Tagged {
 // Retag implements format.Taggable. A tag is added once.
 func (s *Schema) Retag(add, remove []format.Tagged) (string, error) {
 	d := proto.CloneOf(s.descriptor)
-	type entity struct {
-		path  string
-		field bool
-	}
-	at := map[entity]func() proto.Message{}
-	eachEntity(d, func(path string, field bool, options func() proto.Message) { at[entity{path, field}] = options })
+	at := map[format.Entity]func() proto.Message{}
+	eachEntity(d, func(e format.Entity, options func() proto.Message) { at[e] = options })
 	for _, t := range slices.Concat(add, remove) {
-		if at[entity{t.Path, t.Field}] == nil {
+		if at[t.Entity] == nil {
 			return "", fault.New(fault.Invalid, codeInvalid,
 				"nothing in the schema is called %q; a message is called by its full name, a field by that and its own name after a dot", format.Cut(t.Path, maxFault))
 		}
 	}
 	for _, t := range remove {
-		o := at[entity{t.Path, t.Field}]()
+		o := at[t.Entity]()
 		tags, _ := saidIn(o)
 		setTags(o, slices.DeleteFunc(tags, func(tag string) bool { return slices.Contains(t.Tags, tag) }))
 	}
 	for _, t := range add {
-		o := at[entity{t.Path, t.Field}]()
+		o := at[t.Entity]()
 		tags, _ := saidIn(o)
 		for _, tag := range t.Tags {
 			if !slices.Contains(tags, tag) {
@@ -67,7 +63,7 @@ func (s *Schema) Retag(add, remove []format.Tagged) (string, error) {
 
 // eachEntity goes through the messages and fields of a file, each with a way to
 // its options, which are made where it has none.
-func eachEntity(d *descriptorpb.FileDescriptorProto, visit func(path string, field bool, options func() proto.Message)) {
+func eachEntity(d *descriptorpb.FileDescriptorProto, visit func(e format.Entity, options func() proto.Message)) {
 	var messages func(scope string, list []*descriptorpb.DescriptorProto)
 	messages = func(scope string, list []*descriptorpb.DescriptorProto) {
 		for _, m := range list {
@@ -75,14 +71,14 @@ func eachEntity(d *descriptorpb.FileDescriptorProto, visit func(path string, fie
 				continue
 			}
 			path := join(scope, m.GetName())
-			visit(path, false, func() proto.Message {
+			visit(format.Entity{Path: path}, func() proto.Message {
 				if m.Options == nil {
 					m.Options = &descriptorpb.MessageOptions{}
 				}
 				return m.Options
 			})
 			for _, f := range m.Field {
-				visit(join(path, f.GetName()), true, func() proto.Message {
+				visit(format.Entity{Path: join(path, f.GetName()), Field: true}, func() proto.Message {
 					if f.Options == nil {
 						f.Options = &descriptorpb.FieldOptions{}
 					}

@@ -14,14 +14,14 @@ func TestRetag(t *testing.T) {
 	t.Parallel()
 	s := mustRead(t, `syntax = "proto3"; package p; message A { string a = 1; map<string, B> b = 2; message B { string c = 1; } }`)
 	field := func(path string, tags ...string) []format.Tagged {
-		return []format.Tagged{{Path: path, Field: true, Tags: tags}}
+		return []format.Tagged{{Entity: format.Entity{Path: path, Field: true}, Tags: tags}}
 	}
-	text, err := s.Retag(append(field("p.A.a", "PII", "PII"), format.Tagged{Path: "p.A.B", Tags: []string{"X"}}), nil)
+	text, err := s.Retag(append(field("p.A.a", "PII", "PII"), format.Tagged{Entity: format.Entity{Path: "p.A.B"}, Tags: []string{"X"}}), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	tagged := mustRead(t, text)
-	if got := fmt.Sprint(tagged.Entities()); got != "[{p.A false []} {p.A.a true [PII]} {p.A.b true []} {p.A.B false [X]} {p.A.B.c true []}]" {
+	if got := fmt.Sprint(tagged.Entities()); got != "[{{p.A false} []} {{p.A.a true} [PII]} {{p.A.b true} []} {{p.A.B false} [X]} {{p.A.B.c true} []}]" {
 		t.Errorf("got %s", got)
 	}
 	for _, want := range []string{`import "confluent/meta.proto";`, `string a = 1 [(confluent.field_meta) = { tags: "PII" }];`, `option (confluent.message_meta) = { tags: "X" };`} {
@@ -33,7 +33,7 @@ func TestRetag(t *testing.T) {
 	if err != nil || !strings.Contains(again, `{ tags: "PII" tags: "B" }`) || strings.Count(again, "import") != 1 {
 		t.Errorf("%v\n%s", err, again)
 	}
-	bare, err := tagged.Retag(nil, append(field("p.A.a", "PII"), format.Tagged{Path: "p.A.B", Tags: []string{"X"}}))
+	bare, err := tagged.Retag(nil, append(field("p.A.a", "PII"), format.Tagged{Entity: format.Entity{Path: "p.A.B"}, Tags: []string{"X"}}))
 	if err != nil || strings.Contains(bare, "_meta)") {
 		t.Errorf("%v\n%s", err, bare)
 	}

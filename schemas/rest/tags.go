@@ -40,7 +40,7 @@ func taggedIn(list []tagged) ([]format.Tagged, error) {
 		if kind != aRecord && kind != aField {
 			return nil, failure{http.StatusUnprocessableEntity, 42201, "the member entityType of a tag is " + aRecord + " or " + aField}
 		}
-		out = append(out, format.Tagged{Path: t.Entity.Path, Field: kind == aField, Tags: t.Tags})
+		out = append(out, format.Tagged{Entity: format.Entity{Path: t.Entity.Path, Field: kind == aField}, Tags: t.Tags})
 	}
 	return out, nil
 }
