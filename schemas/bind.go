@@ -74,6 +74,9 @@ func (r *Registry) rebind(ctx context.Context, tx pgx.Tx, by access.Principal, l
 	if err != nil {
 		return err
 	}
+	if err := now.bound(ctx, latest); err != nil {
+		return err
+	}
 	terms, err := now.news(ctx, latest, live[0].Version)
 	if err != nil {
 		return err

@@ -230,6 +230,13 @@ func (r *Registry) judgeAll(ctx context.Context, by access.Principal, a *Answer,
 	c, err = r.asNext(ctx, by, a, around, s, c, config, st.live(), mode)
 	a.refuse(mode.admits(around.place, s), "ask a steward of the subject")
 	a.refuse(taken, "leave the version out, if any will do")
+	if err != nil {
+		return c, err
+	}
+	now, err := c.describe(around.of.Part)
+	if err == nil {
+		a.refuse(around.bound(ctx, now), "let the schema say less to the catalog")
+	}
 	return c, err
 }
 

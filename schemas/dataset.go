@@ -12,6 +12,7 @@ import (
 
 	"github.com/flowmart/lethe/audit"
 	"github.com/flowmart/lethe/catalog"
+	"github.com/flowmart/lethe/catalog/taxonomy"
 	"github.com/flowmart/lethe/internal/access"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
@@ -117,6 +118,41 @@ func claimant(ctx context.Context, tx pgx.Tx, by access.Principal, owners []serv
 		return nil, fault.New(fault.Denied, "SERVICE_UNKNOWN", "your service is not in the catalog; a steward declares it first")
 	}
 	return &own.ID, err
+}
+
+// Bounds of what one version tells the catalog, of all datasets behind its topics
+// together: it is told in one unit of work, for which others wait.
+const (
+	mostEntered = 20_000 // fields
+	mostSaid    = 2_000  // categories at fields
+)
+
+// bound refuses a version that would tell the catalog too much.
+func (s *scene) bound(ctx context.Context, now described) error {
+	datasets, err := s.topics(ctx)
+	if err != nil {
+		return err
+	}
+	fields, said := len(now.fields)*len(datasets), now.categories()*len(datasets)
+	if fields > mostEntered {
+		return fault.New(fault.TooLarge, "SCHEMA_TOO_LARGE", "the schema has %d fields together, in all topics that it describes; the catalog takes at most %d with one version; split it, or describe fewer topics by it", fields, mostEntered)
+	}
+	if said > mostSaid {
+		return fault.New(fault.TooLarge, "SCHEMA_TOO_LARGE", "the fields of the schema have %d categories together, in all topics that it describes; the catalog takes at most %d with one version; tag what they lie in, from which they inherit", said, mostSaid)
+	}
+	return nil
+}
+
+// categories is how often fields are tagged with one.
+func (d described) categories() (n int) {
+	for _, f := range d.fields {
+		for _, tag := range f.Says() {
+			if taxonomy.Has(tag, taxonomy.Category) {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // told is what fields of a dataset were written.

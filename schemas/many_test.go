@@ -6,9 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flowmart/lethe/catalog/taxonomy"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/format"
+	"github.com/flowmart/lethe/schemas/gate"
 )
 
 // No more tags are added at one place than may stand there, in whatever portions.
@@ -65,5 +67,37 @@ func TestRulesWithoutATextForAName(t *testing.T) {
 	_, err := b.Amend(t.Context(), b.admin, 1, odd, &schemas.RuleSet{DomainRules: []schemas.Rule{{"name": "x"}}}, []string{"x"})
 	if len(fault.All(err)) != 1 || fault.All(err)[0].Code != "INVALID_RULE_SET" {
 		t.Errorf("%v", err)
+	}
+}
+
+// What one version tells the catalog is bounded, whatever a text may say.
+func TestWhatTheCatalogIsToldIsBounded(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	tagged := func(fields, each int) schemas.Submission {
+		var tags, properties []string
+		for _, term := range taxonomy.All(taxonomy.Category)[:each] {
+			tags = append(tags, fmt.Sprintf("%q", term.Key))
+		}
+		for i := range fields {
+			properties = append(properties, fmt.Sprintf(`"f%d":{"$ref":"#/definitions/d"}`, i))
+		}
+		return schemas.Submission{Subject: "orders-value", Type: "JSON", Text: `{"definitions":{"d":{"type":"string","confluent:tags":[` + strings.Join(tags, ",") + `]}},"properties":{` + strings.Join(properties, ",") + `}}`}
+	}
+	many := tagged(201, 10)
+	const says = "have 2010 categories together"
+	if _, err := b.Register(t.Context(), b.admin, many); err == nil || !strings.Contains(err.Error(), says) {
+		t.Errorf("2,010 categories: %v", err)
+	}
+	answers, err := b.Check(t.Context(), b.admin, []schemas.Submission{many})
+	if err != nil || answers[0].Verdict != gate.Fail || !slices.ContainsFunc(answers[0].Findings, func(f gate.Finding) bool { return strings.Contains(f.Message, says) }) {
+		t.Errorf("checked: %+v, %v", answers, err)
+	}
+	many.Subject = "nowhere-value" // no topic, no catalog
+	if _, err := b.Register(t.Context(), b.admin, many); err != nil {
+		t.Error(err)
+	}
+	if _, err := b.Register(t.Context(), b.admin, tagged(200, 10)); err != nil {
+		t.Error(err)
 	}
 }

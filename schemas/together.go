@@ -198,6 +198,9 @@ func (s *scene) hear(ctx context.Context, to *successor) (err error) {
 	if to.now, err = describe(to.c.kind, to.c.schema, to.metadata(), s.of.Part); err != nil {
 		return err
 	}
+	if err := s.bound(ctx, to.now); err != nil {
+		return err
+	}
 	to.news, err = s.news(ctx, to.now, to.number)
 	return err
 }

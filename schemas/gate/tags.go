@@ -38,8 +38,8 @@ type tags struct {
 // the fields.
 func Tags(c Change) []Tag { return c.tagsOf(c.New).list() }
 
-// says lists the tags of a field, in the text and by the metadata.
-func (f Field) says() []string {
+// Says lists the tags of a field, in the text and by the metadata.
+func (f Field) Says() []string {
 	if len(f.Assigned) == 0 {
 		return f.Tags
 	}
@@ -64,7 +64,7 @@ func (c Change) tagsOf(fields []Field) tags {
 	var read reading
 	for _, f := range fields {
 		t.order = append(t.order, f.Path)
-		if own := c.said(t, f, read.categories(f.says()), past); len(own) > 0 {
+		if own := c.said(t, f, read.categories(f.Says()), past); len(own) > 0 {
 			t.at[f.Path] = own
 		}
 	}

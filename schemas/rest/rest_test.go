@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -386,6 +387,34 @@ func TestADatabaseThatIsAwayIsNoEmptyRegistry(t *testing.T) {
 	if !strings.Contains(log.String(), "registry") {
 		t.Error("nothing was logged")
 	}
+}
+
+// What takes too long is not told as a database that is away.
+func TestWhatTakesTooLongIsToldSo(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	mux := http.NewServeMux()
+	rest.New(schemas.New(db, time.Now), slog.New(slog.DiscardHandler)).Mount(mux)
+	hasty := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 500*time.Millisecond)
+		defer cancel()
+		mux.ServeHTTP(w, r.WithContext(ctx))
+	})
+	server := httptest.NewServer(signIn(t, db, hasty))
+	t.Cleanup(server.Close)
+	tx, err := db.Begin(t.Context())
+	if err == nil {
+		_, err = tx.Exec(t.Context(), `LOCK TABLE schemas_version`)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &served{url: server.URL + rest.Prefix}
+	status, code, said := s.ask(t, "POST", "/subjects/a-value/versions", submission(v1))
+	if status != http.StatusServiceUnavailable || code != 50001 || !strings.Contains(said, "did not get done in time") {
+		t.Errorf("%d %d %s", status, code, said)
+	}
+	_ = tx.Rollback(context.WithoutCancel(t.Context()))
 }
 
 func BenchmarkREST(b *testing.B) {

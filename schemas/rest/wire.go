@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -222,7 +223,10 @@ func shown(err error) failure {
 	}
 	faults := fault.All(err)
 	if len(faults) == 0 {
-		if postgres.Away(err) {
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			return failure{http.StatusServiceUnavailable, 50001, "the registry did not get done in time; try again, and if that does not help, with less at once"}
+		case postgres.Away(err):
 			return failure{http.StatusServiceUnavailable, 50001, "the registry cannot reach its database; try again"}
 		}
 		return failure{http.StatusInternalServerError, 50001, "something went wrong on our side; the header X-Request-Id of this answer finds it in the log"}
