@@ -46,6 +46,10 @@ const (
 	// longestReference is how long the name of one is at most, in bytes.
 	longestReference = 1000
 	mostLevels       = 10
+	// What references lead to is read with the schema that has them: so many
+	// schemas, and bytes of their texts.
+	mostBrought      = 300
+	mostBroughtBytes = 1 << 20
 )
 
 // weigh estimates the memory of a parsed schema from its text.
@@ -199,7 +203,7 @@ func (r *Registry) subjectIn(ctx context.Context, db postgres.DB, p place) (*sta
 
 // referred reads the schemas that references lead to.
 func (r *Registry) referred(ctx context.Context, db postgres.DB, kind string, targets []target) ([]format.Reference, error) {
-	u := &unfolding{r: r, db: db, schemas: map[contentID]format.Schema{}}
+	u := &unfolding{r: r, db: db, schemas: map[contentID]format.Schema{}, bounded: true}
 	var out []format.Reference
 	for _, t := range targets {
 		stored, err := r.load(ctx, db, t.schemaID)
@@ -209,7 +213,7 @@ func (r *Registry) referred(ctx context.Context, db postgres.DB, kind string, ta
 		if stored.Type != kind {
 			return nil, fault.Bad("references."+t.Name, "INVALID_SCHEMA", "it leads to a schema of the type %s, and this one is of the type %s; refer to one of the same type", stored.Type, kind)
 		}
-		schema, err := u.read(ctx, t.schemaID, mostLevels)
+		schema, err := u.read(ctx, t.schemaID, mostLevels, bringing)
 		if err != nil {
 			return nil, err
 		}
@@ -228,7 +232,7 @@ func (r *Registry) schemaOf(ctx context.Context, db postgres.DB, id contentID) (
 		return s, nil
 	}
 	u := &unfolding{r: r, db: db, schemas: map[contentID]format.Schema{}}
-	s, err := u.read(ctx, id, mostLevels)
+	s, err := u.read(ctx, id, mostLevels, formats)
 	if err != nil {
 		return nil, err
 	}
@@ -246,11 +250,23 @@ type unfolding struct {
 	r       *Registry
 	db      postgres.DB
 	schemas map[contentID]format.Schema
-	weight  int // of them in memory
+	bytes   int  // of their texts
+	weight  int  // of them in memory
+	bounded bool // the schema that refers to them is new
 }
 
-// read reads a registered schema with everything it refers to.
-func (u *unfolding) read(ctx context.Context, id contentID, levels int) (format.Schema, error) {
+// room refuses what is more than a new schema may refer to.
+func (u *unfolding) room(text string) error {
+	u.bytes += len(text)
+	if u.bounded && (len(u.schemas) >= mostBrought || u.bytes > mostBroughtBytes) {
+		return fault.Bad("references", "INVALID_SCHEMA", "the schemas it refers to, with all that those refer to, are more than %d or have more than %d bytes together; refer to less", mostBrought, mostBroughtBytes)
+	}
+	return nil
+}
+
+// read reads a registered schema in one of the ways, and brings everything it
+// refers to.
+func (u *unfolding) read(ctx context.Context, id contentID, levels int, ways map[string]format.Read) (format.Schema, error) {
 	if s := u.schemas[id]; s != nil {
 		return s, nil
 	}
@@ -258,6 +274,9 @@ func (u *unfolding) read(ctx context.Context, id contentID, levels int) (format.
 		return nil, fault.Bad("references", "INVALID_SCHEMA", "references follow one another more than %d deep", mostLevels)
 	}
 	stored, err := u.r.load(ctx, u.db, id)
+	if err == nil {
+		err = u.room(stored.Text)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -267,13 +286,13 @@ func (u *unfolding) read(ctx context.Context, id contentID, levels int) (format.
 		if err != nil {
 			return nil, err
 		}
-		inner, err := u.read(ctx, target, levels-1)
+		inner, err := u.read(ctx, target, levels-1, bringing)
 		if err != nil {
 			return nil, err
 		}
 		given = append(given, format.Reference{Name: ref.Name, Schema: inner})
 	}
-	schema, err := formats[stored.Type](stored.Text, given)
+	schema, err := ways[stored.Type](stored.Text, given)
 	if err != nil {
 		return nil, err
 	}

@@ -109,6 +109,13 @@ var formats = map[string]format.Read{
 	"PROTOBUF": protobuf.Read,
 }
 
+// bringing are the same for a registered schema that another one refers to.
+var bringing = map[string]format.Read{
+	Avro:       avro.Bring,
+	"JSON":     jsonschema.Bring,
+	"PROTOBUF": protobuf.Bring,
+}
+
 // Types lists the types of schema that are taken, sorted.
 func Types() []string { return slices.Sorted(maps.Keys(formats)) }
 

@@ -80,6 +80,8 @@ type Schema struct {
 
 	given Types // from the schemas it refers to
 	types Types // given, and its own
+	own   Types
+	from  []*Schema // what it refers to, and what those do, each once
 }
 
 // Types returns every named type the schema defines or was given. They can be

@@ -21,32 +21,44 @@ const (
 // changed. All mistakes are reported at once, each a fault with the code
 // INVALID_SCHEMA and the place in the text, or SCHEMA_TOO_LARGE.
 func Parse(text string, given Types) (*Schema, error) {
+	p := &parser{types: maps.Clone(given), own: Types{}}
+	if len(given) == 0 {
+		p.types = p.own
+	}
+	s, err := p.read(text)
+	if err != nil {
+		return nil, err
+	}
+	if p.checkDefaults(); len(p.faults) > 0 {
+		return nil, errors.Join(p.faults...)
+	}
+	s.given = given
+	if s.Fields, err = unfold(text, s.Root, given); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// read reads a text, without a look at its defaults and at the places of its
+// fields.
+func (p *parser) read(text string) (*Schema, error) {
 	v, err := written.Read(text)
 	if err != nil {
 		return nil, err
 	}
-	p := &parser{types: maps.Clone(given)}
-	if p.types == nil {
-		p.types = Types{}
-	}
 	root := p.typeOf(v, "")
-	if len(p.faults) == 0 {
-		p.checkDefaults()
-	}
 	if len(p.faults) > 0 {
 		return nil, errors.Join(p.faults...)
 	}
-	fields, err := unfold(text, root, given)
-	if err != nil {
-		return nil, err
-	}
-	return &Schema{Root: root, Fields: fields, given: given, types: p.types}, nil
+	return &Schema{Root: root, types: p.types, own: p.own}, nil
 }
 
 // parser walks a schema text depth first and left to right, the order in which
 // names come to be known.
 type parser struct {
 	types    Types
+	own      Types // of these, what the text defines
+	beyond   beyond
 	at       []string
 	faults   []error
 	defaults []pendingDefault
@@ -90,11 +102,11 @@ func (p *parser) byName(name, space string) *Type {
 	if Kind(name).primitive() {
 		return &Type{Kind: Kind(name)}
 	}
-	if t, ok := p.types[fullName(name, space)]; ok {
+	if t := p.known(fullName(name, space)); t != nil {
 		return t
 	}
 	// As in Java: what its own namespace lacks may stand in the null one.
-	if t, ok := p.types[simpleName(name)]; ok {
+	if t := p.known(simpleName(name)); t != nil {
 		return t
 	}
 	if len(p.faults) >= mostFaults {
@@ -357,7 +369,7 @@ func (p *parser) define(t *Type, v *value, space string) bool {
 		t.Aliases = append(t.Aliases, full)
 	}
 	t.Aliases = distinct(t.Aliases)
-	p.types[t.Name] = t
+	p.types[t.Name], p.own[t.Name] = t, t
 	return true
 }
 

@@ -43,6 +43,16 @@ func Read(text string, given []format.Reference) (format.Schema, error) {
 	return &schema{doc: doc, root: top, nodes: p.nodes, places: places}, nil
 }
 
+// Bring is Read of a schema that was read before, for one that refers to it, which
+// looks into what it takes of it and into nothing else.
+func Bring(text string, given []format.Reference) (format.Schema, error) {
+	root, err := written.Read(text)
+	if err != nil {
+		return nil, err
+	}
+	return &schema{doc: newDocument(root, given)}, nil
+}
+
 // schema is a schema text that was read.
 type schema struct {
 	doc    *document

@@ -60,7 +60,18 @@ func Read(text string, given []format.Reference) (format.Schema, error) {
 			return nil, err
 		}
 	}
-	return read(text, texts)
+	s, err := read(text, texts)
+	if err != nil {
+		return nil, err
+	}
+	s.given = given
+	return s, nil
+}
+
+// Bring is Read of a schema that was read before, as it was kept, for one that
+// imports it: that is compiled with its text.
+func Bring(text string, given []format.Reference) (format.Schema, error) {
+	return &Schema{text: text, given: given}, nil
 }
 
 func read(text string, texts map[string]string) (*Schema, error) {
@@ -88,7 +99,7 @@ func understand(text string, texts map[string]string) (*Schema, *layout, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &Schema{file: file, descriptor: file.FileDescriptorProto(), texts: texts}
+	s := &Schema{file: file, descriptor: file.FileDescriptorProto()}
 	s.text = write(s, false)
 	return s, l, nil
 }
@@ -97,36 +108,51 @@ func understand(text string, texts map[string]string) (*Schema, *layout, error) 
 // imported by, with everything these import. One path is one file; that of a
 // known file is the known one, whatever is registered under its name.
 func gather(given []format.Reference) (map[string]string, error) {
-	texts := map[string]string{}
-	total := 0
-	add := func(path, text string) error {
-		switch known, there := texts[path]; {
-		case there && known != text:
-			return fault.Bad("references", codeInvalid, "two of the schemas it refers to are imported as %q; refer to one version of it", format.Cut(path, maxFault))
-		case there:
-			return nil
-		}
-		texts[path] = text
-		if total += len(text); total > MaxBytes {
-			return fault.Bad("references", codeInvalid, "the schemas it refers to have more than %d bytes together; import less", MaxBytes)
-		}
-		return nil
-	}
+	b := brought{texts: map[string]string{}, seen: map[*Schema]bool{}}
+	return b.texts, b.add(given)
+}
+
+// brought is what references bring, by path.
+type brought struct {
+	texts map[string]string
+	total int // bytes of them
+	seen  map[*Schema]bool
+}
+
+// add adds the files that references lead to. What many import is gone through
+// once.
+func (b *brought) add(given []format.Reference) error {
 	for _, ref := range given {
 		s := ref.Schema.(*Schema)
 		if ref.Name == self {
-			return nil, fault.Bad("references."+ref.Name, codeInvalid, "no file can be imported by this name; import it by its path")
+			return fault.Bad("references."+ref.Name, codeInvalid, "no file can be imported by this name; import it by its path")
 		}
-		if err := add(ref.Name, s.text); err != nil {
-			return nil, err
+		if err := b.file(ref.Name, s.text); err != nil {
+			return err
 		}
-		for path, text := range s.texts {
-			if err := add(path, text); err != nil {
-				return nil, err
-			}
+		if b.seen[s] {
+			continue
+		}
+		b.seen[s] = true
+		if err := b.add(s.given); err != nil {
+			return err
 		}
 	}
-	return texts, nil
+	return nil
+}
+
+func (b *brought) file(path, text string) error {
+	switch known, there := b.texts[path]; {
+	case there && known != text:
+		return fault.Bad("references", codeInvalid, "two of the schemas it refers to are imported as %q; refer to one version of it", format.Cut(path, maxFault))
+	case there:
+		return nil
+	}
+	b.texts[path] = text
+	if b.total += len(text); b.total > MaxBytes {
+		return fault.Bad("references", codeInvalid, "the schemas it refers to have more than %d bytes together; import less", MaxBytes)
+	}
+	return nil
 }
 
 // parse reads the declarations of one file, without asking what they refer to.

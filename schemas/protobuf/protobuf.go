@@ -24,8 +24,8 @@ import (
 type Schema struct {
 	file       linker.Result
 	descriptor *descriptorpb.FileDescriptorProto
-	text       string            // canonical
-	texts      map[string]string // of everything it imports, by path
+	text       string             // canonical
+	given      []format.Reference // what it imports
 	places     []format.Field
 	records    map[protoreflect.FullName]string // the path of the place where a message stands first
 }
