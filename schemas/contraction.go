@@ -83,12 +83,8 @@ func (r *Registry) fieldRead(ctx context.Context, w *witnesses, q contract.Quest
 	if err != nil {
 		return err
 	}
-	known, err := r.everPlaces(ctx, st, around.of.Part)
-	if err != nil {
+	if err := r.everHad(ctx, st, around.of.Part, q.Field); err != nil {
 		return err
-	}
-	if !known[q.Field] {
-		return fault.Bad("field", "UNKNOWN_FIELD", "%s", fault.Suggest("no version of the subject has this field", q.Field, slices.Sorted(maps.Keys(known))))
 	}
 	all, err := around.readers(ctx)
 	if err != nil {
@@ -102,25 +98,35 @@ func (r *Registry) fieldRead(ctx context.Context, w *witnesses, q contract.Quest
 	return r.looked(ctx, w, all)
 }
 
-// everPlaces are the paths of every version of a subject that lives: data
+// everHad refuses a field that no version of a subject that lives has: data
 // written with an old one may still be read.
-func (r *Registry) everPlaces(ctx context.Context, st *state, of topic.Part) (map[string]bool, error) {
-	out := map[string]bool{}
+func (r *Registry) everHad(ctx context.Context, st *state, of topic.Part, field string) error {
+	var latest map[string]string
 	for _, v := range st.live() {
+		if err := ctx.Err(); err != nil {
+			return err // a thousand versions in memory are read without asking anybody
+		}
 		s, err := r.schemaOf(ctx, r.db, contentID{v.Context, v.SchemaID})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		for path := range typesOf(s, of) {
-			out[path] = true
+		places := typesOf(s, of)
+		if _, has := places[field]; has {
+			return nil
+		}
+		if latest == nil {
+			latest = places
 		}
 	}
-	return out, nil
+	return fault.Bad("field", "UNKNOWN_FIELD", "%s", fault.Suggest("no version of the subject has this field", field, slices.Sorted(maps.Keys(latest))))
 }
 
 // testify says what a consumer has to do with a field.
 func (s *scene) testify(ctx context.Context, w *witnesses, c consumer, field string) error {
 	for _, n := range c.readers {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		schema, err := s.readerSchema(ctx, n)
 		if fault.KindOf(err) == fault.Invalid {
 			w.say(contract.Unknown, c, "%s cannot be read any more: what it refers to was deleted", nameOf(n))
