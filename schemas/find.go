@@ -103,18 +103,11 @@ func (r *Registry) WithProperties(ctx context.Context, by access.Principal, subj
 		return Version{}, r.denied(st, Latest, st.absent(p, Latest, which))
 	}
 	meant := slices.DeleteFunc(slices.Clone(st.versions), func(v numbered) bool { return v.deleted && !which.deleted() })
-	var ids []contentID
-	for _, v := range meant {
-		ids = append(ids, contentID{st.place.context, int(v.schema)})
-	}
-	contents, err := r.loadAll(ctx, r.db, ids)
-	if err != nil {
-		return Version{}, err
-	}
-	for i, v := range slices.Backward(meant) {
-		s, ok := contents[ids[i]]
-		if ok && s.Metadata.has(properties) { // else it was deleted for good meanwhile, or is another
-			return Version{st.place.String(), int(v.version), v.time(), v.deleted, s, nil}, nil
+	slices.Reverse(meant)
+	for some := range slices.Chunk(meant, propertiesRead) {
+		v, found, err := r.firstWith(ctx, st.place, some, properties)
+		if err != nil || found {
+			return v, err
 		}
 	}
 	if err := r.reachable(); err != nil {
@@ -124,4 +117,31 @@ func (r *Registry) WithProperties(ctx context.Context, by access.Principal, subj
 		return Version{}, st.absent(p, Latest, which)
 	}
 	return Version{}, fault.Missing("version", "Version not found. No version of subject '%s' has all of these properties in its metadata: ask with fewer pairs of key and value", st.place)
+}
+
+// propertiesRead is how many versions are read at a time to look at their metadata:
+// with them come their texts.
+const propertiesRead = 50
+
+// firstWith finds the first of some versions whose metadata has all the
+// properties.
+func (r *Registry) firstWith(ctx context.Context, p place, some []numbered, properties map[string]string) (Version, bool, error) {
+	if err := ctx.Err(); err != nil {
+		return Version{}, false, err // what is in memory is read without asking anybody
+	}
+	ids := make([]contentID, len(some))
+	for i, v := range some {
+		ids[i] = contentID{p.context, int(v.schema)}
+	}
+	contents, err := r.loadAll(ctx, r.db, ids)
+	if err != nil {
+		return Version{}, false, err
+	}
+	for i, v := range some {
+		s, ok := contents[ids[i]]
+		if ok && s.Metadata.has(properties) { // else it was deleted for good meanwhile, or is another
+			return Version{p.String(), int(v.version), v.time(), v.deleted, s, nil}, true, nil
+		}
+	}
+	return Version{}, false, nil
 }
