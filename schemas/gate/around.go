@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/flowmart/lethe/catalog/fieldpath"
 	"github.com/flowmart/lethe/catalog/taxonomy"
 )
 
@@ -44,27 +43,9 @@ type Consumer struct {
 	Told     bool     // it said which fields
 }
 
-// reads reports whether a consumer may read a field.
-func (c Consumer) reads(path string) bool {
-	return !c.Told || slices.ContainsFunc(c.Fields, func(f string) bool { return lies(path, f) || lies(f, path) })
-}
-
-// lies reports whether a path is another or inside of it.
-func lies(path, in string) bool {
-	for in != "" && len(path) > len(in) && strings.HasPrefix(path, in) {
-		path = fieldpath.Outer(path)
-	}
-	return path == in
-}
-
-// of lists the uses of a field.
-func (a Around) of(path string) []Use {
-	return slices.DeleteFunc(slices.Clone(a.Uses), func(u Use) bool { return u.Path != "" && !lies(path, u.Path) })
-}
-
 // find lists what the catalog lacks for a version, or says against it.
 func (a Around) find(c Change, now tags, changes []Difference) []Finding {
-	out := a.amiss(c, now, changes)
+	out := a.atHand().amiss(c, now, changes)
 	if a.Topic == "" {
 		return out
 	}
@@ -74,7 +55,7 @@ func (a Around) find(c Change, now tags, changes []Difference) []Finding {
 	return out
 }
 
-func (a Around) amiss(c Change, now tags, changes []Difference) []Finding {
+func (a atHand) amiss(c Change, now tags, changes []Difference) []Finding {
 	if a.New {
 		return unsaid(now)
 	}
@@ -114,7 +95,7 @@ func (t tags) said() []Tag {
 // used finds personal fields that may be used for nothing (Art. 5(1)(b) GDPR),
 // and special categories without a ground: Art. 9(2) knows neither a contract
 // nor legitimate interests.
-func (a Around) used(personal []Tag) []Finding {
+func (a atHand) used(personal []Tag) []Finding {
 	if len(a.Uses) == 0 {
 		return []Finding{{Code: "CG020", Severity: Error, Message: "it holds personal data, and nobody said what it may be used for",
 			Mend: "declare a permitted use of its dataset in the catalog"}}
@@ -160,7 +141,7 @@ func (a Around) kept() []Finding {
 
 // widened finds consumers who would get personal data that may not be used for
 // what they do.
-func (a Around) widened(changes []Difference) []Finding {
+func (a atHand) widened(changes []Difference) []Finding {
 	var out []Finding
 	for _, d := range changes {
 		uses := a.of(d.Path)
@@ -168,7 +149,7 @@ func (a Around) widened(changes []Difference) []Finding {
 			continue
 		}
 		var who []string
-		for _, c := range a.Consumers {
+		for _, c := range a.reaches {
 			allowed := slices.ContainsFunc(uses, func(u Use) bool { return slices.Contains(c.Purposes, u.Purpose) })
 			if len(c.Purposes) > 0 && c.reads(d.Path) && !allowed {
 				who = append(who, c.Service)
@@ -185,13 +166,13 @@ func (a Around) widened(changes []Difference) []Finding {
 
 // needless finds personal fields that nobody needs (Art. 5(1)(c) GDPR), where
 // everybody who reads said what.
-func (a Around) needless(personal []Tag) []Finding {
+func (a atHand) needless(personal []Tag) []Finding {
 	if len(a.Consumers) == 0 || slices.ContainsFunc(a.Consumers, func(c Consumer) bool { return !c.Told }) {
 		return nil
 	}
 	var out []Finding
 	for _, t := range personal {
-		if !slices.ContainsFunc(a.Consumers, func(c Consumer) bool { return c.reads(t.Path) }) {
+		if !slices.ContainsFunc(a.reaches, func(c reach) bool { return c.reads(t.Path) }) {
 			out = append(out, Finding{Code: "CG023", Severity: Advice, Path: t.Path, Category: t.Category,
 				Message: "no consumer that is declared reads it", Mend: "leave the field out, or have whoever needs it declare so"})
 		}
