@@ -15,6 +15,13 @@ import (
 // second.
 const mostSteps = 50_000_000
 
+// mostDangling is how many names that no field has are told of, and longestTold how
+// much of a name or a pattern, in bytes.
+const (
+	mostDangling = 50
+	longestTold  = 300
+)
+
 // assigned lists for each field the tags that metadata give it, and the names
 // without a wildcard that no field has. With those that stand at the fields they
 // may not be too many.
@@ -41,8 +48,8 @@ func (m *Metadata) assigned(kind string, fields []format.Field) (tags [][]gate.A
 	for _, written := range sortedKeys(m.Tags) {
 		found := at[written]
 		if wild := pattern.Read(written); wild.Plain() {
-			if len(found) == 0 {
-				dangling = append(dangling, written)
+			if len(found) == 0 && len(dangling) < mostDangling {
+				dangling = append(dangling, format.Cut(written, longestTold))
 			}
 		} else {
 			found = matching(wild, names, &left)
@@ -85,7 +92,7 @@ func assign(to []gate.Assigned, f format.Field, pattern string, tags []string) (
 		return nil, fault.New(fault.Invalid, "INVALID_SCHEMA", "the patterns of metadata.tags give one field more than %d tags; keep those that say something", format.MostTags)
 	}
 	for _, tag := range tags {
-		to = append(to, gate.Assigned{Tag: tag, Pattern: pattern})
+		to = append(to, gate.Assigned{Tag: tag, Pattern: format.Cut(pattern, longestTold)})
 	}
 	return to, nil
 }

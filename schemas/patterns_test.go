@@ -263,3 +263,25 @@ func TestWhatAnotherVersionSaidOfOthers(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// What is told of names and patterns in metadata is cut: a body of 7 MiB holds
+// 400,000 names, or one of 7 MiB.
+func TestOfManyNamesInMetadataSomeAreTold(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	many := map[string][]string{"a" + strings.Repeat("n", 1<<20): {"user.name"}, strings.Repeat("**", 1<<19): {"nonsense"}}
+	for i := range 10_000 {
+		many[fmt.Sprint("b", i)] = []string{"user.name"}
+	}
+	found := must(b.Check(t.Context(), b.viewer, []schemas.Submission{{Subject: "orders-value", Text: record("a"), Metadata: &schemas.Metadata{Tags: many}}}))(t)
+	told := map[string]int{}
+	for _, f := range found[0].Findings {
+		told[f.Code]++
+		if len(f.Message) > 1000 {
+			t.Errorf("%s has %d bytes", f.Code, len(f.Message))
+		}
+	}
+	if told["CG017"] != 50 || told["CG012"] != 1 {
+		t.Errorf("told %v", told)
+	}
+}
