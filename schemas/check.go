@@ -156,6 +156,9 @@ func (r *Registry) check(ctx context.Context, db postgres.DB, by access.Principa
 		c, err = r.read(ctx, db, p.context, s)
 	}
 	if err == nil {
+		_, err = c.named(s)
+	}
+	if err == nil {
 		_, _, err = s.Metadata.assigned(c.kind, c.schema.Places())
 	}
 	if err != nil {

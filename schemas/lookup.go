@@ -118,7 +118,7 @@ func (r *Registry) known(ctx context.Context, db postgres.DB, st *state, s Submi
 
 // named is a content with the metadata and the rules that a submission names.
 func (c *content) named(s Submission) (*content, error) {
-	if s.Metadata == nil && s.RuleSet == nil {
+	if s.Metadata == c.Metadata && s.RuleSet == c.RuleSet || s.Metadata == nil && s.RuleSet == nil {
 		return c, nil
 	}
 	return c.with(s.Metadata, s.RuleSet)

@@ -152,6 +152,10 @@ func rulesOver(above, below []Rule) []Rule {
 	return append(out, above...)
 }
 
+// mostBeside is how long the metadata and the rules of a schema are at most, as
+// JSON: as long as its text.
+const mostBeside = 1 << 20
+
 // with is a content with metadata and a rule set, which make it another.
 func (c *content) with(m *Metadata, rules *RuleSet) (*content, error) {
 	metadata, err := spelled(m)
@@ -161,6 +165,9 @@ func (c *content) with(m *Metadata, rules *RuleSet) (*content, error) {
 	ruleSet, err := spelled(rules)
 	if err != nil {
 		return nil, err
+	}
+	if n := len(*said(metadata)) + len(*said(ruleSet)); n > mostBeside {
+		return nil, fault.New(fault.TooLarge, "SCHEMA_TOO_LARGE", "the metadata and the rules of the schema have %d bytes as JSON; at most %d are taken; leave out what nobody reads", n, mostBeside)
 	}
 	out := *c
 	out.metadata, out.ruleSet = metadata, ruleSet
