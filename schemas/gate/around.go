@@ -43,9 +43,14 @@ type Consumer struct {
 	Told     bool     // it said which fields
 }
 
-// find lists what the catalog lacks for a version, or says against it.
-func (a Around) find(c Change, now tags, changes []Difference) []Finding {
-	out := a.atHand().amiss(c, now, changes)
+// mostFound is how many findings there are before those of further topics are cut:
+// a hundred may lack the same for each of very many fields.
+const mostFound = 20_000
+
+// find lists what the catalog lacks for a version, or says against it. Beyond the
+// room that is left it tells the first of each kind alone.
+func (a Around) find(c Change, now tags, personal []Tag, changes []Difference, room int) []Finding {
+	out := few(a.atHand().amiss(c, now, personal, changes), room)
 	if a.Topic == "" {
 		return out
 	}
@@ -55,16 +60,32 @@ func (a Around) find(c Change, now tags, changes []Difference) []Finding {
 	return out
 }
 
-func (a atHand) amiss(c Change, now tags, changes []Difference) []Finding {
+// few are findings of which those that find no room are left out, but for the first
+// of each kind: no verdict is another without them.
+func few(found []Finding, room int) []Finding {
+	type kind struct {
+		code     string
+		severity Severity
+	}
+	told := map[kind]bool{}
+	return slices.DeleteFunc(found, func(f Finding) bool {
+		room--
+		of := kind{f.Code, f.Severity}
+		leave := room < 0 && told[of]
+		told[of] = true
+		return leave
+	})
+}
+
+func (a atHand) amiss(c Change, now tags, personal []Tag, changes []Difference) []Finding {
 	if a.New {
-		return unsaid(now)
+		return unsaid(personal)
 	}
 	var out []Finding
 	if !a.Owned {
 		out = append(out, Finding{Code: "CG003", Severity: Error, Message: "no active team answers for this data",
 			Mend: "give its service an owner in the catalog"})
 	}
-	personal := now.said()
 	if len(personal) > 0 {
 		out = append(out, a.used(personal)...)
 		out = append(out, a.kept()...)
@@ -75,8 +96,8 @@ func (a atHand) amiss(c Change, now tags, changes []Difference) []Finding {
 }
 
 // unsaid tells of personal data in a dataset that is new what will be asked for.
-func unsaid(now tags) []Finding {
-	if len(now.said()) == 0 {
+func unsaid(personal []Tag) []Finding {
+	if len(personal) == 0 {
 		return nil
 	}
 	return []Finding{{Code: "CG020", Severity: Advice,
@@ -104,8 +125,8 @@ func (a atHand) used(personal []Tag) []Finding {
 	for _, t := range personal {
 		uses := a.of(t.Path)
 		if len(uses) == 0 {
-			out = append(out, Finding{Code: "CG020", Severity: Error, Path: t.Path, Category: t.Category,
-				Message: fmt.Sprintf("it holds %s, and nobody said what it may be used for", t.Category), Mend: "declare a permitted use of the field in the catalog"})
+			out = append(roomy(out), Finding{Code: "CG020", Severity: Error, Path: t.Path, Category: t.Category,
+				Message: "it holds " + t.Category + ", and nobody said what it may be used for", Mend: "declare a permitted use of the field in the catalog"})
 			continue
 		}
 		term, err := taxonomy.Find("", t.Category, taxonomy.Category)

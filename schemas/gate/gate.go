@@ -154,8 +154,9 @@ func Check(c Change) Result {
 	r := Result{Tags: now.list(), Difference: c.difference(before, now)}
 	if c.Policy != Off {
 		r.Findings = c.find(now, r.Difference)
+		personal := now.said()
 		for _, a := range c.Around {
-			r.Findings = append(r.Findings, a.find(c, now, r.Difference)...)
+			r.Findings = append(r.Findings, a.find(c, now, personal, r.Difference, mostFound-len(r.Findings))...)
 		}
 	}
 	if untouched(c.Old, c.New) {

@@ -35,9 +35,13 @@ func (a atHand) of(path string) []Use {
 	if path == "" {
 		return a.own[""] // of all of it
 	}
+	outer := fieldpath.Outer(path)
+	if outer == "" {
+		return append(slices.Clip(a.own[""]), a.own[path]...)
+	}
 	uses, known := a.uses[path]
 	if !known {
-		uses = append(slices.Clip(a.of(fieldpath.Outer(path))), a.own[path]...)
+		uses = append(slices.Clip(a.of(outer)), a.own[path]...)
 		a.uses[path] = uses
 	}
 	return uses
