@@ -41,6 +41,9 @@ func Decode[T any](body []byte, like string) (v T, err error) {
 // misread says what about a body is not the object that is taken: a member by
 // its name, for it may be one of hundreds.
 func misread(err error, like string) error {
+	if fault.All(err) != nil { // of a member that reads itself
+		return err
+	}
 	if member, ok := fault.UnknownMember(err); ok {
 		return fault.Bad(member, "BAD_JSON", "there is no such member; send one object like %s", like)
 	}

@@ -25,7 +25,7 @@ const Path = "/api/v1/schemas/check"
 
 // Question is the body of a check.
 type Question struct {
-	Schemas []Schema `json:"schemas"`
+	Schemas few[Schema] `json:"schemas"`
 }
 
 // Schema is a schema on its way to a subject.
@@ -33,7 +33,7 @@ type Schema struct {
 	Subject    string            `json:"subject"`
 	Type       string            `json:"schemaType,omitempty"` // AVRO where it is left out
 	Text       string            `json:"schema"`
-	References []Reference       `json:"references,omitempty"`
+	References few[Reference]    `json:"references,omitempty"`
 	Metadata   *schemas.Metadata `json:"metadata,omitempty"`
 	RuleSet    *schemas.RuleSet  `json:"ruleSet,omitempty"`
 	// What the subject is to be set to: the schema is held against it, too.
