@@ -14,8 +14,13 @@ var (
 	someTables = family{of: func(n int) string {
 		return row("", "", "CREATE TABLE t@ (a int PRIMARY KEY);\n", "", "").of(min(n, 3900))
 	}}
-	wideTable = family{of: func(n int) string { return row("", "CREATE TABLE w (", "c@ int", ",", ");\n").of(min(n, 1590)) }}
-	manyKeys  = family{of: func(n int) string {
+	wideTable   = family{of: func(n int) string { return row("", "CREATE TABLE w (", "c@ int", ",", ");\n").of(min(n, 1590)) }}
+	heirsOfMany = family{of: func(n int) string {
+		return someTables.of(n) + pieces("", "", "", "", func(i, n int) string {
+			return row("", fmt.Sprintf("CREATE TABLE u%d () INHERITS (", i), "t@", ",", ");\n").of(min(n*30, 3800))
+		}).of(min(n, 90))
+	}}
+	manyKeys = family{of: func(n int) string {
 		return row("", "CREATE TABLE k (a int);", "ALTER TABLE k ADD UNIQUE (a);\n", "", "").of(min(n, 900))
 	}}
 )
@@ -99,6 +104,14 @@ var ofDDL = []family{
 		}
 		return b.String()
 	}},
+	then("tables renamed that have many keys", manyKeys, row("", "", "ALTER TABLE k RENAME TO l; ALTER TABLE l RENAME TO k;\n", "", "")),
+	then("tables moved that have many keys", manyKeys, row("", "", "ALTER TABLE k SET SCHEMA a, SET SCHEMA public;\n", "", "")),
+	then("heirs that have many keys", manyKeys, row("", "CREATE TABLE p (a int);", "ALTER TABLE k INHERIT p, NO INHERIT p;\n", "", "")),
+	then("columns of many heirs of many", heirsOfMany, row("", "", "ALTER TABLE t1 ADD c int, DROP c;\n", "", "")),
+	then("parents renamed of many heirs of many", heirsOfMany, row("", "", "ALTER TABLE t1 RENAME TO t; ALTER TABLE t RENAME TO t1;\n", "", "")),
+	then("heirs of many tables, made and dropped", someTables, family{of: func(n int) string {
+		return strings.Repeat(row("", "CREATE TABLE u () INHERITS (", "t@", ",", "); DROP TABLE u;\n").of(min(n, 3900)), n/3900)
+	}}),
 	row("partitions of partitions, then columns", "CREATE TABLE p1 (a int) PARTITION BY LIST (a);"+chainOf("CREATE TABLE p@@ PARTITION OF p@ DEFAULT PARTITION BY LIST (a);\n", 2000), "ALTER TABLE p1 ADD c@ int; ALTER TABLE p1 DROP c@;\n", "", ""),
 	then("types renamed among many tables", someTables, row("", "CREATE TYPE e1 AS ENUM ('a');", "ALTER TYPE e1 RENAME TO e2; ALTER TYPE e2 RENAME TO e1;\n", "", "")),
 	then("indexes renamed among many tables", someTables, row("", "", "ALTER INDEX i1 RENAME TO i2; ALTER INDEX i2 RENAME TO i1;\n", "", "")),

@@ -2,6 +2,7 @@ package tables
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -52,10 +53,12 @@ func narrow(columns []string) error {
 	return nil
 }
 
-// How many looks it is worth to copy a key, and a column, which has more to it.
+// How many looks it is worth to copy a key, and a column, which has more to it, and
+// to count a key, or a parent.
 const (
 	copied       = 8
 	copiedColumn = 24
+	counted      = 16
 )
 
 // AddKey adds a key. What a primary key is of may not be null.
@@ -80,11 +83,12 @@ func (s *State) AddKey(n Name, k Key, at Place) error {
 			}
 		}
 	}
+	s.looked += len(t.Keys)
 	if slices.ContainsFunc(t.Keys, func(o Key) bool { return o.Name == k.Name }) {
-		return taken("constraint", k.Name, t.At)
+		return s.taken("constraint", k.Name, t.At)
 	}
 	if k.Kind != Foreign && s.Used(Name{n.Schema, k.Name}) {
-		return taken("index", n.Schema+"."+k.Name, t.At)
+		return s.taken("index", n.Schema+"."+k.Name, t.At)
 	}
 	if len(t.Keys) >= MostKeys {
 		return TooManyKeys()
@@ -92,7 +96,6 @@ func (s *State) AddKey(n Name, k Key, at Place) error {
 	if err := s.spend(1); err != nil {
 		return err
 	}
-	s.looked += len(t.Keys)
 	t.Keys = append(t.Keys, k)
 	s.countKey(t, k, 1)
 	s.did(KeyAdded, n, "", "", k.String(), at)
@@ -185,9 +188,9 @@ func (s *State) dropKeys(t *Table, which func(Key) bool, at Place) (found bool) 
 	return found
 }
 
-// dropKeysTo takes away keys that lead to a table.
-func (s *State) dropKeysTo(n Name, which func(Key) bool, at Place) {
-	for _, t := range s.leading(n) {
-		s.dropKeys(t, func(k Key) bool { return k.To == n && which(k) }, at)
+// dropKeysTo takes away keys that lead to some tables.
+func (s *State) dropKeysTo(gone map[Name]bool, which func(Key) bool, at Place) {
+	for _, t := range s.keyed.to(slices.Collect(maps.Keys(gone))...) {
+		s.dropKeys(t, func(k Key) bool { return gone[k.To] && which(k) }, at)
 	}
 }

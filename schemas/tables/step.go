@@ -1,6 +1,7 @@
 package tables
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/flowmart/lethe/internal/fault"
@@ -9,7 +10,7 @@ import (
 // Create makes a table.
 func (s *State) Create(t Table) error {
 	if old := s.tables[t.Name]; old != nil {
-		return taken("table", t.Name.String(), old.At)
+		return s.taken("table", t.Name.String(), old.At)
 	}
 	if len(s.tables) >= mostTables {
 		return fault.New(fault.TooLarge, TooLarge, "there are more than %d tables here at once; describe a part of them as another store", mostTables)
@@ -35,48 +36,52 @@ func (s *State) Drop(n Name, at Place) error {
 	if err := s.spend(1); err != nil {
 		return err
 	}
-	s.drop(n, at)
+	gone := map[Name]bool{}
+	for _, t := range s.heirs(s.tables[n]) {
+		gone[t.Name] = true
+		s.count(t, -1)
+		delete(s.tables, t.Name)
+		s.did(TableDropped, t.Name, "", "", "", at)
+	}
+	s.dropKeysTo(gone, func(k Key) bool { return k.Kind == Foreign }, at)
 	return nil
 }
 
-func (s *State) drop(n Name, at Place) {
-	t := s.tables[n]
-	if t == nil {
-		return // an heir by two ways went by the first
+// links are the tables that lead to one, and how often each does.
+type links map[Name]map[*Table]int
+
+// count notes that a table leads to another once more, or (-1) once less.
+func (l links) count(to Name, t *Table, by int) {
+	if to == (Name{}) {
+		return
 	}
-	s.count(t, -1)
-	delete(s.tables, n)
-	s.did(TableDropped, n, "", "", "", at)
-	for _, t := range s.below(n) {
-		s.drop(t.Name, at)
+	if l[to] == nil {
+		l[to] = map[*Table]int{}
 	}
-	s.dropKeysTo(n, func(k Key) bool { return k.Kind == Foreign }, at)
+	if l[to][t] += by; l[to][t] == 0 {
+		delete(l[to], t)
+	}
+	if len(l[to]) == 0 {
+		delete(l, to)
+	}
 }
 
-// leading lists the tables that lead to a table, by name. To most tables none
-// does, and then no others are looked at.
-func (s *State) leading(n Name) []*Table {
-	if s.led[n] == 0 {
-		return nil
-	}
-	const dear = 4 // times a look: they are in no order
-	s.looked += dear*len(s.tables) + len(s.named)
-	var out []*Table
-	for _, t := range s.tables {
-		if t.under(n) || slices.ContainsFunc(t.Keys, func(k Key) bool { return k.To == n }) {
-			out = append(out, t)
+// to lists the tables that lead to any of some, each once, by name.
+func (l links) to(some ...Name) []*Table {
+	met := map[*Table]bool{}
+	for _, n := range some {
+		for t := range l[n] {
+			met[t] = true
 		}
 	}
-	slices.SortFunc(out, func(a, b *Table) int { return a.Name.compare(b.Name) })
-	return out
+	return slices.SortedFunc(maps.Keys(met), func(a, b *Table) int { return a.Name.compare(b.Name) })
 }
-
-// under reports whether a table is a partition or an heir of another.
-func (t *Table) under(n Name) bool { return t.PartOf == n || slices.Contains(t.Parents, n) }
 
 // below lists the partitions and heirs of a table.
 func (s *State) below(n Name) []*Table {
-	return slices.DeleteFunc(s.leading(n), func(t *Table) bool { return !t.under(n) })
+	const dear = 4 // times a look: they are in no order
+	s.looked += dear * len(s.kin[n])
+	return s.kin.to(n)
 }
 
 // Lead changes which tables a table is a partition or an heir of.
@@ -88,6 +93,7 @@ func (s *State) Lead(n Name, change func(*Table)) error {
 	if err := s.spend(1 + len(t.Parents)); err != nil {
 		return err
 	}
+	s.looked += len(t.Columns)
 	s.count(t, -1)
 	change(t)
 	s.count(t, 1)
@@ -110,11 +116,12 @@ func (s *State) Rename(n, to Name, at Place) error {
 		return err
 	}
 	if old := s.tables[to]; old != nil {
-		return taken("table", to.String(), old.At)
+		return s.taken("table", to.String(), old.At)
 	}
+	s.looked += len(t.Keys)
 	for _, k := range t.Keys {
 		if k.Kind != Foreign && to.Schema != n.Schema && s.Used(Name{to.Schema, k.Name}) {
-			return taken("index", to.Schema+"."+k.Name, t.At)
+			return s.taken("index", to.Schema+"."+k.Name, t.At)
 		}
 	}
 	if err := s.spend(1); err != nil {
@@ -126,10 +133,12 @@ func (s *State) Rename(n, to Name, at Place) error {
 	t.Name, t.At = to, at
 	s.tables[to] = t
 	s.count(t, 1)
-	for _, o := range s.leading(n) {
-		s.count(o, -1)
-		o.follow(n, to)
-		s.count(o, 1)
+	for _, led := range []links{s.kin, s.keyed} {
+		for _, o := range led.to(n) {
+			s.count(o, -1)
+			o.follow(n, to)
+			s.count(o, 1)
+		}
 	}
 	s.did(TableRenamed, to, "", n.String(), to.String(), at)
 	return nil
@@ -172,8 +181,9 @@ func (s *State) AddColumn(n Name, c Column) error {
 	if err != nil {
 		return err
 	}
+	s.looked += len(t.Columns)
 	if i := t.Index(c.Name); i >= 0 {
-		return taken("column", n.String()+"."+c.Name, t.Columns[i].At)
+		return s.taken("column", n.String()+"."+c.Name, t.Columns[i].At)
 	}
 	heirs := s.heirs(t)
 	if err := s.spend(len(heirs) * c.Size()); err != nil {
@@ -203,31 +213,43 @@ func (s *State) DropColumn(n Name, column string, at Place) error {
 	if err := s.spend(1); err != nil {
 		return err
 	}
-	s.dropColumn(t, column, at)
+	lost := map[Name]bool{}
+	s.dropColumn(t, column, at, lost)
+	s.dropKeysTo(lost, func(k Key) bool { return slices.Contains(k.ToColumns, column) }, at)
 	return nil
 }
 
 // dropColumn takes a column from a table and from those that have it from there
-// alone.
-func (s *State) dropColumn(t *Table, column string, at Place) {
+// alone, and notes which lost it.
+func (s *State) dropColumn(t *Table, column string, at Place, lost map[Name]bool) {
 	s.looked += copiedColumn*len(t.Columns) + copied*len(t.indexes)
 	i := t.Index(column)
 	was := t.Columns[i].Type
 	t.Columns = slices.Delete(t.Columns, i, i+1)
+	lost[t.Name] = true
 	s.did(ColumnDropped, t.Name, column, was, "", at)
 	has := func(k Key) bool { return slices.Contains(k.Columns, column) }
 	s.dropKeys(t, has, at)
 	t.indexes = slices.DeleteFunc(t.indexes, has)
-	s.dropKeysTo(t.Name, func(k Key) bool { return slices.Contains(k.ToColumns, column) }, at)
 	for _, h := range s.below(t.Name) {
 		i := h.Index(column)
-		if i < 0 || !h.Columns[i].Inherited {
-			continue
-		}
-		if !slices.ContainsFunc(h.Parents, func(n Name) bool { return s.tables[n] != nil && s.tables[n].Index(column) >= 0 }) {
-			s.dropColumn(h, column, at)
+		if i >= 0 && h.Columns[i].Inherited && !s.inherits(h, column) {
+			s.dropColumn(h, column, at, lost)
 		}
 	}
+}
+
+// inherits reports whether a parent of a table has a column.
+func (s *State) inherits(t *Table, column string) bool {
+	return slices.ContainsFunc(t.Parents, func(n Name) bool {
+		s.looked += copied
+		p := s.tables[n]
+		if p == nil {
+			return false
+		}
+		s.looked += len(p.Columns)
+		return p.Index(column) >= 0
+	})
 }
 
 // RenameColumn gives a column another name.
@@ -243,17 +265,19 @@ func (s *State) RenameColumn(n Name, column, to string, at Place) error {
 	for _, h := range heirs {
 		s.looked += 2 * len(h.Columns)
 		if i := h.Index(to); i >= 0 {
-			return taken("column", h.Name.String()+"."+to, h.Columns[i].At)
+			return s.taken("column", h.Name.String()+"."+to, h.Columns[i].At)
 		}
 	}
 	if err := s.spend(len(heirs)); err != nil {
 		return err
 	}
+	renamed := map[Name]bool{}
 	for _, h := range heirs {
 		i := h.Index(column)
 		if i < 0 {
 			continue
 		}
+		renamed[h.Name] = true
 		c := &h.Columns[i]
 		c.Former = remembered(column, c.Former)
 		c.Name, c.At = to, at
@@ -264,15 +288,15 @@ func (s *State) RenameColumn(n Name, column, to string, at Place) error {
 		for _, k := range h.indexes {
 			replace(k.Columns, column, to)
 		}
-		for _, o := range s.leading(h.Name) {
-			s.looked += len(o.Keys)
-			for _, k := range o.Keys {
-				if k.To == h.Name {
-					replace(k.ToColumns, column, to)
-				}
+		s.did(ColumnRenamed, h.Name, to, column, to, at)
+	}
+	for _, o := range s.keyed.to(slices.Collect(maps.Keys(renamed))...) {
+		s.looked += len(o.Keys)
+		for _, k := range o.Keys {
+			if renamed[k.To] {
+				replace(k.ToColumns, column, to)
 			}
 		}
-		s.did(ColumnRenamed, h.Name, to, column, to, at)
 	}
 	return nil
 }

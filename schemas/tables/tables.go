@@ -119,7 +119,8 @@ func (t *Table) Index(name string) int {
 type State struct {
 	tables map[Name]*Table
 	named  map[Name]int // how often a key's name is used in a schema
-	led    map[Name]int // how many partitions, heirs and foreign keys lead to a table
+	kin    links        // partitions and heirs
+	keyed  links        // by foreign keys
 	log    [][]Change   // in pieces, so that it grows without being copied
 	spent  int          // of mostSteps
 	looked int          // of mostLooks
@@ -152,7 +153,7 @@ const TooLarge = "STORE_TOO_LARGE"
 
 // New returns the state of an empty store.
 func New() *State {
-	return &State{tables: map[Name]*Table{}, named: map[Name]int{}, led: map[Name]int{}}
+	return &State{tables: map[Name]*Table{}, named: map[Name]int{}, kin: links{}, keyed: links{}}
 }
 
 // Of returns the state in which these tables stand.
@@ -186,9 +187,10 @@ func (s *State) Log() []Change { return slices.Concat(s.log...) }
 // count notes that the names of a table's keys are used, and what it leads to,
 // or (-1) no longer.
 func (s *State) count(t *Table, by int) {
-	s.led[t.PartOf] += by
+	s.looked += counted * (len(t.Parents) + len(t.Keys))
+	s.kin.count(t.PartOf, t, by)
 	for _, p := range t.Parents {
-		s.led[p] += by
+		s.kin.count(p, t, by)
 	}
 	for _, k := range t.Keys {
 		s.countKey(t, k, by)
@@ -197,7 +199,7 @@ func (s *State) count(t *Table, by int) {
 
 func (s *State) countKey(t *Table, k Key, by int) {
 	s.named[Name{t.Name.Schema, k.Name}] += by
-	s.led[k.To] += by
+	s.keyed.count(k.To, t, by)
 }
 
 // Used reports whether a table or a key of a schema has a name.
@@ -212,7 +214,7 @@ func (s *State) Table(n Name) (*Table, error) {
 		return t, nil
 	}
 	words := s.near(n.String(), s.names)
-	return nil, fault.New(fault.Invalid, "TABLE_UNKNOWN", "there is no table %s here; give the files that make it, before this one%s", clip(n.String()), words)
+	return nil, s.refused("TABLE_UNKNOWN", "there is no table %s here; give the files that make it, before this one%s", clip(n.String()), words)
 }
 
 func (s *State) names() []string {
@@ -241,7 +243,7 @@ func (s *State) Column(t *Table, name string) (*Column, error) {
 		return &t.Columns[i], nil
 	}
 	words := s.near(name, t.names)
-	return nil, fault.New(fault.Invalid, "COLUMN_UNKNOWN", "the table %s has no column %s here; give the files that make it, before this one%s", clip(t.Name.String()), clip(name), words)
+	return nil, s.refused("COLUMN_UNKNOWN", "the table %s has no column %s here; give the files that make it, before this one%s", clip(t.Name.String()), clip(name), words)
 }
 
 func (t *Table) names() []string {
@@ -252,9 +254,17 @@ func (t *Table) names() []string {
 	return out
 }
 
+// refused says why a step is not done. To find that out is a step, too.
+func (s *State) refused(code, message string, args ...any) error {
+	if err := s.spend(1); err != nil {
+		return err
+	}
+	return fault.New(fault.Invalid, code, message, args...)
+}
+
 // taken says that what is to be made is there already.
-func taken(noun, name string, at Place) error {
-	return fault.New(fault.Invalid, "ALREADY_THERE", "the %s %s is there already, since %s; drop it first, or write IF NOT EXISTS", noun, clip(name), at)
+func (s *State) taken(noun, name string, at Place) error {
+	return s.refused("ALREADY_THERE", "the %s %s is there already, since %s; drop it first, or write IF NOT EXISTS", noun, clip(name), at)
 }
 
 // clip shortens a name for a message, which is UTF-8 whatever it was.
