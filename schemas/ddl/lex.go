@@ -85,8 +85,9 @@ const (
 )
 
 // statement reads the tokens up to the next semicolon; none at the end. Of a
-// statement that is not about tables only the first are kept. They are good
-// until the next statement is read.
+// statement that is not about tables only the first are kept, and of COPY what
+// stands in no parentheses: whether rows follow. They are good until the next
+// statement is read.
 func (l *lexer) statement() ([]token, error) {
 	out := l.toks[:0]
 	defer func() { l.toks = out }()
@@ -123,7 +124,7 @@ func (l *lexer) statement() ([]token, error) {
 		if len(out) >= mostTokens {
 			return nil, l.bad(out[0].at, "SQL_TOO_LONG", "this statement has more than %d words; split it", mostTokens)
 		}
-		if len(out) < mostElsewhere || aboutTables(out[0].text) {
+		if len(out) < mostElsewhere || aboutTables(out[0].text) || out[0].text == "copy" && parens == 0 {
 			out = append(out, t)
 		}
 	}

@@ -118,7 +118,7 @@ var ofPeople = map[string][]string{
 	"DDL": {
 		`CREATE TABLE t ('@' text);`, `ALTER TABLE t ADD a text DEFAULT '@';`, `CREATE TABLE t (a int, CHECK (a = '@'), a int);`,
 		`COMMENT ON TABLE t IS '@';`, `COMMENT ON '@' IS '@';`, `CREATE TABLE t (a text DEFAULT '@`, `CREATE TABLE t (a text) '@';`, `INSERT INTO t VALUES ('@'`, `CREATE DOMAIN d AS '@';`, `SELECT $a$@`,
-		`CREATE TABLE t (a text DEFAULT E'@\xzz');`, `DROP TABLE '@';`, `CREATE TYPE e AS ENUM ('@', @);`,
+		`CREATE TABLE t (a text DEFAULT E'@\xzz');`, `DROP TABLE '@';`, "COPY public.t (id, a, b, c, d, e, f) FROM stdin;\nmaria\t@\n@;\n\\.\n", `CREATE TYPE e AS ENUM ('@', @);`,
 	},
 	"changelog.xml": {
 		`<databaseChangeLog><changeSet id="1"><addColumn tableName="t"><column name="a" type="text" defaultValue="@"/></addColumn></changeSet></databaseChangeLog>`,
