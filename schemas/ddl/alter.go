@@ -185,8 +185,8 @@ func (p *parser) add(n tables.Name) error {
 	if err != nil {
 		return err
 	}
-	if lenient && t.Index(c.Name) >= 0 {
-		return nil
+	if i, err := p.d.column(t, c.Name); err != nil || lenient && i >= 0 {
+		return err
 	}
 	if len(t.Columns) >= mostColumns {
 		return p.bad(endOfColumns)
@@ -218,7 +218,10 @@ func (p *parser) dropFrom(n tables.Name) error {
 		return err
 	}
 	t, err := p.d.State.Table(n)
-	if err != nil || lenient && t.Index(name) < 0 {
+	if err != nil {
+		return err
+	}
+	if i, err := p.d.column(t, name); err != nil || lenient && i < 0 {
 		return err
 	}
 	return p.d.State.DropColumn(n, name, at)

@@ -84,6 +84,9 @@ func (p *parser) like(t *tables.Table) error {
 	if err != nil {
 		return err
 	}
+	if err := p.d.copies(other.Columns); err != nil {
+		return err
+	}
 	for _, c := range other.Columns {
 		c.At, c.Former, c.Inherited = p.start, nil, false
 		if !with["comments"] {

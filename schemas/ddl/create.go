@@ -2,6 +2,7 @@ package ddl
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/flowmart/lethe/schemas/tables"
 )
@@ -126,6 +127,9 @@ func (p *parser) partitionOf(t *tables.Table, keys *[]tables.Key) error {
 	if err != nil {
 		return err
 	}
+	if err := p.d.copies(parent.Columns); err != nil {
+		return err
+	}
 	t.PartOf = parent.Name
 	t.Columns = slices.Clone(parent.Columns)
 	for i := range t.Columns {
@@ -185,6 +189,9 @@ func (p *parser) ofType(t *tables.Table, keys *[]tables.Key) error {
 		p.group()
 		return nil
 	}
+	if err := p.d.copies(p.d.types[full].parts); err != nil {
+		return err
+	}
 	for _, c := range p.d.types[full].parts {
 		c.At = p.start
 		t.Columns = append(t.Columns, c)
@@ -208,15 +215,19 @@ func (p *parser) inherits(t *tables.Table) error {
 		columns[i].Nullable = columns[i].Nullable && c.Nullable
 		columns[i].Inherited = columns[i].Inherited && c.Inherited
 	}
+	once := map[tables.Name]bool{}
 	for _, n := range parents {
 		parent, err := p.d.State.Table(p.d.found(n))
 		if err != nil {
 			return err
 		}
-		if slices.Contains(t.Parents, parent.Name) {
+		if once[parent.Name] {
 			return p.bad("each parent once")
 		}
-		t.Parents = append(t.Parents, parent.Name)
+		if err := p.d.copies(parent.Columns); err != nil {
+			return err
+		}
+		once[parent.Name], t.Parents = true, append(t.Parents, parent.Name)
 		for _, c := range parent.Columns {
 			c.Doc, c.Former, c.Inherited = "", nil, true
 			add(c)
@@ -259,8 +270,8 @@ func (p *parser) list() (out []tables.Name, err error) {
 // PostgreSQL makes primary keys first, and foreign ones last.
 func (p *parser) addKeys(n tables.Name, keys []tables.Key) error {
 	labels := map[tables.KeyKind]string{tables.Primary: "pkey", tables.Unique: "key", tables.Foreign: "fkey"}
-	if len(keys) > tables.MostKeys { // before each is compared with the others
-		return tables.TooManyKeys()
+	if err := tables.Within(keys); err != nil { // before each is compared with the others
+		return err
 	}
 	for _, k := range once(keys) {
 		t, err := p.d.State.Table(n)
@@ -289,17 +300,19 @@ func (p *parser) addKeys(n tables.Name, keys []tables.Key) error {
 // the first name that it is given.
 func once(keys []tables.Key) []tables.Key {
 	var out []tables.Key
+	at := map[string]int{} // of those that are no foreign keys, by their columns
 	for _, kind := range []tables.KeyKind{tables.Primary, tables.Unique, tables.Foreign} {
 		for _, k := range keys {
 			if k.Kind != kind {
 				continue
 			}
-			i := slices.IndexFunc(out, func(o tables.Key) bool {
-				return kind == tables.Unique && o.Kind != tables.Foreign && slices.Equal(o.Columns, k.Columns)
-			})
+			columns := strings.Join(k.Columns, "\x00")
+			i, there := at[columns]
 			switch {
-			case i < 0:
-				out = append(out, k)
+			case kind != tables.Unique || !there:
+				if out = append(out, k); kind != tables.Foreign && !there {
+					at[columns] = len(out) - 1
+				}
 			case out[i].Name == "":
 				out[i].Name = k.Name
 			}
@@ -326,6 +339,11 @@ func (p *parser) leads(k *tables.Key) error {
 }
 
 func (p *parser) createSchema() error {
+	if p.within {
+		p.i--
+		return p.bad("what stands in the schema, such as a table")
+	}
+	p.within = true
 	p.ifNotExists()
 	path := p.d.path
 	if !p.take("authorization") {
@@ -337,9 +355,6 @@ func (p *parser) createSchema() error {
 	}
 	defer func() { p.d.path = path }()
 	for p.skipTo("create"); p.take("create"); p.skipTo("create") {
-		if p.is("schema") {
-			return p.bad("what stands in the schema, such as a table")
-		}
 		if err := p.create(); err != nil {
 			return err
 		}
@@ -368,6 +383,9 @@ func (p *parser) createType() error {
 			c.Name, c.Nullable = name, true
 			if size += c.Size(); size > mostColumns {
 				return p.bad(endOfColumns)
+			}
+			if err := p.d.pass(c.Size()); err != nil {
+				return err
 			}
 			t.parts = append(t.parts, c)
 			if p.skipTo(",", ")"); !p.take(",") {

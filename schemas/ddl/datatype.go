@@ -103,13 +103,20 @@ func (p *parser) varying() string {
 
 // span reads the fields of an interval, such as DAY TO SECOND.
 func (p *parser) span() string {
-	units := []string{"year", "month", "day", "hour", "minute", "second"}
-	s := ""
-	for slices.Contains(units, p.peek(0).text) || p.is("to") && s != "" {
-		s += " " + p.peek(0).text
-		p.i++
+	s, unit := "", ""
+	if p.unit(&unit) {
+		s = " " + unit
+	}
+	if s != "" && p.take("to") && p.unit(&unit) {
+		s += " to " + unit
 	}
 	return s
+}
+
+// unit reads a field of an interval.
+func (p *parser) unit(name *string) bool {
+	*name = p.peek(0).text
+	return p.any("year", "month", "day", "hour", "minute", "second")
 }
 
 // modifiers reads what stands in parentheses behind a type.
@@ -159,6 +166,7 @@ func (d *Database) typeNamed(n tables.Name) (tables.Name, bool) {
 		schemas = []string{n.Schema}
 	}
 	for _, s := range schemas {
+		d.passed++
 		full := tables.Name{Schema: s, Table: n.Table}
 		if _, ok := d.types[full]; ok {
 			return full, true

@@ -77,7 +77,11 @@ func (d *Database) Run(from tables.Place, script string) error {
 			break
 		}
 		p := &parser{d: d, l: l, toks: toks, start: l.place(toks[0].at)}
-		if err := p.statement(); err != nil {
+		err = p.statement()
+		if err == nil {
+			err = d.pass(0) // looking for names is told of here
+		}
+		if err != nil {
 			faults = append(faults, p.placed(err)...)
 		}
 	}
@@ -147,6 +151,9 @@ func (d *Database) pass(looked int) error {
 	return nil
 }
 
+// copies refuses to go on where too much was copied.
+func (d *Database) copies(columns []tables.Column) error { return d.pass(2 * dear * len(columns)) }
+
 // column finds a column of a table, -1 if there is none.
 func (d *Database) column(t *tables.Table, name string) (int, error) {
 	return t.Index(name), d.pass(1 + len(t.Columns)/8)
@@ -174,6 +181,7 @@ func (d *Database) seen(n, making tables.Name) tables.Name {
 		return n
 	}
 	for _, schema := range d.path {
+		d.passed += 2
 		in := tables.Name{Schema: schema, Table: n.Table}
 		if in == making || d.State.Has(in) || d.others[in] {
 			return in

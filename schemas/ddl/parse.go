@@ -18,6 +18,7 @@ type parser struct {
 
 	copied []tables.Key    // by LIKE, which PostgreSQL makes after the rest
 	named  map[string]bool // the columns of the table that is being made
+	within bool            // a schema that is being made
 }
 
 func (p *parser) peek(n int) token {

@@ -135,7 +135,10 @@ func (l *lexer) unicode() (token, error) {
 		b.WriteRune(rune(v))
 		i = from + n - 1
 	}
-	return token{class: kind, text: b.String(), at: at}, nil
+	if s = b.String(); kind == quoted {
+		s = truncated(s)
+	}
+	return token{class: kind, text: s, at: at}, nil
 }
 
 // dollar reads a string between two $tag$.

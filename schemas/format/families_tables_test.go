@@ -15,6 +15,7 @@ var (
 		return row("", "", "CREATE TABLE t@ (a int PRIMARY KEY);\n", "", "").of(min(n, 3900))
 	}}
 	wideTable   = family{of: func(n int) string { return row("", "CREATE TABLE w (", "c@ int", ",", ");\n").of(min(n, 1590)) }}
+	thePath     = row("", "SET search_path TO ", "s@", ", ", ";\n").atMost(99)
 	heirsOfMany = family{of: func(n int) string {
 		return someTables.of(n) + pieces("", "", "", "", func(i, n int) string {
 			return row("", fmt.Sprintf("CREATE TABLE u%d () INHERITS (", i), "t@", ",", ");\n").of(min(n*30, 3800))
@@ -112,6 +113,20 @@ var ofDDL = []family{
 	then("heirs of many tables, made and dropped", someTables, family{of: func(n int) string {
 		return strings.Repeat(row("", "CREATE TABLE u () INHERITS (", "t@", ",", "); DROP TABLE u;\n").of(min(n, 3900)), n/3900)
 	}}),
+	then("a path of many schemas, dropped from", thePath, row("", "CREATE TABLE s1.t (a int);", "DROP TABLE IF EXISTS "+strings.Repeat("a,", 40_000)+"a;\n", "", "")),
+	then("a path of many schemas, for many types", thePath, row("", "CREATE TYPE s1.t AS (a int);", "DROP TYPE "+strings.Repeat("a,", 40_000)+"a;\n", "", "")),
+	row("schemas made in one another", "", "CREATE LOCAL SCHEMA s@ ", "", ";"),
+	long("fields of an interval", "CREATE TABLE t (a interval", " day", ");"),
+	long("a name of codes", `CREATE TABLE r (a int PRIMARY KEY); CREATE TABLE U&"`, "name", `" (a int`+strings.Repeat(", FOREIGN KEY (a) REFERENCES r", 300)+");"),
+	then("columns added that are there", wideTable, row("", "", "ALTER TABLE w ADD IF NOT EXISTS c1590 int, ADD IF NOT EXISTS c1590 int, ADD IF NOT EXISTS c1590 int;\n", "", "")),
+	then("columns dropped that are not there", wideTable, row("", "", "ALTER TABLE w DROP IF EXISTS z, DROP IF EXISTS z, DROP IF EXISTS z, DROP IF EXISTS z;\n", "", "")),
+	then("types with a wide one", row("", "CREATE TYPE w AS (", "c@ int", ",", ");\n").atMost(1590), row("", "", "CREATE TYPE t@ AS (a w);\n", "", "")),
+	then("a wide table copied in vain", wideTable, row("", "DO 'x'; CREATE TABLE t ();", "CREATE TABLE t (LIKE w);\n", "", "")),
+	then("columns missed behind a block", wideTable, row("", "DO 'x';", "ALTER TABLE w DROP z;\n", "", "")),
+	then("columns there behind a block", wideTable, row("", "DO 'x';", "ALTER TABLE w ADD c1590 int;\n", "", "")),
+	then("names taken behind a block", wideTable, row("", "DO 'x';", "ALTER TABLE w RENAME c1589 TO c1590;\n", "", "")),
+	then("keys there behind a block", manyKeys, row("", "DO 'x'; ALTER TABLE k ADD CONSTRAINT z UNIQUE (a);", "ALTER TABLE k ADD CONSTRAINT z UNIQUE (a);\n", "", "")),
+	then("columns that a key leads to", wideTable, row("", "ALTER TABLE w ADD FOREIGN KEY (c1) REFERENCES w (", "c1590", ", ", ");").atMost(49_000)),
 	row("partitions of partitions, then columns", "CREATE TABLE p1 (a int) PARTITION BY LIST (a);"+chainOf("CREATE TABLE p@@ PARTITION OF p@ DEFAULT PARTITION BY LIST (a);\n", 2000), "ALTER TABLE p1 ADD c@ int; ALTER TABLE p1 DROP c@;\n", "", ""),
 	then("types renamed among many tables", someTables, row("", "CREATE TYPE e1 AS ENUM ('a');", "ALTER TYPE e1 RENAME TO e2; ALTER TYPE e2 RENAME TO e1;\n", "", "")),
 	then("indexes renamed among many tables", someTables, row("", "", "ALTER INDEX i1 RENAME TO i2; ALTER INDEX i2 RENAME TO i1;\n", "", "")),

@@ -1,6 +1,7 @@
 package tables
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -34,12 +35,24 @@ func bearings(keys []Key) map[string]bool {
 	return out
 }
 
-// MostKeys bounds the keys of a table, each of which is compared with the others.
-const MostKeys = 1_000
+// mostKeys bounds the keys of a table, each of which is compared with the others.
+const mostKeys = 1_000
 
-// TooManyKeys is the fault of a table that has more.
-func TooManyKeys() error {
-	return fault.New(fault.TooLarge, TooLarge, "a table has at most %d keys; take those away that say the same", MostKeys)
+// Within refuses keys that are too many for a table, or too wide.
+func Within(keys []Key) error {
+	if len(keys) > mostKeys {
+		return tooManyKeys()
+	}
+	for _, k := range keys {
+		if err := cmp.Or(narrow(k.Columns), narrow(k.ToColumns)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func tooManyKeys() error {
+	return fault.New(fault.TooLarge, TooLarge, "a table has at most %d keys; take those away that say the same", mostKeys)
 }
 
 // mostKeyColumns is how many columns a key or an index of PostgreSQL has at most
@@ -90,8 +103,8 @@ func (s *State) AddKey(n Name, k Key, at Place) error {
 	if k.Kind != Foreign && s.Used(Name{n.Schema, k.Name}) {
 		return s.taken("index", n.Schema+"."+k.Name, t.At)
 	}
-	if len(t.Keys) >= MostKeys {
-		return TooManyKeys()
+	if len(t.Keys) >= mostKeys {
+		return tooManyKeys()
 	}
 	if err := s.spend(1); err != nil {
 		return err
@@ -111,8 +124,8 @@ func (s *State) Index(n Name, name string, columns []string) error {
 	if err := narrow(columns); err != nil {
 		return err
 	}
-	if len(t.indexes) >= MostKeys {
-		return fault.New(fault.TooLarge, TooLarge, "a table has at most %d unique indexes; take those away that say the same", MostKeys)
+	if len(t.indexes) >= mostKeys {
+		return fault.New(fault.TooLarge, TooLarge, "a table has at most %d unique indexes; take those away that say the same", mostKeys)
 	}
 	s.looked += copied * len(t.indexes)
 	t.indexes = slices.DeleteFunc(t.indexes, func(k Key) bool { return k.Name == name })

@@ -15,7 +15,7 @@ func (s *State) Create(t Table) error {
 	if len(s.tables) >= mostTables {
 		return fault.New(fault.TooLarge, TooLarge, "there are more than %d tables here at once; describe a part of them as another store", mostTables)
 	}
-	steps := 1
+	steps := 1 + len(t.Parents)
 	for _, c := range t.Columns {
 		steps += c.Size()
 	}

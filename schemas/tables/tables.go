@@ -112,7 +112,12 @@ func (c Column) Size() int {
 
 // Index finds a column, -1 if there is none.
 func (t *Table) Index(name string) int {
-	return slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name })
+	for i := range t.Columns { // a column is long, and is not copied to be looked at
+		if t.Columns[i].Name == name {
+			return i
+		}
+	}
+	return -1
 }
 
 // State is the tables of a store after some steps.
