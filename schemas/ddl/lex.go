@@ -196,7 +196,7 @@ func (l *lexer) next(first bool) (token, error) {
 		return token{class: text, text: s, at: at}, err
 	case c == '"':
 		s, err := l.name()
-		return token{class: quoted, text: truncated(s), at: at}, err
+		return token{class: quoted, text: Truncated(s), at: at}, err
 	case (c == 'e' || c == 'E' || c == 'b' || c == 'B' || c == 'x' || c == 'X' || c == 'n' || c == 'N') && l.peek(1) == '\'':
 		l.i++
 		s, err := l.string(c == 'e' || c == 'E')
@@ -216,7 +216,7 @@ func (l *lexer) next(first bool) (token, error) {
 		for l.i < len(l.in) && (isLetter(l.in[l.i]) || isDigit(l.in[l.i]) || l.in[l.i] == '$') {
 			l.i++
 		}
-		return token{class: word, text: truncated(folded(l.in[at:l.i])), at: at}, nil
+		return token{class: word, text: Truncated(folded(l.in[at:l.i])), at: at}, nil
 	}
 	_, size := utf8.DecodeRuneInString(l.in[l.i:])
 	l.i += size
@@ -251,7 +251,8 @@ func folded(s string) string {
 // longestName is how many bytes of a name PostgreSQL keeps.
 const longestName = 63
 
-func truncated(s string) string {
+// Truncated is as much of a name as PostgreSQL keeps.
+func Truncated(s string) string {
 	if len(s) <= longestName {
 		return s
 	}

@@ -136,7 +136,7 @@ func (l *lexer) unicode() (token, error) {
 		i = from + n - 1
 	}
 	if s = b.String(); kind == quoted {
-		s = truncated(s)
+		s = Truncated(s)
 	}
 	return token{class: kind, text: s, at: at}, nil
 }

@@ -48,6 +48,17 @@ var ofMigrations = map[string][]family{
 		}},
 		row("conditions on what is not there", `<databaseChangeLog>`, `<changeSet id="@" author="a"><preConditions onFail="MARK_RAN"><columnExists tableName="w@" columnName="d@"/></preConditions></changeSet>`, "", "</databaseChangeLog>"),
 		row("databases", `<databaseChangeLog><changeSet id="1" author="a" dbms="`, "d@", ",", `"><sql>SELECT 1</sql></changeSet></databaseChangeLog>`),
+		{name: "conditions together on a wide table", of: func(n int) string {
+			return `<databaseChangeLog><changeSet id="1" author="a"><sql>` + wideTable.of(n) + `</sql></changeSet><changeSet id="2" author="a"><preConditions onFail="MARK_RAN">` +
+				long("", "", `<columnExists tableName="w" columnName="d"/>`, "</preConditions></changeSet></databaseChangeLog>").of(n)
+		}},
+		beside("a long folder among many files", long("", `<databaseChangeLog><includeAll path="`, "folder", `"/></databaseChangeLog>`), "d/a@.xml\n<databaseChangeLog/>", 9_000),
+		{name: "columns added to a table of a long name", of: func(n int) string {
+			return row("", `<databaseChangeLog><changeSet id="1" author="a"><addColumn tableName="`+strings.Repeat("name", 4*n)+`">`, `<column name="c@" type="int" remarks="a"/>`, "", "</addColumn></changeSet></databaseChangeLog>").of(n)
+		}},
+		{name: "keys dropped that are not there", of: func(n int) string {
+			return `<databaseChangeLog><changeSet id="1" author="a"><sql>` + manyKeys.of(n) + "</sql>" + long("", "", `<dropPrimaryKey tableName="k"/>`, "</changeSet></databaseChangeLog>").of(n)
+		}},
 		long("instructions", "<databaseChangeLog>", "<?a b?>", "</databaseChangeLog>"),
 		long("signs by number", "<databaseChangeLog>", "&#65;", "</databaseChangeLog>"),
 		nest("a document type", "<!DOCTYPE a ", "[", "", "]", "><databaseChangeLog/>"),

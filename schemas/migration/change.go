@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/flowmart/lethe/internal/fault"
+	"github.com/flowmart/lethe/schemas/ddl"
 	"github.com/flowmart/lethe/schemas/tables"
 )
 
@@ -173,17 +174,22 @@ var reserved = strings.Fields(`all analyse analyze and any array as asc asymmetr
 	similar some symmetric table then to trailing true union unique user using variadic verbose when where window with`)
 
 // quote writes a name as Liquibase does: in quotes where it has capitals among
-// small letters or other signs, or is a word of SQL.
+// small letters or other signs, or is a word of SQL. A change may have the name of
+// its table in thousands of statements, so that no more of it is written than is read.
 func quote(name string) string {
+	name = ddl.Truncated(name)
 	mixed := strings.ToLower(name) != name && strings.ToUpper(name) != name
 	if plainName.MatchString(name) && !mixed && !slices.Contains(reserved, strings.ToLower(name)) {
 		return name
 	}
-	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+	return inQuotes(name)
 }
+
+func inQuotes(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 // folded is a name as PostgreSQL keeps what quote writes.
 func folded(name string) string {
+	name = ddl.Truncated(name)
 	if strings.HasPrefix(quote(name), `"`) {
 		return name
 	}

@@ -155,9 +155,9 @@ func (l *liquibase) dropKeys(c *node, n tables.Name, kind tables.KeyKind) []stri
 		return nil
 	}
 	var out []string
-	for _, k := range t.Keys {
-		if k.Kind == kind {
-			out = append(out, fmt.Sprintf("ALTER TABLE %s.%s DROP CONSTRAINT %s", quote(n.Schema), quote(n.Table), `"`+k.Name+`"`))
+	for i := range t.Keys { // a key is long, and is not copied to be looked at
+		if t.Keys[i].Kind == kind {
+			out = append(out, fmt.Sprintf("ALTER TABLE %s.%s DROP CONSTRAINT %s", quote(n.Schema), quote(n.Table), inQuotes(t.Keys[i].Name)))
 		}
 	}
 	return out

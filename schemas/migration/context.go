@@ -11,7 +11,7 @@ import (
 // or. Where none is chosen, or none is said, it runs, and so it does where more is
 // said than anybody can follow.
 // https://docs.liquibase.com/concepts/changelogs/attributes/contexts.html
-func runsIn(expression string, chosen []string) bool {
+func runsIn(expression string, chosen map[string]bool) bool {
 	const most = 1000
 	if len(chosen) == 0 {
 		return true
@@ -24,12 +24,21 @@ func runsIn(expression string, chosen []string) bool {
 	return e.any(0)
 }
 
+// chosen are contexts as an expression has them: in small letters, without @.
+func chosen(names []string) map[string]bool {
+	out := make(map[string]bool, len(names))
+	for _, name := range names {
+		out[strings.ToLower(strings.TrimPrefix(name, "@"))] = true
+	}
+	return out
+}
+
 var contextWords = regexp.MustCompile(`[(),!]|[^\s(),!]+`)
 
 // contexts evaluates an expression.
 type contexts struct {
 	words  []string
-	chosen []string
+	chosen map[string]bool
 }
 
 func (e *contexts) take(words ...string) bool {
@@ -73,7 +82,5 @@ func (e *contexts) one(depth int) bool {
 	}
 	word := e.words[0]
 	e.words = e.words[1:]
-	return slices.ContainsFunc(e.chosen, func(c string) bool {
-		return strings.EqualFold(strings.TrimPrefix(c, "@"), strings.TrimPrefix(word, "@"))
-	})
+	return e.chosen[strings.TrimPrefix(word, "@")]
 }

@@ -19,7 +19,7 @@ type liquibase struct {
 	files  map[string]File
 	values map[string]string // of ${…}
 	filler filler
-	in     []string            // the contexts chosen
+	in     map[string]bool     // the contexts chosen
 	paths  []string            // of the files, in order
 	byBase map[string][]string // the paths that end in a name, in order
 	open   []string            // the changelogs being read, so that none includes itself
@@ -33,7 +33,7 @@ type liquibase struct {
 const mostLooks = 200_000
 
 func readLiquibase(s Source, d *ddl.Database) error {
-	l := &liquibase{d: d, files: map[string]File{}, byBase: map[string][]string{}, values: map[string]string{}, in: s.Contexts, done: map[string]bool{}}
+	l := &liquibase{d: d, files: map[string]File{}, byBase: map[string][]string{}, values: map[string]string{}, in: chosen(s.Contexts), done: map[string]bool{}}
 	for _, f := range byPath(s.Files) {
 		l.files[f.Path] = f
 		l.paths = append(l.paths, f.Path)
@@ -180,14 +180,15 @@ func (l *liquibase) beside(f File, e *node, name string) string {
 // includeAll runs the changelogs of a folder by their paths.
 func (l *liquibase) includeAll(dir string, e *node) {
 	dir = strings.Trim(path.Clean(strings.TrimPrefix(dir, "classpath:")), "/")
-	found := false
+	found, below, behind := false, dir+"/", "/"+dir // a folder may have a long name, and there are many paths
+	within := behind + "/"
 	for _, p := range l.paths {
 		if l.looks++; l.looks > mostLooks {
 			l.fail(fault.New(fault.TooLarge, "TOO_MANY_INCLUDES", "folders are included in one another too often; name the changelogs one by one").At(e.at.String()))
 			return
 		}
 		in := path.Dir(p)
-		if dir != "." && in != dir && !strings.HasPrefix(in, dir+"/") && !strings.HasSuffix(in, "/"+dir) && !strings.Contains(in, "/"+dir+"/") {
+		if dir != "." && in != dir && !strings.HasPrefix(in, below) && !strings.HasSuffix(in, behind) && !strings.Contains(in, within) {
 			continue
 		}
 		if slices.Contains([]string{".sql", ".xml", ".yaml", ".yml", ".json"}, strings.ToLower(path.Ext(p))) && !slices.Contains(l.open, p) {
@@ -307,7 +308,7 @@ func changeSetSaid(line string) (said string, begins bool) {
 
 // formatted leaves of SQL with Liquibase's comments what runs on PostgreSQL; the
 // lines of the rest are empty, so that places stay right.
-func formatted(text string, contexts []string) string {
+func formatted(text string, contexts map[string]bool) string {
 	var b strings.Builder
 	skip, delimiter := false, ""
 	for line := range strings.Lines(text) {

@@ -183,6 +183,7 @@ func TestHostileFiles(t *testing.T) {
 		"text in parts":      {Format: "liquibase", Files: files("a.xml", xml("<sql>"+strings.Repeat("<![CDATA[a]]>", n)+"</sql>"))},
 		"columns with words": {Format: "liquibase", Files: files("a.xml", xml(`<createTable tableName="t">`+strings.Repeat(`<column name="a" type="int" remarks="b"/>`, n/2)+"</createTable>"))},
 		"many keys":          {Format: "liquibase", Files: files("a.yaml", strings.Repeat("a: b\n", n/4))},
+		"many contexts":      {Format: "liquibase", Contexts: strings.Fields(strings.Repeat("context ", n)), Files: files("a.sql", "--liquibase formatted sql\n"+strings.Repeat("--changeset a:1 context:other\n", n))},
 		"a long context":     {Format: "liquibase", Contexts: []string{"a"}, Files: files("a.sql", "--liquibase formatted sql\n--changeset a:1 context:\""+strings.Repeat("!(", 10*n)+"\"\nSELECT 1;\n")},
 		"a wide line":        {Format: "liquibase", Files: files("a.yaml", "a: ["+strings.Repeat("b, ", n)+"]")},
 		"many lines":         {Format: "liquibase", Files: files("a.yaml", "databaseChangeLog:\n"+strings.Repeat("- a: b\n", n))},
