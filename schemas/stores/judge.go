@@ -30,7 +30,8 @@ type finding struct {
 type judged struct {
 	tables.Table
 	fields   []field
-	dataset  uuid.UUID // uuid.Nil for one that the catalog does not know yet
+	places   map[string]tables.Place // of fields, by their paths, once one was asked for
+	dataset  uuid.UUID               // uuid.Nil for one that the catalog does not know yet
 	known    catalog.Dataset
 	standing []dossier.Tag // of its columns, in the catalog
 	change   gate.Change
@@ -203,18 +204,27 @@ func ofTable(tag string) (taxonomy.Term, error) {
 func reachable(all []*judged) {
 	const lost = "CG031"
 	isLost := func(f gate.Finding) bool { return f.Code == lost }
+	from := map[tables.Name][]tables.Name{} // the tables that lead to one
 	found := map[tables.Name]bool{}
+	var next []tables.Name
 	for _, j := range all {
 		personal := slices.ContainsFunc(j.result.Tags, func(t gate.Tag) bool { return taxonomy.Personal(t.Category) }) ||
 			slices.ContainsFunc(j.result.Findings, func(f gate.Finding) bool { return f.Code == "CG010" })
-		found[j.Name] = personal && !slices.ContainsFunc(j.result.Findings, isLost)
+		if personal && !slices.ContainsFunc(j.result.Findings, isLost) {
+			found[j.Name], next = true, append(next, j.Name)
+		}
+		for _, k := range j.Keys {
+			if k.Kind == tables.Foreign {
+				from[k.To] = append(from[k.To], j.Name)
+			}
+		}
 	}
-	for again := true; again; {
-		again = false
-		for _, j := range all {
-			leads := slices.ContainsFunc(j.Keys, func(k tables.Key) bool { return k.Kind == tables.Foreign && found[k.To] })
-			if leads && !found[j.Name] {
-				found[j.Name], again = true, true
+	for len(next) > 0 {
+		last := next[len(next)-1]
+		next = next[:len(next)-1]
+		for _, n := range from[last] {
+			if !found[n] {
+				found[n], next = true, append(next, n)
 			}
 		}
 	}
@@ -228,10 +238,15 @@ func reachable(all []*judged) {
 // placeOf is where a field is described, or the nearest one that it lies in, or
 // the table.
 func (j *judged) placeOf(path string) tables.Place {
+	if j.places == nil {
+		j.places = make(map[string]tables.Place, len(j.fields))
+		for _, f := range slices.Backward(j.fields) { // of two with one path the first counts
+			j.places[f.Path] = f.at
+		}
+	}
 	for _, p := range append([]string{path}, gate.Enclosing(path)...) {
-		i := slices.IndexFunc(j.fields, func(f field) bool { return f.Path == p })
-		if i >= 0 && j.fields[i].at.Line > 0 {
-			return j.fields[i].at
+		if at := j.places[p]; at.Line > 0 {
+			return at
 		}
 	}
 	return j.At
