@@ -9,6 +9,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/flowmart/lethe/schemas/format"
 )
 
 // Kind is what happened to a thing.
@@ -80,21 +82,14 @@ func decode(text string, into *any) error {
 
 type walk struct{ out []Change }
 
-func (w *walk) note(kind Kind, place string, before, after any) {
-	c := Change{Kind: kind, Place: place}
-	if kind != Added {
-		c.Before = text(before)
-	}
-	if kind != Removed {
-		c.After = text(after)
-	}
-	if kind == Reordered {
-		c.Before, c.After = "", ""
-	}
-	w.out = append(w.out, c)
+func (w *walk) note(kind Kind, place, before, after string) {
+	w.out = append(w.out, Change{kind, place, before, after})
 }
 
 func text(v any) string {
+	if n, ok := v.(json.Number); ok {
+		return n.String()
+	}
 	var b strings.Builder
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -115,22 +110,22 @@ func (w *walk) compare(place string, before, after any) {
 		w.items(place, bl, al)
 		return
 	}
-	if text(before) != text(after) {
-		w.note(Changed, place, before, after)
+	if b, a := text(before), text(after); b != a {
+		w.note(Changed, place, b, a)
 	}
 }
 
 func (w *walk) members(place string, before, after map[string]any) {
 	for _, name := range slices.Sorted(maps.Keys(before)) {
 		if _, still := after[name]; !still {
-			w.note(Removed, under(place, name), before[name], nil)
+			w.note(Removed, under(place, name), text(before[name]), "")
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(after)) {
 		if b, was := before[name]; was {
 			w.compare(under(place, name), b, after[name])
 		} else {
-			w.note(Added, under(place, name), nil, after[name])
+			w.note(Added, under(place, name), "", text(after[name]))
 		}
 	}
 }
@@ -149,26 +144,27 @@ func (w *walk) items(place string, before, after []any) {
 		if _, still := is[key]; still {
 			stayed = append(stayed, key)
 		} else {
-			w.note(Removed, under(place, key), before[i], nil)
+			w.note(Removed, under(place, key), text(before[i]), "")
 		}
 	}
 	for i, key := range a {
 		k, there := was[key]
 		if !there {
-			w.note(Added, under(place, key), nil, after[i])
+			w.note(Added, under(place, key), "", text(after[i]))
 			continue
 		}
 		stay = append(stay, key)
 		w.compare(under(place, key), before[k], after[i])
 	}
 	if !slices.Equal(stayed, stay) {
-		w.note(Reordered, place, nil, nil)
+		w.note(Reordered, place, "", "")
 	}
 }
 
 // keys are the names of the items of a list, and where each stands: a record's
-// or field's name, a type that is only named, or a value. Of items that have
-// none, or one of which two have the same, it reports false.
+// or field's name, a type that is only named, or a value, but none that holds others
+// which do. Of items that have none, or one of which two have the same, it reports
+// false.
 func keys(items []any) (names []string, at map[string]int, named bool) {
 	at = make(map[string]int, len(items))
 	for i, item := range items {
@@ -192,8 +188,19 @@ func keyOf(item any) string {
 			}
 		}
 		return ""
+	case []any:
+		if slices.ContainsFunc(item, holds) {
+			return ""
+		}
 	}
 	return text(item)
+}
+
+// holds reports whether a value has others in it.
+func holds(v any) bool {
+	_, isList := v.([]any)
+	_, isObject := v.(map[string]any)
+	return isList || isObject
 }
 
 func (w *walk) oneByOne(place string, before, after []any) {
@@ -201,20 +208,27 @@ func (w *walk) oneByOne(place string, before, after []any) {
 		at := under(place, fmt.Sprint(i))
 		switch {
 		case i >= len(after):
-			w.note(Removed, at, before[i], nil)
+			w.note(Removed, at, text(before[i]), "")
 		case i >= len(before):
-			w.note(Added, at, nil, after[i])
+			w.note(Added, at, "", text(after[i]))
 		default:
 			w.compare(at, before[i], after[i])
 		}
 	}
 }
 
+// longest is how long a place is: of one that is longer the beginning is told, for a
+// text may have any number of things in a place that is half of it.
+const longest = 1000
+
 func under(place, name string) string {
-	if place == "" {
-		return name
+	if place != "" {
+		name = place + "." + name
 	}
-	return place + "." + name
+	if len(place) > longest {
+		return place // it says already that there is more
+	}
+	return format.Cut(name, longest)
 }
 
 // lines finds the fewest lines that were taken out and put in.

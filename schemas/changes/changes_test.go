@@ -2,6 +2,7 @@ package changes
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -53,4 +54,26 @@ func FuzzOf(f *testing.F) {
 			t.Errorf("%q differs from itself: %v", before, found)
 		}
 	})
+}
+
+// Where a text has long names, and lists deep within lists, places stay short: there
+// may be as many of them as a text has things.
+func TestPlacesAreShort(t *testing.T) {
+	t.Parallel()
+	name := strings.Repeat("name", 10_000)
+	for text, other := range map[string]string{
+		`{"` + name + `":[` + strings.Repeat("1,", 1000) + `1]}`:                                   `{"` + name + `":[` + strings.Repeat("2,", 1000) + `1]}`,
+		strings.Repeat(`{"`+name[:900]+`":`, 50) + "1" + strings.Repeat("}", 50):                   strings.Repeat(`{"`+name[:900]+`":`, 50) + "2" + strings.Repeat("}", 50),
+		`{"a":` + strings.Repeat("[", 100) + `"` + name + `","b"` + strings.Repeat("]", 100) + "}": `{"a":` + strings.Repeat("[", 100) + `"` + name + `"` + strings.Repeat("]", 100) + "}",
+	} {
+		found := Of("JSON", text, other)
+		if len(found) == 0 {
+			t.Errorf("nothing was found in %.100s", text)
+		}
+		for _, c := range found {
+			if len(c.Place) > 1100 {
+				t.Fatalf("a place of %d bytes in %.100s", len(c.Place), text)
+			}
+		}
+	}
 }
