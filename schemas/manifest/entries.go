@@ -45,7 +45,7 @@ func (m *Manifest) Entries(t Tree) ([]Entry, error) { return m.entries(t, false)
 func (m *Manifest) Before(t Tree) ([]Entry, error) { return m.entries(t, true) }
 
 func (m *Manifest) entries(t Tree, before bool) ([]Entry, error) {
-	f := &finder{m: m}
+	f := &finder{m: m, taken: map[place]bool{}, of: map[string]int{}}
 	r := newReader(m.File)
 	for i, g := range m.Groups {
 		said, err := g.from(r, g.at, t, before)
@@ -83,6 +83,14 @@ type finder struct {
 	m     *Manifest
 	said  []beside // of each group
 	found []found
+	taken map[place]bool
+	of    map[string]int // where the first of each subject is in found
+}
+
+// place is a file in a group.
+type place struct {
+	group int
+	file  string
 }
 
 // found is an entry that is being made.
@@ -94,9 +102,10 @@ type found struct {
 
 // add takes a file into a group, once.
 func (f *finder) add(group int, file string) {
-	if slices.ContainsFunc(f.found, func(e found) bool { return e.group == group && e.File == file }) {
+	if f.taken[place{group, file}] {
 		return
 	}
+	f.taken[place{group, file}] = true
 	g := f.m.Groups[group]
 	f.found = append(f.found, found{group: group, Entry: Entry{File: file, Type: cmp.Or(g.Type, TypeOf(file)), Terms: g.Terms,
 		Metadata: f.said[group].metadata, RuleSet: f.said[group].ruleSet}})
@@ -139,11 +148,11 @@ func (f *finder) name(r *strict.Reader, i int) {
 		r.Bad(g.at, "INVALID_TOPICS", "%s (%s): %s", e.Subject, e.File, wrong.Message)
 	}
 	e.Topics = topics
-	for _, other := range f.found[:i] {
-		if other.Subject == e.Subject {
-			r.Bad(g.at, "SUBJECT_TWICE", "%s and %s are both of the subject %q; a subject has one schema at a time: put {name}, {dir} or {record} into it, or narrow the pattern", other.File, e.File, e.Subject)
-		}
+	if k, twice := f.of[e.Subject]; twice {
+		r.Bad(g.at, "SUBJECT_TWICE", "%s and %s are both of the subject %q; a subject has one schema at a time: put {name}, {dir} or {record} into it, or narrow the pattern", f.found[k].File, e.File, e.Subject)
+		return
 	}
+	f.of[e.Subject] = i
 }
 
 // sorted puts every entry after those it needs, and else keeps the order of the

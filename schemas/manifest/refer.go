@@ -21,9 +21,10 @@ import (
 // said is what the text of a schema says about itself and others. A text that
 // cannot be read says nothing: what is wrong with it is the registry's to tell.
 type said struct {
-	record  string   // its name: of the record or the first message, or the title
-	defines []string // Avro: full names of types; JSON Schema: its $id
-	needs   []string // what it takes from elsewhere, as a reference is called
+	record  string          // its name: of the record or the first message, or the title
+	defines []string        // Avro: full names of types; JSON Schema: its $id
+	needs   []string        // what it takes from elsewhere, as a reference is called
+	once    map[string]bool // those, in JSON Schema
 }
 
 func read(kind, text string) said {
@@ -40,21 +41,29 @@ func read(kind, text string) said {
 // says, and else the file that has it.
 func (f *finder) refer(r *strict.Reader, before bool) {
 	used := map[*Reference]bool{}
+	named := make([]map[string]int, len(f.m.Groups)) // the references of each group, by their names
+	for i, g := range f.m.Groups {
+		named[i] = map[string]int{}
+		for k, ref := range slices.Backward(g.References) {
+			named[i][ref.Name] = k
+		}
+	}
+	from := f.offers()
 	for i := range f.found {
 		e := &f.found[i]
 		g := &f.m.Groups[e.group]
 		for _, need := range e.said.needs {
-			if k := slices.IndexFunc(g.References, func(ref Reference) bool { return ref.Name == need }); k >= 0 {
+			if k, said := named[e.group][need]; said {
 				used[&g.References[k]] = true
 				ref := g.References[k]
 				ref.Subject = schemas.Qualified(e.Subject, ref.Subject)
 				e.References = append(e.References, ref)
-				if f.has(ref.Subject) && ref.Subject != e.Subject {
+				if _, has := f.of[ref.Subject]; has && ref.Subject != e.Subject {
 					e.Needs = append(e.Needs, ref.Subject)
 				}
 				continue
 			}
-			f.takeFrom(r, e, need)
+			f.takeFrom(r, e, need, from)
 		}
 	}
 	for i := range f.m.Groups {
@@ -66,16 +75,11 @@ func (f *finder) refer(r *strict.Reader, before bool) {
 	}
 }
 
-func (f *finder) has(subject string) bool {
-	return slices.ContainsFunc(f.found, func(e found) bool { return e.Subject == subject })
-}
-
 // takeFrom finds the one other file that has what an entry needs.
-func (f *finder) takeFrom(r *strict.Reader, e *found, need string) {
+func (f *finder) takeFrom(r *strict.Reader, e *found, need string, offered map[thing][]int) {
 	var from []*found
-	for i := range f.found {
-		o := &f.found[i]
-		if o.Type == e.Type && o.File != e.File && o.offers(e, need) {
+	for _, i := range e.offering(need, offered) {
+		if o := &f.found[i]; o.File != e.File {
 			from = append(from, o)
 		}
 	}
@@ -98,17 +102,40 @@ func (f *finder) takeFrom(r *strict.Reader, e *found, need string) {
 	}
 }
 
-// offers reports whether a file has what another one needs.
-func (e *found) offers(to *found, need string) bool {
-	switch e.Type {
-	case "PROTOBUF":
-		// protoc looks an import up from several folders; which, the file does not
-		// tell, so that the end of the path decides.
-		return e.File == need || strings.HasSuffix(e.File, "/"+need)
-	case "JSON":
-		return slices.Contains(e.said.defines, resolved(to.said.defines, need)) || path.Join(path.Dir(to.File), need) == e.File
+// thing is what a file of a type has for others.
+type thing struct{ kind, name string }
+
+// offers are the files that have each thing, in order.
+func (f *finder) offers() map[thing][]int {
+	out := map[thing][]int{}
+	for i, e := range f.found {
+		has := e.said.defines
+		switch e.Type {
+		case "PROTOBUF":
+			// protoc looks an import up from several folders; which, the file does not
+			// tell, so that the end of the path decides.
+			has = nil
+			for rest, more := e.File, true; more; _, rest, more = strings.Cut(rest, "/") {
+				has = append(has, rest)
+			}
+		case "JSON":
+			out[thing{"FILE", e.File}] = append(out[thing{"FILE", e.File}], i)
+		}
+		for _, name := range has {
+			out[thing{e.Type, name}] = append(out[thing{e.Type, name}], i)
+		}
 	}
-	return slices.Contains(e.said.defines, need)
+	return out
+}
+
+// offering are the files that have what one needs, in order.
+func (e *found) offering(need string, offered map[thing][]int) []int {
+	if e.Type != "JSON" {
+		return offered[thing{e.Type, need}]
+	}
+	out := slices.Concat(offered[thing{e.Type, resolved(e.said.defines, need)}], offered[thing{"FILE", path.Join(path.Dir(e.File), need)}])
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // readAvro reads which types a schema defines and which it only names. Names
@@ -129,8 +156,8 @@ func readAvro(text string) said {
 		}
 	}
 	for _, name := range w.used {
-		if name != "" && !w.defined[name] && !slices.Contains(s.needs, name) {
-			s.needs = append(s.needs, name)
+		if name != "" && !w.defined[name] {
+			s.needs, w.defined[name] = append(s.needs, name), true // once
 		}
 	}
 	return s
@@ -204,7 +231,7 @@ func readJSON(text string) said {
 	if json.Unmarshal([]byte(text), &root) != nil {
 		return said{}
 	}
-	var s said
+	s := said{once: map[string]bool{}}
 	o, _ := root.(map[string]any)
 	s.record, _ = o["title"].(string)
 	id, _ := o["$id"].(string)
@@ -238,8 +265,8 @@ func (s *said) refs(v any) {
 
 // need notes a URI as it is written, but that of the schema itself.
 func (s *said) need(ref string) {
-	if ref != "" && !slices.Contains(s.defines, ref) && !strings.Contains(ref, "://json-schema.org/") && !slices.Contains(s.needs, ref) {
-		s.needs = append(s.needs, ref)
+	if ref != "" && !slices.Contains(s.defines, ref) && !strings.Contains(ref, "://json-schema.org/") && !s.once[ref] {
+		s.needs, s.once[ref] = append(s.needs, ref), true
 	}
 }
 
