@@ -101,7 +101,8 @@ func filled(f File, fill *filler, value func(string) (string, bool)) (string, er
 		line++
 		comment := strings.Index(text, "--")
 		done, err := fill.fill(text, value, func(found string, at int) {
-			if len(faults) < most && (comment < 0 || at < comment) {
+			if len(faults) < most && fill.told < mostOfAll && (comment < 0 || at < comment) {
+				fill.told++
 				found = strings.ToValidUTF8(found, "�")
 				faults = append(faults, fault.New(fault.Invalid, "PLACEHOLDER_UNKNOWN", "the placeholder %s has no value; give it with --placeholder %s=…", found, found[2:len(found)-1]).
 					At(tables.Place{File: f.Path, Line: line, Column: at + 1}.String()))

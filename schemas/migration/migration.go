@@ -52,6 +52,9 @@ func Formats() []string { return slices.Sorted(maps.Keys(formats)) }
 // mostFiles bounds one source.
 const mostFiles = 10_000
 
+// mostOfAll is how many mistakes are told of all files together.
+const mostOfAll = 500
+
 // Read reads a source. Every mistake is told with its file, line and column,
 // as far as reading went.
 func Read(s Source) (Result, error) {
@@ -74,6 +77,13 @@ func Read(s Source) (Result, error) {
 	}
 	d := ddl.New()
 	err := read(s, d)
+	if all := fault.All(err); len(all) > mostOfAll {
+		told := make([]error, mostOfAll)
+		for i := range told {
+			told[i] = all[i]
+		}
+		err = errors.Join(told...)
+	}
 	return Result{d.State, d.Notes}, err
 }
 

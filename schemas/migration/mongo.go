@@ -19,7 +19,7 @@ func readMongo(s Source, d *ddl.Database) error {
 	var faults []error
 	read := 0
 	for _, f := range byPath(s.Files) {
-		if read > mostArguments {
+		if read > mostArguments || len(faults) >= mostOfAll {
 			break // that was told
 		}
 		m := mongo{d: d, file: f, read: &read}

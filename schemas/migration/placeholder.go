@@ -15,7 +15,10 @@ var placeholder = regexp.MustCompile(`\$\{([^{}\s]{1,100})\}`)
 const mostFilled = 4 << 20
 
 // filler puts values in the place of placeholders.
-type filler struct{ added int }
+type filler struct {
+	added int
+	told  int // of mostOfAll
+}
 
 // fill fills a text. What has no value stays, and missing is told of it and where
 // it stands.
