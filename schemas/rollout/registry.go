@@ -71,19 +71,24 @@ func (r Registry) Version(ctx context.Context, subject, version string) (v Regis
 	return v.inFull(), err
 }
 
-// Latest lists the latest versions of subjects that begin with a prefix.
+// Latest lists the latest versions of subjects that begin with a prefix. A registry
+// that does not know where to go on gives the same again.
 func (r Registry) Latest(ctx context.Context, prefix string) (all []Registered, err error) {
 	const page = 1000
+	seen := map[string]bool{}
 	for {
 		q := url.Values{"subjectPrefix": {prefix}, "latestOnly": {"true"}, "limit": {strconv.Itoa(page)}, "offset": {strconv.Itoa(len(all))}}
 		var some []Registered
 		if err := r.Do(sr.WithParams(ctx, sr.RawParams(q)), http.MethodGet, "/schemas", nil, &some); err != nil {
 			return nil, err
 		}
+		before := len(all)
 		for _, v := range some {
-			all = append(all, v.inFull())
+			if !seen[v.Subject] {
+				seen[v.Subject], all = true, append(all, v.inFull())
+			}
 		}
-		if len(some) < page {
+		if len(some) < page || len(all) == before {
 			return all, nil
 		}
 	}

@@ -2,12 +2,17 @@ package rollout
 
 import (
 	"bytes"
+	"context"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
+	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/changes"
@@ -118,5 +123,24 @@ func TestReferringFirst(t *testing.T) {
 		if strings.Join(got, " ") != c.want {
 			t.Errorf("%s: got %v, want %s", c.all, got, c.want)
 		}
+	}
+}
+
+// A registry that gives the same page again and again is asked no more.
+func TestLatestEnds(t *testing.T) {
+	t.Parallel()
+	page := "[" + strings.TrimSuffix(strings.Repeat(`{"subject":"a","version":1,"id":1,"schema":"\"int\""},`, 1000), ",") + "]"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(page))
+	}))
+	defer server.Close()
+	client, err := sr.NewClient(sr.URLs(server.URL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if all, err := (Registry{client}).Latest(ctx, ""); err != nil || len(all) != 1 {
+		t.Errorf("%d subjects, %v", len(all), err)
 	}
 }
