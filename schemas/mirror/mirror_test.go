@@ -1,13 +1,17 @@
 package mirror_test
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/flowmart/lethe/schemas/mirror"
 	"github.com/flowmart/lethe/schemas/remote"
@@ -252,5 +256,26 @@ func TestNothingIsMirroredWhileADatabaseIsAway(t *testing.T) {
 		if plan, err := m.Plan(t.Context()); err == nil || !strings.Contains(err.Error(), "2026-11-26T12:00:00Z") || len(plan) > 0 {
 			t.Errorf("%s: %v %v", name, acts(plan), err)
 		}
+	}
+}
+
+// A registry that makes up further subjects is not asked for ever.
+func TestEndlessList(t *testing.T) {
+	t.Parallel()
+	n := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		names := make([]string, 510_000)
+		for i := range names {
+			n++
+			names[i] = strconv.Itoa(n)
+		}
+		_ = json.NewEncoder(w).Encode(names)
+	}))
+	defer server.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	m := mirror.Mirror{From: &mirror.Registry{Registry: remote.Registry{URL: server.URL}}, To: &mirror.Registry{Registry: remote.Registry{URL: server.URL}}}
+	if _, err := m.Plan(ctx); err == nil || !strings.Contains(err.Error(), "more than 1000000 subjects") {
+		t.Error(err)
 	}
 }

@@ -37,6 +37,10 @@ const everySubject = ":*:"
 // there being more: Apicurio's, unless it is set otherwise.
 const usualCut = 1000
 
+// mostSubjects is how many a registry is taken to have: one that makes up further
+// names is asked no more.
+const mostSubjects = 1_000_000
+
 // subjects lists the subjects that start with prefix, deleted ones too if that is
 // asked; every one of them where there is none.
 func (r *Registry) subjects(ctx context.Context, prefix string, deleted bool) ([]string, error) {
@@ -102,7 +106,9 @@ func (r *Registry) listed(ctx context.Context, prefix string, deleted bool) ([]s
 		for _, name := range fresh {
 			seen[name] = true
 		}
-		names = append(names, fresh...)
+		if names = append(names, fresh...); len(names) > mostSubjects {
+			return nil, fmt.Errorf("it lists more than %d subjects; mirror them by prefixes", mostSubjects)
+		}
 	}
 }
 
