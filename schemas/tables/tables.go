@@ -219,7 +219,7 @@ func (s *State) Table(n Name) (*Table, error) {
 		return t, nil
 	}
 	words := s.near(n.String(), s.names)
-	return nil, s.refused("TABLE_UNKNOWN", "there is no table %s here; give the files that make it, before this one%s", clip(n.String()), words)
+	return nil, s.refuse("TABLE_UNKNOWN", "there is no table %s here; give the files that make it, before this one%s", clip(n.String()), words)
 }
 
 func (s *State) names() []string {
@@ -248,7 +248,7 @@ func (s *State) Column(t *Table, name string) (*Column, error) {
 		return &t.Columns[i], nil
 	}
 	words := s.near(name, t.names)
-	return nil, s.refused("COLUMN_UNKNOWN", "the table %s has no column %s here; give the files that make it, before this one%s", clip(t.Name.String()), clip(name), words)
+	return nil, s.refuse("COLUMN_UNKNOWN", "the table %s has no column %s here; give the files that make it, before this one%s", clip(t.Name.String()), clip(name), words)
 }
 
 func (t *Table) names() []string {
@@ -259,8 +259,8 @@ func (t *Table) names() []string {
 	return out
 }
 
-// refused says why a step is not done. To find that out is a step, too.
-func (s *State) refused(code, message string, args ...any) error {
+// refuse says why a step is not done. To find that out is a step, too.
+func (s *State) refuse(code, message string, args ...any) error {
 	if err := s.spend(1); err != nil {
 		return err
 	}
@@ -269,7 +269,7 @@ func (s *State) refused(code, message string, args ...any) error {
 
 // taken says that what is to be made is there already.
 func (s *State) taken(noun, name string, at Place) error {
-	return s.refused("ALREADY_THERE", "the %s %s is there already, since %s; drop it first, or write IF NOT EXISTS", noun, clip(name), at)
+	return s.refuse("ALREADY_THERE", "the %s %s is there already, since %s; drop it first, or write IF NOT EXISTS", noun, clip(name), at)
 }
 
 // clip shortens a name for a message, which is UTF-8 whatever it was.
