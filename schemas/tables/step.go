@@ -124,7 +124,7 @@ func (s *State) Rename(n, to Name, at Place) error {
 			return s.taken("index", to.Schema+"."+k.Name, t.At)
 		}
 	}
-	if err := s.spend(1); err != nil {
+	if err := s.spend(1 + len(s.kin[n]) + len(s.keyed[n])); err != nil {
 		return err
 	}
 	s.count(t, -1)
@@ -135,10 +135,11 @@ func (s *State) Rename(n, to Name, at Place) error {
 	s.count(t, 1)
 	for _, led := range []links{s.kin, s.keyed} {
 		for _, o := range led.to(n) {
-			s.count(o, -1)
+			s.looked += counted * (len(o.Parents) + len(o.Keys))
 			o.follow(n, to)
-			s.count(o, 1)
+			led.count(to, o, led[n][o])
 		}
+		delete(led, n)
 	}
 	s.did(TableRenamed, to, "", n.String(), to.String(), at)
 	return nil
