@@ -68,13 +68,12 @@ func (l links) count(to Name, t *Table, by int) {
 
 // to lists the tables that lead to any of some, each once, by name.
 func (l links) to(some ...Name) []*Table {
-	met := map[*Table]bool{}
+	var out []*Table
 	for _, n := range some {
-		for t := range l[n] {
-			met[t] = true
-		}
+		out = slices.AppendSeq(out, maps.Keys(l[n]))
 	}
-	return slices.SortedFunc(maps.Keys(met), func(a, b *Table) int { return a.Name.compare(b.Name) })
+	slices.SortFunc(out, func(a, b *Table) int { return a.Name.compare(b.Name) })
+	return slices.Compact(out)
 }
 
 // below lists the partitions and heirs of a table.
