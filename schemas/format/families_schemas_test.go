@@ -248,6 +248,7 @@ var ofProtobuf = []family{
 	row("options of one's own", p3+`import "google/protobuf/descriptor.proto"; extend google.protobuf.FieldOptions { repeated string o = 50001; } message M { string a = 1 [`, `(o) = "@"`, ", ", "]; }"),
 	row("options of a file", p3+`import "google/protobuf/descriptor.proto"; extend google.protobuf.FileOptions { repeated string o = 50001; }`, `option (o) = "@";`, "", "message M {}"),
 	nest("messages as options", p3+`import "google/protobuf/descriptor.proto"; message O { O o = 1; } extend google.protobuf.FileOptions { O o = 50001; } option (o) = {`, `o {`, ``, `}`, `}; message M {}`),
+	row("one optional field often", p3+"message M {", "optional int32 a = 1;\n", "", "}"),
 	row("reserved numbers", p3+"message M { reserved 20000", ", 3@0000", "", "; }"),
 	row("reserved names", p3+"message M { reserved ", `"n@"`, ", ", "; }"),
 	row("names in JSON", p3+"message M {", `string field_@ = @ [json_name = "F@"];`+"\n", "", "}"),

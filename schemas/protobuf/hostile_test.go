@@ -88,6 +88,7 @@ func TestRefused(t *testing.T) {
 		"unfolds without end":      {unfoldsWide(40), "unfolds to more than"},
 		"more than parsers bear":   {`syntax = "proto2"; message M { extensions 1 [verification = UNVERIFIED]@ }`, "line 1, column 72"},
 		"a map without a letter":   {`syntax = "proto3"; message A { map<string, A> __ = 1; }`, "no letter"},
+		"one optional field often": {`syntax = "proto3"; message A {` + strings.Repeat(" optional int32 a = 1;", 9_000) + "}", "line 1, column 69: message A: two fields have the name a"},
 		"9,000 optional fields":    {wide(18_000)["optional"], "thousands of optional fields"},
 	} {
 		t.Run(name, func(t *testing.T) {

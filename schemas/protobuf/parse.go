@@ -167,6 +167,9 @@ func (l *layout) parse() (r parser.Result, err error) {
 	}()
 	h := reporter.NewHandler(m.reporter())
 	tree, err := parser.Parse(self, strings.NewReader(l.parsed), h)
+	if err == nil {
+		err = twice(tree)
+	}
 	if err != nil {
 		return nil, m.err(err)
 	}
