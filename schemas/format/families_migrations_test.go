@@ -65,6 +65,9 @@ var ofMigrations = map[string][]family{
 	},
 	"changelog.yaml": {
 		row("change sets", "databaseChangeLog:\n", "- changeSet:\n    id: @\n    changes:\n    - createTable:\n        tableName: t@\n        columns:\n        - column: {name: a, type: int}\n", "", ""),
+		row("lists without anything on a line", "databaseChangeLog: [", "[]", ",", "]"),
+		row("items without anything", "databaseChangeLog:\n", "- \n", "", ""),
+		row("empty lines of a text", "databaseChangeLog: |\n", "\n", "", ""),
 		row("a list on a line", "databaseChangeLog: [", "{a: @}", ", ", "]"),
 		nest("lists", "databaseChangeLog: ", "[", "", "]", ""),
 		nest("lists by lines", "databaseChangeLog:\n", "- ", "a", "", ""),
@@ -208,6 +211,9 @@ var ofMigrations = map[string][]family{
 }
 
 var ofManifests = []family{
+	row("groups without anything", "schemas:\n", "- \n", "", ""),
+	row("empty lines of a text", "schemas: |\n", "\n", "", ""),
+	row("empty lines of many texts", "schemas:\n", "- |\n"+strings.Repeat("\n", 1000), "", ""),
 	row("groups", "schemas:\n", "- {files: 'a@/*.avsc', subject: 'a@-{name}'}\n", "", ""),
 	row("files of a group", "schemas:\n- subject: '{name}'\n  files:\n", "  - a@/**/*.avsc\n", "", ""),
 	row("references", "schemas:\n- subject: '{name}'\n  files: a\n  references:\n", "  - {name: n@, subject: s@}\n", "", ""),

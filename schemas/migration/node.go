@@ -11,7 +11,6 @@ import (
 
 	goyaml "github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
@@ -278,13 +277,12 @@ func (r *jsonReader) token() (json.Token, error) {
 
 func readYAML(f File) (*node, error) {
 	first := tables.Place{File: f.Path, Line: 1, Column: 1}
-	var tokens token.Tokens
-	long := strings.Count(f.Text, "\n") > mostLines
-	if !long {
-		tokens = lexer.Tokenize(f.Text)
+	if strings.Count(f.Text, "\n") > mostLines {
+		return nil, fault.New(fault.TooLarge, "FILE_TOO_LARGE", "a changelog in YAML has at most %d lines; split it, and include the parts", mostLines).At(first.String())
 	}
-	if long || len(tokens) > mostWords {
-		return nil, fault.New(fault.TooLarge, "FILE_TOO_LARGE", "a changelog in YAML has at most %d lines with %d words; split it, and include the parts", mostLines, mostWords).At(f.Path + ":1:1")
+	tokens, at, wrong := strict.Tokens(f.Text, mostWords)
+	if wrong != "" {
+		return nil, badDocument(tables.Place{File: f.Path, Line: at.Line, Column: at.Column}, "%s", wrong)
 	}
 	depth, line, onLine := 0, 0, 0
 	for _, t := range tokens {
@@ -303,9 +301,6 @@ func readYAML(f File) (*node, error) {
 		if depth > deepest || onLine > mostOnALine {
 			return nil, tooDeep(tables.Place{File: f.Path, Line: t.Position.Line, Column: t.Position.Column})
 		}
-	}
-	if at, found := strict.Crowded(tokens); found {
-		return nil, badDocument(tables.Place{File: f.Path, Line: at.Line, Column: at.Column}, "more than %d keys stand beside one another here; write a list", strict.MostKeys)
 	}
 	file, err := parser.Parse(tokens, 0)
 	if err != nil {

@@ -7,10 +7,10 @@ import (
 // MostKeys is how many keys one mapping may have.
 const MostKeys = 2_000
 
-// Crowded finds where a mapping has more keys than MostKeys. The parser goes one
+// crowded finds where a mapping has more keys than MostKeys. The parser goes one
 // call deeper with each of them, and copies all that follow: what is a file of a
 // megabyte keeps it busy for a quarter of a minute.
-func Crowded(tokens token.Tokens) (at Mark, found bool) {
+func crowded(tokens token.Tokens) (at Mark, found bool) {
 	var open []mapping // the mappings that a token can be in, by where their keys begin
 	for i, t := range tokens {
 		key := t.Type == token.MappingValueType && i > 0

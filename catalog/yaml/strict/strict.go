@@ -13,7 +13,6 @@ import (
 
 	goyaml "github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
@@ -25,6 +24,7 @@ import (
 const (
 	maxFlowDepth  = 20
 	maxLineTokens = 500
+	mostTokens    = 1_000_000
 	maxMistakes   = 100
 )
 
@@ -122,7 +122,11 @@ func (r *Reader) Tree(data []byte) (body ast.Node) {
 			body = nil
 		}
 	}()
-	tokens := lexer.Tokenize(string(data))
+	tokens, at, wrong := Tokens(string(data), mostTokens)
+	if wrong != "" {
+		r.Bad(at, "YAML_TOO_WIDE", "%s", wrong)
+		return nil
+	}
 	if !r.bearable(tokens) {
 		return nil
 	}
@@ -169,10 +173,6 @@ func (r *Reader) bearable(tokens token.Tokens) bool {
 			r.Bad(at, "YAML_TOO_DEEP", "brackets nest at most %d deep, a line has at most %d words, and a file has one document", maxFlowDepth, maxLineTokens)
 			return false
 		}
-	}
-	if at, found := Crowded(tokens); found {
-		r.Bad(at, "YAML_TOO_WIDE", "more than %d keys stand beside one another here; %s never has as many", MostKeys, r.What)
-		return false
 	}
 	return true
 }
