@@ -231,33 +231,40 @@ type taken struct {
 	err    error
 }
 
+// take reads one text of a family, unless it is longer than any that is read. No
+// text is shorter than what it has many of.
+func (l language) take(f family, n int) (one taken, fits bool) {
+	if n > l.most {
+		return one, false
+	}
+	text, before := f.of(n), ""
+	if f.was != nil {
+		before = f.was(n)
+	}
+	if max(len(text), len(before)) > l.most {
+		return one, false
+	}
+	read := l.ready(text, before)
+	runtime.GC()
+	one = taken{family: f.name, n: n, bytes: len(text)}
+	one.cpu = cputest.Process(func() { one.err = read() })
+	return one, true
+}
+
 // slowest doubles a family until its texts are longer than any that is read, and
 // goes on from the largest that is taken in quarters: what is refused for its
 // size is slowest just before it is. It finds the text that takes longest.
 func (l language) slowest(f family) (worst taken) {
 	largest := 64
 	try := func(n int) (fits bool) {
-		if n > l.most { // no text is shorter than what it has many of
-			return false
-		}
-		text, before := f.of(n), ""
-		if f.was != nil {
-			before = f.was(n)
-		}
-		if max(len(text), len(before)) > l.most {
-			return false
-		}
-		read := l.ready(text, before)
-		runtime.GC()
-		var err error
-		took := cputest.Process(func() { err = read() })
-		if err == nil {
+		one, fits := l.take(f, n)
+		if fits && one.err == nil {
 			largest = max(largest, n)
 		}
-		if took > worst.cpu {
-			worst = taken{f.name, n, len(text), took, err}
+		if one.cpu > worst.cpu {
+			worst = one
 		}
-		return true
+		return fits
 	}
 	n := 64
 	for try(n) {
