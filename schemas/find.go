@@ -25,7 +25,7 @@ func (r *Registry) ByGUID(ctx context.Context, by access.Principal, guid uuid.UU
 }
 
 // IDsByGUID lists the ids of a content by the context that gave them, the
-// context "." first.
+// context "." first. The content itself is not read.
 func (r *Registry) IDsByGUID(ctx context.Context, by access.Principal, guid uuid.UUID) ([]Schema, error) {
 	ids, err := r.idsOf(ctx, by, guid)
 	if err == nil && len(ids) == 0 {
@@ -34,14 +34,11 @@ func (r *Registry) IDsByGUID(ctx context.Context, by access.Principal, guid uuid
 	if err != nil {
 		return nil, err
 	}
-	found, err := r.loadAll(ctx, r.db, ids)
-	var out []Schema
-	for _, id := range ids {
-		if s, ok := found[id]; ok { // else it was deleted for good meanwhile
-			out = append(out, s)
-		}
+	out := make([]Schema, len(ids))
+	for i, id := range ids {
+		out[i] = Schema{Context: id.context, ID: id.id, GUID: guid}
 	}
-	return out, err
+	return out, nil
 }
 
 func (r *Registry) idsOf(ctx context.Context, by access.Principal, guid uuid.UUID) ([]contentID, error) {

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/postgres"
 )
 
@@ -26,7 +27,8 @@ type Listing struct {
 const mostListed = 1000
 
 // List lists versions by subject and number. An alias is not followed: what it
-// leads to is in the list under its own name.
+// leads to is in the list under its own name. A list is complete or refused: where
+// its contents are too large together it has the fault LIST_TOO_LARGE.
 func (r *Registry) List(ctx context.Context, by access.Principal, wanted Listing) ([]Version, error) {
 	if err := signedIn(by); err != nil {
 		return nil, err
@@ -74,27 +76,53 @@ func (l listing) led(to place) bool {
 // filled are versions with their contents, and with the names that lead to their
 // subjects.
 func (r *Registry) filled(ctx context.Context, rows []stored, aliases map[place][]place) ([]Version, error) {
+	out, size := []Version{}, 0
+	for some := range slices.Chunk(rows, listRead) {
+		if err := ctx.Err(); err != nil {
+			return nil, err // what is in memory is read without asking anybody
+		}
+		contents, err := r.loadAll(ctx, r.db, contentsOf(some))
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range some {
+			s, ok := contents[v.content()]
+			if !ok { // it was deleted for good meanwhile
+				continue
+			}
+			if size += len(s.Text) + weightBeside(s); size > mostAnswered && len(out) > 0 {
+				return nil, tooMuch(len(out))
+			}
+			one := v.of(s)
+			for _, name := range aliases[place{v.Context, v.Name}] {
+				one.Aliases = append(one.Aliases, name.String())
+			}
+			out = append(out, one)
+		}
+	}
+	return out, nil
+}
+
+// A list is answered from memory, so what it may hold is bounded, and it is read a
+// few versions at a time. One version is always answered.
+const (
+	mostAnswered = 64 << 20 // of texts and about what is beside them, in bytes
+	listRead     = 32
+)
+
+// tooMuch refuses a list of which only the first so many fit: a part of it would
+// be taken for the whole.
+func tooMuch(fit int) error {
+	return fault.New(fault.TooLarge, "LIST_TOO_LARGE", "the schemas of this list, with their metadata, rules and references, take more than %d MiB, and only the first %d fit; ask for fewer at a time with limit and offset, or for those of a longer subjectPrefix", mostAnswered>>20, fit)
+}
+
+// contentsOf are the contents of versions.
+func contentsOf(rows []stored) []contentID {
 	ids := make([]contentID, len(rows))
 	for i, v := range rows {
 		ids[i] = v.content()
 	}
-	contents, err := r.loadAll(ctx, r.db, ids)
-	if err != nil {
-		return nil, err
-	}
-	out := []Version{}
-	for _, v := range rows {
-		s, ok := contents[v.content()]
-		if !ok { // it was deleted for good meanwhile
-			continue
-		}
-		one := v.of(s)
-		for _, name := range aliases[place{v.Context, v.Name}] {
-			one.Aliases = append(one.Aliases, name.String())
-		}
-		out = append(out, one)
-	}
-	return out, nil
+	return ids
 }
 
 // begins reports whether a name begins as p says: in its context, or in every

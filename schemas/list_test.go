@@ -100,3 +100,61 @@ func TestAListByRulesIsCompleteOrRefused(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 }
+
+// A list of more than 64 MiB is refused, not cut, from the database and from memory;
+// parts of it are answered. Each text is 50 bytes short of 1 MiB, and weighs 300
+// bytes more: 64 of them are more than 64 MiB.
+func TestAListIsNotTooLarge(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	doc := func(letters int) string {
+		return `{"type":"record","name":"R","doc":"` + strings.Repeat("x", letters) + `","fields":[]}`
+	}
+	const whole = 1<<20 - 100
+	for i := range 65 {
+		b.put(t, b.admin, fmt.Sprintf("a-%02d", i), doc(whole))
+	}
+	b.put(t, b.admin, "b", doc(1))
+	replica, looks := b.following(t)
+	blind(t, b, replica, looks)
+	for _, c := range []struct {
+		name string
+		l    schemas.Listing
+		want int // 0 where it is refused
+	}{
+		{"all", schemas.Listing{}, 0},
+		{"of a prefix", schemas.Listing{Prefix: "a"}, 0},
+		{"of a longer one", schemas.Listing{Prefix: "a-0"}, 10},
+		{"as many as fit", schemas.Listing{Limit: 63}, 63},
+		{"the rest", schemas.Listing{Offset: 63}, 3},
+	} {
+		for where, from := range map[string]*schemas.Registry{"the database": b.Registry, "memory": replica} {
+			got, err := from.List(ctx, b.viewer, c.l)
+			switch {
+			case c.want > 0 && (err != nil || len(got) != c.want):
+				t.Errorf("%s, from %s: %d, %v, want %d", c.name, where, len(got), err, c.want)
+			case c.want == 0:
+				wants(t, err, "LIST_TOO_LARGE")
+			}
+		}
+	}
+}
+
+// One version is answered however large it is: 230,000 empty objects in a rule are
+// 690 KB of JSON, and take 300 bytes each in memory.
+func TestALargeVersionIsListedAlone(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	var many []any
+	for range 230_000 {
+		many = append(many, map[string]any{})
+	}
+	rules := &schemas.RuleSet{DomainRules: []schemas.Rule{{"name": "r", "params": many}}}
+	must(b.Register(ctx, b.admin, schemas.Submission{Subject: "a", Text: record("a"), RuleSet: rules}))(t)
+	b.put(t, b.admin, "b", record("a"))
+	if v := must(b.List(ctx, b.viewer, schemas.Listing{Prefix: "a"}))(t); len(v) != 1 {
+		t.Errorf("%d versions", len(v))
+	}
+	_, err := b.List(ctx, b.viewer, schemas.Listing{})
+	wants(t, err, "LIST_TOO_LARGE")
+}

@@ -29,7 +29,13 @@ var reached = []struct {
 	}},
 	{404, []step{{"GET /nothing", "", 404, 404, ""}, {"GET /schemas/ids/one", "", 404, 404, ""}, {"GET /subjects?limit=all", "", 404, 404, ""}, {"GET /contexts/%3A/nothing", "", 404, 404, ""}}},
 	{405, []step{{"PUT /subjects", "", 405, 405, ""}, {"PATCH /contexts/c/config", "", 405, 405, ""}}},
-	{413, []step{{"POST /subjects/x/versions", submission(strings.Repeat("x", 8<<20)), 413, 413, ""}}},
+	{413, []step{
+		{"POST /subjects/x/versions", submission(strings.Repeat("x", 8<<20)), 413, 413, ""},
+		{"POST /contexts/large/subjects/a/versions", submission(v1, `,"ruleSet":{"domainRules":[{"name":"r","params":[`+strings.Repeat("{},", 230_000)+`{}]}]}`), 200, 0, ""},
+		{"POST /contexts/large/subjects/b/versions", one, 200, 0, ""},
+		{"GET /contexts/large/schemas", "", 413, 413, "~only the first 1 fit; ask for fewer at a time with limit"},
+		{"GET /contexts/large/schemas?limit=1", "", 200, 0, ""},
+	}},
 	{422, []step{
 		{"POST /subjects/x/versions", "", 422, 422, ""}, {"GET /subjects/x/metadata?key=a", "", 422, 422, ""},
 		{"POST /subjects/x/versions", submission(v1, `,"metadata":{"properties":{"a":"\u0000"}}`), 422, 422, ""},
