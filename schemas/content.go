@@ -40,9 +40,8 @@ type target struct {
 	schemaID  contentID
 }
 
-// Most references a schema may have, and how deep they may follow one another.
+// What a schema may refer to, and how deep references may follow one another.
 const (
-	mostReferences = 100
 	// longestReference is how long the name of one is at most, in bytes.
 	longestReference = 1000
 	mostLevels       = 10
@@ -155,8 +154,8 @@ func (r *Registry) resolve(ctx context.Context, db postgres.DB, home string, ref
 	if len(references) == 0 {
 		return nil, nil
 	}
-	if len(references) > mostReferences {
-		return nil, fault.Bad("references", "INVALID_SCHEMA", "a schema has at most %d references", mostReferences)
+	if len(references) > format.MostReferences {
+		return nil, fault.Bad("references", "INVALID_SCHEMA", "a schema has at most %d references; refer to schemas that bring others along", format.MostReferences)
 	}
 	if db == postgres.DB(r.db) { // a unit of work reads by itself
 		if err := r.subjects.exact(ctx); err != nil {

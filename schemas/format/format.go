@@ -41,6 +41,9 @@ type Options struct {
 // many places, and each place has the tags of its type.
 const MostTags = 100
 
+// MostReferences is how many schemas one may refer to.
+const MostReferences = 100
+
 // MostTagsInAll is how many tags all places of a schema may have together, with
 // those that its metadata give them. Each is judged, and kept in the catalog.
 const MostTagsInAll = 100_000

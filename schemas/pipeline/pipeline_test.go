@@ -51,6 +51,8 @@ func TestCheckOverHTTP(t *testing.T) {
 		{`{"schemas":[]}`, viewer, 422, "OUT_OF_RANGE"},
 		{`{"schemas":[` + strings.Repeat("{},", 1000) + `{}]}`, viewer, 422, "OUT_OF_RANGE"},
 		{`{"schemas":[{"references":[` + strings.Repeat("null,", 1000) + `{}]}]}`, viewer, 422, "OUT_OF_RANGE"},
+		{`{"schemas":[{}],"schemas":[{}]}`, viewer, 422, "BAD_JSON"},
+		{`{"schemas":[{"references":[{}],"references":[{}]}]}`, viewer, 422, "give one list"},
 		{`{"schemas":[{"subject":1}]}`, viewer, 422, `"path":"schemas.subject","code":"BAD_JSON","detail":"this member takes a string`},
 		{`{"schemas":[{"subject":"x","schema":"\"string\"","references":[{"nam":"x"}]}]}`, viewer, 422, `"path":"nam","code":"BAD_JSON"`},
 		{`{"schemas":[{"subject":"x","schema":"\"string\"","compatability":"FULL"}]}`, viewer, 422, "BAD_JSON"},

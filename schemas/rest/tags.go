@@ -22,8 +22,8 @@ const (
 )
 
 type tagged struct {
-	Entity entity   `json:"schemaEntity"`
-	Tags   []string `json:"tags"`
+	Entity entity `json:"schemaEntity"`
+	Tags   tags   `json:"tags"`
 }
 
 func asTagged(t format.Tagged) tagged {
@@ -48,8 +48,8 @@ func taggedIn(list []tagged) ([]format.Tagged, error) {
 // amendment is the body of a request for a version with other tags.
 type amendment struct {
 	NewVersion    int               `json:"newVersion"`
-	TagsToAdd     []tagged          `json:"tagsToAdd"`
-	TagsToRemove  []tagged          `json:"tagsToRemove"`
+	TagsToAdd     places            `json:"tagsToAdd"`
+	TagsToRemove  places            `json:"tagsToRemove"`
 	Metadata      *schemas.Metadata `json:"metadata"`
 	RuleSet       *schemas.RuleSet  `json:"ruleSet"`
 	RulesToMerge  *schemas.RuleSet  `json:"rulesToMerge"`

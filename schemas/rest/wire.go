@@ -30,15 +30,15 @@ type reference struct {
 type submission struct {
 	Schema     *string           `json:"schema"`
 	SchemaType string            `json:"schemaType"`
-	References []reference       `json:"references"`
+	References references        `json:"references"`
 	ID         int               `json:"id"`
 	Version    int               `json:"version"`
 	Metadata   *schemas.Metadata `json:"metadata"`
 	RuleSet    *schemas.RuleSet  `json:"ruleSet"`
 
-	TagsToAdd    []tagged `json:"schemaTagsToAdd"`
-	TagsToRemove []tagged `json:"schemaTagsToRemove"`
-	KeepTags     bool     `json:"propagateSchemaTags"`
+	TagsToAdd    places `json:"schemaTagsToAdd"`
+	TagsToRemove places `json:"schemaTagsToRemove"`
+	KeepTags     bool   `json:"propagateSchemaTags"`
 }
 
 type schemaBody struct {
@@ -108,6 +108,9 @@ func decode(c *call, into any) error {
 		return failure{http.StatusUnprocessableEntity, http.StatusUnprocessableEntity, "the body is empty; this path takes a JSON object"}
 	}
 	if err := json.Unmarshal(body, into); err != nil {
+		if _, told := errors.AsType[failure](err); told || fault.All(err) != nil { // of a list that reads itself
+			return err
+		}
 		return failure{http.StatusBadRequest, http.StatusBadRequest, misread(err)}
 	}
 	return nil
