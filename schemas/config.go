@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -343,34 +342,6 @@ func levelIn(text json.RawMessage) (Level, error) {
 		return "", fault.Bad("compatibility", "INVALID_LEVEL", "the level is a text, such as BACKWARD")
 	}
 	return ParseLevel(name)
-}
-
-func (c *Config) check() error {
-	if c.Policy != nil {
-		policy := strings.ToUpper(*c.Policy)
-		if c.Policy = &policy; policy != "STRICT" && policy != "LENIENT" {
-			return fault.Bad("compatibilityPolicy", "INVALID_LEVEL", "the policy is STRICT or LENIENT; LOGICAL is not offered")
-		}
-	}
-	if c.Gate != nil {
-		known := []string{string(gate.Enforce), string(gate.Warn), string(gate.Off)}
-		policy := strings.ToUpper(string(*c.Gate))
-		if *c.Gate = gate.Policy(policy); !slices.Contains(known, policy) {
-			return fault.Bad("gate", "INVALID_CONFIG", "%s", fault.Suggest("the gate's policy is ENFORCE, WARN or OFF", policy, known))
-		}
-	}
-	if c.Alias != nil && *c.Alias == "" {
-		c.Alias = nil
-	}
-	if c.Alias != nil {
-		if _, err := placeOf(*c.Alias); err != nil {
-			return err
-		}
-	}
-	if err := c.DefaultRuleSet.check("defaultRuleSet"); err != nil {
-		return err
-	}
-	return c.OverrideRuleSet.check("overrideRuleSet")
 }
 
 // DeleteConfig takes back what is set on a subject, a context or the registry,

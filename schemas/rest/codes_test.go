@@ -87,7 +87,11 @@ var reached = []struct {
 	}},
 	{40408, []step{{"GET /config/a", "", 404, 40408, "~\"Subject 'a' has no configuration of its own. It inherits one: ask with defaultToGlobal=true"}}},
 	{40409, []step{{"GET /mode/a", "", 404, 40409, "~\"Subject 'a' has no mode of its own. It inherits one: ask with defaultToGlobal=true"}}},
-	{42203, []step{{"PUT /config/a", `{"compatibility":"SIDEWAYS"}`, 422, 42203, ""}, {"PUT /config/a", `{"compatibilityPolicy":"LOGICAL"}`, 422, 42203, ""}, {"PUT /config/a", `{"normalize":1}`, 422, 42203, ""}}},
+	{42203, []step{
+		{"PUT /config/a", `{"compatibility":"SIDEWAYS"}`, 422, 42203, ""}, {"PUT /config/a", `{"compatibilityPolicy":"LOGICAL"}`, 422, 42203, ""}, {"PUT /config/a", `{"normalize":1}`, 422, 42203, ""},
+		{"PUT /config/a", `{"compatibilityGroup":"` + strings.Repeat("x", 1001) + `"}`, 422, 42203, "~compatibilityGroup: this setting is a name of 1000 bytes at most"},
+		{"PUT /config/a", `{"defaultMetadata":{"properties":{"p":"` + strings.Repeat("x", 1<<20) + `"}}}`, 422, 42203, "~at most 1048576 are taken"},
+	}},
 	{42204, []step{{"PUT /mode/a", `{"mode":"FORWARD"}`, 422, 42204, ""}, {"PUT /mode", `{"mode":"forward"}`, 422, 42204, "~LETHE_FORWARD_URL"}, {"PUT /mode", `{}`, 422, 42204, ""}}},
 	{42205, []step{
 		{"PUT /mode/a", `{"mode":"IMPORT"}`, 422, 42205, ""},
