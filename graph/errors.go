@@ -63,7 +63,7 @@ func classify(ctx context.Context, err error) *fault.Fault {
 
 // told is e in other words, without its cause.
 func told(e *gqlerror.Error, code, message, requestID string) *gqlerror.Error {
-	out := &gqlerror.Error{Message: cut(message), Path: e.Path, Locations: e.Locations, Extensions: map[string]any{"code": code}}
+	out := &gqlerror.Error{Message: fault.Cut(message, mostTold), Path: e.Path, Locations: e.Locations, Extensions: map[string]any{"code": code}}
 	if requestID != "" {
 		out.Extensions["requestId"] = requestID
 	}
@@ -73,13 +73,6 @@ func told(e *gqlerror.Error, code, message, requestID string) *gqlerror.Error {
 // mostTold is how long a message is, in bytes: what was sent may be in it, and is
 // not sent back whole.
 const mostTold = 2 << 10
-
-func cut(message string) string {
-	if len(message) <= mostTold {
-		return message
-	}
-	return strings.ToValidUTF8(message[:mostTold-len("…")], "") + "…"
-}
 
 // refusals turns the faults of a mutation into what its payload tells. Faults
 // are for the person who acts; a caller whom nobody knows, a dependency that
@@ -99,7 +92,7 @@ func refusals(err error) ([]exec.UserError, error) {
 		if len(f.Path) > 0 {
 			path = append([]string{"input"}, f.Path...)
 		}
-		told[i] = exec.UserError{Code: f.Code, Path: path, Message: cut(f.Message)}
+		told[i] = exec.UserError{Code: f.Code, Path: path, Message: fault.Cut(f.Message, mostTold)}
 	}
 	return told, nil
 }

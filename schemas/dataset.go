@@ -227,12 +227,7 @@ func catalogFields(fields []format.Field, of topic.Part) []catalog.Field {
 // has it whole. It is cut before it is copied: one may be that of many fields.
 func shortDoc(doc string) string {
 	const most = 4000
-	begins := doc[:min(len(doc), 2*most)]
-	short := strings.ReplaceAll(begins, "\x00", "")
-	if len(short) > most || len(begins) < len(doc) {
-		short = strings.ToValidUTF8(short[:min(len(short), most-len("…"))], "") + "…"
-	}
-	return short
+	return fault.Cut(strings.ReplaceAll(fault.Cut(doc, 2*most), "\x00", ""), most)
 }
 
 // fillAtOnce is how many subjects one call of Fill takes on.

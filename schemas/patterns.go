@@ -49,7 +49,7 @@ func (m *Metadata) assigned(kind string, fields []format.Field) (tags [][]gate.A
 		found := at[written]
 		if wild := pattern.Read(written); wild.Plain() {
 			if len(found) == 0 && len(dangling) < mostDangling {
-				dangling = append(dangling, format.Cut(written, longestTold))
+				dangling = append(dangling, fault.Cut(written, longestTold))
 			}
 		} else {
 			found = matching(wild, names, &left)
@@ -92,7 +92,7 @@ func assign(to []gate.Assigned, f format.Field, pattern string, tags []string) (
 		return nil, fault.New(fault.Invalid, "INVALID_SCHEMA", "the patterns of metadata.tags give one field more than %d tags; keep those that say something", format.MostTags)
 	}
 	for _, tag := range tags {
-		to = append(to, gate.Assigned{Tag: tag, Pattern: format.Cut(pattern, longestTold)})
+		to = append(to, gate.Assigned{Tag: tag, Pattern: fault.Cut(pattern, longestTold)})
 	}
 	return to, nil
 }

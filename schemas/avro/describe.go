@@ -3,7 +3,7 @@ package avro
 import (
 	"strings"
 
-	"github.com/flowmart/lethe/schemas/format"
+	"github.com/flowmart/lethe/internal/fault"
 )
 
 // mostFragment is how much of a schema a difference shows, in bytes.
@@ -24,7 +24,7 @@ func fieldFragment(s *Schema, f *Field) string {
 func excerpt(s *Schema, write func(*printer)) string {
 	p := &printer{types: s.types, written: map[*Type]bool{}, most: mostFragment}
 	write(p)
-	return format.Cut(p.out.String(), mostFragment)
+	return fault.Cut(p.out.String(), mostFragment)
 }
 
 // describe names a type for a person: its name, or its shape.
@@ -52,7 +52,7 @@ func describe(t *Type) string {
 		b.WriteString(leaf(branch))
 	}
 	b.WriteByte('>')
-	return format.Cut(b.String(), most)
+	return fault.Cut(b.String(), most)
 }
 
 // leaf names a type in a word.

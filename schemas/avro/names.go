@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/flowmart/lethe/internal/fault"
-	"github.com/flowmart/lethe/schemas/format"
 )
 
 // Parse faults carry this code; REST turns it into 42201.
@@ -22,7 +21,7 @@ func invalid(path []string, format string, args ...any) *fault.Fault {
 // turn the message into a copy of the schema.
 func quote(word string) string {
 	const most = 80
-	return strconv.Quote(format.Cut(word, most))
+	return strconv.Quote(fault.Cut(word, most))
 }
 
 // soundName follows the specification: [A-Za-z_] and then [A-Za-z0-9_].

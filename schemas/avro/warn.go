@@ -3,7 +3,7 @@ package avro
 import (
 	"fmt"
 
-	"github.com/flowmart/lethe/schemas/format"
+	"github.com/flowmart/lethe/internal/fault"
 )
 
 // What schema resolution does not see, and users ask for. Data can be read, and
@@ -100,7 +100,7 @@ func (w *warner) defaultText(f *Field) string {
 	if !met {
 		p := &printer{most: mostFragment}
 		p.json(f.fallback)
-		text = format.Cut(p.out.String(), 80)
+		text = fault.Cut(p.out.String(), 80)
 		w.texts[f] = text
 	}
 	return text

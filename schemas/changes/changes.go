@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/flowmart/lethe/schemas/format"
+	"github.com/flowmart/lethe/internal/fault"
 )
 
 // Kind is what happened to a thing.
@@ -53,13 +53,7 @@ func joined(place, text string) string {
 }
 
 // short cuts what would fill the screen.
-func short(s string) string {
-	const most = 100
-	if len(s) > most {
-		return strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
-}
+func short(s string) string { return fault.Cut(s, 100) }
 
 // Of names what is different between two canonical texts of a type. Avro and
 // JSON Schema are compared as JSON, so that white space and the order of
@@ -225,10 +219,10 @@ func under(place, name string) string {
 	if place != "" {
 		name = place + "." + name
 	}
-	if len(place) > longest {
+	if strings.HasSuffix(place, "…") {
 		return place // it says already that there is more
 	}
-	return format.Cut(name, longest)
+	return fault.Cut(name, longest)
 }
 
 // lines finds the fewest lines that were taken out and put in.

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/flowmart/lethe/internal/fault"
 )
 
 // string reads a string in single quotes; with escapes where it was written
@@ -159,11 +161,5 @@ func (l *lexer) dollar() (s string, ok bool, err error) {
 	return s, true, nil
 }
 
-// clip shortens what is repeated in a message, which is UTF-8 whatever it was.
-func clip(s string) string {
-	const most = 60
-	if len(s) <= most {
-		return strings.ToValidUTF8(s, "�")
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}
+// clip shortens what is repeated in a message.
+func clip(s string) string { return fault.Cut(s, 60) }

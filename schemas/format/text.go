@@ -2,7 +2,6 @@ package format
 
 import (
 	"slices"
-	"unicode/utf8"
 )
 
 // Lines are where the lines of a text begin.
@@ -48,16 +47,4 @@ func deeperThan(text string, limit int) bool {
 		}
 	}
 	return false
-}
-
-// Cut shortens a text to a number of bytes, between two characters, and shows
-// that it did.
-func Cut(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	for most > 0 && !utf8.RuneStart(s[most]) {
-		most--
-	}
-	return s[:most] + "…"
 }

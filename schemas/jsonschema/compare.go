@@ -58,7 +58,7 @@ func finish(found []difference) []format.Difference {
 			seen[key] = true
 		}
 		out = append(out, format.Difference{
-			Kind: d.kind, Path: strings.TrimPrefix(d.path, "."), Pointer: format.Cut(d.at, 4000), Message: d.message, Detail: format.Cut(d.detail, 300),
+			Kind: d.kind, Path: strings.TrimPrefix(d.path, "."), Pointer: fault.Cut(d.at, 4000), Message: d.message, Detail: fault.Cut(d.detail, 300),
 			Reader: fragment(d.reader), Writer: fragment(d.writer),
 		})
 	}
@@ -209,7 +209,7 @@ func (c *comparison) because(found []difference) string {
 	if c.exact > 0 {
 		return ""
 	}
-	return format.Cut(found[0].message, mostReason)
+	return fault.Cut(found[0].message, mostReason)
 }
 
 // reasons is covers without what is remembered: as the writer's schemas stand,

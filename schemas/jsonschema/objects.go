@@ -3,7 +3,7 @@ package jsonschema
 import (
 	"slices"
 
-	"github.com/flowmart/lethe/schemas/format"
+	"github.com/flowmart/lethe/internal/fault"
 )
 
 // objects compares the keywords on objects.
@@ -138,7 +138,7 @@ func (d *judging) required() {
 		if !d.isNamed[name] && d.closed() {
 			kind, message = "REQUIRED_PROPERTY_ADDED_TO_UNOPEN_CONTENT_MODEL", quote(name)+" is new and must be there; give it a default, or leave it optional"
 		}
-		d.tell(kind, "/required", format.Cut(name, 100), message)
+		d.tell(kind, "/required", fault.Cut(name, 100), message)
 	}
 }
 
@@ -192,7 +192,7 @@ func (d *judging) properties() {
 
 // property notes a difference about a property as a whole.
 func (d *judging) property(kind, name string, reader *node, message string) {
-	one := difference{kind: kind, path: d.step(name), at: d.r.at, detail: format.Cut(name, 100), message: message, reader: d.r.raw, writer: d.writer()}
+	one := difference{kind: kind, path: d.step(name), at: d.r.at, detail: fault.Cut(name, 100), message: message, reader: d.r.raw, writer: d.writer()}
 	if reader != nil {
 		one.at, one.reader = reader.at, reader.raw
 	}
@@ -343,7 +343,7 @@ func (d *judging) dependencies() {
 				return
 			}
 			if !known[name] && !more[name] {
-				d.tell("DEPENDENCY_ARRAY_EXTENDED", "/dependentRequired", format.Cut(with.name, 60)+": "+format.Cut(name, 60), "old data with "+quote(with.name)+" may lack "+quote(name)+"; do not ask for it")
+				d.tell("DEPENDENCY_ARRAY_EXTENDED", "/dependentRequired", fault.Cut(with.name, 60)+": "+fault.Cut(name, 60), "old data with "+quote(with.name)+" may lack "+quote(name)+"; do not ask for it")
 			}
 		}
 	}

@@ -51,12 +51,12 @@ func (p *parser) fail(at, message string, args ...any) {
 func pathOf(at string) []string {
 	rest, own := strings.CutPrefix(at, "#")
 	if !own {
-		return []string{format.Cut(at, 300)}
+		return []string{fault.Cut(at, 300)}
 	}
 	var out []string
 	for step := range strings.SplitSeq(strings.TrimPrefix(rest, "/"), "/") {
 		if step != "" && len(out) < 50 {
-			out = append(out, format.Cut(unescaped(step), 100))
+			out = append(out, fault.Cut(unescaped(step), 100))
 		}
 	}
 	return out
@@ -68,7 +68,7 @@ func unescaped(step string) string {
 }
 
 // quote writes a word of the schema for a message, cut.
-func quote(s string) string { return strconv.Quote(format.Cut(s, 100)) }
+func quote(s string) string { return strconv.Quote(fault.Cut(s, 100)) }
 
 // pointer leads one step further (RFC 6901).
 func pointer(at string, steps ...string) string {
@@ -258,7 +258,7 @@ func (k *keywords) kinds() {
 	for _, w := range words {
 		set, known := kindNames[w.Text]
 		if w.Kind != '"' || !known {
-			k.fail(pointer(k.at, "type"), "%s", fault.Suggest("a type is null, boolean, object, array, string, number or integer, or an array of these", format.Cut(w.Text, 50), []string{"null", "boolean", "object", "array", "string", "number", "integer"}))
+			k.fail(pointer(k.at, "type"), "%s", fault.Suggest("a type is null, boolean, object, array, string, number or integer, or an array of these", fault.Cut(w.Text, 50), []string{"null", "boolean", "object", "array", "string", "number", "integer"}))
 			return
 		}
 		k.n.types |= set

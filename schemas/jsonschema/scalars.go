@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/flowmart/lethe/schemas/format"
+	"github.com/flowmart/lethe/internal/fault"
 )
 
 // constant compares enum and const.
@@ -26,7 +26,7 @@ func (d *judging) constant() {
 			continue
 		}
 		if gone++; gone <= 20 {
-			lost = append(lost, format.Cut(compact(v), 40))
+			lost = append(lost, fault.Cut(compact(v), 40))
 		}
 	}
 	if gone == 0 {
@@ -65,7 +65,7 @@ func (b bound) String() string {
 	if f, exact := b.at.Float64(); exact {
 		s = strconv.FormatFloat(f, 'g', -1, 64)
 	}
-	return format.Cut(s, 60)
+	return fault.Cut(s, 60)
 }
 
 // span is a range of numbers; an end that is nil is open.
@@ -218,5 +218,5 @@ func (d *judging) texts() {
 		}
 		kind = "PATTERN_CHANGED"
 	}
-	d.tell(kind, "/pattern", format.Cut(*c.pattern, 80), "old data need not match this pattern; leave it as it was, or out")
+	d.tell(kind, "/pattern", fault.Cut(*c.pattern, 80), "old data need not match this pattern; leave it as it was, or out")
 }

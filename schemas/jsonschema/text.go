@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas/format"
 )
 
@@ -129,5 +130,5 @@ func fragment(v *value) string {
 	}
 	p := &printer{most: mostFragment}
 	p.write(v)
-	return format.Cut(string(p.out), mostFragment)
+	return fault.Cut(string(p.out), mostFragment)
 }

@@ -2,6 +2,7 @@ package jsonschema
 
 import (
 	"github.com/flowmart/lethe/catalog/fieldpath"
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas/format"
 )
 
@@ -37,7 +38,7 @@ type fallback struct{ identity, short string }
 func (w *warner) fallback(v *value) fallback {
 	f, known := w.defaults[v]
 	if !known {
-		f = fallback{identity(v), format.Cut(compact(v), 80)}
+		f = fallback{identity(v), fault.Cut(compact(v), 80)}
 		w.defaults[v] = f
 	}
 	return f
@@ -90,7 +91,7 @@ func (w *warner) meaning(is, was conjunction, path string) {
 	}
 	if a.format != b.format {
 		from, to := firstOf(b.format, "none"), firstOf(a.format, "none")
-		w.out = append(w.out, difference{kind: "FORMAT_CHANGED", path: path, at: a.at, detail: format.Cut(from, 80) + " to " + format.Cut(to, 80), reader: a.raw, writer: b.raw,
+		w.out = append(w.out, difference{kind: "FORMAT_CHANGED", path: path, at: a.at, detail: fault.Cut(from, 80) + " to " + fault.Cut(to, 80), reader: a.raw, writer: b.raw,
 			message: "the format was " + quote(from) + " and is " + quote(to) + "; a validator that checks formats may refuse old data"})
 	}
 }

@@ -115,12 +115,7 @@ func document(f File) (n *node, err error) {
 // parsers, which may repeat what they were given.
 func badDocument(at tables.Place, message string, args ...any) error {
 	const longest = 300
-	words := fmt.Sprintf(message, args...)
-	if len(words) > longest {
-		words = words[:longest] + "…"
-	}
-	words = strings.ToValidUTF8(words, "")
-	return fault.New(fault.Invalid, "BAD_DOCUMENT", "%s", words).At(at.String())
+	return fault.New(fault.Invalid, "BAD_DOCUMENT", "%s", fault.Cut(fmt.Sprintf(message, args...), longest)).At(at.String())
 }
 
 func tooDeep(at tables.Place) error {

@@ -15,6 +15,8 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/flowmart/lethe/internal/fault"
 )
 
 // Disagreement is a question that two registries answer differently.
@@ -193,8 +195,5 @@ func (r *Registry) answer(ctx context.Context, path string) (any, error) {
 
 func short(v any) string {
 	raw, _ := json.Marshal(v)
-	if len(raw) > 300 {
-		return strings.ToValidUTF8(string(raw[:300]), "") + "…"
-	}
-	return string(raw)
+	return fault.Cut(string(raw), 300)
 }

@@ -182,8 +182,8 @@ func (c *comparison) add(to []format.Difference, kind DifferenceKind, at place, 
 		return to
 	}
 	return append(to, format.Difference{
-		Kind: string(kind), Path: format.Cut(at.where(), maxPath), Pointer: format.Cut(at.pointer(), maxPath), Detail: format.Cut(detail, maxFault),
-		Message: format.Cut(fmt.Sprintf(message, args...), 2*maxFault),
+		Kind: string(kind), Path: fault.Cut(at.where(), maxPath), Pointer: fault.Cut(at.pointer(), maxPath), Detail: fault.Cut(detail, maxFault),
+		Message: fault.Cut(fmt.Sprintf(message, args...), 2*maxFault),
 		Reader:  c.fragment(c.readerOut, r), Writer: c.fragment(c.writerOut, w),
 	})
 }
@@ -375,9 +375,9 @@ func (c *comparison) fragment(p func() *printer, d protoreflect.Descriptor) stri
 func written(p func() *printer, d protoreflect.Descriptor) string {
 	switch d := d.(type) {
 	case protoreflect.FieldDescriptor:
-		return format.Cut(fieldFragment(p(), mapOf(d)), mostFragment)
+		return fault.Cut(fieldFragment(p(), mapOf(d)), mostFragment)
 	case protoreflect.MessageDescriptor:
-		return format.Cut("message "+relative(d), mostFragment)
+		return fault.Cut("message "+relative(d), mostFragment)
 	}
 	return ""
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/bufbuild/protocompile/sourceinfo"
 
 	"github.com/flowmart/lethe/internal/fault"
-	"github.com/flowmart/lethe/schemas/format"
 )
 
 // keeps makes sure that a schema can be kept: that its canonical text is within
@@ -26,7 +25,7 @@ func (s *Schema) keeps(sent string) error {
 	}
 	again, err := s.again()
 	if err != nil {
-		return fault.New(fault.Invalid, codeInvalid, "the schema cannot be kept: written in the canonical way, %s", format.Cut(err.Error(), maxFault)).With(err)
+		return fault.New(fault.Invalid, codeInvalid, "the schema cannot be kept: written in the canonical way, %s", fault.Cut(err.Error(), maxFault)).With(err)
 	}
 	said := comments(s.text) == "" || write(again, false) == s.text
 	if !said || !bytes.Equal(serialized(s), serialized(again)) {

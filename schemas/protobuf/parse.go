@@ -144,7 +144,7 @@ func (b *brought) add(given []format.Reference) error {
 func (b *brought) file(path, text string) error {
 	switch known, there := b.texts[path]; {
 	case there && known != text:
-		return fault.Bad("references", codeInvalid, "two of the schemas it refers to are imported as %q; refer to one version of it", format.Cut(path, maxFault))
+		return fault.Bad("references", codeInvalid, "two of the schemas it refers to are imported as %q; refer to one version of it", fault.Cut(path, maxFault))
 	case there:
 		return nil
 	}
@@ -237,11 +237,11 @@ func mistake(e reporter.ErrorWithPos, l *layout) *fault.Fault {
 	if missing, ok := errors.AsType[*fault.Fault](e); ok {
 		return missing
 	}
-	message := format.Cut(strings.ToValidUTF8(e.Unwrap().Error(), "�"), maxFault)
+	message := fault.Cut(e.Unwrap().Error(), maxFault)
 	pos := e.GetPosition()
 	switch {
 	case pos.Filename != self:
-		return fault.New(fault.Invalid, codeInvalid, "in the imported file %s: %s", format.Cut(pos.Filename, maxFault), message)
+		return fault.New(fault.Invalid, codeInvalid, "in the imported file %s: %s", fault.Cut(pos.Filename, maxFault), message)
 	case pos.Line == 0 || l == nil:
 		return fault.New(fault.Invalid, codeInvalid, "%s", message)
 	}
@@ -303,7 +303,7 @@ func (r resolver) FindFileByPath(path string) (protocompile.SearchResult, error)
 		return protocompile.SearchResult{Source: strings.NewReader(l.parsed)}, nil
 	}
 	return protocompile.SearchResult{}, fault.New(fault.Invalid, codeInvalid,
-		"the file imports it, and there is no such reference; register it under a subject of its own, and refer to it by this name").At("references", format.Cut(path, maxFault))
+		"the file imports it, and there is no such reference; register it under a subject of its own, and refer to it by this name").At("references", fault.Cut(path, maxFault))
 }
 
 // textOf writes a serialized descriptor as a text. What else is wrong with it is
@@ -325,7 +325,7 @@ func textOf(b []byte, texts map[string]string) (string, error) {
 	}
 	// Names, numbers and ranges are checked before they are written as text.
 	if _, err := protodesc.NewFile(file.FileDescriptorProto(), resolverOf(file)); err != nil {
-		return "", fault.New(fault.Invalid, codeInvalid, "the descriptor is not sound: %s", format.Cut(err.Error(), maxFault))
+		return "", fault.New(fault.Invalid, codeInvalid, "the descriptor is not sound: %s", fault.Cut(err.Error(), maxFault))
 	}
 	// Only now is it known which options the file and its imports define.
 	whole := file.FileDescriptorProto()

@@ -37,7 +37,7 @@ func (s *Schema) Retag(add, remove []format.Tagged) (string, error) {
 	for _, t := range slices.Concat(add, remove) {
 		if at[t.Entity] == nil {
 			return "", fault.New(fault.Invalid, codeInvalid,
-				"nothing in the schema is called %q; a message is called by its full name, a field by that and its own name after a dot", format.Cut(t.Path, maxFault))
+				"nothing in the schema is called %q; a message is called by its full name, a field by that and its own name after a dot", fault.Cut(t.Path, maxFault))
 		}
 	}
 	for _, t := range remove {

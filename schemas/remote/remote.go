@@ -13,6 +13,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/flowmart/lethe/internal/fault"
 )
 
 // Registry is a registry that speaks the REST API of Confluent's.
@@ -55,7 +57,7 @@ type Refusal struct {
 }
 
 func (r *Refusal) Error() string {
-	return fmt.Sprintf("%s: %d (error_code %d): %s", r.Asked, r.Status, r.Code, short(r.Message, 500))
+	return fmt.Sprintf("%s: %d (error_code %d): %s", r.Asked, r.Status, r.Code, fault.Cut(r.Message, 500))
 }
 
 // Final reports whether it is a judgement of what was asked, in the API's own
@@ -178,15 +180,8 @@ func (r *Registry) refusal(asked string, status int, raw []byte) error {
 			refused.Message = strings.ReplaceAll(refused.Message, secret, "…")
 		}
 	}
-	refused.Message = short(refused.Message, mostTold)
+	refused.Message = fault.Cut(refused.Message, mostTold)
 	return refused
-}
-
-func short(text string, most int) string {
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // Reference is what a version refers to.

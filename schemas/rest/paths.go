@@ -327,11 +327,7 @@ func against(v schemas.Verdict) []string {
 		return []string{level}
 	}
 	const most = 2000 // a message is for people
-	old := v.Old
-	if len(old) > most {
-		old = strings.ToValidUTF8(old[:most], "") + "…"
-	}
-	return []string{fmt.Sprintf("{oldSchemaVersion: %d}", v.Mismatches[0].Version), fmt.Sprintf("{oldSchema: '%s'}", old), level}
+	return []string{fmt.Sprintf("{oldSchemaVersion: %d}", v.Mismatches[0].Version), fmt.Sprintf("{oldSchema: '%s'}", fault.Cut(v.Old, most)), level}
 }
 
 // said writes each difference with what stands there in both schemas.
@@ -357,10 +353,7 @@ func said(kind string, of []schemas.Mismatch) []string {
 // incompatible is the refusal of a schema. It tells as many differences as an
 // error may be long.
 func (d *Door) incompatible(c *call, e *schemas.IncompatibleError) error {
-	subject := c.arg(0)
-	if len(subject) > 200 {
-		subject = strings.ToValidUTF8(subject[:200], "") + "…"
-	}
+	subject := fault.Cut(c.arg(0), 200)
 	details := said("errorType", e.Mismatches)
 	told, size := 0, 500+len(e.Asked) // what stands around them
 	for told < len(details) && size+len(details[told]) < mostTold {

@@ -262,10 +262,7 @@ func (d *Door) fail(w http.ResponseWriter, req *http.Request, media string, err 
 	if m, ok := errors.AsType[wrongMethod](err); ok {
 		w.Header().Set("Allow", m.takes)
 	}
-	if len(f.message) > mostTold {
-		f.message = strings.ToValidUTF8(f.message[:mostTold-len("…")], "") + "…"
-	}
-	send(w, media, f.status, map[string]any{"error_code": f.code, "message": f.message})
+	send(w, media, f.status, map[string]any{"error_code": f.code, "message": fault.Cut(f.message, mostTold)})
 }
 
 // mostTold is how long the message of an error is, in bytes: what was sent may

@@ -27,7 +27,7 @@ func bound(all []tables.Table) error {
 	case n.text > mostText:
 		return fault.New(fault.TooLarge, "STORE_TOO_LARGE", "the names, types and comments of a store have at most %d MiB together; shorten those that many columns share", mostText>>20)
 	case n.tagged != "":
-		return fault.New(fault.TooLarge, "STORE_TOO_LARGE", "the comment on %s names more than %d tags; keep those that say something", format.Cut(n.tagged, 100), format.MostTags)
+		return fault.New(fault.TooLarge, "STORE_TOO_LARGE", "the comment on %s names more than %d tags; keep those that say something", fault.Cut(n.tagged, 100), format.MostTags)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/catalog/fieldpath"
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas/detect"
 	"github.com/flowmart/lethe/schemas/gate"
 	"github.com/flowmart/lethe/schemas/tables"
@@ -78,11 +79,7 @@ func catalogFields(fields []field) []catalog.Field {
 
 // cut shortens what is longer than the catalog keeps; the store has it whole.
 func cut(s string, most int) string {
-	s = strings.ReplaceAll(s, "\x00", "")
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most-len("…")], "") + "…"
+	return fault.Cut(strings.ReplaceAll(s, "\x00", ""), most)
 }
 
 // tagsIn finds the categories that a description names: @tags(user.name, …).

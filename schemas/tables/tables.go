@@ -10,7 +10,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/flowmart/lethe/internal/fault"
 )
@@ -272,14 +271,8 @@ func (s *State) taken(noun, name string, at Place) error {
 	return s.refuse("ALREADY_THERE", "the %s %s is there already, since %s; drop it first, or write IF NOT EXISTS", noun, clip(name), at)
 }
 
-// clip shortens a name for a message, which is UTF-8 whatever it was.
-func clip(s string) string {
-	const most = 140
-	if len(s) <= most {
-		return strings.ToValidUTF8(s, "�")
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}
+// clip shortens a name for a message.
+func clip(s string) string { return fault.Cut(s, 140) }
 
 func (n Name) compare(o Name) int {
 	return cmp.Or(cmp.Compare(n.Schema, o.Schema), cmp.Compare(n.Table, o.Table))

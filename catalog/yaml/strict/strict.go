@@ -58,19 +58,11 @@ func (p Place) Of(key string) Mark {
 // wrong with one that is longer nobody sees at its end.
 const mostTold = 300
 
-// clip shortens a text for a mistake, and shows that it did.
-func clip(s string, most int) string {
-	if len(s) > most {
-		s = s[:most] + "…"
-	}
-	return strings.ToValidUTF8(s, "�")
-}
-
 // Mistake is a fault at a place of a file; its path is file, line and column.
 func Mistake(file string, at Mark, code, message string, args ...any) *fault.Fault {
 	for i, arg := range args {
 		if s, ok := arg.(string); ok {
-			args[i] = clip(s, mostTold)
+			args[i] = fault.Cut(s, mostTold)
 		}
 	}
 	f := fault.New(fault.Invalid, code, message, args...)
@@ -226,7 +218,7 @@ func pairsOf(n ast.Node) ([]*ast.MappingValueNode, bool) {
 // unknown names the key that was meant or, where none is near, all there are.
 func unknown(what, key string, known []string) string {
 	const most = 80
-	said := fmt.Sprintf("%s has no key %q", what, clip(key, most))
+	said := fmt.Sprintf("%s has no key %q", what, fault.Cut(key, most))
 	if fault.Nearest(key, known) != "" {
 		return fault.Suggest(said, key, known)
 	}
