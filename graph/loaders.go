@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -64,6 +65,8 @@ type loaders struct {
 	certificateOf loader[uuid.UUID, erasure.Certificate]
 	packagesOf    loader[uuid.UUID, []export.Package]
 	outcomesOf    loader[int64, []task.Outcome] // by task
+
+	texts atomic.Int64 // bytes of schemas in the answer
 }
 
 func newLoaders(db postgres.DB, registry *schemas.Registry) *loaders {

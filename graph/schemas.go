@@ -2,12 +2,16 @@ package graph
 
 import (
 	"context"
+	"slices"
+
+	"github.com/99designs/gqlgen/graphql"
 
 	"github.com/flowmart/lethe/catalog"
 	"github.com/flowmart/lethe/graph/exec"
 	"github.com/flowmart/lethe/graph/node"
 	"github.com/flowmart/lethe/graph/relay"
 	"github.com/flowmart/lethe/internal/access"
+	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/internal/page"
 	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/contract"
@@ -65,8 +69,18 @@ func (r schemaSubjectResolver) Versions(ctx context.Context, s *exec.SchemaSubje
 }
 
 func (r schemaSubjectResolver) Version(ctx context.Context, s *exec.SchemaSubject, number *int) (schemas.Version, error) {
-	return r.Schemas.Version(ctx, access.From(ctx), s.Name, latestOr(number), schemas.Live)
+	v, err := r.Schemas.Version(ctx, access.From(ctx), s.Name, latestOr(number), schemas.Live)
+	if !slices.Contains(graphql.CollectAllFields(ctx), "text") {
+		v.Text = ""
+	}
+	if load(ctx).texts.Add(int64(len(v.Text))) > mostTexts {
+		return schemas.Version{}, fault.New(fault.TooLarge, "ANSWER_TOO_LARGE", "the texts of the schemas in this answer have more than %d MiB together; ask for those of fewer versions at a time", mostTexts>>20)
+	}
+	return v, err
 }
+
+// mostTexts is how many bytes of schemas one answer tells.
+const mostTexts = 64 << 20
 
 func (r queryResolver) CheckSchema(ctx context.Context, in exec.CheckSchemaInput) (schemas.Answer, error) {
 	s, err := submitted(in)

@@ -192,3 +192,27 @@ func TestTopicsAndSubjects(t *testing.T) {
 		t.Errorf("22 topics took %d statements, 2 took %d", many, few)
 	}
 }
+
+// An answer tells 64 MiB of schemas at most, and any number of versions without their
+// texts: 64 texts of 1 MiB less 100 bytes fit, and 65 do not.
+func TestTextsInAnAnswerAreBounded(t *testing.T) {
+	t.Parallel()
+	c := furnish(t)
+	start, end := `{"type":"record","name":"R","doc":"`, `","fields":[]}`
+	text := start + strings.Repeat("x", 1<<20-100-len(start+end)) + end
+	if _, err := c.rooms.Schemas.Register(t.Context(), c.admin, schemas.Submission{Subject: "large", Text: text}); err != nil {
+		t.Fatal(err)
+	}
+	for _, try := range []struct {
+		times       int
+		asked, code string
+	}{{64, "text", ""}, {65, "text", "ANSWER_TOO_LARGE"}, {65, "words: text", "ANSWER_TOO_LARGE"}, {100, "schemaId", ""}} {
+		var query strings.Builder
+		for i := range try.times {
+			fmt.Fprintf(&query, " v%d: version { %s }", i, try.asked)
+		}
+		if a := c.do(c.handler, `{ schemaSubject(name: "large") {`+query.String()+` } }`, nil); a.code() != try.code {
+			t.Errorf("%d times %s: %.300s, want %q", try.times, try.asked, a.Raw, try.code)
+		}
+	}
+}
