@@ -184,7 +184,7 @@ func askCheck(cmd *cobra.Command, e *env, all []manifest.Entry) (report.Answer, 
 	if err != nil {
 		return a, err
 	}
-	for _, some := range manifest.Parts(all) {
+	for some := range manifest.Parts(all) {
 		q := pipeline.Question{}
 		for _, e := range some.Entries {
 			q.Schemas = append(q.Schemas, asSchema(e))

@@ -75,7 +75,11 @@ func (m *Manifest) entries(t Tree, before bool) ([]Entry, error) {
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
-	return f.sorted()
+	all, err := f.sorted()
+	if err != nil || before {
+		return all, err
+	}
+	return all, within(all)
 }
 
 // finder gathers the entries of a manifest.

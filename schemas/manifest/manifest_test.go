@@ -321,7 +321,7 @@ func TestParts(t *testing.T) {
 		all = append(all, Entry{Subject: "said" + large[:i], Metadata: said})
 	}
 	var got []string
-	parts := Parts(all)
+	parts := slices.Collect(Parts(all))
 	for _, p := range parts {
 		here := map[string]bool{}
 		size := 0

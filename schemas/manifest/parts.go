@@ -1,6 +1,12 @@
 package manifest
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"iter"
+	"slices"
+
+	"github.com/flowmart/lethe/catalog/yaml/strict"
+)
 
 // Part is as many entries as one call takes.
 type Part struct {
@@ -17,19 +23,24 @@ const (
 	mostText    = 7 << 20
 )
 
-// Parts cuts entries, in their order, into calls. Each part holds what its
-// entries refer to.
-func Parts(all []Entry) []Part {
-	at, sizes := make(map[string]int, len(all)), make([]int, len(all))
-	for i, e := range all {
-		at[e.Subject], sizes[i] = i, e.size()
+// Most that the registry follows references: so deep, and to so many schemas.
+const (
+	mostLevels  = 10
+	mostBrought = 300
+)
+
+// Parts cuts entries, in their order, into calls, one after the other. Each part
+// holds what its entries refer to.
+func Parts(all []Entry) iter.Seq[Part] {
+	return func(yield func(Part) bool) {
+		c := newCutter(all)
+		for from, next := 0, 0; from < len(all); from = next {
+			var p Part
+			if p, next = c.part(from); !yield(p) {
+				return
+			}
+		}
 	}
-	var parts []Part
-	for done := 0; done < len(all); {
-		p, next := fill(all, at, sizes, done)
-		parts, done = append(parts, p), next
-	}
-	return parts
 }
 
 // size is how long an entry is in a call: its text, and what is said beside it.
@@ -42,53 +53,81 @@ func (e Entry) size() int {
 	return n
 }
 
-// fill makes the part that begins with an entry; next is the first that does
-// not fit. A part holds one entry at least, however much that refers to.
-func fill(all []Entry, at map[string]int, sizes []int, from int) (p Part, next int) {
-	along := map[int]bool{}
+// cutter cuts entries into parts.
+type cutter struct {
+	all   []Entry
+	sizes []int
+	needs [][]int // of each entry, those before it that it needs
+	seen  []int   // with which entry the last part begins that has it along
+}
+
+func newCutter(all []Entry) *cutter {
+	c := &cutter{all: all, sizes: make([]int, len(all)), needs: make([][]int, len(all)), seen: make([]int, len(all))}
+	at := make(map[string]int, len(all))
+	for i, e := range all {
+		for _, need := range e.Needs {
+			c.needs[i] = append(c.needs[i], at[need])
+		}
+		at[e.Subject], c.sizes[i] = i, e.size()
+	}
+	return c
+}
+
+// part makes the part that begins with an entry; next is the first that does not
+// fit. A part holds one entry at least, however much that refers to.
+func (c *cutter) part(from int) (p Part, next int) {
+	var along []int
 	count, size := 0, 0
-	for next = from; next < len(all); next++ {
-		more := before(all, at, next, from)
-		n, bytes := count+1, size+sizes[next]
+	for next = from; next < len(c.all); next++ {
+		more := c.before(next, from)
+		n, bytes := count+1+len(more), size+c.sizes[next]
 		for _, i := range more {
-			if !along[i] {
-				n, bytes = n+1, bytes+sizes[i]
-			}
+			bytes += c.sizes[i]
 		}
 		if next > from && (n > mostEntries || bytes > mostText) {
 			break
 		}
-		for _, i := range more {
-			along[i] = true
-		}
-		count, size = n, bytes
+		count, size, along = n, bytes, append(along, more...)
 	}
-	for i := range from {
-		if along[i] {
-			p.Entries = append(p.Entries, all[i])
-		}
+	slices.Sort(along)
+	p.Along, p.Entries = len(along), make([]Entry, 0, len(along)+next-from)
+	for _, i := range along {
+		p.Entries = append(p.Entries, c.all[i])
 	}
-	p.Along = len(p.Entries)
-	p.Entries = append(p.Entries, all[from:next]...)
+	p.Entries = append(p.Entries, c.all[from:next]...)
 	return p, next
 }
 
 // before finds what an entry refers to, through others too, of what stands
-// before a part.
-func before(all []Entry, at map[string]int, i, from int) (out []int) {
-	seen := map[int]bool{}
+// before a part and is not yet in it.
+func (c *cutter) before(i, from int) (out []int) {
 	for way := []int{i}; len(way) > 0; {
 		i, way = way[len(way)-1], way[:len(way)-1]
-		for _, need := range all[i].Needs {
-			k := at[need]
-			if seen[k] {
+		for _, k := range c.needs[i] {
+			if k >= from || c.seen[k] == from { // those of the part came before
 				continue
 			}
-			seen[k], way = true, append(way, k)
-			if k < from {
-				out = append(out, k)
-			}
+			c.seen[k], way, out = from, append(way, k), append(out, k)
 		}
 	}
 	return out
+}
+
+// within refuses entries that refer to more than the registry follows: each of
+// them would be sent with all of that, to be refused there.
+func within(all []Entry) error {
+	c := newCutter(all)
+	levels := make([]int, len(all))
+	for i, e := range all {
+		for _, k := range c.needs[i] {
+			levels[i] = max(levels[i], levels[k]+1)
+		}
+		switch {
+		case levels[i] > mostLevels:
+			return strict.Mistake(e.File, strict.Mark{}, "TOO_DEEP", "references follow one another more than %d deep from here; move what the schemas on the way share into fewer files", mostLevels)
+		case len(c.before(i, i)) > mostBrought:
+			return strict.Mistake(e.File, strict.Mark{}, "TOO_MANY_REFERENCES", "the schemas it refers to, with all that those refer to, are more than %d; refer to less", mostBrought)
+		}
+	}
+	return nil
 }
