@@ -35,7 +35,6 @@ type Database struct {
 	blind  bool                 // something was not read that may have made anything
 	faults int                  // told so far
 	over   bool                 // no more is read
-	passed int                  // of mostPassed
 }
 
 // custom is a type that the scripts make.
@@ -125,13 +124,11 @@ func (d *Database) note(at tables.Place, message, mend string) {
 	}
 }
 
-// mostPassed bounds how many tables statements look at that are about all of
-// them, and how many names are tried for keys: some tenths of a second's worth.
-const mostPassed = 10_000_000
-
-// dear is how many looks it is worth to make a name, or to come by one in no
-// order.
-const dear = 8
+// How many looks it is worth to come by a name in no order, and to make one.
+const (
+	dear = 8
+	made = 5
+)
 
 // every lists those tables that a statement is about which looks at all.
 func (d *Database) every(are func(*tables.Table) bool) ([]tables.Table, error) {
@@ -143,12 +140,11 @@ func (d *Database) every(are func(*tables.Table) bool) ([]tables.Table, error) {
 	return some, d.pass(looked)
 }
 
-// pass refuses to go on where too much was looked at.
+// pass counts a look at tables, types or names in no order, and refuses to go on
+// where too much was looked at.
 func (d *Database) pass(looked int) error {
-	if d.passed += looked; d.passed > mostPassed {
-		return fault.New(fault.TooLarge, "STORE_TOO_LARGE", "its statements look at more than %d tables, types and names of keys; give the tables as they stand now", mostPassed)
-	}
-	return nil
+	const slow = 10 // times as slow as to look at what stands in a row
+	return d.State.Look(slow * looked)
 }
 
 // copies refuses to go on where too much was copied.
@@ -181,7 +177,7 @@ func (d *Database) seen(n, making tables.Name) tables.Name {
 		return n
 	}
 	for _, schema := range d.path {
-		d.passed += 2
+		_ = d.pass(2) // told behind the statement
 		in := tables.Name{Schema: schema, Table: n.Table}
 		if in == making || d.State.Has(in) || d.others[in] {
 			return in
@@ -213,7 +209,7 @@ func (d *Database) keyName(t *tables.Table, columns []string, label string) (str
 		}
 		name := joined(t.Name.Table, cols, tail)
 		if in := (tables.Name{Schema: t.Name.Schema, Table: name}); !d.State.Used(in) && !d.others[in] {
-			return name, d.pass(dear * n)
+			return name, d.pass(made * n)
 		}
 	}
 }

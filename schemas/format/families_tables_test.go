@@ -129,6 +129,12 @@ var ofDDL = []family{
 	then("columns that a key leads to", wideTable, row("", "ALTER TABLE w ADD FOREIGN KEY (c1) REFERENCES w (", "c1590", ", ", ");").atMost(49_000)),
 	row("partitions of partitions, then columns", "CREATE TABLE p1 (a int) PARTITION BY LIST (a);"+chainOf("CREATE TABLE p@@ PARTITION OF p@ DEFAULT PARTITION BY LIST (a);\n", 2000), "ALTER TABLE p1 ADD c@ int; ALTER TABLE p1 DROP c@;\n", "", ""),
 	then("types renamed among many tables", someTables, row("", "CREATE TYPE e1 AS ENUM ('a');", "ALTER TYPE e1 RENAME TO e2; ALTER TYPE e2 RENAME TO e1;\n", "", "")),
+	{name: "steps, looks and passes", of: func(n int) string {
+		text := func(form string, most int) string { return row("", "", form, "", "").of(min(n, most)) }
+		return someTables.of(n) + "CREATE TYPE e1 AS ENUM ('a');" + text("ALTER TYPE e1 RENAME TO e2; ALTER TYPE e2 RENAME TO e1;\n", 200) +
+			wideTable.of(n) + text("ALTER TABLE w ADD d@ int; ALTER TABLE w DROP d@;\n", 80) +
+			text("ALTER TABLE t1 RENAME TO u; ALTER TABLE u RENAME TO t1;\n", 1<<20)
+	}},
 	then("indexes renamed among many tables", someTables, row("", "", "ALTER INDEX i1 RENAME TO i2; ALTER INDEX i2 RENAME TO i1;\n", "", "")),
 	then("references renamed", someTables, row("", "CREATE TABLE r (a int REFERENCES t1, b int REFERENCES t2);", "ALTER TABLE t1 RENAME TO u; ALTER TABLE u RENAME TO t1;\n", "", "")),
 	row("parents of one table", "CREATE TABLE p (a int); CREATE TABLE t (a int);", "ALTER TABLE t INHERIT p;\n", "", "ALTER TABLE p ADD b int;"),

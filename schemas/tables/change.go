@@ -44,8 +44,11 @@ const piece = 1024
 
 func (s *State) did(k Kind, t Name, column, from, to string, at Place) {
 	last := len(s.log) - 1
-	if last < 0 || len(s.log[last]) == piece {
-		s.log, last = append(s.log, nil), last+1
+	switch {
+	case last < 0:
+		s.log, last = append(s.log, nil), 0
+	case len(s.log[last]) == piece:
+		s.log, last = append(s.log, make([]Change, 0, piece)), last+1
 	}
 	s.log[last] = append(s.log[last], Change{k, t, column, from, to, at})
 }

@@ -105,7 +105,10 @@ const mostFormer = 20
 
 // remembered puts a name before those that something had earlier.
 func remembered[T any](name T, earlier []T) []T {
-	return append([]T{name}, earlier[:min(len(earlier), mostFormer-1)]...)
+	all := make([]T, 1+min(len(earlier), mostFormer-1))
+	all[0] = name
+	copy(all[1:], earlier)
+	return all
 }
 
 // Rename gives a table another name, or another schema.
@@ -164,6 +167,9 @@ func (t *Table) follow(n, to Name) {
 // heirs are the tables that have a table's columns as their own, itself first.
 func (s *State) heirs(t *Table) []*Table {
 	out := []*Table{t}
+	if len(s.kin[t.Name]) == 0 {
+		return out
+	}
 	met := map[*Table]bool{t: true}
 	for i := 0; i < len(out); i++ {
 		for _, o := range s.below(out[i].Name) {
@@ -210,7 +216,7 @@ func (s *State) DropColumn(n Name, column string, at Place) error {
 	if _, err := s.Column(t, column); err != nil {
 		return err
 	}
-	if err := s.spend(1); err != nil {
+	if err := s.spend(0); err != nil {
 		return err
 	}
 	lost := map[Name]bool{}
@@ -222,6 +228,7 @@ func (s *State) DropColumn(n Name, column string, at Place) error {
 // dropColumn takes a column from a table and from those that have it from there
 // alone, and notes which lost it.
 func (s *State) dropColumn(t *Table, column string, at Place, lost map[Name]bool) {
+	s.spent++
 	s.looked += copiedColumn*len(t.Columns) + copied*len(t.indexes)
 	i := t.Index(column)
 	was := t.Columns[i].Type

@@ -127,29 +127,36 @@ type State struct {
 	keyed  links        // by foreign keys
 	log    [][]Change   // in pieces, so that it grows without being copied
 	spent  int          // of mostSteps
-	looked int          // of mostLooks
+	looked int          // likewise, looksOfStep to a step
 	missed int          // what was looked for in vain
 }
 
 // mostSteps bounds what describing a store may take: every column made counts
 // with its parts, and everything done to one, in every table that has it. What
 // people write comes nowhere near; a few lines that copy copies do.
-const mostSteps = 250_000
+const mostSteps = 160_000
+
+// looksOfStep is how many tables, columns and keys are looked at in the time of a
+// step: looks count, too, and all together take some tenths of a second.
+const looksOfStep = 250
 
 // mostTables bounds how many there are at once on the way: more than a store may
 // have in the end, but what is done to one looks at the others.
 const mostTables = 4_000
 
-// mostLooks bounds how many tables, columns and keys are looked at on the way:
-// some tenths of a second's worth.
-const mostLooks = 50_000_000
-
 // spend refuses to go on where too much was done, or looked at.
 func (s *State) spend(steps int) error {
-	if s.spent += steps; s.spent > mostSteps || s.looked > mostLooks {
+	if s.spent += steps; s.spent+s.looked/looksOfStep > mostSteps {
 		return fault.New(fault.TooLarge, TooLarge, "its tables take more than %d steps to describe; give them as they stand now, or a part of them as another store", mostSteps)
 	}
 	return nil
+}
+
+// Look counts looks at what whoever describes the tables looks at, and refuses to
+// go on where that, with all else, was too much.
+func (s *State) Look(times int) error {
+	s.looked += times
+	return s.spend(0)
 }
 
 // TooLarge is the code of what is refused because there is no end to it.
