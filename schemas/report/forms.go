@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas/gate"
@@ -91,7 +92,21 @@ func sentence(f Finding) string {
 	if f.Path != "" {
 		s = f.Path + ": " + s
 	}
-	return strings.Join(strings.Fields(s), " ")
+	return plain(s)
+}
+
+// plain is a text as one line that does nothing to whom it is shown.
+func plain(s string) string { return visible(strings.Join(strings.Fields(s), " ")) }
+
+// visible has a question mark in place of what is not to be seen, as what moves
+// the cursor of a terminal or turns the way of reading.
+func visible(s string) string {
+	return strings.Map(func(c rune) rune {
+		if !unicode.IsGraphic(c) {
+			return '?'
+		}
+		return c
+	}, s)
 }
 
 // fingerprint names a finding, so that a screen knows it again after the lines
@@ -140,19 +155,19 @@ func writeText(w io.Writer, a Answer) error {
 		if c.Level != "" {
 			level = c.Level + ", "
 		}
-		fmt.Fprintf(&b, "%-4s  %s  %s (%sgate %s)\n", c.Verdict, c.title(), state, level, c.Policy)
+		fmt.Fprintf(&b, "%-4s  %s  %s (%sgate %s)\n", c.Verdict, plain(c.title()), state, level, c.Policy)
 		for _, f := range c.Findings {
 			label := []string{"before", "warning", "error"}[weigh(c, f)]
-			fmt.Fprintf(&b, "  %s: %s %s %s\n    mend: %s\n", where(c, f), label, f.Code, strings.TrimPrefix(f.Path+": "+f.Message, ": "), f.Mend)
+			fmt.Fprintf(&b, "  %s: %s %s %s\n    mend: %s\n", plain(where(c, f)), label, f.Code, plain(strings.TrimPrefix(f.Path+": "+f.Message, ": ")), plain(f.Mend))
 		}
 		for _, n := range c.Needs {
-			fmt.Fprintf(&b, "  %s\n", n)
+			fmt.Fprintf(&b, "  %s\n", plain(n.String()))
 		}
 		for _, t := range c.Tags {
-			fmt.Fprintf(&b, "  tag %s %s (%s)\n", t.Path, t.Category, strings.ToLower(t.Source))
+			fmt.Fprintf(&b, "  tag %s %s (%s)\n", plain(t.Path), plain(t.Category), strings.ToLower(t.Source))
 		}
 		for _, d := range c.Difference {
-			fmt.Fprintf(&b, "  personal data %s\n", d)
+			fmt.Fprintf(&b, "  personal data %s\n", plain(d.String()))
 		}
 	}
 	fmt.Fprintf(&b, "%s\n", a.Verdict)
@@ -197,7 +212,7 @@ func writeGitHub(w io.Writer, a Answer) error {
 		command := []string{"notice", "warning", "error"}[weigh(c, f)]
 		place := ""
 		if file := c.file(f); file != "" {
-			place = fmt.Sprintf("file=%s,line=%d,col=%d,", property.Replace(file), max(f.Line, 1), max(f.Column, 1))
+			place = fmt.Sprintf("file=%s,line=%d,col=%d,", visible(property.Replace(file)), max(f.Line, 1), max(f.Column, 1))
 		}
 		fmt.Fprintf(&b, "::%s %stitle=%s::%s\n", command, place, property.Replace("Lethe "+f.Code), data.Replace(sentence(f)))
 	})
@@ -297,10 +312,10 @@ func sound(s string) string {
 	}, s)
 }
 
-var cell = strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;", "`", "'")
+var cell = strings.NewReplacer(`\`, `\\`, "|", `\|`, "[", `\[`, "&", "&amp;", "<", "&lt;", "`", "'")
 
 // Cell is a text as it stands in a cell of a Markdown table, and means itself.
-func Cell(s string) string { return cell.Replace(s) }
+func Cell(s string) string { return cell.Replace(plain(s)) }
 
 // writeMarkdown writes what fits a comment on a merge request, or a summary.
 func writeMarkdown(w io.Writer, a Answer) error {

@@ -5,7 +5,6 @@ package report
 import (
 	"cmp"
 	"encoding/hex"
-	"slices"
 	"strconv"
 
 	"github.com/flowmart/lethe/internal/fault"
@@ -176,15 +175,16 @@ func (a *Answer) Add(c Checked) {
 // and column.
 func OfMistakes(err error) Answer {
 	out := Answer{Verdict: gate.Fail, Schemas: []Checked{}}
+	at := map[string]int{} // by the file
 	for _, f := range fault.All(err) {
 		if len(f.Path) != 3 {
 			continue
 		}
 		line, _ := strconv.Atoi(f.Path[1])
 		column, _ := strconv.Atoi(f.Path[2])
-		i := slices.IndexFunc(out.Schemas, func(c Checked) bool { return c.File == f.Path[0] })
-		if i < 0 {
-			i = len(out.Schemas)
+		i, met := at[f.Path[0]]
+		if !met {
+			i, at[f.Path[0]] = len(out.Schemas), len(out.Schemas)
 			out.Add(Checked{File: f.Path[0], Subject: f.Path[0], Verdict: gate.Fail})
 		}
 		c := &out.Schemas[i]

@@ -5,15 +5,19 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/flowmart/lethe/catalog/yaml/strict"
+	"github.com/flowmart/lethe/internal/cputest"
 	"github.com/flowmart/lethe/internal/fault"
 	"github.com/flowmart/lethe/schemas/gate"
 )
@@ -51,7 +55,7 @@ func written(t *testing.T, form string) string {
 // (github.com/actions/toolkit/packages/core/src/command.ts).
 func TestGitHub(t *testing.T) {
 	t.Parallel()
-	want := `::error file=schemas/a%2Cb%3Ac.avsc,line=7,col=5,title=Lethe CG010::email: 100%25 <sure>` + "\x01" + ` of it. To mend it: tag it
+	want := `::error file=schemas/a%2Cb%3Ac.avsc,line=7,col=5,title=Lethe CG010::email: 100%25 <sure>? of it. To mend it: tag it
 ::error title=Lethe CG001::no JSON. To mend it: correct it
 ::warning file=schemas/a%2Cb%3Ac.avsc,line=2,col=3,title=Lethe CG011::name: it is probably user.name. To mend it: tag it
 ::warning file=schemas/a%2Cb%3Ac.avsc,line=8,col=1,title=Lethe CG004::total: breaks billing. To mend it: leave it
@@ -311,5 +315,48 @@ func TestEveryCodeIsExplained(t *testing.T) {
 		if !found[id] {
 			t.Errorf("%s is a rule and no code of the source", id)
 		}
+	}
+}
+
+// Whatever a name holds, it stands in its line and does nothing to whom it is
+// shown: no command of GitHub's, nothing to a terminal, no link in a comment.
+func TestNamesThatDo(t *testing.T) {
+	t.Parallel()
+	bad := "a\x1b[31m\n::error::x\r\u202e\ufffe\xff![b](https://c.example)\\|d"
+	a := Answer{Verdict: gate.Fail, Schemas: []Checked{{File: bad, Subject: bad, Verdict: gate.Fail, Policy: gate.Enforce, Version: 1,
+		Findings: []Finding{{Code: "CG001", Severity: "ERROR", Path: bad, Line: 3, Message: bad, Mend: bad}, {Code: "CG002", Severity: "WARNING", Path: bad, Message: bad, Mend: bad}},
+		Tags:     []Tag{{bad, bad, "BINDING", bad}}, Difference: []Difference{{"MOVED", bad, bad, bad, true}}, Needs: []Need{{bad, bad, []string{bad}, false}}}}}
+	for _, form := range Forms() {
+		var b bytes.Buffer
+		if err := Write(&b, form, a); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(b.String()) {
+			if strings.HasPrefix(strings.TrimSpace(line), "::error::x") || strings.ContainsAny(line, "\x1b\r") {
+				t.Errorf("%s: %q", form, line)
+			}
+			if form == "markdown" && (strings.Contains(line, "![") || strings.Contains(line, `\\|d`) && !strings.Contains(line, `\\\|d`)) {
+				t.Errorf("%s: %q", form, line)
+			}
+		}
+		if form == "junit" {
+			if err := xml.Unmarshal(b.Bytes(), new(struct{})); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// Mistakes in many files are told at once.
+func TestManyMistakes(t *testing.T) {
+	t.Parallel()
+	var all []error
+	for i := range 20_000 {
+		all = append(all, strict.Mistake(fmt.Sprint("schemas/", i, ".avsc"), strict.Mark{}, "X", "amiss"))
+	}
+	err := errors.Join(all...)
+	var a Answer
+	if took := cputest.Thread(func() { a = OfMistakes(err) }); took > time.Second || len(a.Schemas) != len(all) {
+		t.Errorf("%v of a processor, %d files", took, len(a.Schemas))
 	}
 }
