@@ -132,8 +132,10 @@ func fileNames(all []Registered) []string {
 	taken := map[string]bool{}
 	for i, v := range all {
 		out[i] = fileName(v)
-		for taken[strings.ToLower(out[i])] {
-			out[i] += path.Ext(out[i])
+		for again := 0; taken[strings.ToLower(out[i])]; again++ {
+			if out[i] += path.Ext(out[i]); again == mostAlike {
+				out[i] = hashed(fileName(v), v.Subject) + path.Ext(out[i])
+			}
 		}
 		taken[strings.ToLower(out[i])] = true
 	}
@@ -143,6 +145,16 @@ func fileNames(all []Registered) []string {
 // mostOfName is how much of a subject's name is in that of its file: with what
 // stands behind it, no file system takes more than 255 bytes.
 const mostOfName = 200
+
+// mostAlike is how many files have their end once more than the one before, where
+// names are alike; those of further ones have a hash.
+const mostAlike = 5
+
+// hashed is the beginning of a file's name, and what tells its subject apart.
+func hashed(name, subject string) string {
+	hash := sha256.Sum256([]byte(subject))
+	return name[:min(len(name), mostOfName)] + "~" + hex.EncodeToString(hash[:8])
+}
 
 // fileName is the name of a subject's file. What some file system does not
 // take, what means something in a pattern, and a dot that would hide the file
@@ -157,8 +169,7 @@ func fileName(v Registered) string {
 		name = "%2E" + rest
 	}
 	if len(name) > mostOfName {
-		hash := sha256.Sum256([]byte(v.Subject))
-		name = name[:mostOfName] + "~" + hex.EncodeToString(hash[:8])
+		name = hashed(name, v.Subject)
 	}
 	return strings.TrimSuffix(name, end) + end
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 	"github.com/twmb/franz-go/pkg/sr"
 
+	"github.com/flowmart/lethe/internal/cputest"
 	"github.com/flowmart/lethe/schemas"
 	"github.com/flowmart/lethe/schemas/changes"
 	"github.com/flowmart/lethe/schemas/manifest"
@@ -57,6 +58,33 @@ func TestFileNames(t *testing.T) {
 	want := []string{"x.avsc", "x.avsc.avsc", "x.avsc.avsc.avsc", "X.avsc.avsc.avsc.avsc", "x.json", "a%2Fb.proto"}
 	if got := fileNames(all); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// However many subjects differ in capitals alone, each has a file of its own whose
+// name a disk takes, at once.
+func TestFilesOfNamesAlike(t *testing.T) {
+	t.Parallel()
+	var all []Registered
+	for i := range 5_000 {
+		name := []byte(strings.Repeat("a", mostOfName))
+		for bit := range 13 {
+			if i>>bit&1 == 1 {
+				name[bit] = 'A'
+			}
+		}
+		all = append(all, Registered{Subject: string(name)})
+	}
+	var names []string
+	if took := cputest.Thread(func() { names = fileNames(all) }); took > time.Second {
+		t.Errorf("%v of a processor", took)
+	}
+	seen := map[string]bool{}
+	for _, name := range names {
+		if is := strings.ToLower(name); seen[is] || len(name) > 255 {
+			t.Fatalf("%s is taken, or too long", name)
+		}
+		seen[strings.ToLower(name)] = true
 	}
 }
 
