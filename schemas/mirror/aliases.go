@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -16,6 +17,10 @@ type listed struct {
 	remote.Version
 	Aliases []string `json:"aliases"` // other names that its subject is read by
 }
+
+// mostListed is how many versions a list is taken to have: a registry that makes up
+// further ones is asked no more.
+const mostListed = mostSubjects
 
 // list reads a list of versions, which comes in parts. In it an alias is not
 // followed. One that knows no such list has none.
@@ -33,7 +38,9 @@ func (r *Registry) list(ctx context.Context, q url.Values) (out []listed, err er
 		if len(more) == 0 || len(out) > 0 && more[0].Subject == out[0].Subject && more[0].Version.Version == out[0].Version.Version {
 			return out, nil
 		}
-		out = append(out, more...)
+		if out = append(out, more...); len(out) > mostListed {
+			return nil, fmt.Errorf("it lists more than %d versions; mirror them by prefixes", mostListed)
+		}
 	}
 }
 

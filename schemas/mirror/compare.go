@@ -195,5 +195,11 @@ func (r *Registry) answer(ctx context.Context, path string) (any, error) {
 
 func short(v any) string {
 	raw, _ := json.Marshal(v)
-	return fault.Cut(string(raw), 300)
+	return clip(string(raw))
+}
+
+// clip shortens what a registry says to what is told of it.
+func clip(s string) string {
+	const most = 300
+	return fault.Cut(s, most)
 }

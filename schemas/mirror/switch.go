@@ -110,7 +110,7 @@ func (m *Mirror) close(ctx context.Context) (reopen func(context.Context) error,
 	}
 	if readOnly(was) {
 		return func(context.Context) error {
-			return fmt.Errorf("the registry that is mirrored was %s before, and stays so", was)
+			return fmt.Errorf("the registry that is mirrored was %s before, and stays so", clip(was))
 		}, nil
 	}
 	here, err := m.To.mode(ctx)
@@ -119,7 +119,7 @@ func (m *Mirror) close(ctx context.Context) (reopen func(context.Context) error,
 	}
 	reopen = func(ctx context.Context) error {
 		if err := m.From.setMode(ctx, was, true); err != nil {
-			return fmt.Errorf("the registry that is mirrored may be closed still; its mode was %s: %w", was, err)
+			return fmt.Errorf("the registry that is mirrored may be closed still; its mode was %s: %w", clip(was), err)
 		}
 		return nil
 	}
@@ -190,7 +190,7 @@ func (r *Registry) noneOpen(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("%w: %s has the mode %s of its own; take that back (DELETE %s), and switch again", ErrOpen, name, own.Mode, at("/mode", name))
+	return fmt.Errorf("%w: %s has the mode %s of its own; take that back (DELETE %s), and switch again", ErrOpen, clip(name), clip(own.Mode), clip(at("/mode", name)))
 }
 
 // knock is the subject under which a registry that is said to be closed is asked to
