@@ -165,16 +165,16 @@ func differenceOf(e manifest.Entry, c schemas.Comparison) (difference, bool) {
 
 func writeDifferences(w io.Writer, all []difference) {
 	for _, d := range all {
-		fmt.Fprintf(w, "%s %s", map[string]string{"NEW": "+", "CHANGED": "~", "REMOVED": "-"}[d.State], cmp.Or(d.Subject, d.Store))
+		fmt.Fprintf(w, "%s %s", map[string]string{"NEW": "+", "CHANGED": "~", "REMOVED": "-"}[d.State], report.Line(cmp.Or(d.Subject, d.Store)))
 		if d.File != "" {
-			fmt.Fprintf(w, " (%s)", d.File)
+			fmt.Fprintf(w, " (%s)", report.Line(d.File))
 		}
 		fmt.Fprintln(w)
 		for _, c := range d.Changes {
-			fmt.Fprintln(w, "   ", c)
+			fmt.Fprintln(w, "   ", report.Line(c.String()))
 		}
 		for _, p := range d.Personal {
-			fmt.Fprintln(w, "    personal data", p)
+			fmt.Fprintln(w, "    personal data", report.Line(p.String()))
 		}
 	}
 	fmt.Fprintf(w, "%d differ\n", len(all))

@@ -92,11 +92,11 @@ func sentence(f Finding) string {
 	if f.Path != "" {
 		s = f.Path + ": " + s
 	}
-	return plain(s)
+	return Line(s)
 }
 
-// plain is a text as one line that does nothing to whom it is shown.
-func plain(s string) string { return visible(strings.Join(strings.Fields(s), " ")) }
+// Line is a text as one line that does nothing to whom it is shown.
+func Line(s string) string { return visible(strings.Join(strings.Fields(s), " ")) }
 
 // visible has a question mark in place of what is not to be seen, as what moves
 // the cursor of a terminal or turns the way of reading.
@@ -155,19 +155,19 @@ func writeText(w io.Writer, a Answer) error {
 		if c.Level != "" {
 			level = c.Level + ", "
 		}
-		fmt.Fprintf(&b, "%-4s  %s  %s (%sgate %s)\n", c.Verdict, plain(c.title()), state, level, c.Policy)
+		fmt.Fprintf(&b, "%-4s  %s  %s (%sgate %s)\n", c.Verdict, Line(c.title()), state, level, c.Policy)
 		for _, f := range c.Findings {
 			label := []string{"before", "warning", "error"}[weigh(c, f)]
-			fmt.Fprintf(&b, "  %s: %s %s %s\n    mend: %s\n", plain(where(c, f)), label, f.Code, plain(strings.TrimPrefix(f.Path+": "+f.Message, ": ")), plain(f.Mend))
+			fmt.Fprintf(&b, "  %s: %s %s %s\n    mend: %s\n", Line(where(c, f)), label, f.Code, Line(strings.TrimPrefix(f.Path+": "+f.Message, ": ")), Line(f.Mend))
 		}
 		for _, n := range c.Needs {
-			fmt.Fprintf(&b, "  %s\n", plain(n.String()))
+			fmt.Fprintf(&b, "  %s\n", Line(n.String()))
 		}
 		for _, t := range c.Tags {
-			fmt.Fprintf(&b, "  tag %s %s (%s)\n", plain(t.Path), plain(t.Category), strings.ToLower(t.Source))
+			fmt.Fprintf(&b, "  tag %s %s (%s)\n", Line(t.Path), Line(t.Category), strings.ToLower(t.Source))
 		}
 		for _, d := range c.Difference {
-			fmt.Fprintf(&b, "  personal data %s\n", plain(d.String()))
+			fmt.Fprintf(&b, "  personal data %s\n", Line(d.String()))
 		}
 	}
 	fmt.Fprintf(&b, "%s\n", a.Verdict)
@@ -315,7 +315,7 @@ func sound(s string) string {
 var cell = strings.NewReplacer(`\`, `\\`, "|", `\|`, "[", `\[`, "&", "&amp;", "<", "&lt;", "`", "'")
 
 // Cell is a text as it stands in a cell of a Markdown table, and means itself.
-func Cell(s string) string { return cell.Replace(plain(s)) }
+func Cell(s string) string { return cell.Replace(Line(s)) }
 
 // writeMarkdown writes what fits a comment on a merge request, or a summary.
 func writeMarkdown(w io.Writer, a Answer) error {

@@ -70,9 +70,9 @@ func (p Plan) sum() string {
 func (p Plan) text(w io.Writer) error {
 	var b strings.Builder
 	for _, s := range p.Steps {
-		fmt.Fprintln(&b, s)
+		fmt.Fprintln(&b, report.Line(s.String()))
 		for _, c := range s.Changes {
-			fmt.Fprintln(&b, "   ", c)
+			fmt.Fprintln(&b, "   ", report.Line(c.String()))
 		}
 	}
 	fmt.Fprintln(&b, p.sum())

@@ -61,6 +61,17 @@ func TestFileNames(t *testing.T) {
 	}
 }
 
+// Whatever a schema holds, what is planned stands in lines of its own.
+func TestPlanInLines(t *testing.T) {
+	t.Parallel()
+	bad := "a\n::error::x\x1b[2J"
+	p := Plan{Steps: []Step{{Action: Update, Subject: bad, File: bad, Changes: []changes.Change{{Kind: changes.Changed, Place: bad, Before: bad, After: bad}}}}}
+	var b bytes.Buffer
+	if err := p.text(&b); err != nil || strings.Count(b.String(), "\n") != 3 || strings.Contains(b.String(), "\x1b") {
+		t.Errorf("%q, %v", b.String(), err)
+	}
+}
+
 // However many subjects differ in capitals alone, each has a file of its own whose
 // name a disk takes, at once.
 func TestFilesOfNamesAlike(t *testing.T) {
