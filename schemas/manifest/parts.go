@@ -34,11 +34,12 @@ const (
 func Parts(all []Entry) iter.Seq[Part] {
 	return func(yield func(Part) bool) {
 		c := newCutter(all)
-		for from, next := 0, 0; from < len(all); from = next {
-			var p Part
-			if p, next = c.part(from); !yield(p) {
+		for from := 0; from < len(all); {
+			p, next := c.part(from)
+			if !yield(p) {
 				return
 			}
+			from = next
 		}
 	}
 }
