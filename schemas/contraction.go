@@ -101,7 +101,7 @@ func (r *Registry) fieldRead(ctx context.Context, w *witnesses, q contract.Quest
 // everHad refuses a field that no version of a subject that lives has: data
 // written with an old one may still be read.
 func (r *Registry) everHad(ctx context.Context, st *state, of topic.Part, field string) error {
-	var latest map[string]string
+	known := map[string]string{}
 	for _, v := range st.live() {
 		if err := ctx.Err(); err != nil {
 			return err // a thousand versions in memory are read without asking anybody
@@ -114,11 +114,9 @@ func (r *Registry) everHad(ctx context.Context, st *state, of topic.Part, field 
 		if _, has := places[field]; has {
 			return nil
 		}
-		if latest == nil {
-			latest = places
-		}
+		maps.Copy(known, places)
 	}
-	return fault.Bad("field", "UNKNOWN_FIELD", "%s", fault.Suggest("no version of the subject has this field", field, slices.Sorted(maps.Keys(latest))))
+	return fault.Bad("field", "UNKNOWN_FIELD", "%s", fault.Suggest("no version of the subject has this field", field, slices.Sorted(maps.Keys(known))))
 }
 
 // testify says what a consumer has to do with a field.

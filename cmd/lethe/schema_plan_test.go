@@ -103,7 +103,7 @@ func TestSchemaTopics(t *testing.T) {
 	d := newDesk(t)
 	d.write(t, "events/order.avsc", `{"type": "record", "name": "shop.Order", "fields": [{"name": "id", "type": "string"}]}`)
 	d.write(t, "lethe.yaml", "schemas:\n  - {files: events/*.avsc, subject: '{record}', topics: ['{name}s.v1', orders.archive]}\n")
-	d.runs(t, access.Viewer, exitOK, "schema plan", "* shop.Order set", "~ topics:  → orders.archive<shop.Order>, orders.v1<shop.Order>", "1 new, 1 settings")
+	d.runs(t, access.Viewer, exitOK, "schema plan", "* shop.Order set", "~ topics: → orders.archive<shop.Order>, orders.v1<shop.Order>", "1 new, 1 settings")
 	d.runs(t, access.Admin, exitOK, "schema register", "* shop.Order set done", "+ shop.Order version 1 done")
 	d.runs(t, access.Viewer, exitOK, "schema plan --exit-code", "1 unchanged")
 	to := filepath.Join(d.dir, "pulled")

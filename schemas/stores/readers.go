@@ -18,7 +18,7 @@ func pathOf(column string) string { return fieldpath.Escape(column) }
 // reader is a service that reads a dataset of another.
 type reader struct {
 	service string
-	fields  []string // nil: it does not say which
+	fields  map[string]bool // and what these are parts of; nil: it does not say which
 }
 
 // readers are those of each dataset, and of the whole store.
@@ -57,7 +57,7 @@ func (v *work) readers(ctx context.Context, datasets []uuid.UUID) (readers, erro
 	for dataset, all := range said {
 		for _, c := range all {
 			if others(c.ServiceID) {
-				r.by[dataset] = append(r.by[dataset], reader{services[c.ServiceID].Ref, c.Fields})
+				r.by[dataset] = append(r.by[dataset], reader{services[c.ServiceID].Ref, within(c.Fields)})
 			}
 		}
 	}
@@ -77,7 +77,7 @@ func (r readersOf) missing(c Change) []finding {
 		switch {
 		case reader.fields == nil:
 			unknown = append(unknown, reader.service)
-		case c.Field == "" && len(reader.fields) > 0, slices.ContainsFunc(reader.fields, func(p string) bool { return lies(p, c.Field) }):
+		case c.Field == "" && len(reader.fields) > 0, reader.fields[c.Field]:
 			named = append(named, reader.service)
 		}
 	}
@@ -97,10 +97,21 @@ func (r readersOf) missing(c Change) []finding {
 	return []finding{f}
 }
 
-// lies reports whether a path is a field or a part of it.
-func lies(path, field string) bool {
-	rest, ok := strings.CutPrefix(path, field)
-	return ok && field != "" && (rest == "" || rest[0] == '.' || rest[0] == '[')
+// within are paths, and those of what they are parts of; nil where there are none.
+func within(paths []string) map[string]bool {
+	if paths == nil {
+		return nil
+	}
+	out := map[string]bool{}
+	for _, path := range paths {
+		out[path] = true
+		for i := 1; i < len(path); i++ {
+			if path[i] == '.' || path[i] == '[' {
+				out[path[:i]] = true
+			}
+		}
+	}
+	return out
 }
 
 func enumerated(names []string) string {
