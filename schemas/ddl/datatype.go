@@ -166,7 +166,9 @@ func (d *Database) typeNamed(n tables.Name) (tables.Name, bool) {
 		schemas = []string{n.Schema}
 	}
 	for _, s := range schemas {
-		_ = d.pass(1) // told behind the statement
+		if d.pass(1) != nil {
+			break // it is told behind the statement
+		}
 		full := tables.Name{Schema: s, Table: n.Table}
 		if _, ok := d.types[full]; ok {
 			return full, true

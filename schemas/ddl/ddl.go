@@ -177,7 +177,9 @@ func (d *Database) seen(n, making tables.Name) tables.Name {
 		return n
 	}
 	for _, schema := range d.path {
-		_ = d.pass(2) // told behind the statement
+		if d.pass(2) != nil {
+			break // it is told behind the statement
+		}
 		in := tables.Name{Schema: schema, Table: n.Table}
 		if in == making || d.State.Has(in) || d.others[in] {
 			return in
