@@ -22,14 +22,21 @@ type listed struct {
 // further ones is asked no more.
 const mostListed = mostSubjects
 
-// list reads a list of versions, which comes in parts. In it an alias is not
-// followed. One that knows no such list has none.
+// list reads a list of versions, which comes in parts, and in smaller ones where
+// these are too large. In it an alias is not followed. One that knows no such list
+// has none.
 func (r *Registry) list(ctx context.Context, q url.Values) (out []listed, err error) {
-	for {
+	for limit := 1000; ; { // which is what none is taken for
 		var more []listed
 		q.Set("offset", strconv.Itoa(len(out)))
 		err := r.Ask(ctx, http.MethodGet, "/schemas?"+q.Encode(), nil, &more)
-		if _, refused := errors.AsType[*Refusal](err); refused && !away(err) {
+		refused, ok := errors.AsType[*Refusal](err)
+		if ok && refused.Status == http.StatusRequestEntityTooLarge && limit > 1 {
+			limit /= 10
+			q.Set("limit", strconv.Itoa(limit))
+			continue
+		}
+		if ok && !away(err) {
 			return out, nil
 		}
 		if err != nil {

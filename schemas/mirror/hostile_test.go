@@ -1,12 +1,14 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -45,5 +47,29 @@ func TestLongMode(t *testing.T) {
 	r := &Registry{Registry: remote.Registry{URL: server.URL}}
 	if err := r.noneOpen(t.Context(), "orders"); err == nil || len(err.Error()) > 1000 || !strings.Contains(err.Error(), "orders has the mode OPEN") {
 		t.Errorf("%.2000v", err)
+	}
+}
+
+// A list that is refused for its size is read in smaller parts, to its end.
+func TestAListThatIsTooLargeComesInParts(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		limit, _ := strconv.Atoi(cmp.Or(req.FormValue("limit"), "1000"))
+		if limit > 50 {
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+			_, _ = io.WriteString(w, `{"error_code":413,"message":"ask for fewer at a time"}`)
+			return
+		}
+		offset, _ := strconv.Atoi(req.FormValue("offset"))
+		var part []string
+		for i := offset; i < min(offset+limit, 25); i++ {
+			part = append(part, fmt.Sprintf(`{"subject":"s%02d","version":1,"aliases":["a%02d"]}`, i, i))
+		}
+		_, _ = io.WriteString(w, "["+strings.Join(part, ",")+"]")
+	}))
+	defer server.Close()
+	m := &Mirror{From: &Registry{Registry: remote.Registry{URL: server.URL}}}
+	if names, err := m.aliased(t.Context()); err != nil || len(names) != 25 {
+		t.Errorf("%d names, %v", len(names), err)
 	}
 }

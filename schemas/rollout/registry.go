@@ -71,15 +71,21 @@ func (r Registry) Version(ctx context.Context, subject, version string) (v Regis
 	return v.inFull(), err
 }
 
-// Latest lists the latest versions of subjects that begin with a prefix. A registry
-// that does not know where to go on gives the same again.
+// Latest lists the latest versions of subjects that begin with a prefix, some at a
+// time, and fewer where these are too large together. A registry that does not know
+// where to go on gives the same again.
 func (r Registry) Latest(ctx context.Context, prefix string) (all []Registered, err error) {
-	const page = 1000
+	page := 1000
 	seen := map[string]bool{}
 	for {
 		q := url.Values{"subjectPrefix": {prefix}, "latestOnly": {"true"}, "limit": {strconv.Itoa(page)}, "offset": {strconv.Itoa(len(all))}}
 		var some []Registered
-		if err := r.Do(sr.WithParams(ctx, sr.RawParams(q)), http.MethodGet, "/schemas", nil, &some); err != nil {
+		err := r.Do(sr.WithParams(ctx, sr.RawParams(q)), http.MethodGet, "/schemas", nil, &some)
+		if said, ok := errors.AsType[*sr.ResponseError](err); ok && said.StatusCode == http.StatusRequestEntityTooLarge && page > 1 {
+			page /= 10
+			continue
+		}
+		if err != nil {
 			return nil, err
 		}
 		before := len(all)

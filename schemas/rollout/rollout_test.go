@@ -3,10 +3,12 @@ package rollout
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -180,6 +182,33 @@ func TestLatestEnds(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	if all, err := (Registry{client}).Latest(ctx, ""); err != nil || len(all) != 1 {
+		t.Errorf("%d subjects, %v", len(all), err)
+	}
+}
+
+// A list that is refused for its size is read in smaller parts, to its end.
+func TestLatestComesInParts(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		limit, _ := strconv.Atoi(req.FormValue("limit"))
+		if limit > 50 {
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+			_, _ = w.Write([]byte(`{"error_code":413,"message":"ask for fewer at a time"}`))
+			return
+		}
+		offset, _ := strconv.Atoi(req.FormValue("offset"))
+		var part []string
+		for i := offset; i < min(offset+limit, 25); i++ {
+			part = append(part, fmt.Sprintf(`{"subject":"s%d","version":1,"id":1,"schema":"\"int\""}`, i))
+		}
+		_, _ = w.Write([]byte("[" + strings.Join(part, ",") + "]"))
+	}))
+	defer server.Close()
+	client, err := sr.NewClient(sr.URLs(server.URL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all, err := (Registry{client}).Latest(t.Context(), ""); err != nil || len(all) != 25 {
 		t.Errorf("%d subjects, %v", len(all), err)
 	}
 }
