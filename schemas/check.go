@@ -238,7 +238,11 @@ func (r *Registry) judgeAll(ctx context.Context, by access.Principal, a *Answer,
 	}
 	now, err := c.describe(around.of.Part)
 	if err == nil {
-		a.refuse(around.bound(ctx, now), "let the schema say less to the catalog")
+		err = around.bound(ctx, now)
+	}
+	if fault.KindOf(err) == fault.TooLarge {
+		a.refuse(err, "let the schema say less to the catalog")
+		err = nil
 	}
 	return c, err
 }

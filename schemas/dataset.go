@@ -130,7 +130,7 @@ const (
 // bound refuses a version that would tell the catalog too much.
 func (s *scene) bound(ctx context.Context, now described) error {
 	datasets, err := s.topics(ctx)
-	if err != nil {
+	if err != nil || len(datasets) == 0 {
 		return err
 	}
 	fields, said := len(now.fields)*len(datasets), now.categories()*len(datasets)

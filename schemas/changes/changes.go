@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/flowmart/lethe/internal/fault"
 )
@@ -216,13 +217,13 @@ func (w *walk) oneByOne(place string, before, after []any) {
 const longest = 1000
 
 func under(place, name string) string {
-	if place != "" {
-		name = place + "." + name
-	}
-	if strings.HasSuffix(place, "…") {
+	switch {
+	case place == "":
+		return fault.Cut(name, longest)
+	case len(place) > longest-utf8.UTFMax && strings.HasSuffix(place, "…"):
 		return place // it says already that there is more
 	}
-	return fault.Cut(name, longest)
+	return fault.Cut(place+"."+name, longest)
 }
 
 // lines finds the fewest lines that were taken out and put in.

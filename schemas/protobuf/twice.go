@@ -8,20 +8,19 @@ import (
 // twice finds an optional field that has the name of one before it in its message.
 // The parser would look for a name for the oneof around each that no other has, and
 // make it longer until there is one.
-func twice(file *ast.FileNode) (found error) {
-	_ = ast.Walk(file, &ast.SimpleVisitor{DoVisitMessageNode: func(m *ast.MessageNode) error {
+func twice(file *ast.FileNode) error {
+	return ast.Walk(file, &ast.SimpleVisitor{DoVisitMessageNode: func(m *ast.MessageNode) error {
 		seen := map[string]bool{}
 		for _, one := range m.Decls {
 			f, ok := one.(*ast.FieldNode)
 			if !ok || f.Label.KeywordNode == nil || f.Label.Repeated || f.Label.Required {
 				continue
 			}
-			if seen[f.Name.Val] && found == nil {
-				found = reporter.Errorf(file.NodeInfo(f.Name), "message %s: two fields have the name %s; give each its own", m.Name.Val, f.Name.Val)
+			if seen[f.Name.Val] {
+				return reporter.Errorf(file.NodeInfo(f.Name), "message %s: two fields have the name %s; give each its own", m.Name.Val, f.Name.Val)
 			}
 			seen[f.Name.Val] = true
 		}
-		return found
+		return nil
 	}})
-	return found
 }
